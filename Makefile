@@ -1,0 +1,40 @@
+# demo: the main job on a real recording, in a virtual environment of its own.    test: all tests.    lint: ruff and mypy.
+# clean: remove what these make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+SOURCES = pyproject.toml CMakeLists.txt constraints.txt $(wildcard runtime/native/*)
+
+.PHONY: demo test lint clean
+.DEFAULT_GOAL := demo
+
+# A stamp for each environment: the package is built again when its build files change.
+$(VENV)/.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "echo-rt: expected Python 3.10 or newer, found " + sys.version.split()[0] + "; name one with make PYTHON=python3.11")'
+	@$(PYTHON) -m venv $(VENV) || { echo "echo-rt: python -m venv failed (Debian: apt install python3-venv)"; exit 1; }
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.venv $(SOURCES)
+	@echo "installing the runtime into $(VENV) (a minute or two)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.venv $(SOURCES)
+	@echo "installing the runtime, the training module and the test tools into $(VENV) (a few minutes)"
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.runtime
+
+demo: $(VENV)/.runtime
+	@$(BIN)/echo-rt file "$$($(BIN)/python -c 'from pydicom.examples import get_path; print(get_path("ybr_color"))')" --out demo
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

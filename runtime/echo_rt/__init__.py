@@ -1,0 +1,118 @@
+"""echo-rt: left-ventricle masks and a rolling ejection fraction from apical echocardiography, frame by frame.
+
+    import echo_rt
+
+    for reading in echo_rt.stream("clip.dcm"):
+        print(reading.t_s, reading.ef.percent)
+
+For research, not a medical device.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from echo_rt.stream import process, stream
+
+if TYPE_CHECKING:
+    from echo_rt.cardiac.monitor import Monitor
+    from echo_rt.engine import Engine, open_engine
+    from echo_rt.errors import (
+        DataError,
+        DeviceError,
+        EchoRtError,
+        EngineClosedError,
+        FrameError,
+        MissingExtraError,
+        ModelError,
+        OutputError,
+        ParameterError,
+        SourceError,
+        SourceFormatError,
+        SourceNotFoundError,
+    )
+    from echo_rt.frame import Frame
+    from echo_rt.model import ModelSpec, models
+    from echo_rt.reading import Beat, EjectionFraction, LeftVentricle, Quality, Reading
+    from echo_rt.segmentation import Segmentation
+    from echo_rt.sources import Source, open_source
+
+# Where each other public name lives. They are imported at first use, so that `import echo_rt` costs next to nothing.
+_HOME = {
+    "Beat": "reading",
+    "DataError": "errors",
+    "DeviceError": "errors",
+    "EchoRtError": "errors",
+    "EjectionFraction": "reading",
+    "Engine": "engine",
+    "EngineClosedError": "errors",
+    "Frame": "frame",
+    "FrameError": "errors",
+    "LeftVentricle": "reading",
+    "MissingExtraError": "errors",
+    "ModelError": "errors",
+    "ModelSpec": "model",
+    "Monitor": "cardiac.monitor",
+    "OutputError": "errors",
+    "ParameterError": "errors",
+    "Quality": "reading",
+    "Reading": "reading",
+    "Segmentation": "segmentation",
+    "Source": "sources",
+    "SourceError": "errors",
+    "SourceFormatError": "errors",
+    "SourceNotFoundError": "errors",
+    "models": "model",
+    "open_engine": "engine",
+    "open_source": "sources",
+}
+
+__all__ = [
+    "Beat",
+    "DataError",
+    "DeviceError",
+    "EchoRtError",
+    "EjectionFraction",
+    "Engine",
+    "EngineClosedError",
+    "Frame",
+    "FrameError",
+    "LeftVentricle",
+    "MissingExtraError",
+    "ModelError",
+    "ModelSpec",
+    "Monitor",
+    "OutputError",
+    "ParameterError",
+    "Quality",
+    "Reading",
+    "Segmentation",
+    "Source",
+    "SourceError",
+    "SourceFormatError",
+    "SourceNotFoundError",
+    "__version__",
+    "models",
+    "open_engine",
+    "open_source",
+    "process",
+    "stream",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        found: Any = version("echo-rt")
+    elif name in _HOME:
+        found = getattr(importlib.import_module(f"echo_rt.{_HOME[name]}"), name)
+    else:
+        raise AttributeError(f"module 'echo_rt' has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,76 @@
+"""Every error that echo-rt raises on purpose.
+
+    EchoRtError
+    ├── SourceError(OSError)               a recording or a feed cannot be opened or read
+    │   ├── SourceNotFoundError(FileNotFoundError)
+    │   └── SourceFormatError(ValueError)  it is there, but holds nothing that can be used
+    ├── FrameError(ValueError)             one image that the engine cannot take
+    ├── ModelError(ValueError)             a model file without our contract, or against it
+    ├── DeviceError(RuntimeError)          a device was named and is not there
+    ├── EngineClosedError(RuntimeError)    an engine was used after it was freed
+    ├── ParameterError(ValueError)         an option out of its range
+    ├── DataError(ValueError)              a training or evaluation data set is not as it should be
+    ├── OutputError(OSError)               a result could not be written
+    └── MissingExtraError(ImportError)     an optional part is not installed
+
+Each also derives from the builtin that fits, so that code which knows nothing of echo-rt can still catch it. A message says
+what was expected, what was found and what to do, in one line: the command line prints it as it is.
+"""
+
+from __future__ import annotations
+
+
+class EchoRtError(Exception):
+    """The root of all errors that echo-rt raises on purpose."""
+
+    def __str__(self) -> str:
+        # OSError's own __str__ would print "[Errno ...]" or a tuple; the message is the whole story here.
+        return str(self.args[0]) if self.args else ""
+
+
+class SourceError(EchoRtError, OSError):
+    """A recording or a feed cannot be opened or read."""
+
+
+class SourceNotFoundError(SourceError, FileNotFoundError):
+    """There is nothing at that path, glob or address."""
+
+
+class SourceFormatError(SourceError, ValueError):
+    """There is something, but not a recording that can be used."""
+
+
+class FrameError(EchoRtError, ValueError):
+    """An image of the wrong type or shape."""
+
+
+class ModelError(EchoRtError, ValueError):
+    """A model file that is not ours, or that contradicts its own contract."""
+
+
+class DeviceError(EchoRtError, RuntimeError):
+    """A device was named and cannot be used."""
+
+
+class EngineClosedError(EchoRtError, RuntimeError):
+    """An engine was used after it was freed."""
+
+
+class ParameterError(EchoRtError, ValueError):
+    """An option that is unknown or out of its range."""
+
+
+class DataError(EchoRtError, ValueError):
+    """A training or evaluation data set that is not as its format says."""
+
+
+class OutputError(EchoRtError, OSError):
+    """A result could not be written."""
+
+
+class MissingExtraError(EchoRtError, ImportError):
+    """An optional part of echo-rt is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs a part that is not installed: run  pip install 'echo-rt[{extra}]'")
+        self.extra = extra

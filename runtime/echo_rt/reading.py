@@ -1,0 +1,177 @@
+"""What the monitor says after each frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from echo_rt.segmentation import Segmentation
+
+EfMethod = Literal["disks", "biplane", "area-length", "area"]
+EF_METHODS: tuple[EfMethod, ...] = ("disks", "biplane", "area-length", "area")
+
+
+class Reason:
+    """Why a frame is not used. The texts stand in outputs; the constants are for code."""
+
+    NO_VENTRICLE = "no ventricle"
+    NOT_APICAL = "not apical"
+    CUT_OFF = "cut off by the sector"
+    FORESHORTENED = "foreshortened"
+    LOW_CONFIDENCE = "low confidence"
+    COLOUR_DOPPLER = "colour Doppler"
+    FROZEN = "frozen frame"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LeftVentricle:
+    """The cavity of one frame, measured. Lengths, areas and volumes are in mm, mm² and mL where `calibrated`, else in pixels.
+
+    Attributes:
+        contour: (N, 2) x, y in image pixels: the endocardium from one mitral hinge point over the apex to the other. Open: the
+            straight line between its ends is the mitral plane.
+        apex: (2,) x, y in image pixels.
+        hinges: (2, 2) x, y in image pixels: the two ends of the mitral annulus, in the order of the contour.
+        length: of the long axis, from the mid-point between the hinges to the apex; mm or px.
+        area: inside the contour and the mitral plane; mm² or px².
+        volume: by the method of disks, single plane; mL or px³.
+        volume_area_length: 8 area² / (3 pi length), a cross-check; mL or px³.
+        calibrated: whether the scale of the image is known.
+    """
+
+    contour: NDArray[np.float64]
+    apex: NDArray[np.float64]
+    hinges: NDArray[np.float64]
+    length: float
+    area: float
+    volume: float
+    volume_area_length: float
+    calibrated: bool
+
+    @property
+    def length_unit(self) -> str:
+        return "mm" if self.calibrated else "px"
+
+    @property
+    def area_unit(self) -> str:
+        return "mm2" if self.calibrated else "px2"
+
+    @property
+    def volume_unit(self) -> str:
+        return "mL" if self.calibrated else "px3"
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Whether a frame can be used, and why not.
+
+    Attributes:
+        ok: it can.
+        reason: one of `Reason` where it cannot.
+        confidence: mean probability of the winning class inside and around the ventricle, 0 to 1; 0 without a ventricle.
+    """
+
+    ok: bool
+    reason: str | None
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One heart beat, from end-diastole to the next end-diastole.
+
+    Attributes:
+        t_ed_s, t_es_s, t_next_ed_s: on the source's clock.
+        edv, esv: volumes, in the unit of `LeftVentricle.volume`.
+        eda, esa: areas, in the unit of `LeftVentricle.area`.
+        ef_percent: (EDV - ESV) / EDV x 100, the model's calibration applied where it has one.
+        fac_percent: (EDA - ESA) / EDA x 100, fractional area change.
+        heart_rate_bpm: 60 / (t_next_ed_s - t_ed_s).
+        accepted: whether it counts.
+        reason: why not.
+    """
+
+    t_ed_s: float
+    t_es_s: float
+    t_next_ed_s: float
+    edv: float
+    esv: float
+    eda: float
+    esa: float
+    ef_percent: float
+    fac_percent: float
+    heart_rate_bpm: float
+    accepted: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EjectionFraction:
+    """The rolling figure.
+
+    Attributes:
+        percent: median over the last accepted beats; None until there is one.
+        low, high: 95 % interval of that figure, or None where the beats are too few to give one.
+        beats: how many beats it stands on.
+        method: which volume it is made of, one of `EF_METHODS`, or ``clip-extremes``.
+        reason: why there is no figure.
+    """
+
+    percent: float | None
+    low: float | None
+    high: float | None
+    beats: int
+    method: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClipExtremes:
+    """The largest and the smallest volume of a recording that ended before one whole beat was seen.
+
+    Attributes:
+        t_ed_s, t_es_s: when they were.
+        edv, esv, eda, esa: as in `Beat`; the areas are those at the same two moments.
+        ef_percent, fac_percent: as in `Beat`.
+    """
+
+    t_ed_s: float
+    t_es_s: float
+    edv: float
+    esv: float
+    eda: float
+    esa: float
+    ef_percent: float
+    fac_percent: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """All that is known after one frame.
+
+    Attributes:
+        index, t_s: of the frame.
+        segmentation: what the engine gave.
+        ventricle: its measurements; None where none was found.
+        quality: of this frame.
+        beat: the beat that was completed with this frame, accepted or not; None at most frames.
+        ef: the rolling ejection fraction.
+        fac_percent: the rolling fractional area change, median of the same beats; None until there is one.
+        heart_rate_bpm: median of the same beats; None until there is one.
+        time_ms: milliseconds that each stage took for this frame, by name.
+    """
+
+    index: int
+    t_s: float
+    segmentation: Segmentation
+    ventricle: LeftVentricle | None
+    quality: Quality
+    beat: Beat | None
+    ef: EjectionFraction
+    fac_percent: float | None
+    heart_rate_bpm: float | None
+    time_ms: dict[str, float] = field(default_factory=dict)

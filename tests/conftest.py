@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def camus() -> Path:
+    """The folder of CAMUS images, or a skip that says what is missing."""
+    folder = Path(os.environ.get("ECHO_RT_CAMUS", REPOSITORY.parent / "shared" / "camus"))
+    if not (folder / "index.csv").is_file():
+        pytest.skip(f"no CAMUS images at {folder}; set ECHO_RT_CAMUS to a folder with index.csv")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cine() -> Path:
+    """pydicom's real apical four-chamber cine: 30 frames, 320x240, 30 fps."""
+    from pydicom.examples import get_path
+
+    return Path(get_path("ybr_color"))

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from echo_rt.errors import ModelError, ParameterError
+from echo_rt.model import METADATA_KEY, ModelSpec, model_path, models, read_spec
+
+SPEC = ModelSpec("toy", "1", 64, 48, 40.0, 50.0)
+
+
+def toy_model(path: Path, spec: ModelSpec | str | None = SPEC, grid: tuple[int, int] = (48, 64), classes: int = 4) -> Path:
+    """A network of one 1x1 convolution with the given spec in its metadata."""
+    image = onnx.helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, [1, 1, *grid])
+    logits = onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, [1, classes, *grid])
+    weight = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, [classes, 1, 1, 1], [float(i) for i in range(classes)])
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Conv", ["image", "w"], ["logits"])], "toy", [image], [logits], [weight])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    if spec is not None:
+        onnx.helper.set_model_props(model, {"other": "x" * 300, METADATA_KEY: spec if isinstance(spec, str) else spec.to_json()})
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_the_spec_comes_back_from_the_file_as_it_went_in(tmp_path: Path) -> None:
+    spec = replace(SPEC, ef_calibration=(1.05, -2.0), figures={"Dice": {"lv_cavity": 0.9}}, licence="a licence, with ü")
+    assert read_spec(toy_model(tmp_path / "m.onnx", spec)) == spec
+
+
+@given(st.floats(0, 255), st.floats(0.1, 200), st.integers(8, 4096), st.text(max_size=20))
+def test_the_json_of_a_spec_keeps_every_value(mean: float, std: float, width: int, name: str) -> None:
+    spec = replace(SPEC, mean=mean, std=std, width=width, name=name)
+    assert ModelSpec.from_json(spec.to_json()) == spec
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 99}, "format 1"),
+        ({"fit": "stretch"}, "expected fit"),
+        ({"classes": ["background", "lv_cavity"]}, "expected classes"),
+        ({"std": 0}, "std > 0"),
+        ({"colour": "red"}, "unknown fields colour"),
+        ({"mean": None, "drop": "mean"}, "incomplete"),
+    ],
+)
+def test_a_spec_that_this_version_cannot_serve_is_refused(change: dict, message: str, tmp_path: Path) -> None:
+    raw = {**json.loads(SPEC.to_json()), **change}
+    raw.pop(raw.pop("drop", ""), None)
+    with pytest.raises(ModelError, match=message):
+        read_spec(toy_model(tmp_path / "m.onnx", json.dumps(raw)))
+
+
+def test_a_file_that_is_not_ours_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="without an echo-rt spec"):
+        read_spec(toy_model(tmp_path / "foreign.onnx", None))
+    with pytest.raises(ModelError, match="not JSON"):
+        read_spec(toy_model(tmp_path / "broken.onnx", "{"))
+    (tmp_path / "text.onnx").write_text("this is no model, it is a text about models")
+    with pytest.raises(ModelError, match="expected an ONNX file"):
+        read_spec(tmp_path / "text.onnx")
+    with pytest.raises(ModelError, match="found none"):
+        read_spec(tmp_path / "missing.onnx")
+    with pytest.raises(ModelError, match="found none"):
+        read_spec(tmp_path)
+
+
+@given(st.integers(0, 399))
+def test_a_truncated_file_is_refused_wherever_it_was_cut(keep: int) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = toy_model(Path(folder) / "m.onnx")
+        path.write_bytes(path.read_bytes()[: path.stat().st_size - 1 - keep])
+        with pytest.raises(ModelError):
+            read_spec(path)
+
+
+def test_every_shipped_model_has_a_licence_a_card_and_figures() -> None:
+    shipped = models()
+    assert shipped[0].path == model_path(None)
+    for model in shipped:
+        assert model.licence
+        assert model.spec.training_data
+        assert model.figures
+        assert model.path.with_name(f"{model.name}.md").is_file(), "a model card"
+        assert model.file("fp32") == model.path
+        with pytest.raises(ParameterError, match="expected a precision of"):
+            model.file("fp7")
+        if "CAMUS" in model.spec.training_data:
+            assert "CC BY-NC-SA 4.0" in model.licence
+            assert "10.1109/TMI.2019.2900516" in model.spec.citation
+
+
+def test_a_model_is_found_by_name_by_name_and_precision_and_by_path(tmp_path: Path) -> None:
+    name = models()[0].name
+    assert model_path(name) == model_path(f"{name}.fp32") == models()[0].path
+    assert model_path(toy_model(tmp_path / "m.onnx")) == tmp_path / "m.onnx"
+    with pytest.raises(ModelError, match=f"one of {name}"):
+        model_path("no-such-model")
