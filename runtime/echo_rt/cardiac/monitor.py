@@ -1,0 +1,103 @@
+"""The monitor: the only object with a history. It is causal, and the same for files and live feeds."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from echo_rt.cardiac.beats import BeatFinder, Sample
+from echo_rt.cardiac.ejection_fraction import BEATS, Extremes, RollingEjectionFraction, calibrated
+from echo_rt.cardiac.geometry import find_ventricle, outline
+from echo_rt.cardiac.quality import assess
+from echo_rt.errors import ParameterError
+from echo_rt.frame import Frame
+from echo_rt.model import ModelSpec
+from echo_rt.reading import EF_METHODS, Beat, ClipExtremes, LeftVentricle, Reading
+from echo_rt.segmentation import Segmentation
+
+
+class Monitor:
+    """From the segmentations of a feed to its readings.
+
+    Args:
+        spec: of the model that segments: its quality thresholds and its EF calibration are used.
+        ef_method: what the rolling EF is made of, one of `EF_METHODS`.
+        beats: how many accepted beats it stands on.
+
+    Raises:
+        ParameterError: there is no such method, or the number of beats is not positive.
+    """
+
+    def __init__(self, spec: ModelSpec, ef_method: str = "disks", beats: int = BEATS) -> None:
+        if ef_method not in EF_METHODS or ef_method == "biplane":
+            offered = ", ".join(m for m in EF_METHODS if m != "biplane")
+            raise ParameterError(f"expected an EF method of {offered} for a single view, found {ef_method!r}")
+        if beats < 1:
+            raise ParameterError(f"expected at least 1 beat in the rolling EF, found {beats}")
+        self.spec, self.ef_method = spec, ef_method
+        self._finder = BeatFinder()
+        self._rolling = RollingEjectionFraction(ef_method, beats)
+        self._extremes = Extremes()
+        self._state: object = None
+
+    @property
+    def state(self) -> Any:
+        """A temporal model's state after the last frame, for the engine's next call; None at the start."""
+        return self._state
+
+    def reset(self) -> None:
+        """Start afresh, as for a new patient."""
+        self._finder.reset()
+        self._rolling.reset()
+        self._extremes.reset()
+        self._state = None
+
+    def update(self, segmentation: Segmentation, frame: Frame) -> Reading:
+        """Take the next frame; what it says depends on this frame and those before alone."""
+        start = time.perf_counter()
+        self._state = segmentation.state
+        border = outline(segmentation)
+        ventricle = find_ventricle(segmentation, border, frame.spacing_mm) if border is not None else None
+        quality = assess(segmentation, border, ventricle, self.spec.quality)
+        sample = self._sample(frame.t_s, ventricle) if quality.ok and ventricle is not None else None
+        if sample is not None:
+            self._extremes.update(sample)
+        beat = self._finder.update(frame.t_s, sample)
+        if beat is not None:
+            beat = self._judge(beat)
+            self._rolling.update(beat)
+        steps = dict(segmentation.time_ms or {})
+        steps["monitor"] = 1e3 * (time.perf_counter() - start)
+        return Reading(
+            index=frame.index,
+            t_s=frame.t_s,
+            segmentation=segmentation,
+            ventricle=ventricle,
+            quality=quality,
+            beat=beat,
+            ef=self._rolling.current,
+            fac_percent=self._rolling.fac_percent,
+            heart_rate_bpm=self._rolling.heart_rate_bpm,
+            time_ms=steps,
+        )
+
+    def clip_extremes(self) -> ClipExtremes | str:
+        """For a recording that ended before one whole beat was seen: EF from its largest and smallest volume, or the reason why
+        there is none. A live feed never asks for it."""
+        if self._rolling.seen:
+            return self._rolling.current.reason or "whole beats were seen"
+        found = self._extremes.result(self.spec.ef_calibration)
+        if isinstance(found, ClipExtremes) and self.ef_method == "area":
+            found = replace(found, ef_percent=found.fac_percent)
+        return found
+
+    def _sample(self, t_s: float, ventricle: LeftVentricle) -> Sample:
+        volume = ventricle.volume_area_length if self.ef_method == "area-length" else ventricle.volume
+        return Sample(t_s, volume, ventricle.area)
+
+    def _judge(self, beat: Beat) -> Beat:
+        """The EF by the chosen method. The area method reports FAC under the name of EF, as two published systems do."""
+        if self.ef_method == "area":
+            return replace(beat, ef_percent=beat.fac_percent)
+        return replace(beat, ef_percent=calibrated(beat.ef_percent, self.spec.ef_calibration))
