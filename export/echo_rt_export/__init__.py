@@ -1,0 +1,1 @@
+"""Weights to what a device runs: ONNX with its contract inside."""

@@ -1,0 +1,88 @@
+"""Weights to one self-contained ONNX file that carries its `ModelSpec`."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from echo_rt.errors import DataError, OutputError
+from echo_rt.model import METADATA_KEY, ModelSpec
+from echo_rt_train.loop import load_weights
+
+OPSET = 17
+"""The newest that TensorRT 8.5 reads."""
+
+
+def export_onnx(weights: Path, target: Path, figures: Path | None = None) -> ModelSpec:
+    """Write `target` from the safetensors of `echo-rt train`, whole or not at all.
+
+    Args:
+        weights: of `echo-rt train`.
+        target: the ONNX file.
+        figures: what ``echo-rt evaluate --json`` printed; its main figures are kept in the spec.
+
+    Raises:
+        DataError: `weights` or `figures` is not such a file.
+        OutputError: the file could not be written.
+    """
+    network, spec = load_weights(weights)
+    if figures is not None:
+        spec = replace(spec, figures=_main_figures(figures))
+    fold_batch_norm(network)
+    example = torch.zeros(1, 1, spec.height, spec.width)
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # torch advises its newer exporter, which starts at opset 18: TensorRT 8, as on JetPack 5, does not read that.
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        torch.onnx.export(
+            network, (example,), buffer, input_names=["image"], output_names=["logits"], opset_version=OPSET, dynamo=False
+        )  # fmt: skip
+    model = onnx.load_from_string(buffer.getvalue())
+    model.producer_name, model.producer_version = "echo-rt", spec.version
+    onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
+    model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
+    onnx.checker.check_model(model, full_check=True)
+    part = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(model.SerializeToString())
+        os.replace(part, target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{target}: expected to write the model, found {error.strerror}; free some space or name another file") from None
+    return spec
+
+
+def fold_batch_norm(network: nn.Module) -> None:
+    """Put every batch norm that follows a convolution into that convolution, in place."""
+    for parent in network.modules():
+        if not isinstance(parent, nn.Sequential):
+            continue
+        for i in range(len(parent) - 1):
+            conv, norm = parent[i], parent[i + 1]
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                parent[i], parent[i + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
+
+
+def _main_figures(path: Path) -> dict[str, Any]:
+    """Dice of each class and the error of EF, for each view."""
+    try:
+        found = json.loads(path.read_text())
+        figures: dict[str, Any] = {}
+        for view, of_view in found["views"].items():
+            figures[f"{view} Dice"] = {name: round(overlap["dice"], 4) for name, overlap in of_view["classes"].items()}
+        for view, of_view in [*found["views"].items(), ("biplane", found["biplane"])]:
+            figures[f"{view} EF"] = {name: round(of_view["ef"][name], 2) for name in ("mae", "bias", "sd", "r")}
+    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: expected the output of `echo-rt evaluate --json`, found something else ({error!r})") from None
+    return figures
