@@ -40,8 +40,8 @@ def test_two_views_of_an_elliptic_ventricle_give_its_biplane_volume() -> None:
 
 def test_the_contour_of_drawn_labels_is_found_to_a_fraction_of_a_pixel() -> None:
     lv = measured(ventricle())
-    assert lv.area == pytest.approx(np.pi * 120 * 40 / 2, rel=0.012)
-    assert lv.volume == pytest.approx(2 / 3 * np.pi * 40**2 * 120, rel=0.02)
+    assert lv.area == pytest.approx(np.pi * 120 * 40 / 2, rel=0.01)
+    assert lv.volume == pytest.approx(2 / 3 * np.pi * 40**2 * 120, rel=0.015)
     np.testing.assert_allclose(lv.apex, [120, 30], atol=1.0)
     np.testing.assert_allclose(sorted(lv.hinges.tolist()), [[80, 150], [160, 150]], atol=3.0)
 
@@ -64,7 +64,7 @@ def test_ejection_fraction_does_not_depend_on_scale_or_rotation(scale, factor, a
             )
         ).volume  # fmt: skip
 
-    assert 100 * (1 - volume(factor) / volume(1.0)) == pytest.approx(100 * (1 - factor), abs=1.6)
+    assert 100 * (1 - volume(factor) / volume(1.0)) == pytest.approx(100 * (1 - factor), abs=1.3)
 
 
 @given(st.floats(0.05, 3))
