@@ -1,0 +1,164 @@
+"""What a source is, and what all recordings have in common."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Protocol
+
+from echo_rt.errors import SourceError, SourceFormatError
+from echo_rt.frame import Frame
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+    Picture = tuple[int, float, NDArray[np.uint8]]
+    """Index, time in seconds and image of one decoded frame."""
+
+MIN_FRAMES = 2
+"""Fewer than two frames have no motion, and thus neither a beat nor a frame rate."""
+
+
+MAX_QUOTE = 160
+"""Characters of somebody else's text that are worth repeating in an error."""
+
+
+class Source(Protocol):
+    """A context manager and an iterator of `Frame`, read once from the first frame to the last.
+
+        with open_source("clip.dcm") as source:
+            for frame in source: ...
+
+    The attributes are known once the source has been entered.
+
+    Attributes:
+        name: file name, for outputs.
+        frames: the number of frames it promises; None for a feed, or where the file does not say.
+        fps: nominal frames per second, or None where there is none. The time of a frame is `Frame.t_s`, never index / fps.
+        spacing_mm: height and width of a pixel in mm (row, column), or None where the scale is not known.
+        spacing_note: one sentence why the scale is not known, or None where it is.
+        view: ``A4C`` or ``A2C`` where the source says so, else None.
+
+    Raises:
+        SourceError: on entering or while iterating, when it cannot be read, or read to its end.
+    """
+
+    name: str
+    frames: int | None
+    fps: float | None
+    spacing_mm: tuple[float, float] | None
+    spacing_note: str | None
+    view: str | None
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def __next__(self) -> Frame: ...
+
+
+class Recording(ABC):
+    """A recording on disk: every frame in order, decoded one at a time. The attributes are those of `Source`.
+
+    It can be entered again after it was left, and then starts from its first frame.
+
+    Attributes:
+        path: the file or folder.
+        skipped: frames so far that the file holds but that could not be decoded. `Frame.index` counts them.
+    """
+
+    def __init__(self, path: Path, fps: float | None = None) -> None:
+        self.path = path
+        self.name = path.name
+        self.frames: int | None = None
+        self.fps = fps
+        self.spacing_mm: tuple[float, float] | None = None
+        self.spacing_note: str | None = None
+        self.view: str | None = None
+        self.skipped = 0
+        self._given_fps = fps
+        self._resources = ExitStack()
+        self._reading: Generator[Frame, None, None] | None = None
+
+    @abstractmethod
+    def _open(self, resources: ExitStack) -> Iterator[Picture]:
+        """Read the header, set the attributes, give the pictures. What has to be closed in the end goes into `resources`."""
+
+    def __enter__(self) -> Self:
+        self.skipped = 0
+        with ExitStack() as opening:
+            pictures = self._open(opening)
+            self._resources = opening.pop_all()
+        self._reading = self._frames(pictures)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
+        self._resources.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self
+
+    def __next__(self) -> Frame:
+        if self._reading is None:
+            raise SourceError(f"{self.path}: expected an open source, found a closed one; read it inside `with open_source(...)`")
+        return next(self._reading)
+
+    def _frames(self, pictures: Iterator[Picture]) -> Generator[Frame, None, None]:
+        # The first frame is held back until there is a second, so that a still image is refused before anything was measured on it.
+        first: Frame | None = None
+        count = 0
+        shape: tuple[int, ...] | None = None
+        for index, t_s, image in pictures:
+            if shape is not None and image.shape != shape:
+                raise SourceFormatError(
+                    f"{self.path}: expected every frame to be {_size(shape)} like the first, found frame {index} of "
+                    f"{_size(image.shape)}; split the recording where its format changes"
+                )
+            shape = image.shape
+            count += 1
+            frame = Frame(image, index / self._given_fps if self._given_fps else t_s, index, self.spacing_mm)
+            if count == 1:
+                first = frame
+                continue
+            if first is not None:
+                yield first
+                first = None
+            yield frame
+        if count < MIN_FRAMES:
+            raise too_short(self.path, count)
+
+
+def too_short(path: Path, count: int) -> SourceFormatError:
+    """The error for a recording of no or one frame."""
+    return SourceFormatError(
+        f"{path}: expected a recording of at least {MIN_FRAMES} frames, found {count}; a still image has no ejection fraction"
+    )
+
+
+def one_line(text: object) -> str:
+    """What a library's error or a damaged header says, on one short line, for the middle of our own message.
+
+    Bytes of the file that an error quotes are left out: a header holds the patient's name.
+    """
+    # OSError's own text has its number in front and the path, which our message has already, behind.
+    said = getattr(text, "strerror", None) or str(text)
+    said = re.sub(r"""\bb(['"]).*?(\1|$)""", "...", said, flags=re.DOTALL)
+    said = "".join(letter if letter.isprintable() else " " for letter in said)
+    return textwrap.shorten(said, MAX_QUOTE, placeholder=" ...") or type(text).__name__
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]} {'colour' if len(shape) == 3 else 'grey'}"

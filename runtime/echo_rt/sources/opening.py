@@ -1,0 +1,83 @@
+"""From an address to the source behind it."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from echo_rt.errors import ParameterError, SourceFormatError, SourceNotFoundError
+from echo_rt.sources.base import Source, too_short
+from echo_rt.sources.paths import DICOM_SUFFIXES, IMAGE_SUFFIXES, expand_glob, is_dicom
+
+# Two characters at least: "C:" is a drive.
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+
+
+def open_source(uri: str | os.PathLike[str], fps: float | None = None) -> Source:
+    """The source at `uri`; entering it opens the file or the feed.
+
+    `uri` is a DICOM cine, a video, a folder of numbered images, a glob that matches one of these, or ``phantom:?ef=55&hr=70``.
+    What a file is, its content decides, not its name. `fps` (frames per second) replaces the clock of a recording, and is the
+    clock of a folder of images, which has none.
+
+    Raises:
+        ParameterError: `fps` is not a positive number, the scheme is unknown, or the glob matches several recordings.
+        SourceNotFoundError: there is nothing at that path.
+        SourceFormatError: it is not a recording. Most such errors come on entering the source, some with its frames.
+    """
+    text = os.fspath(uri)
+    if fps is not None and not (math.isfinite(fps) and fps > 0):
+        raise ParameterError(
+            f"--fps: expected a positive number of frames per second, found {fps}; leave it out to use the file's own clock"
+        )
+    scheme = _SCHEME.match(text)
+    if scheme and scheme[1].lower() in _FEEDS:
+        if fps is not None:
+            raise ParameterError(f"{text}: expected no --fps, found {fps:g}; it is for recordings, a feed has its own clock")
+        return _FEEDS[scheme[1].lower()](text)
+    if os.path.exists(text):  # unlike Path.exists, False for a path that the system refuses
+        return _open_recording(Path(text), fps)
+    matches = expand_glob(text)
+    if len(matches) == 1:
+        return _open_recording(matches[0], fps)
+    if matches:
+        raise ParameterError(f"{text}: expected one recording, found {len(matches)} matches; give them to `echo-rt file`")
+    if scheme:
+        known = ", ".join(f"{name}:" for name in sorted(_FEEDS))
+        raise ParameterError(f"{text}: expected a path or an address that starts with {known}, found {scheme[1]}:; check its spelling")
+    raise SourceNotFoundError(f"{text}: expected a recording, found nothing at that path; check its spelling and the current folder")
+
+
+def _open_recording(path: Path, fps: float | None) -> Source:
+    # Each reader brings a library of its own, which takes longer to import than a short clip to read.
+    if path.is_dir():
+        from echo_rt.sources.images import ImageFolder
+
+        return ImageFolder(path, fps)
+    try:
+        dicom = is_dicom(path)
+    except OSError as error:
+        raise SourceFormatError(f"{path}: expected a file that can be read, found: {error.strerror}; check its permissions") from None
+    suffix = path.suffix.lower()
+    if dicom or suffix in DICOM_SUFFIXES:
+        from echo_rt.sources.dicom import DicomCine
+
+        return DicomCine(path, fps)
+    if suffix in IMAGE_SUFFIXES:
+        raise too_short(path, 1)
+    from echo_rt.sources.video import Video
+
+    return Video(path, fps)
+
+
+def _phantom(uri: str) -> Source:
+    from echo_rt.sources.phantom import open_phantom
+
+    return open_phantom(uri)
+
+
+_FEEDS: dict[str, Callable[[str], Source]] = {"phantom": _phantom}
+"""What opens an address, by its scheme. A new feed is one line here and imports its library inside the function."""

@@ -1,0 +1,119 @@
+"""Files and folders: which of them are recordings."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
+VIDEO_SUFFIXES = frozenset({".avi", ".mp4", ".m4v", ".mkv", ".mov", ".webm", ".wmv", ".mpg", ".mpeg", ".gif", ".ogv", ".ts", ".flv"})
+
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_NUMBER = re.compile(r"\d+(?=\D*$)")
+
+
+def find_recordings(paths: Sequence[str | os.PathLike[str]]) -> list[Path | str]:
+    """What a user typed, expanded to single recordings, in natural order (2 before 10) and each of them once.
+
+    - A file stands for itself, whatever it is: opening it says what is wrong with it.
+    - A folder of numbered images alone is one recording. Any other folder is searched, with the folders in it, for DICOM files
+      (known by their content), videos and such folders. Hidden files, DICOMDIR and results of `echo-rt file` are left out.
+    - A glob stands for its matches; ``**`` goes through folders.
+    - What is missing, matches nothing or holds nothing stays in the list, so that opening it gives its own error in a batch.
+    - An address such as ``phantom:?ef=55`` is passed on as a string.
+    """
+    found: dict[str, Path | str] = {}
+    for given in paths:
+        text = os.fspath(given)
+        for item in _expand(text):
+            found.setdefault(item if isinstance(item, str) else os.path.realpath(item), item)
+    return sorted(found.values(), key=lambda item: natural_key(str(item)))
+
+
+def _expand(text: str) -> Iterable[Path | str]:
+    path = Path(text)
+    if text and os.path.isdir(text):
+        return list(_search(path)) or [path]
+    if os.path.exists(text):  # unlike Path.exists, False for a path that the system refuses
+        return [path]
+    if _URI.match(text):
+        return [text]
+    matches = expand_glob(text)
+    if not matches:
+        return [path]
+    # A folder that a glob matched by the way, and that holds nothing, is not what the user meant.
+    return [item for match in matches for item in (_search(match) if match.is_dir() else [match])] or [path]
+
+
+def expand_glob(text: str) -> list[Path]:
+    """The files and folders that a glob matches; empty where `text` is not a glob."""
+    return [Path(match) for match in glob.glob(text, recursive=True)] if glob.has_magic(text) else []
+
+
+def _search(folder: Path) -> Iterator[Path]:
+    for where, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        visible = sorted(name for name in files if not name.startswith(".") and name.lower() not in ("thumbs.db", "desktop.ini"))
+        if "summary.json" in visible and "readings.csv" in visible:
+            continue  # a result of ours: its overlay.mp4 is not a recording
+        if not folders and _only_numbered_images(visible):
+            yield Path(where)
+            continue
+        yield from (path for name in visible if _is_recording(path := Path(where, name)))
+
+
+def _is_recording(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    if suffix in VIDEO_SUFFIXES or suffix in DICOM_SUFFIXES:
+        return True
+    if suffix in IMAGE_SUFFIXES or path.name.upper() == "DICOMDIR":
+        return False
+    try:
+        return is_dicom(path)
+    except OSError:
+        return False
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether the content of a file is DICOM: the preamble with DICM, or, without one, an early element of group 2 or 8.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if not path.is_file():  # a pipe or a device would block
+        return False
+    with path.open("rb") as stream:
+        head = stream.read(132)
+    if head[128:132] == b"DICM":
+        return True
+    # Files of old archives lack the preamble. Little endian group, then element; the value representation or a short length follows.
+    group, element = int.from_bytes(head[0:2], "little"), int.from_bytes(head[2:4], "little")
+    return len(head) == 132 and group in (0x0002, 0x0008) and element <= 0x0018 and (head[4:6].isalpha() or head[6:8] == b"\0\0")
+
+
+def _only_numbered_images(names: list[str]) -> bool:
+    return len(names) > 1 and all(Path(name).suffix.lower() in IMAGE_SUFFIXES and _NUMBER.search(Path(name).stem) for name in names)
+
+
+def image_sequences(folder: Path) -> dict[str, list[Path]]:
+    """The numbered images of a folder in natural order, by their name with ``#`` in place of the last number.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    sequences: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir(), key=lambda path: natural_key(path.name)):
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and _NUMBER.search(path.stem):
+            sequences.setdefault(_NUMBER.sub("#", path.stem) + path.suffix, []).append(path)
+    return sequences
+
+
+def natural_key(text: str) -> tuple[tuple[str, int, str], ...]:
+    """Sorts ``frame2`` before ``frame10``."""
+    parts = re.split(r"(\d+)", text)
+    # Words and numbers alternate; the text itself decides between 1, 01 and 001.
+    return tuple((word, int(number or 0), number) for word, number in zip(parts[::2], [*parts[1::2], ""], strict=True))
