@@ -1,0 +1,243 @@
+"""curve.png: volume over time, the beats on it, and the rolling EF below."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from array import array
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from echo_rt.frame import Frame
+from echo_rt.reading import Beat, ClipExtremes, EjectionFraction, Reading
+from echo_rt.sinks.base import FileSink, output_errors
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+MAX_ANNOTATED = 24
+"""With more beats than that the marks shrink to dots and the words go: at 1200 pixels they would touch."""
+
+INK, BLUE, RED, GREY, SHADE = "#222222", "#1f5a92", "#c44e3b", "#8a8a8a", "#ececec"
+
+STYLE: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that the figure looks the same everywhere
+    "font.size": 11,
+    "text.color": INK,
+    "axes.edgecolor": "#777777",
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": "#555555",
+    "ytick.color": "#555555",
+    "legend.frameon": False,
+    "legend.fontsize": 10,
+}
+
+LEGEND: Any = {"handletextpad": 0.5, "columnspacing": 1.4, "borderaxespad": 0.2}
+
+
+class CurveSink(FileSink):
+    """Draws the figure, 1200x700 pixels, when it is closed; until then it keeps three numbers a frame, and the beats.
+
+    Args:
+        path: of the PNG.
+        title: shown above the figure; the recording's name.
+
+    Attributes:
+        extremes: what `Monitor.clip_extremes` says, set before closing; shown where no beat gave an EF.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], title: str = "") -> None:
+        super().__init__(path)
+        self.title = title
+        self.extremes: ClipExtremes | str | None = None
+        self._t_s, self._volume, self._ok = array("d"), array("d"), array("b")
+        self._beats: list[Beat] = []
+        self._steps: list[tuple[float, EjectionFraction]] = []
+        self._heart_rate_bpm: float | None = None
+        self._calibrated = False
+        self._open = True
+
+    def write(self, frame: Frame, reading: Reading) -> None:
+        ventricle = reading.ventricle
+        # The volume that the beats were found on; their marks would lie beside the other.
+        by_length = reading.ef.method == "area-length"
+        volume = float("nan") if ventricle is None else ventricle.volume_area_length if by_length else ventricle.volume
+        self._t_s.append(reading.t_s)
+        self._volume.append(volume)
+        self._ok.append(reading.quality.ok)
+        self._calibrated |= ventricle is not None and ventricle.calibrated
+        self._heart_rate_bpm = reading.heart_rate_bpm
+        if reading.beat is not None:
+            self._beats.append(reading.beat)
+        if not self._steps or self._steps[-1][1] != reading.ef:
+            self._steps.append((reading.t_s, reading.ef))
+
+    def close(self) -> None:
+        if not self._open:
+            return
+        self._open = False
+        import matplotlib
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        # Not pyplot: it keeps every figure and asks for a display.
+        with matplotlib.rc_context(STYLE), output_errors(self.path):
+            figure = Figure(figsize=(12, 7), dpi=100)
+            FigureCanvasAgg(figure)
+            self._draw(figure)
+            figure.savefig(self.path, format="png", metadata={"Software": "echo-rt"})
+
+    def discard(self) -> None:
+        self._open = False
+
+    def _draw(self, figure: Figure) -> None:
+        if self._beats:
+            upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.4, 1))
+        else:
+            upper, lower = figure.subplots(), None
+        figure.subplots_adjust(left=0.075, right=0.975, top=0.86, bottom=0.085, hspace=0.12)
+        self._volumes(upper)
+        if lower is not None:
+            self._mark_beats(upper)
+            self._ejection(lower)
+        elif isinstance(self.extremes, ClipExtremes):
+            self._mark_extremes(upper, self.extremes)
+        (lower or upper).set_xlabel("Time (s)")
+        figure.text(0.075, 0.955, self.title, fontsize=14, fontweight="bold", va="center")
+        figure.text(0.075, 0.915, self._headline(), fontsize=11, color="#555555", va="center")
+        if upper.get_legend_handles_labels()[0]:
+            upper.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, **LEGEND)
+
+    def _headline(self) -> str:
+        ef, extremes = self._steps[-1][1] if self._steps else None, self.extremes
+        if ef is not None and ef.percent is not None:
+            interval = f" ({ef.low:.0f} to {ef.high:.0f})" if ef.low is not None and ef.high is not None else ""
+            rate = "" if self._heart_rate_bpm is None else f"   ·   {self._heart_rate_bpm:.0f} bpm"
+            return f"EF {ef.percent:.0f} %{interval}, last {ef.beats} beat{'s' * (ef.beats != 1)}, {ef.method}{rate}"
+        if isinstance(extremes, ClipExtremes):
+            return f"EF {extremes.ef_percent:.0f} % from the clip's largest and smallest volume: no whole beat in it"
+        return f"no EF: {extremes or (ef.reason if ef is not None else None) or 'no frames'}"
+
+    def _volumes(self, axes: Axes) -> None:
+        t_s, volume, ok = np.array(self._t_s), np.array(self._volume), np.array(self._ok, bool)
+        dense = len(self._beats) > MAX_ANNOTATED
+        runs = bad_runs(t_s, ok)
+        if runs:
+            axes.broken_barh(runs, (0, 1), transform=axes.get_xaxis_transform(), color=SHADE, lw=0, zorder=0, label="frames not used")
+        width = 0.5 if dense else 1.6
+        axes.plot(t_s, np.where(ok, np.nan, volume), color="#b5b5b5", lw=width, zorder=1)
+        axes.plot(t_s, np.where(ok, volume, np.nan), color="#9db4cc" if dense else BLUE, lw=width, zorder=2)
+        axes.set_ylabel("LV volume (mL)" if self._calibrated else "LV volume (px³, uncalibrated)")
+        axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 5), useMathText=True)
+        axes.margins(x=0.01, y=0.16)
+
+    def _mark_beats(self, axes: Axes) -> None:
+        dense = len(self._beats) > MAX_ANNOTATED
+        for accepted in (True, False):
+            beats = [beat for beat in self._beats if beat.accepted == accepted]
+            if not beats:
+                continue
+            for name, colour, mark, points in (
+                ("ED", BLUE, "v", [(b.t_ed_s, b.edv) for b in beats]),
+                ("ES", RED, "^", [(b.t_es_s, b.esv) for b in beats]),
+            ):
+                axes.plot(
+                    *zip(*points, strict=True),
+                    ls="none",
+                    marker="." if dense else mark,
+                    ms=3 if dense else 8,
+                    mfc=colour if accepted else "white",
+                    mec=colour if accepted else GREY,
+                    mew=0 if dense and accepted else 1.1,
+                    label=name if accepted else f"{name}, beat rejected",
+                    zorder=4,
+                )
+        if not dense:
+            for beat in self._beats:
+                words = f"{beat.ef_percent:.0f} %" if beat.accepted else "\n".join(textwrap.wrap(beat.reason or "rejected", 9))
+                axes.annotate(
+                    words,
+                    (beat.t_es_s, beat.esv),
+                    (0, -9),
+                    textcoords="offset points",
+                    ha="center",
+                    va="top",
+                    fontsize=10 if beat.accepted else 8,
+                    color=RED if beat.accepted else GREY,
+                )
+
+    def _ejection(self, axes: Axes) -> None:
+        dense = len(self._beats) > MAX_ANNOTATED
+        known = [(t_s, ef) for t_s, ef in self._steps if ef.percent is not None]
+        if known:
+            # A step holds until the next one, the last one until the end.
+            t_s = [t for t, _ in known] + [self._t_s[-1]]
+            percent, low, high = (
+                np.array([getattr(ef, name) for _, ef in known] + [getattr(known[-1][1], name)], float)
+                for name in ("percent", "low", "high")
+            )
+            axes.fill_between(t_s, low, high, step="post", color=BLUE, alpha=0.15, lw=0, label="95 % interval", zorder=1)
+            axes.step(t_s, percent, where="post", color=INK, lw=1.0 if dense else 1.6, label="rolling EF", zorder=3)
+        for accepted in (True, False):
+            beats = [beat for beat in self._beats if beat.accepted == accepted]
+            if beats:
+                axes.plot(
+                    [b.t_es_s for b in beats],
+                    [b.ef_percent for b in beats],
+                    ls="none",
+                    marker="o",
+                    ms=2.5 if dense else 5,
+                    mfc=BLUE if accepted else "white",
+                    mec=BLUE if accepted else GREY,
+                    mew=0.6,
+                    label="one beat" if accepted else "one beat, rejected",
+                    zorder=2,
+                )
+        axes.set_ylabel("EF (%)")
+        axes.margins(x=0.01, y=0.15)
+        low_end, high_end = axes.get_ylim()
+        middle, half = (low_end + high_end) / 2, max(10.0, (high_end - low_end) / 2)  # a steady EF shall look steady
+        axes.set_ylim(max(0.0, middle - half), min(100.0, middle + half))
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=4, **LEGEND)
+
+    def _mark_extremes(self, axes: Axes, extremes: ClipExtremes) -> None:
+        unit = "mL" if self._calibrated else "px³"
+        for name, colour, mark, t_s, volume, up in (
+            ("largest volume", BLUE, "v", extremes.t_ed_s, extremes.edv, 1),
+            ("smallest volume", RED, "^", extremes.t_es_s, extremes.esv, -1),
+        ):
+            axes.plot([t_s], [volume], ls="none", marker=mark, ms=9, color=colour, label=name, zorder=4)
+            axes.annotate(
+                f"{volume:.0f} {unit}" if self._calibrated else f"{volume:.3g} {unit}",
+                (t_s, volume),
+                (0, 11 * up),
+                textcoords="offset points",
+                ha="center",
+                va="bottom" if up > 0 else "top",
+                fontsize=10,
+                color=colour,
+            )
+
+
+def bad_runs(t_s: NDArray[np.float64], ok: NDArray[np.bool_]) -> list[tuple[float, float]]:
+    """Where frames are not ok: (start, duration) in seconds of each run of them, from half way to the good neighbour before to half way
+    to the one after.
+
+    Args:
+        t_s: (N,) strictly increasing.
+        ok: (N,).
+    """
+    if len(t_s) < 2:
+        return []
+    edges = np.concatenate([t_s[:1], (t_s[1:] + t_s[:-1]) / 2, t_s[-1:]])
+    change = np.flatnonzero(np.diff(np.concatenate([[True], ok, [True]]).astype(np.int8)))
+    return [(float(edges[first]), float(edges[last] - edges[first])) for first, last in zip(change[::2], change[1::2], strict=True)]

@@ -1,0 +1,137 @@
+"""summary.json: what one recording comes to."""
+
+from __future__ import annotations
+
+import json
+import math
+from array import array
+from collections import Counter
+from dataclasses import asdict
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from echo_rt.frame import Frame
+from echo_rt.reading import Beat, ClipExtremes, EjectionFraction, Reading
+
+CLIP_EXTREMES = "clip-extremes"
+NO_FRAMES = "no frames"
+
+
+class Summary:
+    """Collects what the summary needs: all beats, and eight bytes a frame for the latencies."""
+
+    def __init__(self) -> None:
+        self._frames = 0
+        self._first_s = self._last_s = 0.0
+        self._spacing_mm: tuple[float, float] | None = None
+        self._ef = EjectionFraction(None, None, None, 0, "", NO_FRAMES)
+        self._fac_percent: float | None = None
+        self._heart_rate_bpm: float | None = None
+        self._beats: list[Beat] = []
+        self._rejected_frames: Counter[str] = Counter()
+        self._latency_ms = array("d")
+
+    def write(self, frame: Frame, reading: Reading) -> None:
+        """Take the next frame and what is known after it."""
+        if not self._frames:
+            self._first_s, self._spacing_mm = reading.t_s, frame.spacing_mm
+        self._frames += 1
+        self._last_s = reading.t_s
+        self._ef, self._fac_percent, self._heart_rate_bpm = reading.ef, reading.fac_percent, reading.heart_rate_bpm
+        if reading.beat is not None:
+            self._beats.append(reading.beat)
+        if not reading.quality.ok:
+            self._rejected_frames[reading.quality.reason or "not ok"] += 1
+        self._latency_ms.append(latency_ms(reading.time_ms))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def result(
+        self, *, recording: str, model: str, engine: str, view: str | None, version: str, extremes: ClipExtremes | str | None = None
+    ) -> dict[str, Any]:
+        """The summary, ready for JSON: no NaN, numbers rounded to what they are worth.
+
+        Args:
+            recording, model, engine, view, version: as they shall stand there.
+            extremes: what `Monitor.clip_extremes` says; it counts where no beat gave an EF.
+        """
+        ef, fac_percent, rate, edv, esv = self._ef, self._fac_percent, self._heart_rate_bpm, None, None
+        if ef.percent is not None:
+            # The rolling figure stands on the last `beats` accepted ones; these volumes are theirs.
+            used = [beat for beat in self._beats if beat.accepted][-ef.beats :]
+            if used:
+                edv, esv = median(beat.edv for beat in used), median(beat.esv for beat in used)
+        elif isinstance(extremes, ClipExtremes):
+            ef = EjectionFraction(extremes.ef_percent, None, None, 0, CLIP_EXTREMES)
+            fac_percent, edv, esv = extremes.fac_percent, extremes.edv, extremes.esv
+        reason = None if ef.percent is not None else (extremes if isinstance(extremes, str) else ef.reason)
+        span_s = self._last_s - self._first_s
+        return {
+            "recording": recording,
+            "model": model,
+            "engine": engine,
+            "frames": self._frames,
+            "fps": _rounded((self._frames - 1) / span_s, 3) if span_s > 0 else None,
+            "spacing_mm": None if self._spacing_mm is None else [_significant(mm) for mm in self._spacing_mm],
+            "view": view,
+            "ef_percent": _rounded(ef.percent, 1),
+            "ef_low": _rounded(ef.low, 1),
+            "ef_high": _rounded(ef.high, 1),
+            "ef_method": ef.method or None,
+            "ef_reason": reason,
+            "fac_percent": _rounded(fac_percent, 1),
+            "edv": _significant(edv),
+            "esv": _significant(esv),
+            "volume_unit": "px3" if self._spacing_mm is None else "mL",
+            "heart_rate_bpm": _rounded(rate, 1),
+            "beats": [_beat(beat) for beat in self._beats],
+            "rejected": _ranked(Counter(beat.reason or "rejected" for beat in self._beats if not beat.accepted)),
+            "rejected_frames": _ranked(self._rejected_frames),
+            "latency_ms": self._latency(),
+            "version": version,
+        }
+
+    def _latency(self) -> dict[str, float | None]:
+        if not self._latency_ms:
+            return {"p50": None, "p95": None, "p99": None, "max": None}
+        found = np.percentile(np.frombuffer(self._latency_ms), (50, 95, 99, 100))
+        return {name: _rounded(float(ms), 3) for name, ms in zip(("p50", "p95", "p99", "max"), found, strict=True)}
+
+
+def latency_ms(time_ms: dict[str, float]) -> float:
+    """From the frame's arrival to the reading: the total where one was taken, else the sum of the stages."""
+    return time_ms["total"] if "total" in time_ms else sum(time_ms.values())
+
+
+def as_json(summary: Any) -> str:
+    """The text of summary.json, of one summary or a list of them."""
+    return json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _beat(beat: Beat) -> dict[str, Any]:
+    found = asdict(beat)
+    for name, number in found.items():
+        if name.endswith("_s"):
+            found[name] = _rounded(number, 4)
+        elif name in ("edv", "esv", "eda", "esa"):
+            found[name] = _significant(number)
+        elif name.endswith(("_percent", "_bpm")):
+            found[name] = _rounded(number, 1)
+    return found
+
+
+def _rounded(number: float | None, digits: int) -> float | None:
+    return None if number is None or not math.isfinite(number) else round(float(number), digits)
+
+
+def _significant(number: float | None) -> float | None:
+    """Six digits: volumes are some 100 mL or some 10 000 000 px³."""
+    return None if number is None or not math.isfinite(number) else float(f"{number:.6g}")
+
+
+def _ranked(counts: Counter[str]) -> dict[str, int]:
+    """The most frequent reason first."""
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
