@@ -30,8 +30,9 @@ on a grid of 128. Relative, so that a scaled image is measured the same."""
 CORNER = 0.12
 """How far from the end of the wall the corner of the cavity is looked for, in the same measure."""
 
-SHARPEN = 1.5
-"""How far in grid pixels a rounded corner is moved out at most. The smoothing takes 0.6 off a right angle."""
+SHARPEN = 2.5
+"""How far in grid pixels a rounded corner is moved out at most: smoothing takes 0.6 off a right angle, and the sharpest point of an
+obtuse one is found up to two pixels beside it."""
 
 APEX_SHELL = 0.97
 """The apex lies in the direction of all contour points at least this fraction as far from the mitral plane as the farthest one.
