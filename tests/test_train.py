@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -10,15 +13,16 @@ import pytest
 import torch
 
 from echo_rt.engine import open_engine
-from echo_rt.errors import DataError
+from echo_rt.errors import DataError, ParameterError
 from echo_rt_export.commands import export
 from echo_rt_train import losses
 from echo_rt_train.augment import Augment, no_heart
 from echo_rt_train.commands import evaluate, train
 from echo_rt_train.data import COLUMNS, on_grid, read_index, select
 from echo_rt_train.evaluate import ef_errors
-from echo_rt_train.loop import learning_rate, load_weights
+from echo_rt_train.loop import learning_rate
 from echo_rt_train.unet import UNet
+from echo_rt_train.weights import load_weights
 from shapes import labels_of
 
 
@@ -47,7 +51,7 @@ def write_index(folder: Path, rows: list, columns=COLUMNS) -> None:
 
 def small(data: Path, out: Path, *more: str) -> list[str]:
     return [
-        f"data.root={data}", f"out={out}", "model.grid=32", "model.width=4", "model.depth=2", "epochs=3", "warmup_epochs=1", "batch=4",
+        f"data.root={data}", f"out={out}", "model.grid=32", "model.widths=[4,8,16]", "epochs=3", "warmup_epochs=1", "batch=4",
         "precision=fp32", *more,
     ]  # fmt: skip
 
@@ -81,27 +85,32 @@ def test_training_learns_and_is_the_same_from_the_same_seed(data: Path, tmp_path
     assert (tmp_path / "a" / "weights.safetensors").read_bytes() == (tmp_path / "b" / "weights.safetensors").read_bytes()
 
 
-def test_a_training_that_was_cut_and_resumed_ends_with_the_same_weights(data: Path, tmp_path: Path, monkeypatch) -> None:
-    from echo_rt_train import loop
+KILLED = """
+import os, signal, sys
+from echo_rt_train import images
+from echo_rt_train.commands import train
+real, calls = images.GridImages.__getitem__, 0
+def dying(self, index):
+    global calls
+    calls += 1
+    if self.epoch == 2 and calls % 8 == 6:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(self, index)
+images.GridImages.__getitem__ = dying
+train(sys.argv[1:])
+"""
 
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system cannot kill a process outright")
+def test_a_training_killed_in_mid_epoch_and_resumed_ends_with_the_same_weights(data: Path, tmp_path: Path) -> None:
     train(small(data, tmp_path / "whole", "epochs=4"))
-    real, calls = loop._epoch, []
-
-    def cut(epoch, *arguments):
-        calls.append(epoch)
-        if epoch == 2:
-            raise KeyboardInterrupt
-        return real(epoch, *arguments)
-
-    monkeypatch.setattr(loop, "_epoch", cut)
-    with pytest.raises(KeyboardInterrupt):
-        train(small(data, tmp_path / "cut", "epochs=4"))
-    monkeypatch.setattr(loop, "_epoch", real)
+    killed = subprocess.run([sys.executable, "-c", KILLED, *small(data, tmp_path / "cut", "epochs=4")], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    rows = list(csv.DictReader((tmp_path / "cut" / "log.csv").read_text().splitlines()))
+    assert len(rows) == 2
+    assert not (tmp_path / "cut" / "weights.safetensors").exists()
     train(small(data, tmp_path / "cut", "epochs=4", "resume=true"))
-    assert calls == [0, 1, 2]
-    a, b = (load_weights(tmp_path / name / "weights.safetensors")[0].state_dict() for name in ("whole", "cut"))
-    for name, tensor in a.items():
-        torch.testing.assert_close(tensor, b[name], rtol=0, atol=0)
+    assert (tmp_path / "whole" / "weights.safetensors").read_bytes() == (tmp_path / "cut" / "weights.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -123,13 +132,63 @@ def test_a_data_folder_that_is_wrong_is_named_before_the_first_epoch(data: Path,
     assert not (tmp_path / "run" / "log.csv").exists()
 
 
-def test_losses_by_hand() -> None:
+def two_pixels() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Two pixels, one of background and one of foreground; the network says 1/4 and 3/4 of both."""
     logits = torch.tensor([[0.0, np.log(3.0)]]).reshape(1, 2, 1, 1).expand(1, 2, 2, 1).float()
     target = torch.tensor([[[1.0], [0.0]], [[0.0], [1.0]]])[None]
-    # Probabilities 1/4 and 3/4; one pixel is background, one is foreground.
-    assert losses.cross_entropy(logits, target).item() == pytest.approx(-(np.log(1 / 4) + np.log(3 / 4)) / 2)
+    return logits, target, torch.ones(1, 2)
+
+
+def test_cross_entropy_by_hand() -> None:
+    assert losses.cross_entropy(*two_pixels()).item() == pytest.approx(-(np.log(1 / 4) + np.log(3 / 4)) / 2)
+
+
+def test_binary_cross_entropy_by_hand() -> None:
+    assert losses.bce(*two_pixels()).item() == pytest.approx(-(np.log(1 / 4) + np.log(3 / 4)) / 2)  # sigmoid(log 3) is 3/4
+
+
+def test_dice_by_hand() -> None:
     both, sums = 3 / 4, 2 * (3 / 4) ** 2 + 1
-    assert losses.dice(logits, target).item() == pytest.approx(1 - (2 * both + 1) / (sums + 1))
+    assert losses.Dice()(*two_pixels()).item() == pytest.approx(1 - (2 * both + 1) / (sums + 1))
+
+
+def test_focal_tversky_by_hand_and_is_not_dice() -> None:
+    hit, false_positive, false_negative = 3 / 4, 3 / 4, 1 / 4
+    index = (hit + 1) / (hit + 0.3 * false_positive + 0.7 * false_negative + 1)
+    assert losses.FocalTversky()(*two_pixels()).item() == pytest.approx((1 - index) ** 0.75, rel=1e-5)
+    as_dice = losses.FocalTversky(0.5, 0.5, 1.0)(*two_pixels()).item()
+    assert as_dice != pytest.approx(losses.FocalTversky()(*two_pixels()).item(), rel=0.05)
+
+
+def test_a_sum_of_losses_is_their_weighted_sum() -> None:
+    total = losses.build({"cross_entropy": 2.0, "dice": 0.5, "bce": 0.0}, {})
+    expected = 2 * losses.cross_entropy(*two_pixels()) + 0.5 * losses.Dice()(*two_pixels())
+    assert total(*two_pixels()).item() == pytest.approx(expected.item())
+    with pytest.raises(ParameterError, match="expected cross_entropy, bce, dice, focal_tversky, found hinge"):
+        losses.build({"hinge": 1.0}, {})
+    with pytest.raises(ParameterError, match="at least one weight"):
+        losses.build({"dice": 0.0}, {})
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "bce", "dice", "focal_tversky"])
+def test_a_class_that_nobody_traced_teaches_nothing(name: str) -> None:
+    rng = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 4, 6, 6, generator=rng)
+    cavity = torch.rand(2, 1, 6, 6, generator=rng).round()
+    target = losses.soft_targets(torch.cat([cavity, torch.zeros(2, 2, 6, 6)], dim=1))
+    known = torch.tensor([[1.0, 1, 0, 0]] * 2)
+    loss = losses.build({name: 1.0}, {})
+    # Moving probability between background and the untraced classes changes nothing for cross-entropy and the overlaps.
+    other = logits.clone()
+    other[:, 2] += 1.0
+    rest = torch.logsumexp(logits[:, [0, 2, 3]], 1) - torch.logsumexp(torch.stack([logits[:, 0], other[:, 2], logits[:, 3]], 1), 1)
+    other[:, [0, 2, 3]] += rest[:, None]
+    assert loss(logits, target, known).item() == pytest.approx(loss(other, target, known).item(), rel=1e-5)
+    moved = logits.clone().requires_grad_()
+    loss(moved, target, known).backward()
+    assert moved.grad is not None
+    assert torch.isfinite(moved.grad).all()
+    assert moved.grad[:, 1].abs().max() > 0
 
 
 def test_soft_targets_add_up_to_one() -> None:

@@ -14,9 +14,12 @@ def export(arguments: list[str]) -> None:
     onnx.add_argument("weights", type=Path, help="weights.safetensors of `echo-rt train`, or the folder of the run")
     onnx.add_argument("-o", "--out", type=Path, required=True, help="the .onnx file")
     onnx.add_argument("--figures", type=Path, help="what `echo-rt evaluate --json` printed for these weights, to be kept in the file")
+    onnx.add_argument(
+        "--calibration", type=Path, help="what `echo-rt evaluate --split train --fit-calibration --json` printed; its EF line is kept"
+    )
     given = parser.parse_args(arguments)
     from echo_rt_export.onnx_file import export_onnx
 
     weights = given.weights / "weights.safetensors" if given.weights.is_dir() else given.weights
-    spec = export_onnx(weights, given.out, given.figures)
+    spec = export_onnx(weights, given.out, given.figures, given.calibration)
     print(f"{given.out}: {spec.name} {spec.version}, {spec.precision}, input {spec.height}x{spec.width}")

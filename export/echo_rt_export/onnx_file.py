@@ -6,6 +6,8 @@ import io
 import json
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,27 +19,30 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from echo_rt.errors import DataError, OutputError
 from echo_rt.model import METADATA_KEY, ModelSpec
-from echo_rt_train.loop import load_weights
+from echo_rt_train.weights import load_weights
 
 OPSET = 17
 """The newest that TensorRT 8.5 reads."""
 
 
-def export_onnx(weights: Path, target: Path, figures: Path | None = None) -> ModelSpec:
+def export_onnx(weights: Path, target: Path, figures: Path | None = None, calibration: Path | None = None) -> ModelSpec:
     """Write `target` from the safetensors of `echo-rt train`, whole or not at all.
 
     Args:
         weights: of `echo-rt train`.
         target: the ONNX file.
         figures: what ``echo-rt evaluate --json`` printed; its main figures are kept in the spec.
+        calibration: what ``echo-rt evaluate --split train --fit-calibration --json`` printed; the runtime will apply its line to every EF.
 
     Raises:
-        DataError: `weights` or `figures` is not such a file.
+        DataError: `weights`, `figures` or `calibration` is not such a file.
         OutputError: the file could not be written.
     """
     network, spec = load_weights(weights)
     if figures is not None:
         spec = replace(spec, figures=_main_figures(figures))
+    if calibration is not None:
+        spec = replace(spec, ef_calibration=_calibration(calibration))
     fold_batch_norm(network)
     example = torch.zeros(1, 1, spec.height, spec.width)
     buffer = io.BytesIO()
@@ -75,14 +80,26 @@ def fold_batch_norm(network: nn.Module) -> None:
 
 
 def _main_figures(path: Path) -> dict[str, Any]:
-    """Dice of each class and the error of EF, for each view."""
-    try:
-        found = json.loads(path.read_text())
-        figures: dict[str, Any] = {}
+    """Dice of each class and the error of EF, for each view; EF as the runtime gives it, calibrated where the model is."""
+    figures: dict[str, Any] = {}
+    with _evaluation(path) as found:
         for view, of_view in found["views"].items():
             figures[f"{view} Dice"] = {name: round(overlap["dice"], 4) for name, overlap in of_view["classes"].items()}
         for view, of_view in [*found["views"].items(), ("biplane", found["biplane"])]:
-            figures[f"{view} EF"] = {name: round(of_view["ef"][name], 2) for name in ("mae", "bias", "sd", "r")}
+            ef = of_view.get("ef_calibrated") or of_view["ef"]
+            figures[f"{view} EF"] = {name: round(ef[name], 2) for name in ("mae", "bias", "sd", "r") if ef[name] is not None}
+    return figures
+
+
+def _calibration(path: Path) -> tuple[float, float]:
+    with _evaluation(path) as found:
+        return float(found["ef_calibration"]["slope"]), float(found["ef_calibration"]["offset"])
+
+
+@contextmanager
+def _evaluation(path: Path) -> Iterator[dict[str, Any]]:
+    """The output of `echo-rt evaluate --json`; whatever is missing in it is one error."""
+    try:
+        yield json.loads(path.read_text())
     except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise DataError(f"{path}: expected the output of `echo-rt evaluate --json`, found something else ({error!r})") from None
-    return figures

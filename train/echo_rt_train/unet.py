@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -26,21 +27,20 @@ class UNet(nn.Module):
     """U-Net (Ronneberger et al., MICCAI 2015, arXiv 1505.04597) with batch norm and same-size convolutions.
 
     Args:
-        width: channels of the first level; each level below has twice as many.
-        depth: number of reductions by two.
+        widths: channels of each level, from the image's own size down; each level is half as large as the one above.
         classes: output channels.
     """
 
-    def __init__(self, width: int = 16, depth: int = 4, classes: int = 4) -> None:
+    def __init__(self, widths: Sequence[int] = (16, 32, 64, 128, 256), classes: int = 4) -> None:
         super().__init__()
-        widths = [width * 2**level for level in range(depth + 1)]
+        widths = list(widths)
         self.encoder = nn.ModuleList([ConvBlock(a, b) for a, b in pairwise([1, *widths])])
         self.up = nn.ModuleList([nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairwise(widths)])
         self.decoder = nn.ModuleList([ConvBlock(2 * a, a) for a in widths[:-1]])
-        self.head = nn.Conv2d(width, classes, 1)
+        self.head = nn.Conv2d(widths[0], classes, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Normalised grey (N, 1, h, w), h and w multiples of 2**depth; returns logits (N, classes, h, w)."""
+        """Normalised grey (N, 1, h, w), h and w multiples of 2**(levels - 1); returns logits (N, classes, h, w)."""
         skips: list[Tensor] = []
         x = image
         for level, block in enumerate(self.encoder):

@@ -1,0 +1,72 @@
+"""Simulated hearts as training data: endless, and the same from the same seed."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from echo_rt.errors import DataError
+from echo_rt_train.data import DataSet, open_data
+from echo_rt_train.data.phantoms import heart
+
+SMALL = {"samples": 6, "clips": 2, "frames": 8, "per_heart": 3}
+
+
+def phantoms(**changes: int) -> DataSet:
+    return open_data({"format": "phantom", "phantom": {**SMALL, **changes}})
+
+
+def test_a_sample_is_the_same_in_any_order_and_in_another_process() -> None:
+    samples = phantoms().samples("train")
+    forwards = [sample.read() for sample in samples]
+    for index in (4, 0, 5):
+        image, mask = pickle.loads(pickle.dumps(phantoms().samples("train")[index])).read()
+        np.testing.assert_array_equal(image, forwards[index][0])
+        np.testing.assert_array_equal(mask, forwards[index][1])
+    assert image.shape == mask.shape
+    assert set(np.unique(mask)) == {0, 1, 2, 3}
+
+
+def test_ed_is_larger_than_es_of_the_same_heart() -> None:
+    samples = phantoms(samples=12).samples("train")
+    assert [s.phase for s in samples[:3]] == ["ED", "ES", "other"]
+    for ed, es, other in zip(samples[::3], samples[1::3], samples[2::3], strict=True):
+        assert ed.patient == es.patient == other.patient
+        large, small, between = ((s.read()[1] == 1).sum() for s in (ed, es, other))
+        assert large > small
+        # The heart moves through the image plane with the breath; another beat may be a little larger or smaller.
+        assert 0.8 * small <= between <= 1.2 * large
+
+
+def test_every_epoch_has_hearts_of_its_own_and_validation_always_the_same() -> None:
+    data = phantoms()
+    first, second = ({s.patient for s in data.samples("train", epoch)} for epoch in (0, 1))
+    assert not first & second
+    assert not np.array_equal(data.samples("train", 0)[0].read()[0], data.samples("train", 1)[0].read()[0])
+    assert [s.patient for s in data.samples("val", 0)] == [s.patient for s in data.samples("val", 7)]
+    assert not {s.patient for s in data.samples("val")} & first
+    other = heart(1, "val", 0).options.seed
+    assert other != heart(1, "train", 0).options.seed != heart(2, "train", 0).options.seed
+
+
+def test_clips_carry_a_mask_in_every_frame_and_can_be_read_in_parts() -> None:
+    clip = phantoms().clips("train")[0]
+    whole = clip.read()
+    assert whole.frames.shape == whole.masks.shape
+    assert len(whole.frames) == 8
+    assert whole.traced.all()
+    np.testing.assert_allclose(np.diff(whole.t_s), 1 / clip.fps)
+    part = clip.read(3, 2)
+    np.testing.assert_array_equal(part.frames, whole.frames[3:5])
+    np.testing.assert_array_equal(part.masks, whole.masks[3:5])
+    np.testing.assert_array_equal(part.t_s, whole.t_s[3:5])
+    assert len(clip.read(6).frames) == 2
+    with pytest.raises(DataError, match="expected frames from 8, found 8 frames in all"):
+        clip.read(8)
+
+
+def test_a_phantom_has_one_view() -> None:
+    with pytest.raises(DataError, match="the view 4CH"):
+        open_data({"format": "phantom", "views": ["2CH"]}).samples("train")

@@ -1,0 +1,105 @@
+"""The files of HMC-QU beside its recordings: wall masks (.mat) and the table of cycles; see `echo_rt_train.data.hmcqu`."""
+
+from __future__ import annotations
+
+import csv
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echo_rt.errors import DataError, MissingExtraError
+from echo_rt_train.data.sample import SampleError
+
+VARIABLE = "predicted"
+
+
+def read_walls(path: Path) -> NDArray[np.bool_]:
+    """The wall masks (N, h, w) of a Mask_*.mat.
+
+    Raises:
+        SampleError: it is missing, damaged, of MATLAB 7.3, or without ``predicted``.
+        MissingExtraError: SciPy is not installed.
+    """
+    try:
+        from scipy.io import loadmat
+        from scipy.io.matlab import MatReadError
+    except ImportError:
+        raise MissingExtraError("reading MATLAB files", "train") from None
+    try:
+        stored = loadmat(path, variable_names=[VARIABLE]).get(VARIABLE)
+    except FileNotFoundError:
+        raise SampleError(f"{path}: expected a .mat file, found no file", "missing file") from None
+    except NotImplementedError:  # what SciPy says to the HDF5 of version 7.3
+        raise SampleError(f"{path}: expected a .mat file up to version 7, found version 7.3; in MATLAB, save it with '-v7'") from None
+    except (OSError, ValueError, TypeError, MatReadError, zlib.error) as error:
+        raise SampleError(f"{path}: expected a .mat file, found none that can be read ({type(error).__name__}); copy it again") from None
+    if stored is None or stored.ndim != 3 or not np.issubdtype(stored.dtype, np.number) or 0 in stored.shape:
+        found = "none" if stored is None else f"{stored.shape} {stored.dtype}"
+        raise SampleError(f"{path}: expected {VARIABLE} of (frames, height, width), found {found}")
+    low, high = stored.min(), stored.max()
+    if not (low >= 0 and high <= 1):  # also where one is not a number
+        raise SampleError(f"{path}: expected 0 and 1 (wall), found {low:g} to {high:g}", "unknown labels")
+    return np.asarray(stored > 0.5)
+
+
+def read_cycles(table: Path) -> dict[str, tuple[int, int]]:
+    """First and last frame of the cycle, counted from 1, by the recording's key; lines without both are left out.
+
+    Raises:
+        DataError: it cannot be read, or a column is missing.
+        MissingExtraError: it is an Excel file, and openpyxl is not installed.
+    """
+    rows = list(_rows(table))
+    head = next((i for i, row in enumerate(rows) if _word(row[0]) == "echo"), None)
+    if head is None:
+        raise DataError(f"{table}: expected a column ECHO, then Reference Frame and End of Cycle, found no ECHO in the first column")
+    # Titles may stand in two rows, with a cell merged over both frames.
+    below = rows[head + 1] if head + 1 < len(rows) and not rows[head + 1][0] else []
+    titles = [_word(cell + (below[i] if i < len(below) else "")) for i, cell in enumerate(rows[head])]
+    places = [next((i for i, title in enumerate(titles) if re.search(part, title)), None) for part in ("reference", "end.*cycle")]
+    if None in places:
+        raise DataError(f"{table}: expected the columns ECHO, Reference Frame and End of Cycle, found {', '.join(rows[head])}")
+    found = {}
+    for row in rows[head + 1 :]:
+        first, last = (row[place] if place is not None and place < len(row) else "" for place in places)
+        if row[0] and re.fullmatch(r"\d+(\.0)?", first) and re.fullmatch(r"\d+(\.0)?", last):
+            found[key(row[0])] = (int(float(first)), int(float(last)))
+    return found
+
+
+def _rows(table: Path) -> Iterator[list[str]]:
+    if table.suffix == ".csv":
+        try:
+            with table.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
+                yield from (row for row in csv.reader(stream) if row)
+        except csv.Error as error:
+            raise DataError(f"{table}: expected a CSV file, found something else ({error}); export it again") from None
+        return
+    try:
+        from openpyxl import load_workbook
+    except ImportError:
+        raise MissingExtraError(f"reading {table.name}", "train") from None
+    try:
+        book = load_workbook(table, read_only=True, data_only=True)
+    except (OSError, KeyError, BadZipFile) as error:
+        raise DataError(f"{table}: expected an Excel file, found none that can be read ({error}); save it as {table.stem}.csv") from None
+    try:
+        for row in book.worksheets[0].iter_rows(values_only=True):
+            if cells := ["" if cell is None else str(cell).strip() for cell in row]:
+                yield cells
+    finally:
+        book.close()
+
+
+def _word(text: str) -> str:
+    return re.sub(r"\W+", "", text).lower()
+
+
+def key(name: str) -> str:
+    """A recording's name for comparison: the tables and files write it with a stray blank here and there."""
+    return re.sub(r"\s+", "", name).lower()
