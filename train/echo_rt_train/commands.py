@@ -1,9 +1,8 @@
-"""`echo-rt train` and `echo-rt evaluate`."""
+"""`echo-rt train`, `echo-rt evaluate` and `echo-rt explain`."""
 
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from hydra import compose, initialize_config_module
@@ -33,25 +32,17 @@ def train(arguments: list[str]) -> None:
 
 def evaluate(arguments: list[str]) -> None:
     """Measure a model on a data set, through the engine that the product runs."""
-    parser = argparse.ArgumentParser(prog="echo-rt evaluate", description=evaluate.__doc__)
-    parser.add_argument("model", help="a shipped model's name or an .onnx file")
-    parser.add_argument("--data", type=Path, required=True, help="a folder with index.csv, images and masks")
-    parser.add_argument("--split", default="val", choices=["train", "val"])
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    given = parser.parse_args(arguments)
-    from echo_rt.engine import open_engine
-    from echo_rt_train.evaluate import evaluate as run
+    from echo_rt_train.evaluate.command import add_arguments, main
 
-    with open_engine(given.model, given.device) as engine:
-        figures = run(engine, given.data, given.split)
-    if given.json:
-        print(json.dumps(figures, indent=2))
-        return
-    print(f"{engine.description}, {given.split} images of {given.data}, native resolution")
-    for view, found in figures["views"].items():
-        for name, overlap in found["classes"].items():
-            print(f"  {view} {name:<12} Dice {overlap['dice']:.4f}  IoU {overlap['iou']:.4f}   ({found['images']} images)")
-    for view, found in [*figures["views"].items(), ("biplane", figures["biplane"])]:
-        ef = {name: "-" if figure is None else f"{figure:.3g}" for name, figure in found["ef"].items()}
-        print("  {view:<8} EF  MAE {mae}  bias {bias}  SD {sd}  r {r}   ({patients} patients)".format(view=view, **ef))
+    parser = argparse.ArgumentParser(prog="echo-rt evaluate", description=evaluate.__doc__)
+    add_arguments(parser)
+    main(parser.parse_args(arguments))
+
+
+def explain(arguments: list[str]) -> None:
+    """Show what a network looks at and what it has learned, as pictures."""
+    from echo_rt_train.explain import add_arguments, main
+
+    parser = argparse.ArgumentParser(prog="echo-rt explain", description=explain.__doc__)
+    add_arguments(parser)
+    main(parser.parse_args(arguments))

@@ -1,0 +1,108 @@
+"""How well two measurements of the ejection fraction agree, and the line that brings one to the other.
+
+Bias and limits of agreement as in Bland and Altman, Statistical methods for assessing agreement between two methods of clinical
+measurement, Lancet 327:307-310, 1986.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echo_rt.errors import DataError
+from echo_rt_train.evaluate.bootstrap import Sums, intervals, point
+
+Pairs = NDArray[np.float64]
+"""(patients, 2): EF by the model and by the expert, in percent."""
+
+MIN_PAIRS = 10
+"""Fewer patients than that are no ground for a line that will change every patient's figure."""
+
+
+def _moments(pairs: Pairs) -> Sums:
+    """(patients, 9): what each patient adds to the sums below. Centred, so that the differences of sums keep their digits."""
+    found, truth = (pairs - (pairs[:, 1].mean() if len(pairs) else 0.0)).T
+    error = found - truth
+    return np.stack([np.ones_like(error), error, abs(error), error**2, truth, truth**2, found, found**2, found * truth], axis=1)
+
+
+def _figures(sums: Sums) -> dict[str, NDArray[np.float64]]:
+    n, error, absolute, square, truth, truth2, found, found2, product = np.moveaxis(sums, -1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread_truth, spread_found = truth2 - truth**2 / n, found2 - found**2 / n
+        # One patient drawn n times has no spread; what is left of it is rounding.
+        spread_truth, spread_found = (np.where(x > 1e-9 * n, x, np.nan) for x in (spread_truth, spread_found))
+        return {
+            "mae": absolute / n,
+            "bias": error / n,
+            "sd": np.where(np.isnan(spread_truth), np.nan, np.sqrt(np.maximum(square - error**2 / n, 0) / (n - 1))),
+            "rmse": np.sqrt(square / n),
+            "r2": 1 - square / spread_truth,
+            "r": (product - found * truth / n) / np.sqrt(spread_truth * spread_found),
+        }
+
+
+def ef_errors(pairs: Pairs) -> dict[str, Any]:
+    """Agreement of two columns of EF, the second being the reference.
+
+    Args:
+        pairs: (patients, 2) in percent, nothing missing.
+
+    Returns:
+        ``patients``; in points ``mae``, ``bias`` (mean of model - expert), ``sd`` of that difference (n - 1), ``rmse``; ``r2``, the
+        coefficient of determination 1 - SS_res / SS_tot; ``r``, Pearson's. None where the patients are too few for a figure.
+    """
+    pairs = pairs.reshape(-1, 2)
+    return {"patients": len(pairs), **point(_moments(pairs), _figures)}
+
+
+def ef_agreement(pairs: Pairs, calibration: tuple[float, float] | None = None) -> dict[str, Any]:
+    """`ef_errors` with intervals, of pairs in which the model's EF may be missing.
+
+    A patient whose ventricle the model did not find is not left out: the EF counts as 0, with or without calibration, and the number of
+    these is said.
+
+    Args:
+        pairs: (patients, 2) in percent, the first NaN where the model found no ventricle.
+        calibration: (slope, offset) to apply to the model's EF.
+
+    Returns:
+        What `ef_errors` gives, ``not_measured``, and ``ci`` with the 95 % bootstrap interval of each figure.
+    """
+    pairs = pairs.reshape(-1, 2)
+    slope, offset = calibration or (1.0, 0.0)
+    found = np.where(np.isnan(pairs[:, 0]), 0.0, slope * pairs[:, 0] + offset)
+    whole = np.stack([found, pairs[:, 1]], axis=1)
+    missing = int(np.isnan(pairs[:, 0]).sum())
+    return {**ef_errors(whole), "not_measured": missing, "ci": intervals(_moments(whole), _figures)}
+
+
+def fit_ef_calibration(pairs: Pairs) -> tuple[float, float]:
+    """The line EF = slope x model + offset by ordinary least squares of the expert's EF on the model's. Training patients only.
+
+    Why least squares: what is wanted is the expert's EF given the model's, the conditional mean, whose line this is; it leaves no bias
+    on the patients it was fitted on, and no other line has a smaller mean square error. An orthogonal or Deming line answers another
+    question (what relation holds between the two true values) and, keeping the full spread, adds error for each patient. Theil-Sen guards
+    against outliers, but its offset makes the median error 0 and not the bias; the outliers there are, ventricles that were not found, are
+    no measurements at all and are left out here.
+
+    Args:
+        pairs: (patients, 2) in percent, the first NaN where the model found no ventricle.
+
+    Returns:
+        (slope, offset in points).
+
+    Raises:
+        DataError: too few patients, or all have the same EF.
+    """
+    pairs = pairs.reshape(-1, 2)
+    found, truth = pairs[np.isfinite(pairs).all(axis=1)].T
+    if len(found) < MIN_PAIRS or np.ptp(found) < 1.0:
+        raise DataError(
+            f"EF calibration: expected at least {MIN_PAIRS} patients whose EF differs, found {len(found)} that could be measured; "
+            "give more training patients"
+        )
+    slope, offset = np.polyfit(found, truth, 1)
+    return float(slope), float(offset)

@@ -1,0 +1,155 @@
+"""What is measured on each image and each patient, and the summary of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+
+from echo_rt.cardiac.geometry import LongAxis
+from echo_rt.engine import Engine
+from echo_rt.model import CLASSES
+from echo_rt_train.data import VIEWS, DataReport, Sample, read_all
+from echo_rt_train.evaluate.agreement import Pairs, ef_agreement
+from echo_rt_train.evaluate.bootstrap import by_patient, intervals, mean_of, point
+from echo_rt_train.evaluate.ejection import BIPLANE, ef_pairs, expert_segmentation, long_axis
+from echo_rt_train.evaluate.overlap import FOREGROUND, OVERLAP, confusion, overlap
+from echo_rt_train.evaluate.surface import SURFACE, surface
+
+COLUMNS = (*OVERLAP, *(f"{name}_mm" for name in SURFACE), *(f"{name}_px" for name in SURFACE))
+"""Of `ImageFigures.figures`. A distance stands in the column of its unit; the other one is NaN."""
+
+VIEW_NAMES = {"4CH": "A4C", "2CH": "A2C"}
+"""The data sets' names of the views, and the runtime's."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFigures:
+    """One image, measured.
+
+    Attributes:
+        sample: the image.
+        figures: (foreground classes, columns), see `COLUMNS`; NaN where undefined, and in classes that the data set does not label.
+        model, expert: the ventricle, or None where it cannot be measured.
+        view: what the model says it sees (A4C, A2C, other), or None where it says nothing.
+    """
+
+    sample: Sample
+    figures: NDArray[np.float64]
+    model: LongAxis | None
+    expert: LongAxis | None
+    view: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class PatientFigures:
+    """EF of all patients by one method: ``name`` is a view or "biplane"; ``pairs`` (patients, 2), model (NaN if not measured), expert."""
+
+    name: str
+    patients: list[str]
+    pairs: Pairs
+    no_reference: int
+
+
+def measure(engine: Engine, samples: Sequence[Sample], report: DataReport | None = None) -> list[ImageFigures]:
+    """Run the engine on every image and compare with the expert's mask, at the image's native resolution.
+
+    Args:
+        engine: an open engine.
+        samples: what is read.
+        report: where bad images are noted that are left out; without it, or where it is strict, they are an error.
+
+    Raises:
+        DataError: an image or mask is not as it should be.
+    """
+    pairs = read_all(samples, report if report is not None else DataReport("data", strict=True))
+    shown = track(pairs, "evaluating", total=len(samples), transient=True)
+    return [_measured(engine, sample, image, truth) for sample, (image, truth) in shown]
+
+
+def _measured(engine: Engine, sample: Sample, image: NDArray[np.uint8], truth: NDArray[np.uint8]) -> ImageFigures:
+    segmentation = engine.segment(image)
+    found = segmentation.mask()
+    figures = np.full((len(FOREGROUND), len(COLUMNS)), np.nan)
+    figures[:, : len(OVERLAP)] = overlap(confusion(found, truth))
+    start = len(OVERLAP) if sample.spacing_mm else len(OVERLAP) + len(SURFACE)
+    for row, label in enumerate(range(1, len(CLASSES))):
+        figures[row, start : start + len(SURFACE)] = surface(found == label, truth == label, sample.spacing_mm or (1.0, 1.0))
+    # A data set that traces the cavity alone says nothing about the wall; that is no error of the model.
+    figures[[label - 1 for label in range(1, len(CLASSES)) if label not in sample.known]] = np.nan
+    model, expert = (long_axis(s, sample.spacing_mm) for s in (segmentation, expert_segmentation(truth)))
+    return ImageFigures(sample, figures, model, expert, getattr(segmentation, "view", None))
+
+
+def ef_of(images: Sequence[ImageFigures]) -> list[PatientFigures]:
+    """EF of every patient in each view, and biplane.
+
+    A patient whose EF cannot be measured on the expert's masks has no reference: left out, and counted.
+    """
+    model, expert = ({(i.sample.patient, i.sample.view, i.sample.phase): getattr(i, who) for i in images} for who in ("model", "expert"))
+    methods = [(view, (view,)) for view in _views(images)] + [("biplane", BIPLANE)]
+    found = []
+    for name, views in methods:
+        patients, pairs = ef_pairs(model, expert, views)
+        known = np.isfinite(pairs[:, 1])
+        kept = [patient for patient, k in zip(patients, known, strict=True) if k]
+        found.append(PatientFigures(name, kept, pairs[known], int((~known).sum())))
+    return found
+
+
+def summary(images: Sequence[ImageFigures], model: str, calibration: tuple[float, float] | None = None) -> dict[str, Any]:
+    """All figures with their 95 % intervals: what `echo-rt evaluate --json` prints.
+
+    Args:
+        images: of `measure`.
+        model: its name.
+        calibration: (slope, offset) of the model's spec; with it there is an ``ef_calibrated`` beside each ``ef``.
+
+    Returns:
+        ``{"model", "views": {view: {"images", "classes": {name: {"dice", ..., "ci": {...}}}, "ef": {...}}}, "biplane": {"ef": {...}}}``.
+        Class figures are means over images; distances in mm where the scale of the image is known (``hd95_mm``), in pixels otherwise
+        (``hd95_px``), with the number of images of each kind and of those without a distance in ``distances``. Where the model names the
+        view there is ``view_accuracy`` in each view and over all.
+    """
+    views: dict[str, Any] = {}
+    for view in _views(images):
+        of_view = [i for i in images if i.sample.view == view]
+        classes = {name: _class_figures(of_view, row) for row, name in enumerate(FOREGROUND)}
+        views[view] = {"images": len(of_view), "patients": len({i.sample.patient for i in of_view}), "classes": classes}
+        views[view].update(_view_accuracy(of_view))
+    found: dict[str, Any] = {"model": model, "views": views, "biplane": {}, **_view_accuracy(images)}
+    for method in ef_of(images):
+        place = found["biplane"] if method.name == "biplane" else views[method.name]
+        place["ef"] = {**ef_agreement(method.pairs), "no_reference": method.no_reference}
+        if calibration is not None:
+            place["ef_calibrated"] = {**ef_agreement(method.pairs, calibration), "slope": calibration[0], "offset": calibration[1]}
+    return found
+
+
+def _views(images: Sequence[ImageFigures]) -> list[str]:
+    """Those that there are, the four-chamber view first."""
+    return [view for view in VIEWS if any(image.sample.view == view for image in images)]
+
+
+def _class_figures(images: Sequence[ImageFigures], row: int) -> dict[str, Any]:
+    rows = np.array([i.figures[row] for i in images])
+    prepare, figures = mean_of(COLUMNS)
+    sums = by_patient([i.sample.patient for i in images], prepare(rows))
+    mm, px = (np.isfinite(rows[:, COLUMNS.index(name)]).sum() for name in ("hd95_mm", "hd95_px"))
+    labelled = np.isfinite(rows[:, 0]).sum()
+    distances = {"mm": int(mm), "px": int(px), "undefined": int(labelled - mm - px)}
+    return {**point(sums, figures), "distances": distances, "ci": intervals(sums, figures)}
+
+
+def _view_accuracy(images: Sequence[ImageFigures]) -> dict[str, Any]:
+    told = [i for i in images if i.view is not None]
+    if not told:
+        return {}
+    right = np.array([[i.view in (i.sample.view, VIEW_NAMES.get(i.sample.view))] for i in told], np.float64)
+    prepare, figures = mean_of(("view_accuracy",))
+    sums = by_patient([i.sample.patient for i in told], prepare(right))
+    return {**point(sums, figures), "view_accuracy_ci": intervals(sums, figures)["view_accuracy"]}
