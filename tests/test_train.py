@@ -262,3 +262,21 @@ def test_the_shipped_model_reaches_its_figures_on_the_camus_validation_patients(
     assert four["left_atrium"] >= 0.905
     card = models()[0].figures["4CH Dice"]
     assert four == pytest.approx(card, abs=1e-3), "the figures in the file are those that are measured"
+
+
+def test_several_losses_and_seeds_are_compared_in_one_table(data: Path, tmp_path: Path, capsys) -> None:
+    train(["-m", "loss=dice,focal_tversky", "seed=1,2", *small(data, tmp_path / "runs", "epochs=1")])
+    rows = json.loads((tmp_path / "runs" / "comparison.json").read_text())
+    assert [row["settings"] for row in rows] == [{"loss": "dice"}, {"loss": "focal_tversky"}]
+    assert all(row["runs"] == 2 for row in rows)
+    assert {"4CH lv_cavity Dice", "4CH EF mae"} <= set(rows[0])
+    shown = capsys.readouterr().out
+    assert "loss=focal_tversky" in shown
+    weights = sorted((tmp_path / "runs").glob("*/weights.safetensors"))
+    assert len(weights) == 4
+    assert len({path.read_bytes() for path in weights}) == 4, "every run is its own"
+
+
+def test_a_comparison_of_one_run_is_refused(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="several values"):
+        train(["-m", *small(data, tmp_path / "runs")])

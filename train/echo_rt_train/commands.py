@@ -13,17 +13,25 @@ from echo_rt.errors import ParameterError
 
 
 def train(arguments: list[str]) -> None:
-    """Train a model: ``KEY=VALUE ...`` change conf/train.yaml."""
+    """Train a model: ``KEY=VALUE ...`` change conf/train.yaml; ``-m`` compares several values in one table."""
     if {"-h", "--help"} & set(arguments):
-        text = (Path(__file__).parent / "conf" / "train.yaml").read_text()
-        print(f"usage: echo-rt train data.root=FOLDER [KEY=VALUE ...]\n\n{text}", end="")
+        folder = Path(__file__).parent / "conf"
+        losses = ", ".join(sorted(path.stem for path in (folder / "loss").glob("*.yaml")))
+        print(
+            f"usage: echo-rt train [-m] data.root=FOLDER [KEY=VALUE ...]\n\nloss: {losses}\n\n{(folder / 'train.yaml').read_text()}", end=""
+        )
         return
+    from echo_rt_train.compare import compare
     from echo_rt_train.loop import train as run
 
+    several = bool({"-m", "--multirun"} & set(arguments))
+    overrides = [argument for argument in arguments if argument not in ("-m", "--multirun")]
     try:
         with initialize_config_module("echo_rt_train.conf", version_base=None):
-            config = compose("train", overrides=arguments)
-        weights = run(config)
+            if several:
+                compare(overrides)
+                return
+            weights = run(compose("train", overrides=overrides))
     except (HydraException, OmegaConfBaseException) as error:
         first = str(error).strip().splitlines()[0]
         raise ParameterError(f"train: expected KEY=VALUE of conf/train.yaml, found: {first}; `echo-rt train --help` shows them") from None
