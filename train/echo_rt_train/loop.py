@@ -24,7 +24,7 @@ from echo_rt_train import losses
 from echo_rt_train.augment import Augment
 from echo_rt_train.data import DataReport, open_data
 from echo_rt_train.images import GridImages
-from echo_rt_train.weights import build_network, save_weights
+from echo_rt_train.weights import build_network, load_weights, save_weights
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 
@@ -64,9 +64,18 @@ class Training:
 
     @classmethod
     def start(cls, config: DictConfig, batches: int, device: str) -> Training:
-        """A new network, its weights drawn from the seed."""
+        """A new network, its weights drawn from the seed, or those of ``init``."""
         torch.manual_seed(config.seed)
-        network = build_network(config.model, len(CLASSES)).to(device, memory_format=torch.channels_last)
+        network = build_network(config.model, len(CLASSES))
+        if config.init:
+            begun, _ = load_weights(Path(config.init))
+            try:
+                network.load_state_dict(begun.state_dict())
+            except RuntimeError:
+                raise ParameterError(
+                    f"init: expected weights of model.widths={list(config.model.widths)}, found others in {config.init}"
+                ) from None
+        network = network.to(device, memory_format=torch.channels_last)
         averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True)
         if config.optimizer not in OPTIMIZERS:
             raise ParameterError(f"expected an optimizer of {', '.join(OPTIMIZERS)}, found {config.optimizer!r}")
