@@ -17,9 +17,8 @@ def train(arguments: list[str]) -> None:
     if {"-h", "--help"} & set(arguments):
         folder = Path(__file__).parent / "conf"
         losses = ", ".join(sorted(path.stem for path in (folder / "loss").glob("*.yaml")))
-        print(
-            f"usage: echo-rt train [-m] data.root=FOLDER [KEY=VALUE ...]\n\nloss: {losses}\n\n{(folder / 'train.yaml').read_text()}", end=""
-        )
+        print(f"usage: echo-rt train [-m] data.root=FOLDER [KEY=VALUE ...]\n\nloss: {losses}\n")
+        print((folder / "train.yaml").read_text(), end="")
         return
     from echo_rt_train.compare import compare
     from echo_rt_train.loop import train as run
