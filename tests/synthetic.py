@@ -52,7 +52,7 @@ def segmentation(image: tuple[int, int], lv: LeftVentricle | None) -> Segmentati
         hinges, apex = grid_map.to_grid(lv.hinges), grid_map.to_grid(lv.apex)
         middle = hinges.mean(axis=0)
         half, length = float(hinges[1, 0] - hinges[0, 0]) / 2, float(middle[1] - apex[1])
-        outside = np.hypot((columns - middle[0]) / half, (rows - middle[1]) / length)
+        outside = np.minimum(np.hypot((columns - middle[0]) / half, (rows - middle[1]) / length), 9.0)
         below = rows > middle[1]
     likely = np.stack(
         [

@@ -85,16 +85,17 @@ class CurveSink(FileSink):
         if not self._open:
             return
         self._open = False
-        import matplotlib
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        with output_errors(self.path):  # at its first import matplotlib writes a cache of its own, which a full disk refuses too
+            import matplotlib
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+            from matplotlib.figure import Figure
 
-        # Not pyplot: it keeps every figure and asks for a display.
-        with matplotlib.rc_context(STYLE), output_errors(self.path):
-            figure = Figure(figsize=(12, 7), dpi=100)
-            FigureCanvasAgg(figure)
-            self._draw(figure)
-            figure.savefig(self.path, format="png", metadata={"Software": "echo-rt"})
+            # Not pyplot: it keeps every figure and asks for a display.
+            with matplotlib.rc_context(STYLE):
+                figure = Figure(figsize=(12, 7), dpi=100)
+                FigureCanvasAgg(figure)
+                self._draw(figure)
+                figure.savefig(self.path, format="png", metadata={"Software": "echo-rt"})
 
     def discard(self) -> None:
         self._open = False
@@ -115,7 +116,8 @@ class CurveSink(FileSink):
         figure.text(0.075, 0.955, self.title, fontsize=14, fontweight="bold", va="center")
         figure.text(0.075, 0.915, self._headline(), fontsize=11, color="#555555", va="center")
         if upper.get_legend_handles_labels()[0]:
-            upper.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, **LEGEND)
+            scale = 4 if len(self._beats) > MAX_ANNOTATED else 1
+            upper.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, markerscale=scale, **LEGEND)
 
     def _headline(self) -> str:
         ef, extremes = self._steps[-1][1] if self._steps else None, self.extremes
@@ -138,7 +140,7 @@ class CurveSink(FileSink):
         axes.plot(t_s, np.where(ok, volume, np.nan), color="#9db4cc" if dense else BLUE, lw=width, zorder=2)
         axes.set_ylabel("LV volume (mL)" if self._calibrated else "LV volume (px³, uncalibrated)")
         axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 5), useMathText=True)
-        axes.margins(x=0.01, y=0.16)
+        axes.margins(x=0.01, y=0.08)
 
     def _mark_beats(self, axes: Axes) -> None:
         dense = len(self._beats) > MAX_ANNOTATED
@@ -158,10 +160,12 @@ class CurveSink(FileSink):
                     mfc=colour if accepted else "white",
                     mec=colour if accepted else GREY,
                     mew=0 if dense and accepted else 1.1,
-                    label=name if accepted else f"{name}, beat rejected",
+                    label=name if accepted else f"{name}, rejected ({len(beats)})",
                     zorder=4,
                 )
         if not dense:
+            low, high = axes.get_ylim()
+            axes.set_ylim(low - 0.17 * (high - low), high)  # room for the words under the lowest mark
             for beat in self._beats:
                 words = f"{beat.ef_percent:.0f} %" if beat.accepted else "\n".join(textwrap.wrap(beat.reason or "rejected", 9))
                 axes.annotate(
@@ -199,7 +203,7 @@ class CurveSink(FileSink):
                     mfc=BLUE if accepted else "white",
                     mec=BLUE if accepted else GREY,
                     mew=0.6,
-                    label="one beat" if accepted else "one beat, rejected",
+                    label="one beat" if accepted else "rejected",
                     zorder=2,
                 )
         axes.set_ylabel("EF (%)")
@@ -211,21 +215,12 @@ class CurveSink(FileSink):
 
     def _mark_extremes(self, axes: Axes, extremes: ClipExtremes) -> None:
         unit = "mL" if self._calibrated else "px³"
-        for name, colour, mark, t_s, volume, up in (
-            ("largest volume", BLUE, "v", extremes.t_ed_s, extremes.edv, 1),
-            ("smallest volume", RED, "^", extremes.t_es_s, extremes.esv, -1),
+        for name, colour, mark, t_s, volume in (
+            ("largest", BLUE, "v", extremes.t_ed_s, extremes.edv),
+            ("smallest", RED, "^", extremes.t_es_s, extremes.esv),
         ):
-            axes.plot([t_s], [volume], ls="none", marker=mark, ms=9, color=colour, label=name, zorder=4)
-            axes.annotate(
-                f"{volume:.0f} {unit}" if self._calibrated else f"{volume:.3g} {unit}",
-                (t_s, volume),
-                (0, 11 * up),
-                textcoords="offset points",
-                ha="center",
-                va="bottom" if up > 0 else "top",
-                fontsize=10,
-                color=colour,
-            )
+            # The figures stand in the legend: beside the marks the curve would run through them.
+            axes.plot([t_s], [volume], ls="none", marker=mark, ms=9, color=colour, label=f"{name}: {volume:,.0f} {unit}", zorder=4)
 
 
 def bad_runs(t_s: NDArray[np.float64], ok: NDArray[np.bool_]) -> list[tuple[float, float]]:

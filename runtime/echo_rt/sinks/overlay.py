@@ -67,9 +67,8 @@ def draw(frame: Frame, reading: Reading) -> Picture:
     factor = enlargement((height, width))
     unit = max(1.0, height * factor / PANEL_HEIGHT)
     shown = (round(height * factor), round(width * factor))
-    left = shown[1] + round(PANEL * unit)
-    canvas = np.empty((_even(max(shown[0], round(PANEL_HEIGHT * unit))), _even(left), 3), np.uint8)
-    canvas[:] = BACKDROP
+    right = shown[1] + round(PANEL * unit)
+    canvas = np.full((_even(max(shown[0], round(PANEL_HEIGHT * unit))), _even(right), 3), BACKDROP[0], np.uint8)
     picture = canvas[: shown[0], : shown[1]]
     picture[:] = _enlarged(frame.image, shown)
     _tint_wall(picture, reading.segmentation, factor)
@@ -123,17 +122,17 @@ def _outline(picture: Picture, ventricle: LeftVentricle, factor: float, colour: 
     def placed(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return (np.asarray(points, np.float64) + 0.5) * factor - 0.5
 
-    thick = max(1, round(picture.shape[0] / 500))
+    thick = max(2, round(picture.shape[0] / 400))  # as thin as shows at a glance
     hinges, apex = placed(ventricle.hinges), placed(ventricle.apex)
     middle = hinges.mean(axis=0)
-    _dashed(picture, middle, apex, PALE, thick)
-    _dashed(picture, hinges[0], hinges[1], WHITE, thick)
-    cv2.polylines(picture, [_fixed(placed(ventricle.contour))], False, colour, thick + (factor > 1 or thick > 1), cv2.LINE_AA, _SHIFT)
-    radius = round(3.5 * thick * 2**_SHIFT)
+    _dashed(picture, middle, apex, PALE, thick - 1)
+    _dashed(picture, hinges[0], hinges[1], WHITE, thick - 1)
+    cv2.polylines(picture, [_fixed(placed(ventricle.contour))], False, colour, thick, cv2.LINE_AA, _SHIFT)
+    radius = round(1.8 * thick * 2**_SHIFT)
     for x, y in hinges:
         cv2.circle(picture, _point(x, y), radius, colour, cv2.FILLED, cv2.LINE_AA, _SHIFT)
     cv2.circle(picture, _point(*apex), radius, BACKDROP, cv2.FILLED, cv2.LINE_AA, _SHIFT)
-    cv2.circle(picture, _point(*apex), radius, colour, thick, cv2.LINE_AA, _SHIFT)
+    cv2.circle(picture, _point(*apex), radius, colour, thick - 1, cv2.LINE_AA, _SHIFT)
 
 
 def _dashed(picture: Picture, start: NDArray[np.float64], end: NDArray[np.float64], colour: Colour, thick: int) -> None:
@@ -166,18 +165,17 @@ def _panel(canvas: Picture, left: int, unit: float, frame: Frame, reading: Readi
         text.line(114, ", ".join(filter(None, (between, beats))), 0.58, PALE)
         text.line(136, METHODS.get(ef.method, ef.method), 0.45, DIM)
     else:
-        text.line(84, "--", 1.75, DIM, bold=True)
+        text.line(80, "no EF", 1.2, DIM)
         for row, words in enumerate(_wrapped(ef.reason or "none yet", 26)):
             text.line(114 + 20 * row, words, 0.48, PALE)
     text.rule(162)
     text.pair(190, "FAC", _with_unit(reading.fac_percent, "%"))
     text.pair(216, "Heart rate", _with_unit(reading.heart_rate_bpm, "bpm"))
-    if ventricle is not None and ventricle.calibrated:
-        text.pair(242, "LV volume now", _with_unit(ventricle.volume, "mL"))
-        text.pair(268, "LV length now", _with_unit(ventricle.length, "mm"))
+    if frame.spacing_mm is None:
+        text.pair(242, "Scale", "uncalibrated")
     else:
-        text.pair(242, "LV volume now", "--" if frame.spacing_mm is not None else "no scale")
-        text.pair(268, "LV length now", "--" if frame.spacing_mm is not None else "no scale")
+        text.pair(242, "LV volume now", _with_unit(ventricle.volume if ventricle is not None else None, "mL"))
+        text.pair(268, "LV length now", _with_unit(ventricle.length if ventricle is not None else None, "mm"))
     text.rule(292)
     ok = reading.quality.ok
     text.line(320, "IMAGE", 0.42, DIM)

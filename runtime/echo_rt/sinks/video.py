@@ -9,6 +9,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
 import av
+import cv2
+import numpy as np
 
 from echo_rt.errors import OutputError
 from echo_rt.frame import Frame
@@ -25,6 +27,9 @@ OPTIONS = {"crf": "20", "preset": "veryfast"}
 
 CLOCK_HZ = 90_000
 """Ticks of the film's clock, as in broadcasting: 11 µs, and every usual frame rate is a whole number of them or nearly."""
+
+BT601, STUDIO_RANGE = 6, 1
+"""What OpenCV converts to, by FFmpeg's numbers; a player that is not told guesses by the size of the picture."""
 
 NOMINAL_FPS = 30
 """Only x264's rate control looks at it; the frames carry their own times."""
@@ -56,7 +61,14 @@ class OverlaySink(FileSink):
             if self._stream is None:
                 self._stream = self._open(picture.shape[1], picture.shape[0])
                 self._start_s = frame.t_s
-            image = av.VideoFrame.from_ndarray(picture, format="bgr24")
+            elif picture.shape[:2] != (self._stream.height, self._stream.width):
+                raise OutputError(
+                    f"{self.path}: expected frames of one size, found {frame.image.shape[1]}x{frame.image.shape[0]} after others "
+                    "in the same recording; cut it where the size changes"
+                )
+            # OpenCV's conversion, not PyAV's: that one rounds grey to a greenish grey (chroma 127), and takes longer.
+            yuv = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420).astype(np.uint8, copy=False)
+            image = av.VideoFrame.from_ndarray(yuv, format="yuv420p")
             # Two frames closer than a tick must not share one.
             self._last = max(self._last + 1, round((frame.t_s - self._start_s) * CLOCK_HZ))
             image.pts, image.time_base = self._last, Fraction(1, CLOCK_HZ)
@@ -84,7 +96,10 @@ class OverlaySink(FileSink):
         )
         stream = cast("VideoStream", self._container.add_stream(ENCODER, rate=NOMINAL_FPS, options=dict(OPTIONS)))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.codec_context.time_base = Fraction(1, CLOCK_HZ)
+        codec = stream.codec_context
+        codec.time_base = Fraction(1, CLOCK_HZ)
+        codec.colorspace = codec.color_primaries = codec.color_trc = BT601
+        codec.color_range = STUDIO_RANGE
         return stream
 
     def _mux(self, stream: VideoStream, image: av.VideoFrame | None) -> None:
