@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -102,7 +103,7 @@ class Batch:
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
         try:
-            with Progress(*columns, console=self.console, transient=True) as bar:
+            with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as bar:
                 task = bar.add_task(Path(recording).name, total=None, rate="")
 
                 def progress(done: int, expected: int | None) -> None:
@@ -127,7 +128,9 @@ class Batch:
 
     def _folder_name(self, recording: str) -> str:
         """The recording's stem; of several with one stem the later ones get a number, so that none overwrites another."""
-        stem = Path(recording).stem or "recording"
+        stem = Path(recording).stem if "?" not in recording else recording
+        # Of an address such as phantom:?ef=55&hr=70 all signs that some file system refuses are left out.
+        stem = re.sub(r"[^\w.= -]+", "_", stem).strip("_") or "recording"
         name, number = stem, 2
         while name in self._names:
             name, number = f"{stem}-{number}", number + 1
@@ -142,11 +145,14 @@ class Batch:
         if not self.results:
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("recording", overflow="ellipsis", no_wrap=True, max_width=32)
-        for heading in ("frames", "EF %", "FAC %", "EDV", "ESV", "bpm", "beats"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        for recording, result in self.results:
-            table.add_row(Path(recording).stem, *_row(result))
+        rows = [_row(result) for _, result in self.results]
+        # On a narrow screen the name gives way, never a figure.
+        table.add_column("recording", overflow="ellipsis", no_wrap=True, max_width=22)
+        for number, heading in enumerate(("frames", "EF %", "FAC %", "EDV", "ESV", "bpm", "beats")):
+            width = max(len(heading), *(len(row[number]) for row in rows))
+            table.add_column(heading, justify="right", no_wrap=True, min_width=width)
+        for (recording, _), row in zip(self.results, rows, strict=True):
+            table.add_row(Path(recording).stem, *row)
         console = Console()
         console.print(table)
         plain = Console(soft_wrap=True)
@@ -211,20 +217,72 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print them as a JS
 
 
 @app.command()
-def doctor(json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
+def doctor(
+    self_test: Annotated[bool, typer.Option("--self-test", help="Run simulated hearts of known volume through the engine.")] = False,
+    model: Annotated[str | None, typer.Option(help="For the self-test: a shipped model's name or an .onnx file.")] = None,
+    device: Annotated[str, typer.Option(help="For the self-test: where the network runs.")] = "auto",
+    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
     """Say what is installed, which devices work, and why others do not."""
+    from json import dumps
+
+    if self_test:
+        _self_test(model, device, json)
+        return
     from echo_rt.doctor import examine
 
     findings = examine()
     if json:
-        import json as json_module
-
-        sys.stdout.write(json_module.dumps([finding.to_dict() for finding in findings], indent=2) + "\n")
+        typer.echo(dumps([finding.to_dict() for finding in findings], indent=2))
     else:
         for finding in findings:
             typer.echo(f"{'ok  ' if finding.ok else '-   '}{finding.name:<22} {finding.text}")
     if any(not finding.ok and finding.needed for finding in findings):
         raise typer.Exit(BAD_INPUT)
+
+
+def _self_test(model: str | None, device: str, json: bool) -> None:
+    from json import dumps
+
+    from echo_rt.engine import open_engine
+    from echo_rt.selftest import self_test
+
+    with open_engine(model, device) as engine:
+        description, results = engine.description, self_test(engine)
+    if json:
+        typer.echo(dumps({"engine": description, "cases": [result.to_dict() for result in results]}, indent=2))
+    else:
+        typer.echo(description)
+        for result in results:
+            typer.echo(f"{'ok  ' if result.ok else 'BAD '}{result.uri}")
+            if result.ef_percent is None:
+                typer.echo(f"      no beat found, expected {result.true_beats}")
+                continue
+            typer.echo(
+                f"      EF {result.ef_percent:.1f} % (true {result.true_ef_percent:.1f}), EDV {result.volume_error_percent:+.0f} %, "
+                f"ED {1e3 * (result.ed_error_s or 0):+.0f} ms, ES {1e3 * (result.es_error_s or 0):+.0f} ms, "
+                f"{result.beats} beats (true {result.true_beats})"
+            )
+    if not all(result.ok for result in results):
+        raise typer.Exit(BAD_INPUT)
+
+
+@app.command()
+def phantom(
+    out: Annotated[Path, typer.Argument(metavar="OUT.(avi|mp4|dcm)", help="The clip; its truth is written beside it.")],
+    options: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="ef=40 hr=70 fps=50 seconds=10 seed=1 ...")] = None,
+) -> None:
+    """Write a simulated apical four-chamber clip whose volumes are known, and its truth."""
+    from echo_rt.errors import ParameterError
+    from echo_rt.sources.phantom import open_phantom, write
+
+    given = options or []
+    if wrong := [option for option in given if "=" not in option]:
+        raise ParameterError(f"phantom: expected KEY=VALUE such as ef=40, found {wrong[0]!r}")
+    if not any(option.startswith("seconds=") for option in given):
+        given = [*given, "seconds=10"]
+    for path in write(open_phantom("phantom:?" + "&".join(given)), out):
+        typer.echo(str(path))
 
 
 # Sub-commands of the training and export packages: each is a function that takes the rest of the command line. They are known by
