@@ -115,7 +115,7 @@ def measure(picture: Picture) -> dict[str, float]:
             figures[f"{name}, grey {percent} %"] = float(np.percentile(found, percent))
         if name != "cavity":
             y, x = np.indices(grey.shape)
-            middle = inside.any(axis=0).nonzero()[0].mean()
+            middle = np.flatnonzero(inside.any(axis=0)).mean()
             centre = (np.abs(y - top - depth / 2) < 0.2 * depth) & (np.abs(x - middle) < 0.3 * (y - top))
             part = region & centre & (grey > 8)
             if part.sum() > 400:

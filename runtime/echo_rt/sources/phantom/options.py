@@ -199,7 +199,7 @@ def random_options(rng: np.random.Generator) -> PhantomOptions:
     edv = float(np.clip(np.exp(rng.normal(4.54 + 0.012 * (52 - ef), 0.32)), 40, 300))
     bare = rng.random() < 0.7
     sector = float(np.clip(rng.choice([75.0, 75.0, 75.0, 70.0, 80.0, rng.uniform(60, 95)]) + rng.normal(0, 1), 55, 98))
-    height = int(rng.integers(320, 560))
+    height = int(rng.integers(240, 601))
     aspect = 2 * np.sin(np.radians(sector / 2)) if bare else 4 / 3
     akinetic: tuple[str, ...] = ()
     if rng.random() < 0.2:
@@ -215,7 +215,7 @@ def random_options(rng: np.random.Generator) -> PhantomOptions:
         edv_ml=edv,
         akinetic=akinetic,
         foreshorten=float(rng.uniform(0, 0.2)) if rng.random() < 0.25 else 0.0,
-        rhythm=str(rng.choice(["sinus", "sinus", "sinus", "ectopic", "af"])),  # type: ignore[arg-type]
+        rhythm=RHYTHMS[int(rng.choice([0, 0, 0, 1, 2]))],
         sector_deg=sector,
         tilt_deg=0.0,
         overlay=not bare,
