@@ -112,6 +112,20 @@ def test_a_flat_stretch_and_an_atrial_kick_are_no_beats_of_their_own() -> None:
     assert len(run(times, 60 + 60 * kick)) == pytest.approx(8, abs=1)
 
 
+def test_a_ripple_before_the_first_beat_is_none_and_one_in_between_is_rejected() -> None:
+    times = np.arange(0, 8, 0.02)
+    volumes = volume_at(times + 0.5)
+    ripple = volumes.copy()
+    early = times < 0.2
+    ripple[early] = volumes[10] + 8 * np.cos(np.pi * times[early] / 0.1)
+    assert all(beat.accepted and beat.ef_percent > 55 for beat in run(times, ripple))
+    weak = volume_at(times)
+    third = (times >= 3.0) & (times < 4.0)
+    weak[third] = 120 - 0.3 * (120 - weak[third])
+    found = run(times, weak)
+    assert all(beat.ef_percent > 55 for beat in found if beat.accepted)
+
+
 def test_reset_forgets_everything() -> None:
     times = np.arange(0, 4, 0.02)
     used, fresh = BeatFinder(), BeatFinder()

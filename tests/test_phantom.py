@@ -178,6 +178,8 @@ def test_the_apex_hardly_moves_and_the_base_descends_towards_it(seed: int) -> No
     assert moved[[0, -1], 1].mean() > 0.08 * phantom.truth(ed_and_es(phantom)[0]).length_mm
     assert moved[len(moved) // 2, 1] < 0.4 * moved[[0, -1], 1].mean()
     assert abs(tip[1] - tip[0]) < 3
+    # The endocardium comes in a little at the apex too, because the wall thickens; the heart as a whole does not slide.
+    assert np.linalg.norm(es[len(es) // 2] - ed[len(ed) // 2]) < 6
 
 
 @pytest.mark.parametrize("segment", SEGMENTS)

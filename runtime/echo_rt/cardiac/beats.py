@@ -39,7 +39,7 @@ MIN_GOOD_FRAMES = 0.7
 HEART_RATE_BPM = (30.0, 220.0)
 """Physiological limits."""
 
-TOO_SHORT, TOO_LONG, TOO_FEW_FRAMES = "too short", "too long", "too few good frames"
+TOO_SHORT, TOO_LONG, TOO_FEW_FRAMES, OUT_OF_LINE = "too short", "too long", "too few good frames", "amplitude out of line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,7 @@ class BeatFinder:
         self._fresh = True
         self._ed: Phase | None = None
         self._es: Phase | None = None
+        self._settled = False
 
     def update(self, t_s: float, sample: Sample | None) -> Beat | None:
         """Take the next frame.
@@ -156,8 +157,12 @@ class BeatFinder:
         if self._rising:
             self._es = turned
             return None
-        beat = self._beat(turned) if self._ed and self._es else None
+        beat = self._beat(turned, amplitude) if self._ed and self._es else None
         self._ed, self._es = turned, None
+        if beat is not None and beat.reason == OUT_OF_LINE and not self._settled:
+            # Where the curve begins its amplitude is not known yet, and a ripple passes for a beat: there was none.
+            return None
+        self._settled = self._settled or beat is not None
         return beat
 
     def _amplitude(self, point: Sample) -> float:
@@ -175,7 +180,7 @@ class BeatFinder:
             self._lows.popleft()
         return self._highs[0][1] - self._lows[0][1]
 
-    def _beat(self, next_ed: Phase) -> Beat:
+    def _beat(self, next_ed: Phase, amplitude: float) -> Beat:
         assert self._ed is not None
         assert self._es is not None
         ed, es = self._ed.sample, self._es.sample
@@ -189,6 +194,8 @@ class BeatFinder:
             reason = TOO_LONG
         elif good < MIN_GOOD_FRAMES * frames:
             reason = TOO_FEW_FRAMES
+        elif ed.volume - es.volume < HYSTERESIS * amplitude:
+            reason = OUT_OF_LINE
         return Beat(
             t_ed_s=ed.t_s,
             t_es_s=es.t_s,
