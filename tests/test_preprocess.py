@@ -49,25 +49,28 @@ def test_the_kernel_takes_any_memory_layout(colour: bool) -> None:
 
 @native
 def test_other_threads_run_while_the_kernel_does() -> None:
-    # A counter in another thread advances during one long call only if the lock was released.
+    # Another thread ticks every 0.2 ms. While the lock is held it cannot, and around a call it gets one or two turns at most; of
+    # several calls the best counts, since the system may have had other things to do.
     image = image_of(4000, 4000, colour=True)
     plan, out = Preprocess((128, 128), 0, 1), np.empty((128, 128), np.float32)
     plan(image, out)
-    count, stop = 0, threading.Event()
+    ticks, stop = 0, threading.Event()
 
-    def counting() -> None:
-        nonlocal count
-        while not stop.is_set():
-            count += 1
+    def ticking() -> None:
+        nonlocal ticks
+        while not stop.wait(0.0002):
+            ticks += 1
 
-    thread = threading.Thread(target=counting)
+    thread = threading.Thread(target=ticking)
     thread.start()
-    before = count
-    plan._plan(image, out)
-    during = count - before
+    best = 0
+    for _ in range(30):
+        before = ticks
+        plan._plan(image, out)
+        best = max(best, ticks - before)
     stop.set()
     thread.join()
-    assert during > 0
+    assert best >= 5
 
 
 def test_a_reduction_by_a_whole_factor_is_the_mean_of_blocks() -> None:
