@@ -199,3 +199,7 @@ def test_the_outline_goes_once_round(tmp_path: Path) -> None:
     assert len(outline) == 2 * 20 + 2
     angle = np.unwrap(np.arctan2(*(outline - outline.mean(axis=0)).T))
     assert (np.diff(angle) > 0).all() or (np.diff(angle) < 0).all()
+
+
+def test_a_clip_brings_the_ef_of_the_table(root: Path) -> None:
+    assert [clip.ef_percent for clip in open_data({"root": root}).clips("train")] == [55.2]

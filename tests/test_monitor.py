@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -97,6 +99,13 @@ def test_a_ring_without_a_mitral_plane_is_not_apical() -> None:
     labels[radius < 60], labels[radius < 45] = 2, 1
     reading = readings(Monitor(SPEC), [(0.0, segmentation_of(labels))])[0]
     assert (reading.quality.ok, reading.quality.reason) == (False, Reason.NOT_APICAL)
+
+
+def test_a_picture_that_the_model_calls_another_view_is_not_apical() -> None:
+    for view, ok in (("A4C", True), ("A2C", True), (None, True), ("other", False)):
+        reading = readings(Monitor(SPEC), [(0.0, replace(ventricle(), view=view))])[0]
+        assert reading.quality.ok is ok
+        assert reading.quality.reason == (None if ok else Reason.NOT_APICAL)
 
 
 def test_an_unsure_picture_is_called_so() -> None:

@@ -262,3 +262,19 @@ def test_a_clip_of_hundreds_of_beats_is_drawn_without_clutter_and_in_reasonable_
     assert picture is not None
     assert (picture < 128).any(axis=2).mean() < 0.35
     assert time.process_time() - start < 60
+
+
+def test_where_the_recording_names_no_view_the_one_that_the_model_saw_most_stands_there() -> None:
+    summary = Summary()
+    views = ["A2C", "A2C", "A4C", None] * 5
+    for (frame, reading), view in zip(clip(20), views, strict=True):
+        summary.write(frame, replace(reading, segmentation=replace(reading.segmentation, view=view)))
+    assert summary.result(**{**NAMES, "view": None})["view"] == "A2C"
+    assert summary.result(**NAMES)["view"] == "A4C", "what the recording says comes first"
+    assert Summary().result(**{**NAMES, "view": None})["view"] is None
+
+
+def test_the_calibration_of_the_figure_stands_beside_it() -> None:
+    assert Summary().result(**NAMES)["ef_calibration"] is None
+    found = Summary().result(**NAMES, ef_calibration=(0.9, 4.0))
+    assert found["ef_calibration"] == {"slope": 0.9, "offset": 4.0}

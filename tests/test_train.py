@@ -20,7 +20,7 @@ from echo_rt_train.augment import Augment, no_heart
 from echo_rt_train.commands import evaluate, train
 from echo_rt_train.data import COLUMNS, on_grid, read_index, select
 from echo_rt_train.evaluate import ef_errors
-from echo_rt_train.loop import learning_rate
+from echo_rt_train.training import learning_rate
 from echo_rt_train.unet import UNet
 from echo_rt_train.weights import load_weights
 from shapes import labels_of
@@ -66,12 +66,12 @@ def test_weights_become_a_model_that_the_runtime_runs_and_that_evaluate_measures
         assert engine.spec == spec
         found = engine.segment(image)
         with torch.no_grad():
-            expected = network(torch.from_numpy(engine._input.copy())).softmax(1)[0].numpy()
+            expected = network(torch.from_numpy(engine._input.copy())).logits.softmax(1)[0].numpy()
     np.testing.assert_allclose(found.probability, expected, atol=1e-4)
     capsys.readouterr()
     evaluate([str(model), "--data", str(data), "--split", "val", "--json"])
     figures = json.loads(capsys.readouterr().out)
-    assert set(figures) == {"model", "views", "biplane"}
+    assert {"model", "views", "biplane", "view_accuracy"} <= set(figures)
     assert set(figures["views"]) == {"4CH", "2CH"}
     assert set(figures["views"]["4CH"]["classes"]) == {"lv_cavity", "lv_wall", "left_atrium"}
     assert figures["views"]["4CH"]["images"] == 2
@@ -217,6 +217,14 @@ def test_geometry_moves_image_and_mask_together(data: Path) -> None:
         assert np.corrcoef(moved.ravel(), target[0].ravel())[0, 1] > 0.98
 
 
+def test_shading_changes_the_gain_slowly_over_the_picture_and_leaves_the_target() -> None:
+    image, covered = np.full((64, 64), 100, np.uint8), np.full((64, 64, 3), 80, np.uint8)
+    grey, target = Augment(log_shading=0.5)(image, covered, np.random.default_rng(0))
+    assert np.ptp(grey) > 20
+    assert max(np.abs(np.diff(grey, axis=axis)).max() for axis in (0, 1)) < 15
+    np.testing.assert_allclose(target, 80 / 255, atol=1e-6)
+
+
 def test_pictures_without_a_heart_have_no_target() -> None:
     image, covered = np.full((64, 64), 99, np.uint8), np.full((64, 64, 3), 255, np.uint8)
     for seed in range(8):
@@ -226,7 +234,7 @@ def test_pictures_without_a_heart_have_no_target() -> None:
 
 
 def test_the_network_keeps_the_size_of_its_input_and_has_the_stated_parameters() -> None:
-    assert UNet()(torch.zeros(1, 1, 64, 96)).shape == (1, 4, 64, 96)
+    assert UNet()(torch.zeros(1, 1, 64, 96)).logits.shape == (1, 4, 64, 96)
     assert sum(p.numel() for p in UNet().parameters()) == 1_942_340
 
 

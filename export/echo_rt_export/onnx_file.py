@@ -14,11 +14,12 @@ from typing import Any
 
 import onnx
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from echo_rt.errors import DataError, OutputError
 from echo_rt.model import METADATA_KEY, ModelSpec
+from echo_rt_train.unet import UNet
 from echo_rt_train.weights import load_weights
 
 OPSET = 17
@@ -44,13 +45,17 @@ def export_onnx(weights: Path, target: Path, figures: Path | None = None, calibr
     if calibration is not None:
         spec = replace(spec, ef_calibration=_calibration(calibration))
     fold_batch_norm(network)
+    flat = Flat(network)
     example = torch.zeros(1, 1, spec.height, spec.width)
+    with torch.no_grad():
+        state = list(network(example).state.values())
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # torch advises its newer exporter, which starts at opset 18: TensorRT 8, as on JetPack 5, does not read that.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         torch.onnx.export(
-            network, (example,), buffer, input_names=["image"], output_names=["logits"], opset_version=OPSET, dynamo=False
+            flat, (example, *map(torch.zeros_like, state)), buffer, opset_version=OPSET, dynamo=False,
+            input_names=["image", *spec.state], output_names=["logits", *spec.heads, *(f"{name}_next" for name in spec.state)],
         )  # fmt: skip
     model = onnx.load_from_string(buffer.getvalue())
     model.producer_name, model.producer_version = "echo-rt", spec.version
@@ -66,6 +71,20 @@ def export_onnx(weights: Path, target: Path, figures: Path | None = None, calibr
         part.unlink(missing_ok=True)
         raise OutputError(f"{target}: expected to write the model, found {error.strerror}; free some space or name another file") from None
     return spec
+
+
+class Flat(nn.Module):
+    """A network whose inputs and outputs are tensors in the order in which a `ModelSpec` names them: image and state in; logits, heads
+    and state out."""
+
+    def __init__(self, network: UNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        """See `echo_rt_train.unet.UNet.forward`."""
+        output = self.network(image, dict(zip(self.network.state_names, state, strict=True)))
+        return output.logits, *output.heads.values(), *output.state.values()
 
 
 def fold_batch_norm(network: nn.Module) -> None:

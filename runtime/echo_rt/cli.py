@@ -185,6 +185,8 @@ def _notes(result: dict[str, Any]) -> list[str]:
         notes.append("EF from the largest and the smallest volume of the clip, which holds no whole beat")
     elif result["ef_method"] != "disks":
         notes.append(f"EF by {result['ef_method']}")
+    if result["ef_percent"] is not None and (line := result["ef_calibration"]) is not None:
+        notes.append(f"EF calibrated by the model: {line['slope']:.2f} x measured {line['offset']:+.1f}")
     if result["spacing_note"]:
         notes.append(result["spacing_note"])
     for kind, reasons in (("frames", result["rejected_frames"]), ("beats", result["rejected"])):
@@ -213,6 +215,10 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print them as a JS
             typer.echo(f"    cite        {spec.citation}")
         for name, figures in spec.figures.items():
             typer.echo(f"    {name:<11} {', '.join(f'{key} {value:g}' for key, value in figures.items())}")
+        if spec.ef_calibration is not None:
+            typer.echo(
+                f"    EF          {spec.ef_calibration[0]:.3f} x measured {spec.ef_calibration[1]:+.2f}, fitted on training patients"
+            )
         typer.echo(f"    file        {model.path}")
 
 

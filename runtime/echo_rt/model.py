@@ -23,6 +23,12 @@ FORMAT = 1
 CLASSES = ("background", "lv_cavity", "lv_wall", "left_atrium")
 """What the labels 0, 1, 2 and 3 stand for, everywhere in echo-rt."""
 
+VIEWS = ("A4C", "A2C", "other")
+"""What the outputs of a view head stand for, in their order."""
+
+HEADS = ("view", "confidence")
+"""What a network may say beside the labels: which view it sees, and the Dice of the cavity that is to be expected."""
+
 Precision = Literal["fp32", "fp16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
@@ -47,7 +53,9 @@ class ModelSpec:
         pixel_order: only ``grey``: one channel, BT.601 luma.
         classes: name of each output channel.
         views: the views it was trained on.
-        state: names of the tensors a temporal model hands from frame to frame; empty for a single-frame model.
+        heads: some of `HEADS`, each an output of that name: ``view`` the logits of `VIEWS`, ``confidence`` one logit.
+        state: names of the tensors a temporal model hands from frame to frame; empty for a single-frame model. The network has an input
+            of each name and an output ``NAME_next``; at the first frame they are zero.
         ef_calibration: (slope, offset) so that EF = slope x raw + offset in points, fitted on training patients; or None.
         quality: thresholds of the quality rules.
         training_data, licence, citation: where the weights come from and what may be done with them.
@@ -65,6 +73,7 @@ class ModelSpec:
     pixel_order: str = "grey"
     classes: tuple[str, ...] = CLASSES
     views: tuple[str, ...] = ("A4C",)
+    heads: tuple[str, ...] = ()
     state: tuple[str, ...] = ()
     ef_calibration: tuple[float, float] | None = None
     quality: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_QUALITY))
@@ -94,7 +103,7 @@ class ModelSpec:
         names = {f.name for f in dataclasses.fields(cls)}
         if unknown := sorted(set(raw) - names):
             raise ModelError(f"{origin}: its spec has unknown fields {', '.join(unknown)}; a newer echo-rt is needed")
-        for name in ("classes", "views", "state", "ef_calibration"):
+        for name in ("classes", "views", "heads", "state", "ef_calibration"):
             if isinstance(raw.get(name), list):
                 raw[name] = tuple(raw[name])
         try:
@@ -113,6 +122,8 @@ class ModelSpec:
         ):
             if found not in supported:
                 raise ModelError(f"{origin}: expected {name} to be one of {supported}, found {found!r}; a newer echo-rt is needed")
+        if unknown := [head for head in self.heads if head not in HEADS]:
+            raise ModelError(f"{origin}: expected heads of {', '.join(HEADS)}, found {', '.join(unknown)}; a newer echo-rt is needed")
         if not (8 <= self.width <= 4096 and 8 <= self.height <= 4096 and self.std > 0):
             raise ModelError(
                 f"{origin}: expected an input of 8 to 4096 pixels and std > 0, found {self.width}x{self.height}, std {self.std}; "
@@ -234,6 +245,9 @@ class ShippedModel:
             "views": list(self.spec.views),
             "input": [self.spec.height, self.spec.width],
             "version": self.spec.version,
+            "heads": list(self.spec.heads),
+            "state": list(self.spec.state),
+            "ef_calibration": None if self.spec.ef_calibration is None else list(self.spec.ef_calibration),
             "figures": dict(self.figures),
         }
 

@@ -56,6 +56,8 @@ class Segmentation:
         probability: (classes, h, w) float32 on the model's grid; over the classes they add up to 1.
         labels: (h, w) uint8 on the model's grid: 0 background, 1 LV cavity, 2 LV wall, 3 left atrium.
         map: from the grid to the image.
+        view: A4C, A2C or other, where the model tells; else None.
+        confidence: the Dice of the cavity that the model expects of itself, 0 to 1, where it tells; else None.
         state: a temporal model's state after this frame, opaque: it is given back to the engine with the next frame.
         time_ms: milliseconds that each step took in the engine, by name.
 
@@ -65,6 +67,8 @@ class Segmentation:
     probability: NDArray[np.float32]
     labels: NDArray[np.uint8]
     map: GridMap
+    view: str | None = None
+    confidence: float | None = None
     state: object = None
     time_ms: dict[str, float] | None = None
 

@@ -118,6 +118,8 @@ def process(
             engine=engine.description,
             view=source.view,
             version=__version__,
+            # The area method reports FAC, to which the line was not fitted.
+            ef_calibration=engine.spec.ef_calibration if ef_method != "area" else None,
             extremes=extremes,
         )
         result["spacing_note"] = source.spacing_note

@@ -6,11 +6,16 @@ happens at the finer grid, and an image that is not changed is exactly what the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+
+SHADING_POINTS = 5
+"""Points along each side at which the shading is drawn; between them it is smooth."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Augment:
     flip: float = 0.0
     log_gamma: float = 0.0
     gain: float = 0.0
+    log_shading: float = 0.0
     noise_grey: float = 0.0
     blur: float = 0.0
     no_heart: float = 0.0
@@ -40,20 +46,42 @@ class Augment:
         Returns:
             Grey levels (n, n) float32 and class coverage (classes, n, n) float32 in 0 to 1.
         """
-        half = (image.shape[0] // 2, image.shape[0] // 2)
+        grey, target = self.clip(image[None], covered[None], rng, 1)
+        return grey[0], target[0]
+
+    def clip(
+        self, images: NDArray[np.uint8], covered: NDArray[np.uint8], rng: np.random.Generator, frames: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Change a stretch of a recording, every frame in the same way but for the noise.
+
+        Args:
+            images: (F, 2n, 2n) uint8. A single one (F = 1) becomes a clip of its own: a heart that stands still under a probe that drifts.
+            covered: (F, 2n, 2n, classes) uint8.
+            frames: F, or any number of frames where F is 1.
+
+        Returns:
+            Grey levels (frames, n, n) float32 and class coverage (frames, classes, n, n) float32 in 0 to 1.
+        """
+        side = images.shape[1]
         if rng.random() < self.no_heart:
-            grey = no_heart(image, rng)
-            covered = np.zeros_like(covered)
+            images, covered = no_heart(images[0], rng)[None], np.zeros_like(covered[:1])
+            matrices = np.repeat(np.eye(3)[None, :2], frames, axis=0)
         else:
-            matrix = self._matrix(image.shape[0], rng)
-            grey = cv2.warpAffine(image, matrix, image.shape[::-1], flags=cv2.INTER_LINEAR).astype(np.float32)
-            covered = cv2.warpAffine(covered, matrix, image.shape[::-1], flags=cv2.INTER_LINEAR)
-        grey = self._intensity(grey, rng)
-        small = cv2.resize(grey, half, interpolation=cv2.INTER_AREA)
-        target = cv2.resize(covered.astype(np.float32), half, interpolation=cv2.INTER_AREA) / 255
-        if self.noise_grey:
-            small = small + rng.normal(0, rng.uniform(0, self.noise_grey), small.shape).astype(np.float32)
-        return np.clip(small, 0, 255).astype(np.float32), np.ascontiguousarray(target.transpose(2, 0, 1))
+            matrices = self._matrix(side, rng) @ (_drift(side, rng, frames) if len(images) < frames else np.eye(3)[None])
+            matrices = np.broadcast_to(matrices, (frames, 2, 3))
+        intensity = self._intensity(rng)
+        noise = rng.uniform(0, self.noise_grey)
+        greys, targets = [], []
+        for k, matrix in enumerate(matrices):
+            image, cover = (of[min(k, len(of) - 1)] for of in (images, covered))
+            warped = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR).astype(np.float32)
+            cover = cv2.warpAffine(cover, matrix, (side, side), flags=cv2.INTER_LINEAR)
+            small = cv2.resize(intensity(warped), (side // 2, side // 2), interpolation=cv2.INTER_AREA)
+            if noise:
+                small = small + rng.normal(0, noise, small.shape)
+            greys.append(np.clip(small, 0, 255))
+            targets.append(cv2.resize(cover.astype(np.float32), (side // 2, side // 2), interpolation=cv2.INTER_AREA) / 255)
+        return np.asarray(greys, np.float32), np.ascontiguousarray(np.stack(targets).transpose(0, 3, 1, 2))
 
     def _matrix(self, side: int, rng: np.random.Generator) -> NDArray[np.float64]:
         angle = np.deg2rad(np.clip(rng.normal(0, self.rotation_deg), -2.5 * self.rotation_deg, 2.5 * self.rotation_deg))
@@ -67,16 +95,39 @@ class Augment:
         shift = rng.uniform(-self.shift, self.shift, 2) * side
         return np.column_stack([linear, centre + shift - linear @ centre])
 
-    def _intensity(self, grey: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    def _intensity(self, rng: np.random.Generator) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
         gamma = np.exp(rng.uniform(-self.log_gamma, self.log_gamma))
         gain = 1 + rng.uniform(-self.gain, self.gain)
-        if rng.random() < self.blur:
-            grey = cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.5, 2.0)).astype(np.float32)
-        return (255 * gain * (grey / 255) ** gamma).astype(np.float32)
+        sigma = rng.uniform(0.5, 2.0) if rng.random() < self.blur else 0.0
+        # Time gain, a rib's shadow, haze: gain that changes slowly over the picture.
+        shading = np.exp(rng.uniform(-self.log_shading, self.log_shading, (SHADING_POINTS, SHADING_POINTS))).astype(np.float32)
+
+        def change(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+            if sigma:
+                grey = cv2.GaussianBlur(grey, (0, 0), sigma).astype(np.float32)
+            grey = 255 * gain * (grey / 255) ** gamma
+            if self.log_shading:
+                grey = grey * cv2.resize(shading, grey.shape[::-1], interpolation=cv2.INTER_CUBIC)
+            return grey.astype(np.float32)
+
+        return change
 
 
-def no_heart(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
-    """A picture without a heart, (n, n) float32: empty, noise, speckle, or the tissue of `image` in the wrong order.
+def _drift(side: int, rng: np.random.Generator, frames: int) -> NDArray[np.float64]:
+    """(frames, 3, 3): a slow sway of the picture about its centre, by up to 1 % of its side, 2 degrees and 2 % in scale."""
+    speed, phase = rng.uniform(0.02, 0.12, 4), rng.uniform(0, 1, 4)
+    x, y, turn, zoom = (rng.uniform(0, 1, (4, 1)) * np.sin(2 * np.pi * (speed[:, None] * np.arange(frames) + phase[:, None]))) * np.array(
+        [[0.01 * side], [0.01 * side], [np.deg2rad(2)], [0.02]]
+    )
+    cos, sin, centre = np.exp(zoom) * np.cos(turn), np.exp(zoom) * np.sin(turn), (side - 1) / 2
+    matrices = np.tile(np.eye(3), (frames, 1, 1))
+    matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 0, 2] = cos, -sin, centre + x - (cos - sin) * centre
+    matrices[:, 1, 0], matrices[:, 1, 1], matrices[:, 1, 2] = sin, cos, centre + y - (sin + cos) * centre
+    return matrices
+
+
+def no_heart(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A picture without a heart, (n, n) uint8: empty, noise, speckle, or the tissue of `image` in the wrong order.
 
     Without these a network that has seen nothing but hearts finds one in everything.
     """
@@ -95,4 +146,4 @@ def no_heart(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.f
         picture = shuffled.swapaxes(1, 2).reshape(side, side).astype(float)
     else:
         picture = cv2.GaussianBlur(image.astype(float), (0, 0), rng.uniform(0.08, 0.2) * side)
-    return picture.astype(np.float32)
+    return np.clip(picture, 0, 255).astype(np.uint8)

@@ -1,8 +1,9 @@
-"""The images of a training, in memory and changed anew in every epoch."""
+"""The images and clips of a training, in memory and changed anew in every epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,54 +14,123 @@ from torch.utils.data import Dataset
 
 from echo_rt.model import CLASSES
 from echo_rt_train.augment import Augment
-from echo_rt_train.data import DataReport, Sample, covered_on_grid, read_all
+from echo_rt_train.data import VIEWS, Clip, DataReport, Sample, covered_on_grid, read_all, read_clips
+from echo_rt_train.teacher import Teacher
+
+MAX_STRIDE = 3
+"""A clip is also shown at a half and a third of its frame rate: the network is not told the time."""
 
 
-class GridImages(Dataset[tuple[Tensor, Tensor, Tensor]]):
-    """Samples at twice the network's grid. An item is grey (1, n, n), class coverage (C - 1, n, n) and traced classes (C,).
+class Item(NamedTuple):
+    """One item, or a batch of them with N in front.
+
+    Attributes:
+        grey: (T, 1, n, n) float32, 0 to 255. An image is a clip of one frame.
+        covered: (T, C - 1, n, n) float32 in 0 to 1: how much of each pixel each foreground class covers.
+        known: (C,) float32: 1 for the classes that somebody traced.
+        view: () int64: place in `echo_rt.model.VIEWS`.
+    """
+
+    grey: Tensor
+    covered: Tensor
+    known: Tensor
+    view: Tensor
+
+
+class _Stored(NamedTuple):
+    images: NDArray[np.uint8]  # (F, 2n, 2n)
+    covered: NDArray[np.uint8]  # (F, 2n, 2n, C - 1)
+    known: Tensor
+    view: int
+
+
+class GridImages(Dataset[Item]):
+    """Samples and clips at twice the network's grid.
 
     The changes of an item depend on (seed, epoch, index) alone, not on the order of loading or the number of workers.
 
     Args:
         samples: of the data set; all of them are in every epoch.
-        drawn: more samples, of which `share` times the number of `samples` are in an epoch, drawn anew.
+        drawn: more of them, images or clips, of which `share` times the number of `samples` are in an epoch, drawn anew.
+        share: see there.
         grid: side of the network's input.
         augment: the changes.
         seed: of the changes.
         report: gets what cannot be read.
+        frames: T, frames of an item. Images become clips of a heart that stands still.
+        teacher: whose opinion of `samples` is mixed into their targets.
 
     Attributes:
         epoch: to be set before each one.
         mean, std: grey levels of `samples` on the grid, to normalise by.
+
+    Raises:
+        DataError: an image or clip is not as it should be and the report is strict, or none is left.
     """
 
     def __init__(
-        self, samples: Sequence[Sample], drawn: Sequence[Sample], share: float, grid: int, augment: Augment, seed: int, report: DataReport
-    ) -> None:
-        images, covered, known = [], [], []
-        for sample, (image, mask) in track(
-            read_all([*samples, *drawn], report), "reading images", len(samples) + len(drawn), transient=True
-        ):
-            grey, cover = covered_on_grid(image, mask, 2 * grid)
-            images.append(grey)
-            covered.append(cover)
-            known.append([label in (0, *sample.known) for label in range(len(CLASSES))])
-        # What could not be read is missing; it was among the samples, since phantoms can always be drawn.
-        self._real = len(images) - len(drawn)
-        self._drawn = round(share * self._real) if drawn else 0
-        self._images: NDArray[np.uint8] = np.stack(images)
-        self._covered: NDArray[np.uint8] = np.stack(covered)
-        self._known = torch.tensor(known, dtype=torch.float32)
-        self._augment, self._seed, self.epoch = augment, seed, 0
-        self.mean = float(self._images[: self._real].mean())
-        self.std = float(self._images[: self._real].std())
+        self, samples: Sequence[Sample], drawn: Sequence[Sample] | Sequence[Clip], share: float, grid: int, augment: Augment, seed: int,
+        report: DataReport, frames: int = 1, teacher: Teacher | None = None,
+    ) -> None:  # fmt: skip
+        self._grid, self._report = grid, report
+        stored = self._read(samples, teacher)
+        self._real = len(stored)
+        clips = [one for one in drawn if isinstance(one, Clip)]
+        for clip, found in track(read_clips(clips, report), "reading clips", len(clips), transient=True, disable=not clips):
+            # What nobody traced says nothing of what the network should have seen; such clips are for evaluation.
+            if found.masks is not None and found.traced.all() and len(found.frames) >= frames:
+                stored.append(_store(clip, found.frames, found.masks, grid))
+        stored += self._read([one for one in drawn if isinstance(one, Sample)])
+        self._stored = stored
+        self._drawn = round(share * self._real) if len(stored) > self._real else 0
+        self._augment, self._seed, self._frames, self.epoch = augment, seed, frames, 0
+        grey = np.concatenate([one.images for one in stored[: self._real]])
+        self.mean, self.std = float(grey.mean()), float(grey.std())
+
+    def renew(self, samples: Sequence[Sample]) -> None:
+        """Other samples instead of those there are, for a data set that is drawn without end; `mean` and `std` stay."""
+        self._stored[: self._real] = self._read(samples)
+        self._real = len(samples)
+
+    def _read(self, samples: Sequence[Sample], teacher: Teacher | None = None) -> list[_Stored]:
+        if not samples:
+            return []
+        read = track(read_all(samples, self._report), "reading images", len(samples), transient=True)
+        return [_store(sample, [image], [mask], self._grid, teacher) for sample, (image, mask) in read]
 
     def __len__(self) -> int:
         return self._real + self._drawn
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+    def __getitem__(self, index: int) -> Item:
         rng = np.random.default_rng([self._seed, self.epoch, index])
         if index >= self._real:
-            index = int(rng.integers(self._real, len(self._images)))
-        grey, covered = self._augment(self._images[index], self._covered[index], rng)
-        return torch.from_numpy(grey)[None], torch.from_numpy(covered), self._known[index]
+            index = int(rng.integers(self._real, len(self._stored)))
+        one = self._stored[index]
+        chosen = np.zeros(1, np.int64) if len(one.images) == 1 else _stretch(len(one.images), self._frames, rng)
+        grey, covered = self._augment.clip(one.images[chosen], one.covered[chosen], rng, self._frames)
+        # A picture without a heart is of no view.
+        view = one.view if covered.any() else VIEWS.index("other")
+        return Item(torch.from_numpy(grey)[:, None], torch.from_numpy(covered), one.known, torch.tensor(view))
+
+
+def _store(
+    origin: Sample | Clip,
+    images: Iterable[NDArray[np.uint8]],
+    masks: Iterable[NDArray[np.uint8]],
+    grid: int,
+    teacher: Teacher | None = None,
+) -> _Stored:
+    greys, covers = [], []
+    for image, mask in zip(images, masks, strict=True):
+        grey, covered = covered_on_grid(image, mask, 2 * grid)
+        greys.append(grey)
+        covers.append(covered if teacher is None else teacher.blend(image, covered))
+    known = torch.tensor([label in (0, *origin.known) for label in range(len(CLASSES))], dtype=torch.float32)
+    return _Stored(np.stack(greys), np.stack(covers), known, VIEWS.index(origin.view))
+
+
+def _stretch(length: int, frames: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Places of `frames` frames of a clip that has `length` of them, from a random one on."""
+    stride = int(rng.integers(1, min(MAX_STRIDE, (length - 1) // max(1, frames - 1)) + 1)) if frames > 1 else 1
+    first = int(rng.integers(length - (frames - 1) * stride))
+    return first + stride * np.arange(frames)

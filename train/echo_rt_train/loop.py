@@ -2,103 +2,29 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import math
-import os
 import time
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from omegaconf import DictConfig, OmegaConf
 from rich.progress import track
-from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
+from echo_rt.engine import open_engine
 from echo_rt.errors import DataError, ParameterError
 from echo_rt.model import CLASSES, ModelSpec
-from echo_rt_train import losses
 from echo_rt_train.augment import Augment
-from echo_rt_train.data import DataReport, open_data
-from echo_rt_train.images import GridImages
-from echo_rt_train.weights import build_network, load_weights, save_weights
-
-OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
-
-
-def choose_precision(precision: str, device: str) -> torch.dtype:
-    """bf16, fp32, or for ``auto`` bf16 where the processor multiplies in it."""
-    if precision == "auto":
-        native = torch.cuda.is_bf16_supported() if device == "cuda" else torch.cpu._is_avx512_bf16_supported()
-        precision = "bf16" if native else "fp32"
-    try:
-        return {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
-    except KeyError:
-        raise ParameterError(f"expected precision auto, bf16 or fp32, found {precision!r}") from None
-
-
-def learning_rate(step: int, steps: int, warmup: int) -> float:
-    """Linear warm-up, then half a cosine to zero; as a factor."""
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
-
-
-@dataclass
-class Training:
-    """All that changes while a network is trained, and its place on the disk.
-
-    Attributes:
-        network, averaged, optimizer, schedule: as torch has them; `averaged` is the exponential moving average that is kept in the end.
-        epoch: epochs done.
-    """
-
-    network: nn.Module
-    averaged: AveragedModel
-    optimizer: torch.optim.Optimizer
-    schedule: torch.optim.lr_scheduler.LambdaLR
-    epoch: int = 0
-
-    @classmethod
-    def start(cls, config: DictConfig, batches: int, device: str) -> Training:
-        """A new network, its weights drawn from the seed, or those of ``init``."""
-        torch.manual_seed(config.seed)
-        network = build_network(config.model, len(CLASSES))
-        if config.init:
-            begun, _ = load_weights(Path(config.init))
-            try:
-                network.load_state_dict(begun.state_dict())
-            except RuntimeError:
-                raise ParameterError(
-                    f"init: expected weights of model.widths={list(config.model.widths)}, found others in {config.init}"
-                ) from None
-        network = network.to(device, memory_format=torch.channels_last)
-        averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True)
-        if config.optimizer not in OPTIMIZERS:
-            raise ParameterError(f"expected an optimizer of {', '.join(OPTIMIZERS)}, found {config.optimizer!r}")
-        settings: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
-        optimizer = OPTIMIZERS[config.optimizer](network.parameters(), **settings)
-        total, warmup = batches * config.epochs, batches * config.warmup_epochs
-        return cls(
-            network, averaged, optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate(step, total, warmup))
-        )
-
-    def save(self, path: Path) -> None:
-        """Whole or not at all, so that a kill at any moment leaves the checkpoint before."""
-        parts = {name: getattr(self, name).state_dict() for name in ("network", "averaged", "optimizer", "schedule")}
-        part = path.with_suffix(".part")
-        torch.save({"epoch": self.epoch, **parts}, part)
-        os.replace(part, path)
-
-    def load(self, path: Path, device: str) -> None:
-        """Go on from a checkpoint of the same configuration."""
-        saved = torch.load(path, map_location=device, weights_only=True)
-        for name in ("network", "averaged", "optimizer", "schedule"):
-            getattr(self, name).load_state_dict(saved[name])
-        self.epoch = saved["epoch"]
+from echo_rt_train.data import DataReport, DataSet, open_data
+from echo_rt_train.images import GridImages, Item
+from echo_rt_train.log import Log
+from echo_rt_train.teacher import Teacher
+from echo_rt_train.training import Training, open_fabric
+from echo_rt_train.weights import save_weights
 
 
 def train(config: DictConfig) -> Path:
@@ -111,80 +37,118 @@ def train(config: DictConfig) -> Path:
         DataError, ParameterError: the data or a setting is not as it should be; said before the first epoch.
     """
     out = Path(config.out)
-    loss = losses.build(config.loss, config.focal_tversky)
     if config.threads:
         torch.set_num_threads(config.threads)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = choose_precision(config.precision, device)
-    images, report = read_images(config)
-    training = Training.start(config, len(images) // config.batch, device)
-    out.mkdir(parents=True, exist_ok=True)
+    fabric = open_fabric(config.precision)
+    data = open_data(config.data)
+    if config.batch % fabric.world_size:
+        raise ParameterError(f"batch: expected a multiple of the {fabric.world_size} processes, found {config.batch}")
+    images, judges = read_images(config, data)
+    training = Training.start(config, len(images) // config.batch, fabric)
     if config.resume and (out / "checkpoint.pt").is_file():
-        training.load(out / "checkpoint.pt", device)
-    OmegaConf.save(config, out / "config.yaml", resolve=True)
-    (out / "data_report.json").write_text(json.dumps(report.to_dict(), indent=2))
-    while training.epoch < config.epochs:
-        row = run_epoch(training, config, images, loss, device, dtype)
-        _log(out / "log.csv", row, fresh=row["epoch"] == 1)
-        training.save(out / "checkpoint.pt")
-        print(" ".join(f"{key} {value:.4g}" for key, value in row.items()), flush=True)
+        training.load(out / "checkpoint.pt")
+    if fabric.is_global_zero:
+        print(data.report, flush=True)
+        out.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(config, out / "config.yaml", resolve=True)
+        (out / "data_report.json").write_text(json.dumps(data.report.to_dict(), indent=2))
+    with Log(out if fabric.is_global_zero else None, training.epoch, config.tensorboard) as log:
+        while training.epoch < config.epochs:
+            if data.format == "phantom" and training.epoch:
+                images.renew(data.samples("train", training.epoch))
+            row = run_epoch(training, config, images, fabric)
+            if fabric.is_global_zero:
+                if judges is not None and (training.epoch % config.validate_every == 0 or training.epoch == config.epochs):
+                    row.update(validate(training, judges, config.batch, (images.mean, images.std)))
+                log.write(row)
+                training.save(out / "checkpoint.pt")
+            fabric.barrier()
     spec = ModelSpec(
         name=config.name, version=str(config.version), width=config.model.grid, height=config.model.grid,
-        mean=images.mean, std=images.std, views=tuple(config.card.views), training_data=config.card.training_data,
+        mean=images.mean, std=images.std, views=tuple(config.card.views), heads=tuple(config.model.heads),
+        state=training.network.state_names, training_data=config.card.training_data,
         licence=config.card.licence, citation=config.card.citation,
     )  # fmt: skip
     architecture: Any = OmegaConf.to_container(config.model)
-    return save_weights(training.averaged.module, spec, architecture, out / "weights.safetensors")
+    if fabric.is_global_zero:
+        save_weights(training.averaged.module, spec, architecture, out / "weights.safetensors")
+    fabric.barrier()
+    return out / "weights.safetensors"
 
 
-def read_images(config: DictConfig) -> tuple[GridImages, DataReport]:
-    """The images of the data set, and the simulated ones that ``mix`` adds; printed is what had to be left out.
+def read_images(config: DictConfig, data: DataSet) -> tuple[GridImages, GridImages | None]:
+    """What is learned from: the images of the data set and what ``mix`` adds; and what judges, None where nothing does.
 
     Raises:
         DataError: the data set is not as it should be, or too small for one batch.
     """
-    data = open_data(config.data)
     drawn: Any = []
     if config.mix.phantoms:
-        settings = {"seed": config.seed, "samples": config.mix.phantoms}
-        drawn = open_data({"format": "phantom", "phantom": settings}).samples("train")
-    images = GridImages(
-        data.samples("train"), drawn, config.mix.share, config.model.grid, Augment(**config.augment), config.seed, data.report
-    )
+        settings = {"seed": config.seed, "samples": config.mix.phantoms, "clips": config.mix.phantoms, "frames": config.mix.clip_frames}
+        phantoms = open_data({"format": "phantom", "phantom": settings})
+        drawn = phantoms.clips("train") if config.frames > 1 else phantoms.samples("train")
+    with ExitStack() as opened:
+        teacher = Teacher(opened.enter_context(open_engine(config.teacher.model)), config.teacher.share) if config.teacher.model else None
+        images = GridImages(
+            data.samples("train"), drawn, config.mix.share, config.model.grid, Augment(**config.augment), config.seed, data.report,
+            config.frames, teacher,
+        )  # fmt: skip
     if len(images) < config.batch:
         raise DataError(f"{data.report.origin}: expected at least one batch of {config.batch} images, found {len(images)}; set batch=...")
-    print(data.report, flush=True)
-    return images, data.report
+    return images, _judges(config, data)
 
 
-def run_epoch(
-    training: Training, config: DictConfig, images: GridImages, loss: losses.Loss, device: str, dtype: torch.dtype
-) -> dict[str, float]:
+def _judges(config: DictConfig, data: DataSet) -> GridImages | None:
+    if not config.validate_every:
+        return None
+    try:
+        samples: Any = data.samples("val")
+    except DataError:  # a data set need not have patients that judge
+        return None
+    return GridImages(samples, [], 0.0, config.model.grid, Augment(), 0, DataReport(data.report.origin))
+
+
+def run_epoch(training: Training, config: DictConfig, images: GridImages, fabric: Fabric) -> dict[str, float]:
     """One pass over the images; returns what the log keeps of it."""
     start = time.monotonic()
     images.epoch = training.epoch
-    order = torch.Generator().manual_seed(config.seed * 100_003 + training.epoch)
-    loader = DataLoader(images, batch_size=config.batch, shuffle=True, drop_last=True, generator=order)
-    training.network.train()
-    total = 0.0
-    for grey, covered, known in track(loader, f"epoch {training.epoch + 1}/{config.epochs}", transient=True):
-        x = ((grey - images.mean) / images.std).to(device, memory_format=torch.channels_last)
-        with torch.autocast(device, dtype, enabled=dtype != torch.float32):
-            logits = training.network(x)
-        value = loss(logits.float(), losses.soft_targets(covered.to(device)), known.to(device))
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(config.seed * 100_003 + training.epoch)).tolist()
+    # Of each batch every process takes its share, so that a batch is the same however many there are.
+    share = config.batch // fabric.world_size
+    own = slice(fabric.global_rank * share, (fabric.global_rank + 1) * share)
+    batches = [order[i : i + config.batch][own] for i in range(0, len(order) - config.batch + 1, config.batch)]
+    training.learn_mode()
+    sums: dict[str, float] = {}
+    title = f"epoch {training.epoch + 1}/{config.epochs}"
+    loader = DataLoader(images, batch_sampler=batches, num_workers=config.workers)
+    for batch in track(loader, title, transient=True, disable=not fabric.is_global_zero):
+        item: Item = fabric.to_device(batch)
+        parts: dict[str, Tensor] = training.objective((item.grey - images.mean) / images.std, item.covered, item.known, item.view)
         training.optimizer.zero_grad()
-        value.backward()
+        fabric.backward(torch.stack(list(parts.values())).sum())
         training.optimizer.step()
         training.schedule.step()
         training.averaged.update_parameters(training.network)
-        total += value.item()
+        for name, value in parts.items():
+            sums[name] = sums.get(name, 0.0) + value.item()
     training.epoch += 1
-    return {"epoch": training.epoch, "loss": total / len(loader), "seconds": time.monotonic() - start}
+    means = {f"loss_{name}": total / len(batches) for name, total in sums.items()}
+    return {"epoch": training.epoch, "loss": sum(means.values()), **means, "seconds": time.monotonic() - start}
 
 
-def _log(path: Path, row: dict[str, float], fresh: bool) -> None:
-    with path.open("w" if fresh else "a", newline="") as stream:
-        writer = csv.DictWriter(stream, row.keys())
-        if fresh:
-            writer.writeheader()
-        writer.writerow(row)
+@torch.no_grad()
+def validate(training: Training, judges: GridImages, batch: int, normal: tuple[float, float]) -> dict[str, float]:
+    """Dice of each class, mean over the images, on the network's own grid; quicker than `echo-rt evaluate`, and a little too kind."""
+    network = training.averaged.module.eval()
+    device = next(network.parameters()).device
+    dice, right = [], []
+    for item in DataLoader(judges, batch_size=batch):
+        output = network(((item.grey[:, 0] - normal[0]) / normal[1]).to(device, memory_format=torch.channels_last))
+        found = torch.nn.functional.one_hot(output.logits.argmax(1), len(CLASSES)).permute(0, 3, 1, 2)[:, 1:].float().cpu()
+        true = (item.covered[:, 0] > 0.5).float()
+        overlap = 2 * (found * true).sum((2, 3)) / (found + true).sum((2, 3)).clamp(min=1)
+        dice.append(torch.where(item.known[:, 1:] > 0, overlap, torch.nan))
+        if "view" in output.heads:
+            right.append((output.heads["view"].argmax(1).cpu() == item.view).float())
+    scores = {f"val_dice_{name}": value for name, value in zip(CLASSES[1:], torch.cat(dice).nanmean(0).tolist(), strict=True)}
+    return {**scores, **({"val_view_accuracy": torch.cat(right).mean().item()} if right else {})}

@@ -19,7 +19,8 @@ from echo_rt_train.unet import UNet
 
 def build_network(architecture: Mapping[str, Any], classes: int) -> UNet:
     """The network that ``model`` in conf/train.yaml describes."""
-    return UNet(architecture["widths"], classes)
+    # Weights of before there were heads and memories say nothing of them.
+    return UNet(architecture["widths"], classes, architecture.get("heads", ()), architecture.get("memory", ()))
 
 
 def save_weights(network: nn.Module, spec: ModelSpec, architecture: Mapping[str, Any], path: Path) -> Path:

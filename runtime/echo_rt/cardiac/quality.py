@@ -7,6 +7,8 @@
 ``min_wall_contact``
     share of the cavity's border that has wall or atrium behind it. In an apical view it is nearly all of it; blobs that a
     network sees in noise lie in the background.
+
+A model that names the view has its say before the last rule: what it calls ``other`` is not apical.
 """
 
 from __future__ import annotations
@@ -44,6 +46,8 @@ def assess(segmentation: Segmentation, border: Outline | None, ventricle: LeftVe
     fraction = border.area * segmentation.map.scale**2 / (height * width)
     if not thresholds["min_cavity_fraction"] <= fraction <= thresholds["max_cavity_fraction"]:
         return Quality(False, Reason.NO_VENTRICLE, sure)
+    if segmentation.view == "other":
+        return Quality(False, Reason.NOT_APICAL, sure)
     contact = float(np.mean(border.wall + border.atrium))
     if ventricle is None or contact < thresholds["min_wall_contact"]:
         # A weak picture is called weak; a clear one without the parts of an apical view is another view.

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_rt.engine.postprocess import postprocess
+from echo_rt.engine.postprocess import postprocess, read_heads
 from echo_rt.engine.preprocess import Preprocess
 from echo_rt.errors import DeviceError, EngineClosedError, ModelError
-from echo_rt.model import ModelSpec
+from echo_rt.model import VIEWS, ModelSpec
 from echo_rt.segmentation import Segmentation
 
 try:
@@ -46,23 +47,28 @@ class CpuEngine:
         self._session: ort.InferenceSession | None = session
         self._input = np.empty((1, 1, spec.height, spec.width), np.float32)
         self._preprocess = Preprocess((spec.height, spec.width), spec.mean, spec.std)
+        self._start = {node.name: np.zeros(node.shape, np.float32) for node in session.get_inputs() if node.name in spec.state}
+        self._outputs = ["logits", *spec.heads, *(f"{name}_next" for name in spec.state)]
 
-    def segment(self, image: NDArray[np.uint8], state: object = None) -> Segmentation:
+    def segment(self, image: NDArray[np.uint8], state: Any = None) -> Segmentation:
         """See `echo_rt.engine.Engine.segment`."""
         if self._session is None:
             raise EngineClosedError("expected an open engine, found one that was closed; open a new one with open_engine")
         start = time.perf_counter()
         grid_map = self._preprocess(image, self._input[0, 0])
         ready = time.perf_counter()
-        logits = self._session.run(["logits"], {"image": self._input})[0]
+        before = self._start if state is None else state
+        found = dict(zip(self._outputs, self._session.run(self._outputs, {"image": self._input, **before}), strict=True))
         done = time.perf_counter()
-        probability, labels = postprocess(logits[0])
+        probability, labels = postprocess(found["logits"][0])
+        view, confidence = read_heads({name: found[name][0] for name in self.spec.heads})
+        after = {name: found[f"{name}_next"] for name in self.spec.state} or None
         time_ms = {
             "preprocess": 1e3 * (ready - start),
             "network": 1e3 * (done - ready),
             "postprocess": 1e3 * (time.perf_counter() - done),
         }
-        return Segmentation(probability, labels, grid_map, None, time_ms)
+        return Segmentation(probability, labels, grid_map, view, confidence, after, time_ms)
 
     def close(self) -> None:
         """Free the network; a second call does nothing."""
@@ -76,10 +82,15 @@ class CpuEngine:
 
 
 def _check_signature(path: str, spec: ModelSpec, session: ort.InferenceSession) -> None:
-    found = {node.name: list(node.shape) for node in [*session.get_inputs(), *session.get_outputs()]}
-    expected = {
+    given = {node.name: list(node.shape) for node in session.get_inputs()}
+    found = {**given, **{node.name: list(node.shape) for node in session.get_outputs()}}
+    expected: dict[str, object] = {
         "image": [1, 1, spec.height, spec.width],
         "logits": [1, len(spec.classes), spec.height, spec.width],
+        **{name: [1, {"view": len(VIEWS), "confidence": 1}[name]] for name in spec.heads},
+        # The spec names the state; its shape is the network's own affair, as long as what goes in comes out.
+        **{name: given.get(name, "a state tensor") for name in spec.state},
+        **{f"{name}_next": given.get(name, "a state tensor") for name in spec.state},
     }
     if found != expected:
         raise ModelError(f"{path}: its spec says {expected}, the network has {found}; export the model again")

@@ -31,6 +31,7 @@ class Summary:
         self._heart_rate_bpm: float | None = None
         self._beats: list[Beat] = []
         self._rejected_frames: Counter[str] = Counter()
+        self._views: Counter[str] = Counter()
         self._latency_ms = array("d")
 
     def write(self, frame: Frame, reading: Reading) -> None:
@@ -42,6 +43,8 @@ class Summary:
         self._ef, self._fac_percent, self._heart_rate_bpm = reading.ef, reading.fac_percent, reading.heart_rate_bpm
         if reading.beat is not None:
             self._beats.append(reading.beat)
+        if reading.quality.ok and reading.segmentation.view is not None:
+            self._views[reading.segmentation.view] += 1
         if not reading.quality.ok:
             self._rejected_frames[reading.quality.reason or "not ok"] += 1
         self._latency_ms.append(latency_ms(reading.time_ms))
@@ -50,12 +53,22 @@ class Summary:
         """Nothing is held."""
 
     def result(
-        self, *, recording: str, model: str, engine: str, view: str | None, version: str, extremes: ClipExtremes | str | None = None
+        self,
+        *,
+        recording: str,
+        model: str,
+        engine: str,
+        view: str | None,
+        version: str,
+        ef_calibration: tuple[float, float] | None = None,
+        extremes: ClipExtremes | str | None = None,
     ) -> dict[str, Any]:
         """The summary, ready for JSON: no NaN, numbers rounded to what they are worth.
 
         Args:
-            recording, model, engine, view, version: as they shall stand there.
+            recording, model, engine, version: as they shall stand there.
+            view: as the recording says; where it says nothing, what the model saw in most good frames stands there.
+            ef_calibration: slope and offset that every EF by volumes went through, None for none.
             extremes: what `Monitor.clip_extremes` says; it counts where no beat gave an EF.
         """
         ef, fac_percent, rate, edv, esv = self._ef, self._fac_percent, self._heart_rate_bpm, None, None
@@ -76,12 +89,13 @@ class Summary:
             "frames": self._frames,
             "fps": _rounded((self._frames - 1) / span_s, 3) if span_s > 0 else None,
             "spacing_mm": None if self._spacing_mm is None else [_significant(mm) for mm in self._spacing_mm],
-            "view": view,
+            "view": view or next((name for name, _ in self._views.most_common(1)), None),
             "ef_percent": _rounded(ef.percent, 1),
             "ef_low": _rounded(ef.low, 1),
             "ef_high": _rounded(ef.high, 1),
             "ef_method": ef.method or None,
             "ef_reason": reason,
+            "ef_calibration": None if ef_calibration is None else {"slope": ef_calibration[0], "offset": ef_calibration[1]},
             "fac_percent": _rounded(fac_percent, 1),
             "edv": _significant(edv),
             "esv": _significant(esv),

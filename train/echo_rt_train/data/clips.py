@@ -39,6 +39,7 @@ class Clip:
         load: (first, count) gives the stretch; count None reads to the end.
         frames: how many there are, as far as the data set says.
         fps: nominal frames a second, or None.
+        ef_percent: as the data set's own table gives it, or None.
     """
 
     patient: str
@@ -50,6 +51,7 @@ class Clip:
     fps: float | None = None
     spacing_mm: tuple[float, float] | None = None
     known: tuple[int, ...] = LABELS
+    ef_percent: float | None = None
 
     def read(self, first: int = 0, count: int | None = None) -> ClipFrames:
         """At most `count` frames from `first`; None reads to the end.

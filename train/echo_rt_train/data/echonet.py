@@ -129,8 +129,9 @@ def read_echonet(root: Path, report: DataReport) -> tuple[list[Sample], list[Cli
         for frame, outline in sorted(outlines.items()):
             load, phase = TracedFrame(path, frame, outline, size), phases.get(frame, "other")
             samples.append(Sample(stem, split, "4CH", phase, f"{path} frame {frame}", load, known=KNOWN))
+        ef = number(root / "FileList.csv", line, "EF", row["EF"]) if row.get("EF") else None
         clock = fps if 0 < fps < np.inf else None
-        clips.append(Clip(stem, split, "4CH", str(path), TracedClip(path, outlines, clock), int(count), clock, known=KNOWN))
+        clips.append(Clip(stem, split, "4CH", str(path), TracedClip(path, outlines, clock), int(count), clock, known=KNOWN, ef_percent=ef))
     check_splits(clips, root / "FileList.csv")
     return samples, clips
 

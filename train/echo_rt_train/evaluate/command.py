@@ -13,11 +13,15 @@ from typing import Any
 
 from echo_rt.engine import Engine, open_engine
 from echo_rt.errors import ParameterError
-from echo_rt_train.data import VIEWS, open_data
+from echo_rt_train.data import VIEWS, PhantomSettings, open_data
 from echo_rt_train.evaluate import calibrate, measure, samples_of, summary
 from echo_rt_train.evaluate.output import refuse_repository
+from echo_rt_train.evaluate.recordings import clip_summary, measure_clips
 
 WEIGHTS = "weights.safetensors"
+
+PHANTOM_FRAMES = 240
+"""Of a simulated recording: some beats, where a training is content with a part of one."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--out", type=Path, help="a folder, outside of the repository, for plots, tables and the worst cases")
     parser.add_argument("--worst", type=int, default=12, help="how many of the worst cases are drawn into --out (default: 12)")
+    parser.add_argument("--clips", type=int, default=0, metavar="N", help="also run N whole recordings through engine and monitor; -1: all")
     parser.add_argument("--fit-calibration", action="store_true", help="fit the EF calibration; needs --split train")
 
 
@@ -51,13 +56,16 @@ def main(given: argparse.Namespace) -> None:
     if given.out is not None:
         refuse_repository(given.out)  # before minutes of work
     # The data, too, before the model: they are opened in a moment.
-    data = open_data({"root": given.data, "format": given.format, "views": VIEWS})
+    data = open_data({"root": given.data, "format": given.format, "views": VIEWS, "phantom": PhantomSettings(frames=PHANTOM_FRAMES)})
     samples = samples_of(data, given.split)
     with open_model(given.model, given.device) as engine:
         images = measure(engine, samples, data.report)
         figures = summary(images, engine.spec.name, engine.spec.ef_calibration)
         if data.report.problems:
             figures["left_out"] = data.report.to_dict()
+        if given.clips:
+            clips = data.clips(given.split)
+            figures["recordings"] = clip_summary(measure_clips(engine, clips[: None if given.clips < 0 else given.clips], data.report))
         if given.fit_calibration:
             slope, offset = calibrate(images)
             figures["ef_calibration"] = {"slope": slope, "offset": offset, "view": "4CH"}
@@ -113,6 +121,7 @@ def as_text(figures: Mapping[str, Any]) -> Iterator[str]:
         for key, name in (("ef", "EF"), ("ef_calibrated", "EF calibrated")):
             if key in found:
                 yield _ef_line(view, name, found[key])
+    yield from _recording_lines(figures.get("recordings", {}))
     if "ef_calibration" in figures:
         fit = figures["ef_calibration"]
         yield f"EF calibration fitted on {fit['view']}: EF = {fit['slope']:.4f} x EF {fit['offset']:+.3f}"
@@ -128,6 +137,21 @@ def _class_line(name: str, found: Mapping[str, Any]) -> str:
     if found["distances"]["undefined"]:
         parts.append(f"{found['distances']['undefined']} without a distance, as one mask is empty")
     return "  ".join(parts)
+
+
+def _recording_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    if found:
+        yield f"{found['clips']} whole recordings"
+    if "jitter_percent_edv" in found:
+        ci = found["ci"]
+        yield f"  frame-to-frame jitter {_number(found['jitter_percent_edv'], 2)} {_interval(ci['jitter_percent_edv'], 2)} % of EDV"
+        for name in ("ed", "es"):
+            late = f"{name}_late_ms"
+            yield f"  {name.upper()} late by {_number(found[late], 0)} {_interval(ci[late], 0)} ms"
+        yield f"  {found['beats_found']} of {found['beats']} beats found"
+    for key, name in (("ef", "EF by masks"), ("ef_table", "EF by table")):
+        if key in found:
+            yield "  " + _ef_line("clips", name, found[key])
 
 
 def _ef_line(view: str, name: str, found: Mapping[str, Any]) -> str:

@@ -1,0 +1,103 @@
+"""What the training loop offers beside the loss going down."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from echo_rt.errors import ParameterError
+from echo_rt_export.commands import export
+from echo_rt_train.commands import train
+from echo_rt_train.weights import load_weights
+from test_train import data, small  # noqa: F401 - data is a fixture
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((run / "log.csv").read_text().splitlines()))
+
+
+def weights_of(run: Path) -> dict[str, torch.Tensor]:
+    return load_weights(run / "weights.safetensors")[0].state_dict()
+
+
+def test_the_log_has_every_part_of_the_loss_and_what_the_judges_say(data: Path, tmp_path: Path) -> None:  # noqa: F811
+    train(small(data, tmp_path / "run", "validate_every=2"))
+    log = rows(tmp_path / "run")
+    assert {"loss", "loss_masks", "loss_view", "loss_confidence", "seconds", "val_dice_lv_cavity", "val_view_accuracy"} <= set(log[0])
+    assert [bool(row["val_dice_lv_cavity"]) for row in log] == [False, True, True], "every second epoch, and the last"
+    assert list((tmp_path / "run" / "tensorboard").glob("events.*"))
+
+
+def test_two_processes_train_one_model(data: Path, tmp_path: Path) -> None:  # noqa: F811
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "echo_rt", "train"]
+    done = subprocess.run([*command, *small(data, tmp_path / "two", "epochs=2")], capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert len(rows(tmp_path / "two")) == 2, "one log"
+    train(small(data, tmp_path / "one", "epochs=2"))
+    one, two = (float(rows(tmp_path / name)[-1]["loss_masks"]) for name in ("one", "two"))
+    # The same batches; batch statistics are of half a batch each, as on any two devices without synchronised batch norm.
+    assert two == pytest.approx(one, rel=0.25)
+    assert weights_of(tmp_path / "two").keys() == weights_of(tmp_path / "one").keys()
+
+
+def test_what_is_not_to_learn_stays_with_its_batch_statistics(data: Path, tmp_path: Path) -> None:  # noqa: F811
+    train(small(data, tmp_path / "a", "epochs=1", "model.heads=[]"))
+    init = f"init={tmp_path / 'a' / 'weights.safetensors'}"
+    train(small(data, tmp_path / "b", "epochs=1", init, "learn=heads"))
+    before, after = weights_of(tmp_path / "a"), weights_of(tmp_path / "b")
+    assert {name.split(".")[0] for name in after.keys() - before.keys()} == {"heads"}
+    for name, value in before.items():
+        torch.testing.assert_close(after[name], value, rtol=0, atol=0)
+    with pytest.raises(ParameterError, match="found 'foot', which fits none"):
+        train(small(data, tmp_path / "c", "learn=foot"))
+    with pytest.raises(ParameterError, match=r"init: expected weights of model.widths=\[4, 8\]"):
+        train(small(data, tmp_path / "c", init, "model.widths=[4,8]"))
+
+
+def test_a_network_with_a_memory_learns_from_clips_and_stills(data: Path, tmp_path: Path) -> None:  # noqa: F811
+    settings = ("model.memory=[0,0,4]", "frames=3", "mix.phantoms=2", "mix.clip_frames=5", "mix.share=0.5", "jitter=1", "epochs=2")
+    train(small(data, tmp_path / "run", *settings))
+    assert float(rows(tmp_path / "run")[-1]["loss_jitter"]) > 0
+    cell = weights_of(tmp_path / "run")["memory.memory_2.out.weight"]
+    assert cell.abs().max() > 0, "the memory has learned to say something"
+
+
+def test_the_phantom_is_endless_and_every_epoch_has_hearts_of_its_own(tmp_path: Path) -> None:
+    import echo_rt_train.images as module
+
+    seen: list[str] = []
+    real = module.read_all
+
+    def noting(samples, report):
+        for sample, pair in real(samples, report):
+            seen.append(sample.name)
+            yield sample, pair
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "read_all", noting)
+        phantom = ["data.format=phantom", "data.phantom.samples=4", "data.phantom.per_heart=2", "validate_every=0"]
+        train([*phantom, *small(tmp_path, tmp_path / "run", "epochs=2")[1:]])
+    assert len(seen) == len(set(seen)) == 8
+
+
+def test_a_teacher_has_its_share_of_the_target(data: Path, tmp_path: Path) -> None:  # noqa: F811
+    from echo_rt.engine import open_engine
+    from echo_rt_train.data import covered_on_grid, read_index
+    from echo_rt_train.teacher import Teacher
+
+    train(small(data, tmp_path / "t", "epochs=1"))
+    export(["onnx", str(tmp_path / "t"), "-o", str(tmp_path / "t.onnx")])
+    train(small(data, tmp_path / "s", "epochs=1", f"teacher.model={tmp_path / 't.onnx'}"))
+    image, mask = read_index(data)[0].read()
+    _, covered = covered_on_grid(image, mask, 64)
+    with open_engine(tmp_path / "t.onnx") as engine:
+        assert (Teacher(engine, 0.0).blend(image, covered) == covered).all()
+        half, whole = (Teacher(engine, share).blend(image, covered).astype(int) for share in (0.5, 1.0))
+        assert abs(half - (covered.astype(int) + whole) / 2).max() <= 1
+        with pytest.raises(ParameterError, match="expected 0 to 1, found 2"):
+            Teacher(engine, 2.0)

@@ -1,0 +1,172 @@
+"""Heads and memory of the network, from the definition through the ONNX file to the runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from echo_rt.engine import open_engine
+from echo_rt.errors import ModelError, ParameterError
+from echo_rt.model import VIEWS, ModelSpec
+from echo_rt_export.onnx_file import export_onnx
+from echo_rt_train.augment import Augment
+from echo_rt_train.objective import Objective, confidence_loss, unsteadiness
+from echo_rt_train.unet import ConvGRU, UNet
+from echo_rt_train.weights import save_weights
+
+WIDTHS, MEMORY = [4, 8, 16], [0, 3, 5]
+
+
+def network_with_all(seed: int = 0) -> UNet:
+    torch.manual_seed(seed)
+    network = UNet(WIDTHS, heads=("view", "confidence"), memory=MEMORY).eval()
+    for cell in network.memory.values():  # a memory begins without a say; give it one
+        torch.nn.init.normal_(cell.out.weight, std=3.0)
+    return network
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    network = network_with_all()
+    spec = ModelSpec("toy", "1", 32, 32, 60.0, 50.0, heads=tuple(network.heads), state=network.state_names)
+    architecture = {"widths": WIDTHS, "heads": ["view", "confidence"], "memory": MEMORY}
+    export_onnx(save_weights(network, spec, architecture, tmp_path / "w.safetensors"), tmp_path / "m.onnx")
+    return tmp_path / "m.onnx"
+
+
+def frames(count: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(3)
+    return [rng.integers(0, 256, (60, 80), dtype=np.uint8) for _ in range(count)]
+
+
+def test_the_runtime_carries_state_and_heads_as_the_network_defines_them(model: Path) -> None:
+    network, engine_state, state = network_with_all(), None, None
+    with open_engine(model) as engine:
+        assert engine.spec.state == ("memory_1", "memory_2")
+        for image in frames(4):
+            found = engine.segment(image, engine_state)
+            with torch.no_grad():
+                output = network(torch.from_numpy(engine._input.copy()), state)
+            engine_state, state = found.state, output.state
+            np.testing.assert_allclose(found.probability, output.logits.softmax(1)[0], atol=1e-4)
+            assert found.view == VIEWS[int(output.heads["view"].argmax())]
+            assert found.confidence == pytest.approx(torch.sigmoid(output.heads["confidence"]).item(), abs=1e-4)
+
+
+def test_the_state_is_the_past_and_the_engine_keeps_none(model: Path) -> None:
+    first, second = frames(2)
+    with open_engine(model) as engine:
+        fresh = engine.segment(second)
+        after = engine.segment(second, engine.segment(first).state)
+        again = engine.segment(second)
+    assert np.abs(fresh.probability - after.probability).max() > 1e-3, "what came before is remembered"
+    np.testing.assert_array_equal(fresh.probability, again.probability)
+
+
+def test_an_engine_that_is_given_back_a_state_does_not_write_into_it(model: Path) -> None:
+    first, second = frames(2)
+    with open_engine(model) as engine:
+        state = engine.segment(first).state
+        kept = {name: value.copy() for name, value in state.items()}
+        engine.segment(second, state)
+    for name, value in kept.items():
+        np.testing.assert_array_equal(state[name], value)
+
+
+def test_a_spec_that_names_a_state_or_head_the_network_lacks_is_refused(tmp_path: Path) -> None:
+    from test_model import SPEC, toy_model
+
+    for change in ({"state": ("memory_4",)}, {"heads": ("view",)}):
+        with pytest.raises(ModelError, match="its spec says"):
+            open_engine(toy_model(tmp_path / "m.onnx", ModelSpec(**{**SPEC.__dict__, **change})))
+    with pytest.raises(ModelError, match="expected heads of view, confidence, found mood"):
+        open_engine(toy_model(tmp_path / "m.onnx", ModelSpec(**{**SPEC.__dict__, "heads": ("mood",)})))
+
+
+def test_a_new_memory_changes_nothing_until_it_has_learned() -> None:
+    torch.manual_seed(0)
+    plain, image = UNet(WIDTHS).eval(), torch.randn(1, 1, 32, 32)
+    remembering = UNet(WIDTHS, memory=MEMORY).eval()
+    remembering.load_state_dict(plain.state_dict(), strict=False)
+    torch.testing.assert_close(remembering(image).logits, plain(image).logits)
+
+
+def test_the_heads_teach_the_masks_nothing() -> None:
+    network = UNet(WIDTHS, heads=("view", "confidence"))
+    output = network(torch.randn(2, 1, 32, 32))
+    torch.stack([head.sum() for head in output.heads.values()]).sum().backward()
+    touched = {name.split(".")[0] for name, p in network.named_parameters() if p.grad is not None and p.grad.abs().max() > 0}
+    assert touched == {"heads"}
+
+
+def test_a_gated_unit_by_hand() -> None:
+    cell = ConvGRU(1, 1)
+    for conv in (cell.gates, cell.candidate):
+        torch.nn.init.zeros_(conv.weight)
+    with torch.no_grad():
+        cell.gates.bias.copy_(torch.tensor([0.0, 0.0]))  # update gate 1/2
+        cell.candidate.bias.fill_(1.0)
+        cell.out.weight.fill_(2.0)
+    features, hidden = cell(torch.full((1, 1, 1, 1), 5.0), torch.full((1, 1, 1, 1), 0.2))
+    expected = 0.2 + 0.5 * (np.tanh(1.0) - 0.2)
+    assert hidden.item() == pytest.approx(expected)
+    assert features.item() == pytest.approx(5 + 2 * expected)
+
+
+def test_settings_of_the_network_that_do_not_fit_are_named() -> None:
+    with pytest.raises(ParameterError, match="expected none or as many as the 3 levels"):
+        UNet(WIDTHS, memory=[1, 2])
+    with pytest.raises(ParameterError, match="expected some of view, confidence, found mood"):
+        UNet(WIDTHS, heads=("mood",))
+
+
+def test_unsteadiness_by_hand() -> None:
+    true = torch.tensor([[100.0, 100.0, 100.0]])
+    assert unsteadiness(true + 10, true).item() == 0, "a constant error is steady"
+    assert unsteadiness(torch.tensor([[100.0, 104.0, 98.0]]), true).item() == pytest.approx((0.04 + 0.06) / 2)
+    beating = torch.tensor([[100.0, 80.0, 100.0]])
+    assert unsteadiness(beating.mean(1, keepdim=True).expand(1, 3), beating).item() > 0.2, "a curve that does not follow is not steady"
+    assert unsteadiness(torch.ones(1, 3), torch.zeros(1, 3)).item() == 0, "without a ventricle there is no curve"
+
+
+def test_the_confidence_learns_the_dice_by_hand() -> None:
+    logits = torch.full((1, 4, 1, 4), -50.0)
+    logits[0, 1, 0, :2] = 50.0  # cavity in two pixels, one of them right
+    logits[0, 0, 0, 2:] = 50.0
+    target = torch.zeros(1, 4, 1, 4)
+    target[0, 1, 0, 0], target[0, 0, 0, 1:] = 1, 1
+    dice = 2 / 3
+    expected = -(dice * np.log(1 / 2) + (1 - dice) * np.log(1 / 2))
+    assert confidence_loss(torch.zeros(1), logits, target).item() == pytest.approx(expected)
+    best = torch.logit(torch.tensor([dice]))
+    assert confidence_loss(best, logits, target) < min(confidence_loss(best + d, logits, target) for d in (-0.1, 0.1))
+
+
+def test_the_objective_hands_the_state_from_frame_to_frame() -> None:
+    network = network_with_all()
+    objective = Objective(network, lambda logits, target, known: logits[:, 1].mean(), jitter=0.5)
+    grey, covered = torch.randn(2, 3, 1, 32, 32), torch.rand(2, 3, 3, 32, 32) / 3
+    parts = objective(grey, covered, torch.ones(2, 4), torch.tensor([0, 1]))
+    state, expected = None, []
+    for t in range(3):
+        output = network(grey[:, t], state)
+        state = output.state
+        expected.append(output.logits[:, 1].mean())
+    assert parts["masks"].item() == pytest.approx(torch.stack(expected).mean().item(), rel=1e-4)
+    assert set(parts) == {"masks", "view", "confidence", "jitter"}
+
+
+def test_a_still_becomes_a_clip_that_drifts_slowly_and_keeps_its_heart() -> None:
+    image, covered = np.zeros((1, 64, 64), np.uint8), np.zeros((1, 64, 64, 3), np.uint8)
+    image[0, 20:44, 24:40], covered[0, 20:44, 24:40, 0] = 200, 255
+    for seed in range(5):
+        grey, target = Augment(noise_grey=3).clip(image, covered, np.random.default_rng(seed), 12)
+        assert grey.shape == (12, 32, 32)
+        assert target.shape == (12, 3, 32, 32)
+        areas = target[:, 0].sum((1, 2))
+        assert np.abs(np.diff(areas)).max() < 0.05 * areas.mean()
+        step = np.abs(np.diff(target[:, 0], axis=0)).sum((1, 2))
+        assert 0 < step.max() < 0.1 * areas.mean()
