@@ -198,12 +198,12 @@ def test_wrong_settings_are_named_in_one_line(tmp_path: Path, monkeypatch: pytes
 
 def test_mean_and_deviation_are_those_of_all_pixels_on_the_grid(png: Path) -> None:
     samples = open_data({"root": png}).samples("train")
-    pixels = np.stack([on_grid(sample, 64)[0] for sample in samples])
-    assert grey_statistics(samples, 64) == pytest.approx((pixels.mean(), pixels.std()))
-    assert grey_statistics(samples, 64, limit=1) == pytest.approx((pixels[0].mean(), pixels[0].std()))
+    pixels = np.stack([on_grid(sample, (64, 64))[0] for sample in samples])
+    assert grey_statistics(samples, (64, 64)) == pytest.approx((pixels.mean(), pixels.std()))
+    assert grey_statistics(samples, (64, 64), limit=1) == pytest.approx((pixels[0].mean(), pixels[0].std()))
     black = Sample("p", "train", "4CH", "ED", "black", lambda: (np.zeros((9, 9), np.uint8), np.zeros((9, 9), np.uint8)))
     with pytest.raises(DataError, match="images with contrast"):
-        grey_statistics([black], 8)
+        grey_statistics([black], (8, 8))
 
 
 @given(st.text(), st.floats(0, 1), st.floats(0, 1))

@@ -202,14 +202,14 @@ def test_without_changes_the_training_image_is_what_the_runtime_would_see(data: 
 
     sample = read_index(data)[0]
     image, _ = sample.read()
-    grey, covered = Augment()(*on_grid(sample, 128), np.random.default_rng(0))
+    grey, covered = Augment()(*on_grid(sample, (128, 128)), np.random.default_rng(0))
     np.testing.assert_allclose(grey, reference(image, GridMap.letterbox(image.shape, (64, 64)), 0, 1), atol=0.6)  # rounded to a grey level
     assert covered.shape == (3, 64, 64)
     assert covered.sum(0).max() <= 1.01
 
 
 def test_geometry_moves_image_and_mask_together(data: Path) -> None:
-    _, covered = on_grid(read_index(data)[0], 128)
+    _, covered = on_grid(read_index(data)[0], (128, 128))
     bright = np.where(covered[..., 0] > 127, 255, 0).astype(np.uint8)
     for seed in range(5):
         move = Augment(rotation_deg=20, log_scale=0.3, shift=0.1, shear=0.1, flip=0.5)
@@ -218,11 +218,29 @@ def test_geometry_moves_image_and_mask_together(data: Path) -> None:
 
 
 def test_shading_changes_the_gain_slowly_over_the_picture_and_leaves_the_target() -> None:
-    image, covered = np.full((64, 64), 100, np.uint8), np.full((64, 64, 3), 80, np.uint8)
+    image, covered = np.full((256, 256), 100, np.uint8), np.full((256, 256, 3), 80, np.uint8)
     grey, target = Augment(log_shading=0.5)(image, covered, np.random.default_rng(0))
     assert np.ptp(grey) > 20
-    assert max(np.abs(np.diff(grey, axis=axis)).max() for axis in (0, 1)) < 15
+    assert max(np.abs(np.diff(grey, axis=axis)).max() for axis in (0, 1)) < 6
     np.testing.assert_allclose(target, 80 / 255, atol=1e-6)
+
+
+def test_a_grid_need_not_be_square(data: Path, tmp_path: Path) -> None:
+    train(small(data, tmp_path / "run", "model.grid=[32,48]", "epochs=1"))
+    export(["onnx", str(tmp_path / "run"), "-o", str(tmp_path / "m.onnx")])
+    image, _ = read_index(data)[0].read()
+    with open_engine(tmp_path / "m.onnx") as engine:
+        assert engine.segment(image).labels.shape == (32, 48)
+        assert engine.segment(image).mask().shape == image.shape
+    with pytest.raises(ParameterError, match="expected multiples of 4 for 3 levels, found 30x48"):
+        train(small(data, tmp_path / "run", "model.grid=[30,48]"))
+    # What is changed at random keeps its proportions: a disc stays one when it is turned.
+    disc = np.zeros((64, 96), np.uint8)
+    cv2.circle(disc, (48, 32), 20, 255, -1)
+    for seed in range(3):
+        grey, _ = Augment(rotation_deg=40)(disc, np.zeros((64, 96, 3), np.uint8), np.random.default_rng(seed))
+        inside = grey > 128
+        assert abs(np.ptp(np.flatnonzero(inside.any(0))) - np.ptp(np.flatnonzero(inside.any(1)))) <= 1
 
 
 def test_pictures_without_a_heart_have_no_target() -> None:

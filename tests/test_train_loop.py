@@ -94,7 +94,7 @@ def test_a_teacher_has_its_share_of_the_target(data: Path, tmp_path: Path) -> No
     export(["onnx", str(tmp_path / "t"), "-o", str(tmp_path / "t.onnx")])
     train(small(data, tmp_path / "s", "epochs=1", f"teacher.model={tmp_path / 't.onnx'}"))
     image, mask = read_index(data)[0].read()
-    _, covered = covered_on_grid(image, mask, 64)
+    _, covered = covered_on_grid(image, mask, (64, 64))
     with open_engine(tmp_path / "t.onnx") as engine:
         assert (Teacher(engine, 0.0).blend(image, covered) == covered).all()
         half, whole = (Teacher(engine, share).blend(image, covered).astype(int) for share in (0.5, 1.0))

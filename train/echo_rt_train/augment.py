@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-
 SHADING_POINTS = 5
 """Points along each side at which the shading is drawn; between them it is smooth."""
 
@@ -40,11 +39,11 @@ class Augment:
         """Change one sample.
 
         Args:
-            image: (2n, 2n) uint8.
-            covered: (2n, 2n, classes) uint8.
+            image: (2h, 2w) uint8.
+            covered: (2h, 2w, classes) uint8.
 
         Returns:
-            Grey levels (n, n) float32 and class coverage (classes, n, n) float32 in 0 to 1.
+            Grey levels (h, w) float32 and class coverage (classes, h, w) float32 in 0 to 1.
         """
         grey, target = self.clip(image[None], covered[None], rng, 1)
         return grey[0], target[0]
@@ -55,35 +54,36 @@ class Augment:
         """Change a stretch of a recording, every frame in the same way but for the noise.
 
         Args:
-            images: (F, 2n, 2n) uint8. A single one (F = 1) becomes a clip of its own: a heart that stands still under a probe that drifts.
-            covered: (F, 2n, 2n, classes) uint8.
+            images: (F, 2h, 2w) uint8. A single one (F = 1) becomes a clip of its own: a heart that stands still under a probe that drifts.
+            covered: (F, 2h, 2w, classes) uint8.
             frames: F, or any number of frames where F is 1.
 
         Returns:
-            Grey levels (frames, n, n) float32 and class coverage (frames, classes, n, n) float32 in 0 to 1.
+            Grey levels (frames, h, w) float32 and class coverage (frames, classes, h, w) float32 in 0 to 1.
         """
-        side = images.shape[1]
+        size = images.shape[1:]
         if rng.random() < self.no_heart:
             images, covered = no_heart(images[0], rng)[None], np.zeros_like(covered[:1])
             matrices = np.repeat(np.eye(3)[None, :2], frames, axis=0)
         else:
-            matrices = self._matrix(side, rng) @ (_drift(side, rng, frames) if len(images) < frames else np.eye(3)[None])
+            matrices = self._matrix(size, rng) @ (_drift(size, rng, frames) if len(images) < frames else np.eye(3)[None])
             matrices = np.broadcast_to(matrices, (frames, 2, 3))
+        half = (size[1] // 2, size[0] // 2)  # as cv2 has it: width, height
         intensity = self._intensity(rng)
         noise = rng.uniform(0, self.noise_grey)
         greys, targets = [], []
         for k, matrix in enumerate(matrices):
             image, cover = (of[min(k, len(of) - 1)] for of in (images, covered))
-            warped = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR).astype(np.float32)
-            cover = cv2.warpAffine(cover, matrix, (side, side), flags=cv2.INTER_LINEAR)
-            small = cv2.resize(intensity(warped), (side // 2, side // 2), interpolation=cv2.INTER_AREA)
+            warped = cv2.warpAffine(image, matrix, size[::-1], flags=cv2.INTER_LINEAR).astype(np.float32)
+            cover = cv2.warpAffine(cover, matrix, size[::-1], flags=cv2.INTER_LINEAR)
+            small = cv2.resize(intensity(warped), half, interpolation=cv2.INTER_AREA)
             if noise:
                 small = small + rng.normal(0, noise, small.shape)
             greys.append(np.clip(small, 0, 255))
-            targets.append(cv2.resize(cover.astype(np.float32), (side // 2, side // 2), interpolation=cv2.INTER_AREA) / 255)
+            targets.append(cv2.resize(cover.astype(np.float32), half, interpolation=cv2.INTER_AREA) / 255)
         return np.asarray(greys, np.float32), np.ascontiguousarray(np.stack(targets).transpose(0, 3, 1, 2))
 
-    def _matrix(self, side: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    def _matrix(self, size: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
         angle = np.deg2rad(np.clip(rng.normal(0, self.rotation_deg), -2.5 * self.rotation_deg, 2.5 * self.rotation_deg))
         scale = np.exp(rng.uniform(-self.log_scale, self.log_scale))
         stretch = np.exp(rng.uniform(-self.log_scale, self.log_scale) / 4)
@@ -91,8 +91,8 @@ class Augment:
         mirror = -1.0 if rng.random() < self.flip else 1.0
         cos, sin = np.cos(angle), np.sin(angle)
         linear = np.array([[cos, -sin], [sin, cos]]) @ np.array([[stretch, shear], [0, 1 / stretch]]) @ np.diag([mirror, 1.0]) * scale
-        centre = np.full(2, (side - 1) / 2)
-        shift = rng.uniform(-self.shift, self.shift, 2) * side
+        centre = (np.array(size[::-1]) - 1) / 2
+        shift = rng.uniform(-self.shift, self.shift, 2) * max(size)
         return np.column_stack([linear, centre + shift - linear @ centre])
 
     def _intensity(self, rng: np.random.Generator) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
@@ -113,37 +113,38 @@ class Augment:
         return change
 
 
-def _drift(side: int, rng: np.random.Generator, frames: int) -> NDArray[np.float64]:
-    """(frames, 3, 3): a slow sway of the picture about its centre, by up to 1 % of its side, 2 degrees and 2 % in scale."""
+def _drift(size: tuple[int, ...], rng: np.random.Generator, frames: int) -> NDArray[np.float64]:
+    """(frames, 3, 3): a slow sway of the picture about its centre, by up to 1 % of its larger side, 2 degrees and 2 % in scale."""
     speed, phase = rng.uniform(0.02, 0.12, 4), rng.uniform(0, 1, 4)
     x, y, turn, zoom = (rng.uniform(0, 1, (4, 1)) * np.sin(2 * np.pi * (speed[:, None] * np.arange(frames) + phase[:, None]))) * np.array(
-        [[0.01 * side], [0.01 * side], [np.deg2rad(2)], [0.02]]
+        [[0.01 * max(size)], [0.01 * max(size)], [np.deg2rad(2)], [0.02]]
     )
-    cos, sin, centre = np.exp(zoom) * np.cos(turn), np.exp(zoom) * np.sin(turn), (side - 1) / 2
+    cos, sin = np.exp(zoom) * np.cos(turn), np.exp(zoom) * np.sin(turn)
+    middle_y, middle_x = (np.array(size) - 1) / 2
     matrices = np.tile(np.eye(3), (frames, 1, 1))
-    matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 0, 2] = cos, -sin, centre + x - (cos - sin) * centre
-    matrices[:, 1, 0], matrices[:, 1, 1], matrices[:, 1, 2] = sin, cos, centre + y - (sin + cos) * centre
+    matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 0, 2] = cos, -sin, middle_x + x - cos * middle_x + sin * middle_y
+    matrices[:, 1, 0], matrices[:, 1, 1], matrices[:, 1, 2] = sin, cos, middle_y + y - sin * middle_x - cos * middle_y
     return matrices
 
 
 def no_heart(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A picture without a heart, (n, n) uint8: empty, noise, speckle, or the tissue of `image` in the wrong order.
+    """A picture without a heart, (h, w) uint8: empty, noise, speckle, or the tissue of `image` in the wrong order.
 
     Without these a network that has seen nothing but hearts finds one in everything.
     """
-    side = image.shape[0]
+    size = image.shape
     kind = rng.integers(5)
     if kind == 0:
-        picture = np.full((side, side), rng.uniform(0, 255) if rng.random() < 0.3 else 0.0)
+        picture = np.full(size, rng.uniform(0, 255) if rng.random() < 0.3 else 0.0)
     elif kind == 1:
-        picture = rng.uniform(0, 255, (side, side))
+        picture = rng.uniform(0, 255, size)
     elif kind == 2:
-        speckle = np.hypot(*(cv2.GaussianBlur(rng.normal(size=(side, side)), (0, 0), rng.uniform(1, 4)) for _ in range(2)))
+        speckle = np.hypot(*(cv2.GaussianBlur(rng.normal(size=size), (0, 0), rng.uniform(1, 4)) for _ in range(2)))
         picture = np.clip(speckle / speckle.max() * rng.uniform(60, 300), 0, 255)
     elif kind == 3:
-        tiles = image.reshape(8, side // 8, 8, side // 8).swapaxes(1, 2).reshape(64, side // 8, side // 8)
-        shuffled = tiles[rng.permutation(64)].reshape(8, 8, side // 8, side // 8)
-        picture = shuffled.swapaxes(1, 2).reshape(side, side).astype(float)
+        height, width = size[0] // 8, size[1] // 8
+        tiles = image.reshape(8, height, 8, width).swapaxes(1, 2).reshape(64, height, width)
+        picture = tiles[rng.permutation(64)].reshape(8, 8, height, width).swapaxes(1, 2).reshape(size).astype(float)
     else:
-        picture = cv2.GaussianBlur(image.astype(float), (0, 0), rng.uniform(0.08, 0.2) * side)
+        picture = cv2.GaussianBlur(image.astype(float), (0, 0), rng.uniform(0.08, 0.2) * max(size))
     return np.clip(picture, 0, 255).astype(np.uint8)

@@ -25,8 +25,8 @@ class Item(NamedTuple):
     """One item, or a batch of them with N in front.
 
     Attributes:
-        grey: (T, 1, n, n) float32, 0 to 255. An image is a clip of one frame.
-        covered: (T, C - 1, n, n) float32 in 0 to 1: how much of each pixel each foreground class covers.
+        grey: (T, 1, h, w) float32, 0 to 255. An image is a clip of one frame.
+        covered: (T, C - 1, h, w) float32 in 0 to 1: how much of each pixel each foreground class covers.
         known: (C,) float32: 1 for the classes that somebody traced.
         view: () int64: place in `echo_rt.model.VIEWS`.
     """
@@ -38,8 +38,8 @@ class Item(NamedTuple):
 
 
 class _Stored(NamedTuple):
-    images: NDArray[np.uint8]  # (F, 2n, 2n)
-    covered: NDArray[np.uint8]  # (F, 2n, 2n, C - 1)
+    images: NDArray[np.uint8]  # (F, 2h, 2w)
+    covered: NDArray[np.uint8]  # (F, 2h, 2w, C - 1)
     known: Tensor
     view: int
 
@@ -53,7 +53,7 @@ class GridImages(Dataset[Item]):
         samples: of the data set; all of them are in every epoch.
         drawn: more of them, images or clips, of which `share` times the number of `samples` are in an epoch, drawn anew.
         share: see there.
-        grid: side of the network's input.
+        grid: height and width of the network's input.
         augment: the changes.
         seed: of the changes.
         report: gets what cannot be read.
@@ -69,8 +69,8 @@ class GridImages(Dataset[Item]):
     """
 
     def __init__(
-        self, samples: Sequence[Sample], drawn: Sequence[Sample] | Sequence[Clip], share: float, grid: int, augment: Augment, seed: int,
-        report: DataReport, frames: int = 1, teacher: Teacher | None = None,
+        self, samples: Sequence[Sample], drawn: Sequence[Sample] | Sequence[Clip], share: float, grid: tuple[int, int], augment: Augment,
+        seed: int, report: DataReport, frames: int = 1, teacher: Teacher | None = None,
     ) -> None:  # fmt: skip
         self._grid, self._report = grid, report
         stored = self._read(samples, teacher)
@@ -120,9 +120,10 @@ def _store(
     grid: int,
     teacher: Teacher | None = None,
 ) -> _Stored:
+    twice = (2 * grid[0], 2 * grid[1])
     greys, covers = [], []
     for image, mask in zip(images, masks, strict=True):
-        grey, covered = covered_on_grid(image, mask, 2 * grid)
+        grey, covered = covered_on_grid(image, mask, twice)
         greys.append(grey)
         covers.append(covered if teacher is None else teacher.blend(image, covered))
     known = torch.tensor([label in (0, *origin.known) for label in range(len(CLASSES))], dtype=torch.float32)

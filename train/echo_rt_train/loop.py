@@ -64,7 +64,7 @@ def train(config: DictConfig) -> Path:
                 training.save(out / "checkpoint.pt")
             fabric.barrier()
     spec = ModelSpec(
-        name=config.name, version=str(config.version), width=config.model.grid, height=config.model.grid,
+        name=config.name, version=str(config.version), width=grid_size(config)[1], height=grid_size(config)[0],
         mean=images.mean, std=images.std, views=tuple(config.card.views), heads=tuple(config.model.heads),
         state=training.network.state_names, training_data=config.card.training_data,
         licence=config.card.licence, citation=config.card.citation,
@@ -74,6 +74,19 @@ def train(config: DictConfig) -> Path:
         save_weights(training.averaged.module, spec, architecture, out / "weights.safetensors")
     fabric.barrier()
     return out / "weights.safetensors"
+
+
+def grid_size(config: DictConfig) -> tuple[int, int]:
+    """Height and width of the network's input: ``model.grid`` is one number for a square, or both.
+
+    Raises:
+        ParameterError: the levels of the network do not fit in it.
+    """
+    grid, step = config.model.grid, 2 ** (len(config.model.widths) - 1)
+    height, width = (grid, grid) if isinstance(grid, int) else grid
+    if min(height, width) < step or height % step or width % step:
+        raise ParameterError(f"model.grid: expected multiples of {step} for {len(config.model.widths)} levels, found {height}x{width}")
+    return int(height), int(width)
 
 
 def read_images(config: DictConfig, data: DataSet) -> tuple[GridImages, GridImages | None]:
@@ -90,7 +103,7 @@ def read_images(config: DictConfig, data: DataSet) -> tuple[GridImages, GridImag
     with ExitStack() as opened:
         teacher = Teacher(opened.enter_context(open_engine(config.teacher.model)), config.teacher.share) if config.teacher.model else None
         images = GridImages(
-            data.samples("train"), drawn, config.mix.share, config.model.grid, Augment(**config.augment), config.seed, data.report,
+            data.samples("train"), drawn, config.mix.share, grid_size(config), Augment(**config.augment), config.seed, data.report,
             config.frames, teacher,
         )  # fmt: skip
     if len(images) < config.batch:
@@ -105,7 +118,7 @@ def _judges(config: DictConfig, data: DataSet) -> GridImages | None:
         samples: Any = data.samples("val")
     except DataError:  # a data set need not have patients that judge
         return None
-    return GridImages(samples, [], 0.0, config.model.grid, Augment(), 0, DataReport(data.report.origin))
+    return GridImages(samples, [], 0.0, grid_size(config), Augment(), 0, DataReport(data.report.origin))
 
 
 def run_epoch(training: Training, config: DictConfig, images: GridImages, fabric: Fabric) -> dict[str, float]:

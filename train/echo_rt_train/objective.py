@@ -29,7 +29,7 @@ class Objective(nn.Module):
         """The parts of the sum, by name.
 
         Args:
-            grey: (N, T, 1, n, n) normalised. The frames of a clip are shown one after the other, the state handed on.
+            grey: (N, T, 1, h, w) normalised. The frames of a clip are shown one after the other, the state handed on.
             covered, known, view: as in `echo_rt_train.images.Item`, N in front.
         """
         parts: dict[str, list[Tensor]] = {}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from echo_rt.engine import Engine
 from echo_rt.errors import ParameterError
+from echo_rt.segmentation import GridMap
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,13 @@ class Teacher:
             raise ParameterError(f"teacher.share: expected 0 to 1, found {self.share}")
 
     def blend(self, image: NDArray[np.uint8], covered: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The coverage by the expert, (side, side, classes) uint8 as of `covered_on_grid`, with the teacher's probabilities mixed in."""
-        side = covered.shape[0]
-        # Both grids show the whole image, centred: one is the other, scaled.
-        probability = cv2.resize(
-            self.engine.segment(image).probability[1:].transpose(1, 2, 0), (side, side), interpolation=cv2.INTER_LINEAR
-        )
-        return np.rint((1 - self.share) * covered + self.share * 255 * probability).astype(np.uint8)
+        """The coverage by the expert, (h, w, classes) uint8 as of `covered_on_grid`, with the teacher's probabilities mixed in."""
+        found = self.engine.segment(image)
+        height, width = covered.shape[:2]
+        ours, theirs = GridMap.letterbox(found.map.image, (height, width)), found.map
+        # warpAffine wants the map from the output (our grid, by way of the image) to the input (the teacher's grid).
+        inverse = np.array([[ours.scale, 0, ours.x0 - theirs.x0], [0, ours.scale, ours.y0 - theirs.y0]]) / theirs.scale
+        opinion = np.ascontiguousarray(found.probability[1:].transpose(1, 2, 0))
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        probability = cv2.warpAffine(opinion, inverse, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        return np.rint((1 - self.share) * covered + self.share * 255 * probability.clip(0, 1)).astype(np.uint8)

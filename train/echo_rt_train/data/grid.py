@@ -18,22 +18,22 @@ from echo_rt_train.data.sample import Pair, Sample, SampleError
 OnGrid = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
-def on_grid(sample: Sample, side: int) -> OnGrid:
-    """A sample brought to a square grid; see `covered_on_grid`."""
-    return covered_on_grid(*sample.read(), side)
+def on_grid(sample: Sample, size: tuple[int, int]) -> OnGrid:
+    """A sample brought to a grid; see `covered_on_grid`."""
+    return covered_on_grid(*sample.read(), size)
 
 
-def covered_on_grid(image: NDArray[np.uint8], mask: NDArray[np.uint8], side: int) -> OnGrid:
-    """An image (H, W) or (H, W, 3) and its labels (H, W) brought to a square grid by the runtime's own letterbox.
+def covered_on_grid(image: NDArray[np.uint8], mask: NDArray[np.uint8], size: tuple[int, int]) -> OnGrid:
+    """An image (H, W) or (H, W, 3) and its labels (H, W) brought to a grid of `size` (h, w) by the runtime's own letterbox.
 
     Returns:
-        The image (side, side) uint8, and how much of each grid pixel each foreground class covers (side, side, 3) uint8, 255
-        being all of it. Coverage instead of the nearest label keeps the border where it is, to a fraction of a pixel.
+        The image (h, w) uint8, and how much of each grid pixel each foreground class covers (h, w, 3) uint8, 255 being all of
+        it. Coverage instead of the nearest label keeps the border where it is, to a fraction of a pixel.
     """
-    place = GridMap.letterbox((image.shape[0], image.shape[1]), (side, side))
+    place = GridMap.letterbox((image.shape[0], image.shape[1]), size)
     luma = reference(image, place, 0.0, 1.0)
-    rows = coverage(place.scale, place.y0, side, place.image[0])
-    columns = coverage(place.scale, place.x0, side, place.image[1])
+    rows = coverage(place.scale, place.y0, size[0], place.image[0])
+    columns = coverage(place.scale, place.x0, size[1], place.image[1])
     covered = np.stack([rows @ (mask == label).astype(np.float32) @ columns.T for label in range(1, len(CLASSES))], axis=-1)
     return np.rint(luma).astype(np.uint8), np.rint(covered * 255).astype(np.uint8)
 
@@ -61,12 +61,12 @@ def read_all(samples: Iterable[Sample], report: DataReport) -> Iterator[tuple[Sa
         raise DataError(f"{report.origin}: expected images that can be used, found none; {'; '.join(report.lines()[1:3])}")
 
 
-def grey_statistics(samples: Iterable[Sample], side: int, limit: int | None = None) -> tuple[float, float]:
+def grey_statistics(samples: Iterable[Sample], size: tuple[int, int], limit: int | None = None) -> tuple[float, float]:
     """Mean and standard deviation of the grey levels that the network sees: of all pixels on the grid, black borders included.
 
     Args:
         samples: of the training split.
-        side: of the grid in pixels.
+        size: height and width of the grid in pixels.
         limit: read no more samples than this; for an endless set.
 
     Raises:
@@ -75,7 +75,7 @@ def grey_statistics(samples: Iterable[Sample], side: int, limit: int | None = No
     count, total, squares = 0, 0, 0
     for sample in islice(samples, limit):
         # Sums of whole numbers: the same whatever the order.
-        image = on_grid(sample, side)[0].astype(np.int64)
+        image = on_grid(sample, size)[0].astype(np.int64)
         count, total, squares = count + image.size, total + int(image.sum()), squares + int((image**2).sum())
     if not count or count * squares == total**2:
         raise DataError(f"expected images with contrast for the mean and standard deviation, found {'none' if not count else 'one grey'}")

@@ -82,7 +82,7 @@ def _measured(engine: Engine, sample: Sample, image: NDArray[np.uint8], truth: N
     # A data set that traces the cavity alone says nothing about the wall; that is no error of the model.
     figures[[label - 1 for label in range(1, len(CLASSES)) if label not in sample.known]] = np.nan
     model, expert = (long_axis(s, sample.spacing_mm) for s in (segmentation, expert_segmentation(truth)))
-    return ImageFigures(sample, figures, model, expert, getattr(segmentation, "view", None))
+    return ImageFigures(sample, figures, model, expert, segmentation.view)
 
 
 def ef_of(images: Sequence[ImageFigures]) -> list[PatientFigures]:
