@@ -13,7 +13,7 @@ from echo_rt.errors import ParameterError
 from echo_rt.model import HEADS, VIEWS
 
 HEAD_WIDTH = 32
-"""Channels of a head: enough for three views; five thousand times fewer multiply-adds than the rest."""
+"""Channels of a head: enough for three views, and a thousandth of the multiply-adds of the rest."""
 
 
 class Output(NamedTuple):
@@ -46,11 +46,11 @@ class ConvBlock(nn.Sequential):
 
 
 class Head(nn.Sequential):
-    """Image features to a few numbers: 3x3 convolution, batch norm, ReLU, mean over the image, linear."""
+    """Image features to a few numbers: 1x1 convolution, batch norm, ReLU, mean over the image, linear."""
 
     def __init__(self, channels_in: int, numbers: int) -> None:
         super().__init__(
-            nn.Conv2d(channels_in, HEAD_WIDTH, 3, padding=1, bias=False),
+            nn.Conv2d(channels_in, HEAD_WIDTH, 1, bias=False),
             nn.BatchNorm2d(HEAD_WIDTH),
             nn.ReLU(inplace=True),
             nn.AdaptiveAvgPool2d(1),
