@@ -101,3 +101,18 @@ def test_a_teacher_has_its_share_of_the_target(data: Path, tmp_path: Path) -> No
         assert abs(half - (covered.astype(int) + whole) / 2).max() <= 1
         with pytest.raises(ParameterError, match="expected 0 to 1, found 2"):
             Teacher(engine, 2.0)
+
+
+def test_weights_of_16_bits_begin_another_training(data: Path, tmp_path: Path, monkeypatch) -> None:  # noqa: F811
+    from echo_rt_train import weights
+
+    train(small(data, tmp_path / "a", "epochs=1", "model.memory=[0,0,2]"))
+    (tmp_path / "shipped").mkdir()
+    export(["weights", str(tmp_path / "a"), "-o", str(tmp_path / "shipped" / "lv-toy.safetensors")])
+    whole, half = ((tmp_path / name).stat().st_size for name in ("a/weights.safetensors", "shipped/lv-toy.safetensors"))
+    assert half < 0.6 * whole
+    monkeypatch.setattr(weights, "models_dir", lambda: tmp_path / "shipped")
+    train(small(data, tmp_path / "b", "epochs=1", "init=lv-toy", "model.memory=[0,0,2]", "learning_rate=0"))
+    for (name, one), other in zip(weights_of(tmp_path / "a").items(), weights_of(tmp_path / "b").values(), strict=True):
+        if not name.endswith(("running_mean", "running_var", "num_batches_tracked")):
+            torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)

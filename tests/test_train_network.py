@@ -32,8 +32,7 @@ def network_with_all(seed: int = 0) -> UNet:
 def model(tmp_path: Path) -> Path:
     network = network_with_all()
     spec = ModelSpec("toy", "1", 32, 32, 60.0, 50.0, heads=tuple(network.heads), state=network.state_names)
-    architecture = {"widths": WIDTHS, "heads": ["view", "confidence"], "memory": MEMORY}
-    export_onnx(save_weights(network, spec, architecture, tmp_path / "w.safetensors"), tmp_path / "m.onnx")
+    export_onnx(save_weights(network, spec, tmp_path / "w.safetensors"), tmp_path / "m.onnx")
     return tmp_path / "m.onnx"
 
 

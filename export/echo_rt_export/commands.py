@@ -17,9 +17,16 @@ def export(arguments: list[str]) -> None:
     onnx.add_argument(
         "--calibration", type=Path, help="what `echo-rt evaluate --split train --fit-calibration --json` printed; its EF line is kept"
     )
+    begin = kinds.add_parser("weights", help="weights of 16 bits, to begin another training with")
+    begin.add_argument("weights", type=Path, help="as above")
+    begin.add_argument("-o", "--out", type=Path, required=True, help="the .safetensors file")
     given = parser.parse_args(arguments)
-    from echo_rt_export.onnx_file import export_onnx
+    from echo_rt_export.onnx_file import export_onnx, export_weights
 
     weights = given.weights / "weights.safetensors" if given.weights.is_dir() else given.weights
+    if given.kind == "weights":
+        export_weights(weights, given.out)
+        print(f"{given.out}: {given.out.stat().st_size / 1e6:.1f} MB")
+        return
     spec = export_onnx(weights, given.out, given.figures, given.calibration)
     print(f"{given.out}: {spec.name} {spec.version}, {spec.precision}, input {spec.height}x{spec.width}")

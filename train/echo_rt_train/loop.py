@@ -69,9 +69,8 @@ def train(config: DictConfig) -> Path:
         state=training.network.state_names, training_data=config.card.training_data,
         licence=config.card.licence, citation=config.card.citation,
     )  # fmt: skip
-    architecture: Any = OmegaConf.to_container(config.model)
     if fabric.is_global_zero:
-        save_weights(training.averaged.module, spec, architecture, out / "weights.safetensors")
+        save_weights(training.averaged.module, spec, out / "weights.safetensors")
     fabric.barrier()
     return out / "weights.safetensors"
 

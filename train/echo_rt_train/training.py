@@ -20,7 +20,7 @@ from echo_rt.model import CLASSES
 from echo_rt_train import losses
 from echo_rt_train.objective import Objective
 from echo_rt_train.unet import UNet
-from echo_rt_train.weights import build_network, load_weights
+from echo_rt_train.weights import build_network, load_weights, weights_path
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 
@@ -130,7 +130,7 @@ class Training:
 
 def _begin_with(network: UNet, config: DictConfig) -> None:
     """Start from the weights of ``init``; heads and memories may be new, or left behind."""
-    begun, _ = load_weights(Path(config.init))
+    begun, _ = load_weights(weights_path(config.init))
     stored = {name: value for name, value in begun.state_dict().items() if name in network.state_dict() or not name.startswith(ADDED)}
     try:
         missing = network.load_state_dict(stored, strict=False)

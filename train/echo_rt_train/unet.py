@@ -93,6 +93,9 @@ class UNet(nn.Module):
         memory: hidden channels of a ConvGRU on the way up at each level, in the order of `widths`, the last being the bottleneck; 0 is
             none, and so is an empty list. With a memory the network is causal and streams: its state goes in and out with every image.
 
+    Attributes:
+        architecture: what it was made of, but for the classes.
+
     Raises:
         ParameterError: a head is unknown, or there are more or fewer memories than levels.
     """
@@ -102,6 +105,7 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         widths, memory = list(widths), list(memory)
+        self.architecture = {"widths": widths, "heads": list(heads), "memory": memory}
         if unknown := sorted(set(heads) - set(HEADS)):
             raise ParameterError(f"model.heads: expected some of {', '.join(HEADS)}, found {', '.join(unknown)}")
         if memory and len(memory) != len(widths):

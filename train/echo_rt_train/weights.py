@@ -10,10 +10,9 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
 
 from echo_rt.errors import DataError
-from echo_rt.model import METADATA_KEY, ModelSpec
+from echo_rt.model import METADATA_KEY, ModelSpec, models_dir
 from echo_rt_train.unet import UNet
 
 
@@ -23,18 +22,33 @@ def build_network(architecture: Mapping[str, Any], classes: int) -> UNet:
     return UNet(architecture["widths"], classes, architecture.get("heads", ()), architecture.get("memory", ()))
 
 
-def save_weights(network: nn.Module, spec: ModelSpec, architecture: Mapping[str, Any], path: Path) -> Path:
-    """Weights, architecture and contract in one file, written whole or not at all."""
+def weights_path(name: str | Path) -> Path:
+    """The file that a path, or the name of a shipped model, stands for."""
+    shipped = models_dir() / f"{name}.safetensors"
+    return shipped if shipped.is_file() else Path(name)
+
+
+def save_weights(network: UNet, spec: ModelSpec, path: Path, half: bool = False) -> Path:
+    """Weights, architecture and contract in one file, written whole or not at all.
+
+    Args:
+        network: whose weights and architecture.
+        spec: what is written beside them.
+        path: the file.
+        half: numbers of 16 bits, to be passed on as the beginning of another training.
+    """
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    if half:
+        state = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     part = path.with_suffix(".part")
     # One entry: several are stored in random order, and the same weights should be the same bytes.
-    save_file(state, part, metadata={METADATA_KEY: json.dumps({"spec": spec.to_json(), "architecture": dict(architecture)})})
+    save_file(state, part, metadata={METADATA_KEY: json.dumps({"spec": spec.to_json(), "architecture": network.architecture})})
     os.replace(part, path)
     return path
 
 
 def load_weights(path: Path) -> tuple[UNet, ModelSpec]:
-    """What `save_weights` wrote.
+    """What `save_weights` wrote, in 32 bits.
 
     Raises:
         DataError: the file is not there or not one of ours.
