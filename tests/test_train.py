@@ -217,6 +217,18 @@ def test_geometry_moves_image_and_mask_together(data: Path) -> None:
         assert np.corrcoef(moved.ravel(), target[0].ravel())[0, 1] > 0.98
 
 
+def test_images_that_are_spared_change_a_quarter_as_much() -> None:
+    image, covered = np.zeros((64, 64), np.uint8), np.zeros((64, 64, 3), np.uint8)
+    image[20:30, 40:50] = 255
+
+    def moved(ease: float) -> float:
+        grey = [Augment(shift=0.2, ease=ease)(image, covered, np.random.default_rng(seed))[0] for seed in range(40)]
+        return float(np.mean([np.hypot(*(np.argwhere(g > 128).mean(0) - (12, 22))) for g in grey]))
+
+    assert moved(1.0) == pytest.approx(moved(0.0) / 4, rel=0.4)
+    assert moved(1.0) < moved(0.5) < moved(0.0)
+
+
 def test_shading_changes_the_gain_slowly_over_the_picture_and_leaves_the_target() -> None:
     image, covered = np.full((256, 256), 100, np.uint8), np.full((256, 256, 3), 80, np.uint8)
     grey, target = Augment(log_shading=0.5)(image, covered, np.random.default_rng(0))

@@ -7,11 +7,14 @@ happens at the finer grid, and an image that is not changed is exactly what the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+EASE = 0.25
+"""How much smaller the changes of an image are that is spared: near to what the runtime will see, as most pictures are."""
 
 SHADING_POINTS = 5
 """Points along each side at which the shading is drawn; between them it is smooth."""
@@ -32,6 +35,7 @@ class Augment:
     noise_grey: float = 0.0
     blur: float = 0.0
     no_heart: float = 0.0
+    ease: float = 0.0
 
     def __call__(
         self, image: NDArray[np.uint8], covered: NDArray[np.uint8], rng: np.random.Generator
@@ -61,6 +65,8 @@ class Augment:
         Returns:
             Grey levels (frames, h, w) float32 and class coverage (frames, classes, h, w) float32 in 0 to 1.
         """
+        if rng.random() < self.ease:
+            return self.eased().clip(images, covered, rng, frames)
         size = images.shape[1:]
         if rng.random() < self.no_heart:
             images, covered = no_heart(images[0], rng)[None], np.zeros_like(covered[:1])
@@ -82,6 +88,11 @@ class Augment:
             greys.append(np.clip(small, 0, 255))
             targets.append(cv2.resize(cover.astype(np.float32), half, interpolation=cv2.INTER_AREA) / 255)
         return np.asarray(greys, np.float32), np.ascontiguousarray(np.stack(targets).transpose(0, 3, 1, 2))
+
+    def eased(self) -> Augment:
+        """The same changes, smaller by `EASE`; what has no size, such as mirroring, is as likely as before."""
+        sizes = ("rotation_deg", "log_scale", "shift", "shear", "log_gamma", "gain", "log_shading", "noise_grey")
+        return replace(self, ease=0.0, **{name: EASE * getattr(self, name) for name in sizes})
 
     def _matrix(self, size: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
         angle = np.deg2rad(np.clip(rng.normal(0, self.rotation_deg), -2.5 * self.rotation_deg, 2.5 * self.rotation_deg))

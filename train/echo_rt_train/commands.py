@@ -16,8 +16,9 @@ def train(arguments: list[str]) -> None:
     """Train a model: ``KEY=VALUE ...`` change conf/train.yaml; ``-m`` compares several values in one table."""
     if {"-h", "--help"} & set(arguments):
         folder = Path(__file__).parent / "conf"
-        losses = ", ".join(sorted(path.stem for path in (folder / "loss").glob("*.yaml")))
-        print(f"usage: echo-rt train [-m] data.root=FOLDER [KEY=VALUE ...]\n\nloss: {losses}\n")
+        losses, experiments = (", ".join(sorted(path.stem for path in (folder / kind).glob("*.yaml"))) for kind in ("loss", "experiment"))
+        print("usage: echo-rt train [-m] data.root=FOLDER [+experiment=NAME] [KEY=VALUE ...]\n")
+        print(f"loss: {losses}\nexperiment: {experiments}\n")
         print((folder / "train.yaml").read_text(), end="")
         return
     from echo_rt_train.compare import compare
