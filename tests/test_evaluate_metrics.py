@@ -175,6 +175,21 @@ def test_the_calibration_is_the_line_that_the_model_is_off_by_and_leaves_no_bias
     assert calibrated["mae"] < ef_agreement(noisy)["mae"]
 
 
+def test_the_calibration_does_not_draw_a_noisy_model_towards_the_mean() -> None:
+    rng = np.random.default_rng(3)
+    true = rng.normal(50, 12, 5000)
+    pairs = np.stack([true - 4 + rng.normal(0, 6, 5000), true + rng.normal(0, 6, 5000)], axis=1)
+    slope, offset = fit_ef_calibration(pairs)
+    assert slope == pytest.approx(1, abs=0.03)
+    assert slope * 46 + offset == pytest.approx(50, abs=0.3)
+    assert np.polyfit(pairs[:, 0], pairs[:, 1], 1)[0] < 0.85, "as least squares would"
+
+
+def test_a_model_that_has_nothing_to_do_with_the_expert_is_not_calibrated() -> None:
+    with pytest.raises(DataError, match="rise with the expert's"):
+        fit_ef_calibration(np.stack([np.arange(20.0), 60 - np.arange(20.0)], axis=1))
+
+
 def test_a_calibration_on_too_few_patients_is_refused() -> None:
     with pytest.raises(DataError, match="at least 10 patients whose EF differs, found 3"):
         fit_ef_calibration(np.array([[50.0, 48.0], [60.0, 64.0], [30.0, 26.0], [np.nan, 50.0]]))

@@ -228,7 +228,7 @@ def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: list[st
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     with pytest.raises(ParameterError, match=message):
-        main(parser.parse_args(["lv-base", "--data", str(tmp_path), *options]))
+        main(parser.parse_args(["lv-edge", "--data", str(tmp_path), *options]))
 
 
 def test_a_split_that_is_not_there_is_named(samples: list[Sample]) -> None:

@@ -252,7 +252,7 @@ class ShippedModel:
         }
 
 
-DEFAULT_MODEL = "lv-base"
+DEFAULT_MODEL = "lv-edge"
 
 
 def models_dir() -> Path:
@@ -276,7 +276,7 @@ def models() -> list[ShippedModel]:
 
 
 def model_path(model: str | os.PathLike[str] | None) -> Path:
-    """The file that a model's name, a name with a precision (``lv-base.fp32``), or a path stands for; None is the default model.
+    """The file that a model's name, a name with a precision (``lv-edge.fp32``), or a path stands for; None is the default model.
 
     Raises:
         ModelError: no shipped model has that name, and no file that path.
