@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from echo_rt.errors import OutputError, ParameterError
-from echo_rt.reading import ClipExtremes
+from echo_rt.reading import ClipExtremes, EjectionFraction, Quality, Reason
 from echo_rt.sinks import FileSinks, Summary, as_json
 from echo_rt.sinks.overlay import draw
 from synthetic import clip
@@ -278,3 +278,35 @@ def test_the_calibration_of_the_figure_stands_beside_it() -> None:
     assert Summary().result(**NAMES)["ef_calibration"] is None
     found = Summary().result(**NAMES, ef_calibration=(0.9, 4.0))
     assert found["ef_calibration"] == {"slope": 0.9, "offset": 4.0}
+
+
+def test_a_recording_keeps_its_last_figure_and_says_that_it_went_stale() -> None:
+    frames, summary = list(clip(150, spacing_mm=None)), Summary()
+    figure = frames[-1][1].ef
+    for n, (frame, reading) in enumerate(frames):
+        if n >= 140:
+            reading = replace(reading, ef=replace(figure, stale=True, reason="stale: no good beat for 6 s"))
+        if n >= 145:
+            gone = EjectionFraction(None, None, None, 0, "disks", "withdrawn: no good beat for 31 s")
+            reading = replace(reading, ef=gone, fac_percent=None, heart_rate_bpm=None)
+        summary.write(frame, reading)
+        found = summary.result(**NAMES)
+        if n >= 139:
+            assert found["ef_percent"] == pytest.approx(figure.percent, abs=0.06)
+            assert None not in (found["fac_percent"], found["heart_rate_bpm"], found["edv"])
+            expected = {139: None, 140: "stale: no good beat for 6 s", 149: "withdrawn: no good beat for 31 s"}
+            assert found["ef_reason"] == expected.get(n, found["ef_reason"])
+
+
+def test_a_recording_without_a_figure_says_what_most_of_its_frames_were() -> None:
+    summary = Summary()
+    for n, (frame, reading) in enumerate(clip(20, beats_found=False)):
+        summary.write(frame, replace(reading, quality=Quality(False, Reason.COLOUR_DOPPLER, 0.9)) if n < 15 else reading)
+    found = summary.result(**NAMES, extremes="too few good frames")
+    assert found["ef_reason"] == "too few good frames; 15 of 20 frames: colour Doppler"
+
+
+def test_the_table_says_in_which_frames_the_figure_was_stale(tmp_path: Path) -> None:
+    frames = [(f, replace(r, ef=replace(r.ef, stale=n >= 55)) if n >= 55 else r) for n, (f, r) in enumerate(clip(60))]
+    table = rows(save(tmp_path, frames, overlay=False))
+    assert [row["ef_stale"] for row in table] == ["0"] * 55 + ["1"] * 5

@@ -209,9 +209,10 @@ def test_a_recording_without_a_single_good_frame_still_gets_whole_files(count: i
             nothing = replace(reading, ventricle=None, quality=Quality(False, Reason.NO_VENTRICLE, 0.0))
             summary.write(frame, nothing)
             sinks.write(frame, nothing)
-        sinks.finish(summary.result(**NAMES, extremes="too few frames with a ventricle"), "too few frames with a ventricle")
+        sinks.finish(summary.result(**NAMES, extremes="too few good frames"), "too few good frames")
     found = json.loads((tmp_path / "clip" / "summary.json").read_text())
-    assert (found["frames"], found["ef_percent"], found["ef_reason"]) == (count, None, "too few frames with a ventricle")
+    what = f"; {count} of {count} frames: no ventricle" if count else ""
+    assert (found["frames"], found["ef_percent"], found["ef_reason"]) == (count, None, f"too few good frames{what}")
     with np.load(tmp_path / "clip" / "masks.npz") as masks:
         assert len(masks["labels"]) == len(masks["t_s"]) == count
     assert cv2.imread(str(tmp_path / "clip" / "curve.png")).shape == (700, 1200, 3)

@@ -118,7 +118,8 @@ class EjectionFraction:
         low, high: 95 % interval of that figure, or None where the beats are too few to give one.
         beats: how many beats it stands on.
         method: which volume it is made of, one of `EF_METHODS`, or ``clip-extremes``.
-        reason: why there is no figure.
+        reason: why there is no figure, or why it is stale.
+        stale: the last good beat was long ago, see `echo_rt.cardiac.ejection_fraction`; the figure is that of then.
     """
 
     percent: float | None
@@ -127,6 +128,7 @@ class EjectionFraction:
     beats: int
     method: str
     reason: str | None = None
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from statistics import median, stdev
 
 from echo_rt.cardiac.beats import MIN_AMPLITUDE, Sample
@@ -17,6 +18,13 @@ _T = {3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 
 MEDIAN_EFFICIENCY = 1.2533
 """Standard error of a median over that of a mean, for normal values."""
 
+STALE_S, STALE_PERIODS = 5.0, 3
+"""The figure is stale where the last accepted beat ended longer ago than that, or than so many median beats, whichever is longer: three
+missed beats in a row are more than an ectopic beat explains."""
+
+WITHDRAWN_S = 30.0
+"""After so long the figure is withdrawn and its beats are forgotten: another view, or another patient, may be in the picture."""
+
 WAITING, NONE_ACCEPTED = "waiting for the first whole beat", "no beat could be accepted"
 
 
@@ -26,33 +34,54 @@ def calibrated(percent: float, calibration: tuple[float, float] | None) -> float
 
 
 class RollingEjectionFraction:
-    """Median over the last accepted beats."""
+    """Median over the last accepted beats.
+
+    Attributes:
+        method: what it is made of.
+        seen: whether there was a whole beat, accepted or not.
+    """
 
     def __init__(self, method: str, beats: int = BEATS) -> None:
         self.method = method
         self._beats: deque[Beat] = deque(maxlen=beats)
-        self._rejected = False
+        self.reset()
 
     def reset(self) -> None:
         """Forget all beats."""
         self._beats.clear()
-        self._rejected = False
+        self.seen = False
+        self._last_good_s: float | None = None
+        self._current = self._figure()
 
     def update(self, beat: Beat) -> None:
+        """Take the next beat, accepted or not."""
+        self.seen = True
         if beat.accepted:
             self._beats.append(beat)
-        else:
-            self._rejected = True
-
-    @property
-    def seen(self) -> bool:
-        """Whether there was a whole beat, accepted or not."""
-        return self._rejected or bool(self._beats)
+            self._last_good_s = beat.t_next_ed_s
+        if beat.accepted or self._last_good_s is None:
+            self._current = self._figure()
 
     @property
     def current(self) -> EjectionFraction:
+        """The figure of the beats so far, however long ago they were."""
+        return self._current
+
+    def at(self, t_s: float) -> EjectionFraction:
+        """The figure as it stands at a time: fresh, stale, or withdrawn, and with it the beats that it stood on."""
+        if self._last_good_s is None:
+            return self._current
+        age_s = t_s - self._last_good_s
+        if age_s > WITHDRAWN_S:
+            self._beats.clear()
+            return EjectionFraction(None, None, None, 0, self.method, f"withdrawn: no good beat for {age_s:.0f} s")
+        if age_s > max(STALE_S, STALE_PERIODS * 60 / (self.heart_rate_bpm or 60)):
+            return replace(self._current, reason=f"stale: no good beat for {age_s:.0f} s", stale=True)
+        return self._current
+
+    def _figure(self) -> EjectionFraction:
         if not self._beats:
-            return EjectionFraction(None, None, None, 0, self.method, NONE_ACCEPTED if self._rejected else WAITING)
+            return EjectionFraction(None, None, None, 0, self.method, NONE_ACCEPTED if self.seen else WAITING)
         values = [b.ef_percent for b in self._beats]
         percent = median(values)
         if len(values) not in _T:
@@ -100,7 +129,7 @@ class Extremes:
     def result(self, calibration: tuple[float, float] | None) -> ClipExtremes | str:
         """The figures, or the reason why there are none."""
         if self._low is None or self._high is None or self._first_s is None:
-            return "too few frames with a ventricle"
+            return "too few good frames"
         low, high = self._low, self._high
         if self._last[-1].t_s - self._first_s < self.MIN_SPAN_S:
             return "the ventricle is seen for less than a quarter of a second"

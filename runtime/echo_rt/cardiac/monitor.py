@@ -76,7 +76,7 @@ class Monitor:
             ventricle=ventricle,
             quality=quality,
             beat=beat,
-            ef=self._rolling.current,
+            ef=self._rolling.at(frame.t_s),
             fac_percent=self._rolling.fac_percent,
             heart_rate_bpm=self._rolling.heart_rate_bpm,
             time_ms=steps,

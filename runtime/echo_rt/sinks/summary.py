@@ -27,6 +27,7 @@ class Summary:
         self._first_s = self._last_s = 0.0
         self._spacing_mm: tuple[float, float] | None = None
         self._ef = EjectionFraction(None, None, None, 0, "", NO_FRAMES)
+        self._ef_reason: str | None = NO_FRAMES
         self._fac_percent: float | None = None
         self._heart_rate_bpm: float | None = None
         self._beats: list[Beat] = []
@@ -40,7 +41,10 @@ class Summary:
             self._first_s, self._spacing_mm = reading.t_s, frame.spacing_mm
         self._frames += 1
         self._last_s = reading.t_s
-        self._ef, self._fac_percent, self._heart_rate_bpm = reading.ef, reading.fac_percent, reading.heart_rate_bpm
+        if reading.ef.percent is not None or self._ef.percent is None:
+            # A recording has the last figure that it came to, also where it goes on for long without a heart.
+            self._ef, self._fac_percent, self._heart_rate_bpm = reading.ef, reading.fac_percent, reading.heart_rate_bpm
+        self._ef_reason = reading.ef.reason
         if reading.beat is not None:
             self._beats.append(reading.beat)
         if reading.quality.ok and reading.segmentation.view is not None:
@@ -72,6 +76,7 @@ class Summary:
             extremes: what `Monitor.clip_extremes` says; it counts where no beat gave an EF.
         """
         ef, fac_percent, rate, edv, esv = self._ef, self._fac_percent, self._heart_rate_bpm, None, None
+        reason = self._ef_reason
         if ef.percent is not None:
             # The rolling figure stands on the last `beats` accepted ones; these volumes are theirs.
             used = [beat for beat in self._beats if beat.accepted][-ef.beats :]
@@ -79,8 +84,9 @@ class Summary:
                 edv, esv = median(beat.edv for beat in used), median(beat.esv for beat in used)
         elif isinstance(extremes, ClipExtremes):
             ef = EjectionFraction(extremes.ef_percent, None, None, 0, CLIP_EXTREMES)
-            fac_percent, edv, esv = extremes.fac_percent, extremes.edv, extremes.esv
-        reason = None if ef.percent is not None else (extremes if isinstance(extremes, str) else ef.reason)
+            fac_percent, edv, esv, reason = extremes.fac_percent, extremes.edv, extremes.esv, None
+        else:
+            reason = self._with_frames(extremes or reason or "")
         span_s = self._last_s - self._first_s
         return {
             "recording": recording,
@@ -107,6 +113,13 @@ class Summary:
             "latency_ms": self._latency(),
             "version": version,
         }
+
+    def _with_frames(self, reason: str) -> str:
+        """Why there is no EF, and what most frames were, where most could not be used."""
+        if 2 * sum(self._rejected_frames.values()) <= self._frames:
+            return reason
+        (most, count), *_ = self._rejected_frames.most_common(1)
+        return f"{reason}; {count} of {self._frames} frames: {most}"
 
     def _latency(self) -> dict[str, float | None]:
         if not self._latency_ms:

@@ -14,7 +14,7 @@ from echo_rt.sinks.base import FileSink, output_errors
 _CALIBRATED = ("area_mm2", "length_mm", "volume_ml", "volume_area_length_ml")
 _UNCALIBRATED = ("area_px2", "length_px", "volume_px3", "volume_area_length_px3")
 _POINTS = ("apex_x_px", "apex_y_px", "hinge1_x_px", "hinge1_y_px", "hinge2_x_px", "hinge2_y_px")
-_ROLLING = ("ef_percent", "ef_low", "ef_high", "ef_beats", "fac_percent", "heart_rate_bpm")
+_ROLLING = ("ef_percent", "ef_low", "ef_high", "ef_beats", "ef_stale", "fac_percent", "heart_rate_bpm")
 
 
 class TableSink(FileSink):
@@ -50,6 +50,7 @@ class TableSink(FileSink):
                     *self._ventricle(reading.ventricle),
                     *map(_number, (reading.ef.percent, reading.ef.low, reading.ef.high)),
                     reading.ef.beats,
+                    int(reading.ef.stale),
                     _number(reading.fac_percent),
                     _number(reading.heart_rate_bpm),
                     _beat(reading.beat),

@@ -94,7 +94,7 @@ def follow_clip(
             volume[k] = reading.ventricle.volume
         if reading.beat is not None and reading.beat.accepted:
             beats.append(reading.beat)
-        percent = reading.ef.percent
+        percent = percent if reading.ef.percent is None else reading.ef.percent
     if percent is None and isinstance(extremes := monitor.clip_extremes(), ClipExtremes):
         percent = extremes.ef_percent
     return Curve(volume, beats, np.nan if percent is None else percent)
