@@ -27,7 +27,9 @@ def beating(t_s: np.ndarray, ef_percent: float = 50.0) -> np.ndarray:
 def clip(frames: int = 120, ef_percent: float | None = None) -> Clip:
     t_s = np.arange(frames) / FPS
     masks = beating(t_s)
-    found = ClipFrames(masks * 60, masks, t_s, np.ones(frames, bool))
+    # Speckle, without which the ventricle that rests at ED would pass for a frozen picture.
+    images = 40 * masks + np.random.default_rng(1).integers(10, 60, masks.shape, np.uint8)
+    found = ClipFrames(images, masks, t_s, np.ones(frames, bool))
     return Clip("p1", "val", "4CH", "a clip", lambda first, count: found, frames, FPS, ef_percent=ef_percent)
 
 

@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from echo_rt.cardiac.ejection_fraction import STALE_S, WITHDRAWN_S, RollingEjectionFraction
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import ParameterError
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
-from echo_rt.reading import ClipExtremes, Reading, Reason
+from echo_rt.reading import Beat, ClipExtremes, Reading, Reason
 from shapes import segmentation_of, ventricle
 from test_beats import volume_at
 
@@ -22,8 +25,19 @@ def beating(seconds: float, fps: float = 25.0, rate: float = 60.0, ef: float = 5
     return [(float(t), ventricle(float(v) / 120)) for t, v in zip(times, volume_at(times * rate / 60 + start, ef=ef), strict=True)]
 
 
-def readings(monitor: Monitor, clip: list, spacing_mm=None) -> list[Reading]:
-    return [monitor.update(s, Frame(IMAGE, t, i, spacing_mm)) for i, (t, s) in enumerate(clip)]
+def readings(monitor: Monitor, clip: list, spacing_mm=None, images=None) -> list[Reading]:
+    return [monitor.update(s, Frame(IMAGE if images is None else images[i], t, i, spacing_mm)) for i, (t, s) in enumerate(clip)]
+
+
+def speckle(count: int, left: int = 0) -> list[np.ndarray]:
+    """Images (240, 240) that all differ, black to the left of a column."""
+    images = np.random.default_rng(1).rayleigh(50, (count, 240, 240)).clip(10, 255).astype(np.uint8)
+    images[:, :, :left] = 0
+    return list(images)
+
+
+def outcome(found: list[Reading]) -> list:
+    return [(r.ef, r.beat, r.heart_rate_bpm) for r in found]
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +159,133 @@ def test_unknown_methods_and_counts_are_refused() -> None:
         Monitor(SPEC, ef_method="guess")
     with pytest.raises(ParameterError, match="at least 1 beat"):
         Monitor(SPEC, beats=0)
+
+
+# -- frames that repeat --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_that_stands_still_never_gives_a_figure_whatever_the_network_sees_in_it(clip) -> None:
+    monitor = Monitor(SPEC)
+    found = readings(monitor, clip, images=speckle(1) * len(clip))
+    assert [r.quality.reason for r in found] == [None] + [Reason.FROZEN] * (len(clip) - 1)
+    assert {r.ef.percent for r in found} == {None}
+    assert "waiting" in str(found[-1].ef.reason)
+    assert monitor.clip_extremes() == "too few good frames"
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.lists(st.integers(1, 3), min_size=10, max_size=10))
+def test_repeated_frames_are_named_and_change_no_beat(clip, times_shown: list[int]) -> None:
+    images = speckle(len(clip))
+    twice, shown = [], []
+    for k, (t_s, segmented) in enumerate(clip):
+        repeats = times_shown[k % len(times_shown)]
+        twice += [(t_s + n * 0.04 / repeats, segmented) for n in range(repeats)]
+        shown += [images[k]] * repeats
+    once, found = readings(Monitor(SPEC), clip, images=images), readings(Monitor(SPEC), twice, images=shown)
+    new = [r for r, image, before in zip(found, shown, [None, *shown[:-1]], strict=True) if image is not before]
+    assert outcome(new) == outcome(once)
+    assert sum(r.beat is not None for r in found) == sum(r.beat is not None for r in once) >= 4
+    assert sum(r.quality.reason == Reason.FROZEN for r in found) == len(twice) - len(clip)
+
+
+def test_changes_too_small_to_see_from_frame_to_frame_add_up_to_a_new_picture(clip) -> None:
+    images = speckle(2)
+    slow = [np.where(np.arange(240) < 4 * k, images[1], images[0]) for k in range(12)]
+    found = [r.quality.reason for r in readings(Monitor(SPEC), clip[:12], images=slow)]
+    assert found[1] == Reason.FROZEN
+    assert 2 < found.count(None) < 8
+
+
+def test_a_feed_that_stood_still_starts_a_new_stretch(clip) -> None:
+    """Half a second of standing still in the middle of a contraction: no beat runs across it."""
+    cut = 62
+    late = [(t_s + 0.5, segmented) for t_s, segmented in clip[cut:]]
+    still = [(clip[cut - 1][0] + 0.04 * n, clip[cut - 1][1]) for n in range(1, 13)]
+    images = speckle(len(clip))
+    found = readings(Monitor(SPEC), clip[:cut] + still + late, images=images[:cut] + [images[cut - 1]] * 12 + images[cut:])
+    beats = [r.beat for r in found if r.beat is not None]
+    assert len(beats) > 2
+    assert all(beat.t_next_ed_s < still[0][0] or beat.t_ed_s > still[-1][0] for beat in beats)
+
+
+def test_after_a_reset_the_picture_before_is_forgotten(clip) -> None:
+    monitor, images = Monitor(SPEC), speckle(1) * 2
+    assert readings(monitor, clip[:2], images=images)[-1].quality.reason == Reason.FROZEN
+    monitor.reset()
+    assert readings(monitor, clip[:1], images=images)[0].quality.ok
+
+
+# -- pictures that do not show the whole ventricle -----------------------------------------------------------------------------------
+
+
+def test_a_ventricle_at_the_edge_of_the_sector_is_cut_off_and_its_beats_do_not_count(clip) -> None:
+    found = readings(Monitor(SPEC), clip, images=speckle(len(clip), left=88))
+    assert Reason.CUT_OFF in {r.quality.reason for r in found}
+    assert found[-1].ef.percent is None
+    assert readings(Monitor(SPEC), clip, images=speckle(len(clip), left=40))[-1].ef.percent is not None
+
+
+def test_colour_doppler_gives_no_figure_and_says_why(clip) -> None:
+    images = [np.repeat(image[..., None], 3, axis=2) for image in speckle(len(clip))]
+    for image in images:
+        image[100:150, 100:140] = (0, 20, 230)
+    found = readings(Monitor(SPEC), clip, images=images)
+    assert {r.quality.reason for r in found} == {Reason.COLOUR_DOPPLER}
+    assert found[-1].ef.percent is None
+
+
+def test_a_view_that_slides_off_the_apex_is_foreshortened_until_it_comes_back() -> None:
+    def at(t_s: float, length: float) -> tuple:
+        volume = float(volume_at(np.array([t_s]), ef=50.0)[0]) / 120
+        return t_s, ventricle(volume, length=length)
+
+    times = np.arange(0, 9, 0.04)
+    found = readings(Monitor(SPEC), [at(float(t), 84 if 4 <= t < 6 else 120) for t in times])
+    reasons = np.array([str(r.quality.reason) for r in found])
+    assert set(reasons[times < 4]) == {"None"}
+    assert set(reasons[(times > 5) & (times < 6)]) == {Reason.FORESHORTENED}
+    assert set(reasons[times > 6.1]) == {"None"}
+    assert found[-1].ef.percent == pytest.approx(50, abs=2)
+
+
+# -- how old the figure is -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_figure_goes_stale_then_is_withdrawn_and_starts_again_from_nothing(clip) -> None:
+    empty = segmentation_of(np.zeros((240, 240), np.uint8))
+    monitor = Monitor(SPEC)
+    fresh = readings(monitor, clip)[-1].ef
+    end_s = clip[-1][0]
+    found = {t: readings(monitor, [(end_s + t, empty)])[0] for t in (1.0, 4.0, 8.0, 25.0, 33.0, 60.0)}
+    assert (fresh.stale, fresh.reason) == (False, None)
+    assert found[1.0].ef == fresh
+    assert (found[8.0].ef.percent, found[8.0].ef.beats, found[8.0].ef.stale) == (fresh.percent, fresh.beats, True)
+    assert str(found[8.0].ef.reason).startswith("stale: no good beat for ")
+    assert found[25.0].ef.stale
+    assert (found[33.0].ef.percent, found[33.0].ef.stale, found[33.0].fac_percent, found[33.0].heart_rate_bpm) == (None, False, None, None)
+    assert str(found[60.0].ef.reason).startswith("withdrawn: no good beat for 6")
+    again = readings(monitor, [(end_s + 70 + t_s, segmented) for t_s, segmented in clip])
+    assert next(r.ef.beats for r in again if r.ef.percent is not None) == 1
+    assert (again[-1].ef.stale, again[-1].ef.reason) == (False, None)
+
+
+@given(st.floats(30, 220), st.floats(0, 60), st.floats(0, 1e6))
+def test_staleness_is_counted_on_the_clock_in_seconds_and_in_beats(rate_bpm: float, age_s: float, end_s: float) -> None:
+    period_s = 60 / rate_bpm
+    rolling = RollingEjectionFraction("disks")
+    rolling.update(Beat(end_s - period_s, end_s - 0.6 * period_s, end_s, 100, 40, 50, 30, 60.0, 40.0, rate_bpm, True))
+    limit_s = max(STALE_S, 3 * period_s)
+    for margin, late in ((-0.01, False), (0.01, True)):
+        assert rolling.at(end_s + limit_s + margin).stale is late
+    figure = rolling.at(end_s + age_s)
+    assert (figure.percent is None) == (end_s + age_s - end_s > WITHDRAWN_S)
+    assert (figure.reason is None) == (figure.percent is not None and not figure.stale)
+
+
+def test_a_rejected_beat_does_not_freshen_the_figure() -> None:
+    rolling = RollingEjectionFraction("disks")
+    for end_s, accepted in ((1.0, True), (9.0, False)):
+        rolling.update(Beat(end_s - 1, end_s - 0.6, end_s, 100, 40, 50, 30, 60.0, 40.0, 60.0, accepted, None if accepted else "too short"))
+    assert rolling.at(9.0).stale
+    assert rolling.at(9.0).percent == 60

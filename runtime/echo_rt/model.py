@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,12 +34,18 @@ Precision = Literal["fp32", "fp16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
 DEFAULT_QUALITY: Mapping[str, float] = {
+    "min_changed_share": 0.05,
+    "max_colour_share": 0.02,
     "min_cavity_fraction": 0.005,
     "max_cavity_fraction": 0.45,
-    "min_confidence": 0.75,
     "min_wall_contact": 0.50,
+    "min_confidence": 0.75,
+    "max_edge_share": 0.12,
+    "min_length_share": 0.85,
+    "min_length_to_width": 1.0,
 }
-"""Thresholds a model starts from; see `echo_rt.cardiac.quality` for their meaning. A trained model brings its own."""
+"""Thresholds a model starts from; see `echo_rt.cardiac.quality` for their meaning, `benchmarks/quality_thresholds.py` for where they come
+from. A trained model brings its own; for those it does not name it has these."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class ModelSpec:
         state: names of the tensors a temporal model hands from frame to frame; empty for a single-frame model. The network has an input
             of each name and an output ``NAME_next``; at the first frame they are zero.
         ef_calibration: (slope, offset) so that EF = slope x raw + offset in points, fitted on training patients; or None.
-        quality: thresholds of the quality rules.
+        quality: thresholds of the quality rules; those that are not given are those of `DEFAULT_QUALITY`.
         training_data, licence, citation: where the weights come from and what may be done with them.
         figures: what was measured on it, by name.
         precision: of this file.
@@ -82,6 +89,10 @@ class ModelSpec:
     citation: str = ""
     figures: Mapping[str, Any] = field(default_factory=dict)
     precision: str = "fp32"
+
+    def __post_init__(self) -> None:
+        # A model made before a rule existed goes by the rule's default.
+        object.__setattr__(self, "quality", {**DEFAULT_QUALITY, **self.quality})
 
     def to_json(self) -> str:
         """The text that stands in the model file."""
@@ -124,6 +135,11 @@ class ModelSpec:
                 raise ModelError(f"{origin}: expected {name} to be one of {supported}, found {found!r}; a newer echo-rt is needed")
         if unknown := [head for head in self.heads if head not in HEADS]:
             raise ModelError(f"{origin}: expected heads of {', '.join(HEADS)}, found {', '.join(unknown)}; a newer echo-rt is needed")
+        if unknown := sorted(self.quality.keys() - DEFAULT_QUALITY.keys()):
+            raise ModelError(f"{origin}: its quality thresholds {', '.join(unknown)} are unknown; a newer echo-rt is needed")
+        for name, threshold in self.quality.items():
+            if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not math.isfinite(threshold):
+                raise ModelError(f"{origin}: expected a number as quality threshold {name}, found {threshold!r}; export the model again")
         if not (8 <= self.width <= 4096 and 8 <= self.height <= 4096 and self.std > 0):
             raise ModelError(
                 f"{origin}: expected an input of 8 to 4096 pixels and std > 0, found {self.width}x{self.height}, std {self.std}; "

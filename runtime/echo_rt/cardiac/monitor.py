@@ -9,11 +9,12 @@ from typing import Any
 from echo_rt.cardiac.beats import BeatFinder, Sample
 from echo_rt.cardiac.ejection_fraction import BEATS, Extremes, RollingEjectionFraction, calibrated
 from echo_rt.cardiac.geometry import find_ventricle, outline
-from echo_rt.cardiac.quality import assess
+from echo_rt.cardiac.picture import Picture
+from echo_rt.cardiac.quality import Past, assess, gather
 from echo_rt.errors import ParameterError
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
-from echo_rt.reading import EF_METHODS, Beat, ClipExtremes, LeftVentricle, Reading
+from echo_rt.reading import EF_METHODS, Beat, ClipExtremes, LeftVentricle, Reading, Reason
 from echo_rt.segmentation import Segmentation
 
 
@@ -36,6 +37,7 @@ class Monitor:
         if beats < 1:
             raise ParameterError(f"expected at least 1 beat in the rolling EF, found {beats}")
         self.spec, self.ef_method = spec, ef_method
+        self._past = Past()
         self._finder = BeatFinder()
         self._rolling = RollingEjectionFraction(ef_method, beats)
         self._extremes = Extremes()
@@ -48,6 +50,7 @@ class Monitor:
 
     def reset(self) -> None:
         """Start afresh, as for a new patient."""
+        self._past.reset()
         self._finder.reset()
         self._rolling.reset()
         self._extremes.reset()
@@ -59,14 +62,18 @@ class Monitor:
         self._state = segmentation.state
         border = outline(segmentation)
         ventricle = find_ventricle(segmentation, border, frame.spacing_mm) if border is not None else None
-        quality = assess(segmentation, border, ventricle, self.spec.quality)
+        picture = Picture.of(frame.image)
+        quality = assess(gather(segmentation, border, ventricle, picture, self._past), self.spec.quality)
+        self._past.update(frame.t_s, picture, ventricle, quality)
         sample = self._sample(frame.t_s, ventricle) if quality.ok and ventricle is not None else None
         if sample is not None:
             self._extremes.update(sample)
-        beat = self._finder.update(frame.t_s, sample)
+        # A frozen frame tells nothing, neither good nor bad: a recording whose frames were each written twice has the beats it had.
+        beat = self._finder.update(frame.t_s, sample) if quality.reason != Reason.FROZEN else None
         if beat is not None:
             beat = self._judge(beat)
             self._rolling.update(beat)
+        ef = self._rolling.at(frame.t_s)
         steps = dict(segmentation.time_ms or {})
         steps["monitor"] = 1e3 * (time.perf_counter() - start)
         return Reading(
@@ -76,7 +83,7 @@ class Monitor:
             ventricle=ventricle,
             quality=quality,
             beat=beat,
-            ef=self._rolling.at(frame.t_s),
+            ef=ef,
             fac_percent=self._rolling.fac_percent,
             heart_rate_bpm=self._rolling.heart_rate_bpm,
             time_ms=steps,

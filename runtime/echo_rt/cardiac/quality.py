@@ -1,58 +1,211 @@
 """Whether a frame can be used, by rules whose thresholds come with the model.
 
+``min_changed_share``
+    share of the lit pixels that differ from the last picture that was new. Below it the frame repeats that picture.
+``max_colour_share``
+    saturated colour over lit pixels, annotations left out. Above it colour Doppler lies over the heart.
 ``min_cavity_fraction``, ``max_cavity_fraction``
     share of the image that the cavity covers; outside of it there is no ventricle.
-``min_confidence``
-    mean probability of the winning class over cavity and wall.
 ``min_wall_contact``
     share of the cavity's border that has wall or atrium behind it. In an apical view it is nearly all of it; blobs that a
     network sees in noise lie in the background.
+``min_confidence``
+    mean probability of the winning class over cavity and wall.
+``max_edge_share``
+    share of the endocardium (mitral plane left out) that lies on the edge of the sector or of the image. Above it the ventricle goes on
+    where nothing is shown.
+``min_length_share``
+    the longest long axis of the last `RECENT_S` over that of the last `MEMORY_S`. Below it the plane has left the apex.
+``min_length_to_width``
+    length over width of the cavity. A ventricle cut through obliquely is as wide as it is long; so is a very dilated one, for which this
+    threshold has to leave room.
 
-A model that names the view has its say before the last rule: what it calls ``other`` is not apical.
+A model that names the view has its say before the last rules: what it calls ``other`` is not apical.
+`benchmarks/quality_thresholds.py` shows how much of the training data each rule refuses.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from echo_rt.cardiac.geometry import Outline
+from echo_rt.cardiac.picture import Picture
 from echo_rt.reading import LeftVentricle, Quality, Reason
 from echo_rt.segmentation import Segmentation
 
+RECENT_S = 0.8
+"""Systole and early filling, in which the long axis is shorter by a sixth, take less at any heart rate: the longest axis of so long a
+stretch is a diastolic one. So long it takes until a foreshortened view is called so."""
 
-def confidence(segmentation: Segmentation) -> float:
-    """Mean probability of the winning class over cavity and wall; 0 where there is neither."""
-    inside = (segmentation.labels == 1) | (segmentation.labels == 2)
-    if not inside.any():
-        return 0.0
-    return float(segmentation.probability[:, inside].max(axis=0).mean())
+MEMORY_S = 10.0
+"""Five beats at 30 bpm, and longer than a rolling EF stays fresh: who slides off the apex sees it go stale before the shorter view
+becomes the new measure. After so long, too, a change of depth in an uncalibrated feed is forgotten."""
+
+STRETCH_S = 0.3
+"""Without a length for so long, a new stretch begins."""
 
 
-def assess(segmentation: Segmentation, border: Outline | None, ventricle: LeftVentricle | None, thresholds: Mapping[str, float]) -> Quality:
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a frame is judged by, each measured once.
+
+    Attributes:
+        changed_share: of the picture, against the last one that was new; 1 at the first frame.
+        colour_share: saturated colour over lit pixels.
+        cavity_fraction: of the image; 0 without a cavity.
+        wall_contact: share of the cavity's border with wall or atrium behind it.
+        mitral_plane: whether the cavity has one, so that it could be measured.
+        confidence: mean probability of the winning class over cavity and wall.
+        edge_share: of the endocardium, on the edge of the sector.
+        length_share: the longest axis of late over the longest of the last beats.
+        length_to_width: of the cavity, the width being that of the half ellipse of its area and length.
+        view: as the model names it, or None.
+    """
+
+    changed_share: float = 1.0
+    colour_share: float = 0.0
+    cavity_fraction: float = 0.0
+    wall_contact: float = 0.0
+    mitral_plane: bool = False
+    confidence: float = 0.0
+    edge_share: float = 0.0
+    length_share: float = 1.0
+    length_to_width: float = np.inf
+    view: str | None = None
+
+
+def assess(evidence: Evidence, thresholds: Mapping[str, float]) -> Quality:
     """The first rule that a frame breaks, in the order in which a reader would look.
+
+    Args:
+        evidence: of the frame.
+        thresholds: `ModelSpec.quality`.
+    """
+    weak = evidence.confidence < thresholds["min_confidence"]
+    if evidence.changed_share < thresholds["min_changed_share"]:
+        reason = Reason.FROZEN
+    elif evidence.colour_share > thresholds["max_colour_share"]:
+        reason = Reason.COLOUR_DOPPLER
+    elif not thresholds["min_cavity_fraction"] <= evidence.cavity_fraction <= thresholds["max_cavity_fraction"]:
+        reason = Reason.NO_VENTRICLE
+    elif evidence.view == "other":
+        reason = Reason.NOT_APICAL
+    elif not evidence.mitral_plane or evidence.wall_contact < thresholds["min_wall_contact"]:
+        # A weak picture is called weak; a clear one without the parts of an apical view is another view.
+        reason = Reason.LOW_CONFIDENCE if weak else Reason.NOT_APICAL
+    elif weak:
+        reason = Reason.LOW_CONFIDENCE
+    elif evidence.edge_share > thresholds["max_edge_share"]:
+        reason = Reason.CUT_OFF
+    elif evidence.length_share < thresholds["min_length_share"] or evidence.length_to_width < thresholds["min_length_to_width"]:
+        reason = Reason.FORESHORTENED
+    else:
+        return Quality(True, None, evidence.confidence)
+    return Quality(False, reason, evidence.confidence)
+
+
+def gather(segmentation: Segmentation, border: Outline | None, ventricle: LeftVentricle | None, picture: Picture, past: Past) -> Evidence:
+    """Measure what a frame is judged by.
 
     Args:
         segmentation: of the frame.
         border: of its cavity, None where there is none.
         ventricle: its measurements, None where the border has no mitral plane.
-        thresholds: `ModelSpec.quality`.
+        picture: its image.
+        past: of the feed; it is read, not changed.
     """
+    changed = picture.changed_share(past.picture)
     if border is None:
-        return Quality(False, Reason.NO_VENTRICLE, 0.0)
-    sure = confidence(segmentation)
+        return Evidence(changed, picture.colour_share, view=segmentation.view)
     height, width = segmentation.map.image
-    fraction = border.area * segmentation.map.scale**2 / (height * width)
-    if not thresholds["min_cavity_fraction"] <= fraction <= thresholds["max_cavity_fraction"]:
-        return Quality(False, Reason.NO_VENTRICLE, sure)
-    if segmentation.view == "other":
-        return Quality(False, Reason.NOT_APICAL, sure)
-    contact = float(np.mean(border.wall + border.atrium))
-    if ventricle is None or contact < thresholds["min_wall_contact"]:
-        # A weak picture is called weak; a clear one without the parts of an apical view is another view.
-        weak = sure < thresholds["min_confidence"]
-        return Quality(False, Reason.LOW_CONFIDENCE if weak else Reason.NOT_APICAL, sure)
-    if sure < thresholds["min_confidence"]:
-        return Quality(False, Reason.LOW_CONFIDENCE, sure)
-    return Quality(True, None, sure)
+    return Evidence(
+        changed_share=changed,
+        colour_share=picture.colour_share,
+        cavity_fraction=border.area * segmentation.map.scale**2 / (height * width),
+        wall_contact=float(np.mean(border.wall + border.atrium)),
+        mitral_plane=ventricle is not None,
+        confidence=confidence(segmentation),
+        edge_share=picture.edge_share(ventricle.contour) if ventricle is not None else 0.0,
+        length_share=past.length_share(ventricle.length) if ventricle is not None else 1.0,
+        length_to_width=np.pi / 4 * ventricle.length**2 / ventricle.area if ventricle is not None else np.inf,
+        view=segmentation.view,
+    )
+
+
+def confidence(segmentation: Segmentation) -> float:
+    """Mean probability of the winning class over cavity and wall; 0 where there is neither."""
+    inside = cv2.inRange(segmentation.labels, 1, 2)
+    if not cv2.countNonZero(inside):
+        return 0.0
+    background, cavity, wall, atrium = segmentation.probability
+    return float(cv2.mean(cv2.max(cv2.max(background, cavity), cv2.max(wall, atrium)), inside)[0])
+
+
+class Past:
+    """What must be remembered to judge the next frame: the last picture that was new, and the lengths of the last beats.
+
+    Attributes:
+        picture: the last one that was not frozen.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.picture: Picture | None = None
+        self._recent, self._memory = _RunningMax(RECENT_S), _RunningMax(MEMORY_S)
+        self._last: deque[float] = deque(maxlen=3)
+        self._begun_s, self._last_s = 0.0, -np.inf
+
+    def update(self, t_s: float, picture: Picture, ventricle: LeftVentricle | None, quality: Quality) -> None:
+        """Take a frame after it was judged. Its length counts where the frame is good, and where it was only too short."""
+        if quality.reason == Reason.FROZEN:
+            return
+        self.picture = picture
+        if ventricle is None or not (quality.ok or quality.reason == Reason.FORESHORTENED):
+            return
+        if t_s - self._last_s > STRETCH_S:
+            self._begun_s = t_s
+            self._last.clear()
+            self._recent.clear()
+        self._last_s = t_s
+        self._last.append(ventricle.length)
+        # The middle one of three, so that one bad contour does not set the measure for ten seconds.
+        middle = sorted(self._last)[(len(self._last) - 1) // 2]
+        self._recent.push(t_s, middle)
+        self._memory.push(t_s, middle)
+
+    def length_share(self, length: float) -> float:
+        """The longest axis of late, that of the frame at hand included, over the longest of the last beats; 1 until it is known."""
+        if self._last_s - self._begun_s < RECENT_S:
+            return 1.0
+        recent = max(length, self._recent.highest)
+        return recent / max(recent, self._memory.highest)
+
+
+class _RunningMax:
+    """The largest of the numbers of the last `span_s` seconds, at a constant cost."""
+
+    def __init__(self, span_s: float) -> None:
+        self.span_s = span_s
+        self._falling: deque[tuple[float, float]] = deque()
+
+    def clear(self) -> None:
+        self._falling.clear()
+
+    def push(self, t_s: float, number: float) -> None:
+        while self._falling and self._falling[-1][1] <= number:
+            self._falling.pop()
+        self._falling.append((t_s, number))
+        while self._falling[0][0] < t_s - self.span_s:
+            self._falling.popleft()
+
+    @property
+    def highest(self) -> float:
+        return self._falling[0][1] if self._falling else 0.0

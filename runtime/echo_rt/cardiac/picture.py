@@ -1,0 +1,134 @@
+"""What the image itself says of a frame: whether it has changed, whether there is colour in it, and where the ultrasound ends.
+
+All of it is read off a coarse grid, every 5th pixel of a 640 x 480 image, and takes some 0.1 ms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from echo_rt.cardiac.geometry import Points
+
+COARSE_PX = 128
+"""Coarse pixels along the longer side of an image. A smaller image is taken as it is."""
+
+DARK = 8
+"""Grey levels up to which a pixel is black: noise and compression leave a few levels where nothing is shown."""
+
+CHANGE = 4
+"""Grey levels by which a pixel must change to count as changed. A video encoder moves most pixels of a repeated frame by less."""
+
+CHROMA = 60
+"""Levels between a pixel's strongest and weakest colour from which on it may be colour flow. Sepia and blue maps of a grey image, which
+reach as far where they are bright, have a weakest colour above the difference; flow has not."""
+
+WINDOW = (0.05, 0.90, 0.10, 0.90)
+"""Top, bottom, left and right of the part of the image in which colour counts, as shares of height and width: colour bars stand at the
+sides, the ECG at the bottom."""
+
+EDGE = 0.04
+"""How near to the sector's edge a point of the contour lies on it, as a share of the square root of the cavity's area: some 6 pixels of
+an image of 600. The network's contour runs along the edge by about that much to either side."""
+
+SPECK = 0.05
+"""Lit pieces smaller than this share of the largest do not belong to the sector. A dark chamber may part the sector into halves."""
+
+_KERNEL, _PAIR = np.ones((3, 3), np.uint8), np.ones((2, 2), np.uint8)
+
+Grey = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """An image on the coarse grid.
+
+    Attributes:
+        level: (h, w) uint8: of each coarse pixel its strongest colour.
+        lit: (h, w) uint8: 1 where it is brighter than `DARK`.
+        step: (x, y) image pixels to one coarse pixel.
+        colour_share: pixels of saturated colour over lit pixels, both in the `WINDOW`; thin lines and letters do not count.
+    """
+
+    level: Grey
+    lit: Grey
+    step: tuple[float, float]
+    colour_share: float
+
+    @classmethod
+    def of(cls, image: Grey) -> Picture:
+        """Of an image (H, W) grey or (H, W, 3) BGR, uint8."""
+        height, width = image.shape[:2]
+        coarsening = max(1.0, max(height, width) / COARSE_PX)
+        size = max(1, round(width / coarsening)), max(1, round(height / coarsening))
+        coarse: Any = cv2.resize(image, size, interpolation=cv2.INTER_NEAREST)
+        step = width / size[0], height / size[1]
+        if coarse.ndim == 2:
+            return cls(coarse, _above(coarse, DARK), step, 0.0)
+        blue, green, red = cv2.split(coarse)
+        strongest: Any = cv2.max(cv2.max(blue, green), red)
+        weakest = cv2.min(cv2.min(blue, green), red)
+        lit = _above(strongest, DARK)
+        return cls(strongest, lit, step, _colour_share(strongest, weakest, lit))
+
+    def changed_share(self, before: Picture | None) -> float:
+        """Pixels that differ from those of the picture `before` over lit pixels; 1 where there is nothing to compare."""
+        lit = cv2.countNonZero(self.lit)
+        if before is None or before.level.shape != self.level.shape or not lit:
+            return 1.0
+        return min(1.0, cv2.countNonZero(_above(cv2.absdiff(self.level, before.level), CHANGE)) / lit)
+
+    def sector(self) -> Points | None:
+        """The corners (N, 2) x, y in image pixels, in order, of the part of the image that shows ultrasound; None in a black image.
+
+        It is the convex hull of what is lit: a sector is convex, also where a shadow or a weak wall leaves its side black. Letters and
+        lines are too thin to count. Whatever else is lit makes it larger, never smaller.
+        """
+        joined = cv2.morphologyEx(self.lit, cv2.MORPH_CLOSE, _KERNEL)
+        pieces, _ = cv2.findContours(cv2.morphologyEx(joined, cv2.MORPH_OPEN, _KERNEL), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        areas = [cv2.contourArea(piece) for piece in pieces]
+        if not areas or max(areas) == 0:
+            return None
+        large = [piece for piece, area in zip(pieces, areas, strict=True) if area >= SPECK * max(areas)]
+        corners: Points = cv2.convexHull(np.concatenate(large))[:, 0, :] * np.array(self.step)
+        return corners
+
+    def edge_share(self, contour: Points) -> float:
+        """Share of the points of an endocardial contour (N, 2), in image pixels, that lie on the sector's edge or outside of it."""
+        sector = self.sector()
+        if sector is None:
+            return 0.0
+        reach = EDGE * cv2.contourArea(contour.astype(np.float32)) ** 0.5
+        return float((depth(sector, contour) < reach).mean())
+
+
+def depth(hull: Points, points: Points) -> NDArray[np.float64]:
+    """How deep points (N, 2) lie inside a convex polygon (M, 2): (N,) pixels to the nearest side, negative outside."""
+    sides = np.concatenate([hull[1:], hull[:1]]) - hull
+    inward = sides[:, ::-1] * (1, -1) / np.sqrt((sides * sides).sum(axis=1, keepdims=True))
+    if (hull[2] - hull[0]) @ inward[0] < 0:
+        inward = -inward
+    depths: NDArray[np.float64] = (points @ inward.T - (hull * inward).sum(axis=1)).min(axis=1)
+    return depths
+
+
+def _above(levels: Any, threshold: int) -> Grey:
+    return np.asarray(cv2.threshold(levels, threshold, 1, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def _colour_share(strongest: Any, weakest: Any, lit: Grey) -> float:
+    height, width = lit.shape
+    top, bottom, left, right = WINDOW
+    window = slice(int(top * height), int(np.ceil(bottom * height))), slice(int(left * width), int(np.ceil(right * width)))
+    chroma = cv2.subtract(strongest, weakest)
+    strong = _above(chroma, CHROMA)
+    if not cv2.countNonZero(strong):
+        return 0.0
+    saturated: Any = cv2.min(strong, cv2.compare(chroma, weakest, cv2.CMP_GT))
+    lit_count = cv2.countNonZero(np.ascontiguousarray(lit[window]))
+    flow = cv2.countNonZero(np.ascontiguousarray(cv2.erode(saturated, _PAIR)[window]))
+    return flow / lit_count if lit_count else 0.0
