@@ -176,10 +176,9 @@ class Past:
             self._recent.clear()
         self._last_s = t_s
         self._last.append(ventricle.length)
+        self._recent.push(t_s, ventricle.length)
         # The middle one of three, so that one bad contour does not set the measure for ten seconds.
-        middle = sorted(self._last)[(len(self._last) - 1) // 2]
-        self._recent.push(t_s, middle)
-        self._memory.push(t_s, middle)
+        self._memory.push(t_s, sorted(self._last)[(len(self._last) - 1) // 2])
 
     def length_share(self, length: float) -> float:
         """The longest axis of late, that of the frame at hand included, over the longest of the last beats; 1 until it is known."""
