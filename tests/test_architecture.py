@@ -96,6 +96,8 @@ def test_the_public_names_are_these() -> None:
             "SourceError",
             "SourceFormatError",
             "SourceNotFoundError",
+            "WallBeat",
+            "WallReading",
             "__version__",
             "models",
             "open_engine",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     )
     from echo_rt.frame import Frame
     from echo_rt.model import ModelSpec, models
-    from echo_rt.reading import Beat, EjectionFraction, LeftVentricle, Quality, Reading
+    from echo_rt.reading import Beat, EjectionFraction, LeftVentricle, Quality, Reading, WallBeat, WallReading
     from echo_rt.segmentation import Segmentation
     from echo_rt.sources import Source, open_source
 
@@ -63,6 +63,8 @@ _HOME = {
     "SourceError": "errors",
     "SourceFormatError": "errors",
     "SourceNotFoundError": "errors",
+    "WallBeat": "reading",
+    "WallReading": "reading",
     "models": "model",
     "open_engine": "engine",
     "open_source": "sources",
@@ -92,6 +94,8 @@ __all__ = [
     "SourceError",
     "SourceFormatError",
     "SourceNotFoundError",
+    "WallBeat",
+    "WallReading",
     "__version__",
     "models",
     "open_engine",

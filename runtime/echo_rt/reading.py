@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 EfMethod = Literal["disks", "biplane", "area-length", "area"]
 EF_METHODS: tuple[EfMethod, ...] = ("disks", "biplane", "area-length", "area")
 
+SEGMENTS = ("basal_septal", "mid_septal", "apical_septal", "apical_lateral", "mid_lateral", "basal_lateral")
+"""The six wall segments of the apical four-chamber view, along the endocardium from the septal hinge over the apex to the lateral one."""
+
 
 class Reason:
     """Why a frame is not used. The texts stand in outputs; the constants are for code."""
@@ -63,6 +66,51 @@ class LeftVentricle:
     @property
     def volume_unit(self) -> str:
         return "mL" if self.calibrated else "px3"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WallReading:
+    """The wall of one frame, by segment: arrays of 6 in the order of `SEGMENTS`, in mm where `calibrated`, else in pixels.
+
+    Attributes:
+        thickness: from the endocardium to the epicardium, along the normal of the endocardium; NaN where no wall is seen.
+        displacement: how far the endocardium has come inwards since the last end-diastole: towards the long axis, in the frame of that
+            axis. Outwards is negative.
+        segment: (N,) int8, for each point of `LeftVentricle.contour` the index of its segment.
+        calibrated: whether the scale of the image is known.
+    """
+
+    thickness: NDArray[np.float64]
+    displacement: NDArray[np.float64]
+    segment: NDArray[np.int8]
+    calibrated: bool
+
+    @property
+    def unit(self) -> str:
+        return "mm" if self.calibrated else "px"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WallBeat:
+    """What the wall did in one beat, by segment: arrays of 6 in the order of `SEGMENTS`.
+
+    Attributes:
+        motion_percent: inward motion from ED to ES, in percent of the endocardium's distance from the long axis at ED.
+        thickening_percent: (thickness at ES - at ED) / thickness at ED x 100; NaN where no wall is seen.
+        thickness_ed: at ED; mm where `calibrated`, else px.
+        akinetic: bool, the segment does not move; the rule is in `echo_rt.cardiac.wall`.
+        calibrated: whether the scale of the image is known.
+    """
+
+    motion_percent: NDArray[np.float64]
+    thickening_percent: NDArray[np.float64]
+    thickness_ed: NDArray[np.float64]
+    akinetic: NDArray[np.bool_]
+    calibrated: bool
+
+    @property
+    def unit(self) -> str:
+        return "mm" if self.calibrated else "px"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +213,8 @@ class Reading:
         fac_percent: the rolling fractional area change, median of the same beats; None until there is one.
         heart_rate_bpm: median of the same beats; None until there is one.
         time_ms: milliseconds that each stage took for this frame, by name.
+        wall: thickness and displacement of the wall in this frame; None where the frame cannot be used.
+        wall_beat: what the wall did in the last accepted beat, from the frame on that completed it; None until there is one.
     """
 
     index: int
@@ -177,3 +227,5 @@ class Reading:
     fac_percent: float | None
     heart_rate_bpm: float | None
     time_ms: dict[str, float] = field(default_factory=dict)
+    wall: WallReading | None = None
+    wall_beat: WallBeat | None = None

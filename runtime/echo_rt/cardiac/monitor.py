@@ -11,6 +11,7 @@ from echo_rt.cardiac.ejection_fraction import BEATS, Extremes, RollingEjectionFr
 from echo_rt.cardiac.geometry import find_ventricle, outline
 from echo_rt.cardiac.picture import Picture
 from echo_rt.cardiac.quality import Past, assess, gather
+from echo_rt.cardiac.wall import WallMotion
 from echo_rt.errors import ParameterError
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
@@ -25,12 +26,13 @@ class Monitor:
         spec: of the model that segments: its quality thresholds and its EF calibration are used.
         ef_method: what the rolling EF is made of, one of `EF_METHODS`.
         beats: how many accepted beats it stands on.
+        mirrored: the septum is on the right of the picture, not on the left as in the standard display.
 
     Raises:
         ParameterError: there is no such method, or the number of beats is not positive.
     """
 
-    def __init__(self, spec: ModelSpec, ef_method: str = "disks", beats: int = BEATS) -> None:
+    def __init__(self, spec: ModelSpec, ef_method: str = "disks", beats: int = BEATS, mirrored: bool = False) -> None:
         if ef_method not in EF_METHODS or ef_method == "biplane":
             offered = ", ".join(m for m in EF_METHODS if m != "biplane")
             raise ParameterError(f"expected an EF method of {offered} for a single view, found {ef_method!r}")
@@ -41,6 +43,7 @@ class Monitor:
         self._finder = BeatFinder()
         self._rolling = RollingEjectionFraction(ef_method, beats)
         self._extremes = Extremes()
+        self._wall = WallMotion(mirrored)
         self._state: object = None
 
     @property
@@ -54,6 +57,7 @@ class Monitor:
         self._finder.reset()
         self._rolling.reset()
         self._extremes.reset()
+        self._wall.reset()
         self._state = None
 
     def update(self, segmentation: Segmentation, frame: Frame) -> Reading:
@@ -74,6 +78,7 @@ class Monitor:
             beat = self._judge(beat)
             self._rolling.update(beat)
         ef = self._rolling.at(frame.t_s)
+        wall, wall_beat = self._wall.update(segmentation, frame, ventricle if quality.ok else None, beat)
         steps = dict(segmentation.time_ms or {})
         steps["monitor"] = 1e3 * (time.perf_counter() - start)
         return Reading(
@@ -87,6 +92,8 @@ class Monitor:
             fac_percent=self._rolling.fac_percent,
             heart_rate_bpm=self._rolling.heart_rate_bpm,
             time_ms=steps,
+            wall=wall,
+            wall_beat=wall_beat,
         )
 
     def clip_extremes(self) -> ClipExtremes | str:

@@ -1,4 +1,4 @@
-"""curve.png: volume over time, the beats on it, and the rolling EF below."""
+"""curve.png: volume over time, the beats on it, the rolling EF below, and how the segments of the wall moved."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from echo_rt.frame import Frame
-from echo_rt.reading import Beat, ClipExtremes, EjectionFraction, Reading
+from echo_rt.reading import SEGMENTS, Beat, ClipExtremes, EjectionFraction, Reading, WallBeat
 from echo_rt.sinks.base import FileSink, output_errors
+from echo_rt.sinks.wall import akinetic_segments
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +23,9 @@ MAX_ANNOTATED = 24
 """With more beats than that the marks shrink to dots and the words go: at 1200 pixels they would touch."""
 
 INK, BLUE, RED, GREY, SHADE = "#222222", "#1f5a92", "#c44e3b", "#8a8a8a", "#ececec"
+
+SEGMENT_COLOURS = ("#123f66", "#3f7fb5", "#93bcdc", "#e8b07a", "#c97a33", "#8a4a12")
+"""The septum in blue, the lateral wall in orange, both dark at the base."""
 
 STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that the figure looks the same everywhere
@@ -42,7 +46,8 @@ LEGEND: Any = {"handletextpad": 0.5, "columnspacing": 1.4, "borderaxespad": 0.2}
 
 
 class CurveSink(FileSink):
-    """Draws the figure, 1200x700 pixels, when it is closed; until then it keeps three numbers a frame, and the beats.
+    """Draws the figure, 1200x700 pixels, 1200x900 with the wall, when it is closed; until then it keeps nine numbers a frame, and the
+    beats.
 
     Args:
         path: of the PNG.
@@ -60,7 +65,10 @@ class CurveSink(FileSink):
         self.title = title
         self.extremes: ClipExtremes | str | None = None
         self._t_s, self._volume, self._ok = array("d"), array("d"), array("b")
+        self._displacement = array("f")
+        self._displacement_unit = ""
         self._beats: list[Beat] = []
+        self._wall_beats: list[WallBeat] = []
         self._steps: list[tuple[float, EjectionFraction]] = []
         self._heart_rate_bpm: float | None = None
         self._calibrated = False
@@ -75,9 +83,14 @@ class CurveSink(FileSink):
         self._volume.append(volume)
         self._ok.append(reading.quality.ok)
         self._calibrated |= ventricle is not None and ventricle.calibrated
+        if reading.wall is not None:
+            self._displacement_unit = reading.wall.unit
+        self._displacement.extend([float("nan")] * len(SEGMENTS) if reading.wall is None else reading.wall.displacement)
         self._heart_rate_bpm = reading.heart_rate_bpm
         if reading.beat is not None:
             self._beats.append(reading.beat)
+            if reading.beat.accepted and reading.wall_beat is not None:
+                self._wall_beats.append(reading.wall_beat)
         if not self._steps or self._steps[-1][1] != reading.ef:
             self._steps.append((reading.t_s, reading.ef))
 
@@ -92,7 +105,7 @@ class CurveSink(FileSink):
 
             # Not pyplot: it keeps every figure and asks for a display.
             with matplotlib.rc_context(STYLE):
-                figure = Figure(figsize=(12, 7), dpi=100)
+                figure = Figure(figsize=(12, 9 if self._displacement_unit else 7), dpi=100)
                 FigureCanvasAgg(figure)
                 self._draw(figure)
                 figure.savefig(self.path, format="png", metadata={"Software": "echo-rt"})
@@ -101,20 +114,22 @@ class CurveSink(FileSink):
         self._open = False
 
     def _draw(self, figure: Figure) -> None:
-        if self._beats:
-            upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.4, 1))
-        else:
-            upper, lower = figure.subplots(), None
-        figure.subplots_adjust(left=0.075, right=0.975, top=0.86, bottom=0.085, hspace=0.12)
+        heights = [2.4] + [1.0] * bool(self._beats) + [1.1] * bool(self._displacement_unit)
+        panels = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0])
+        top, high = (0.891, 9) if self._displacement_unit else (0.86, 7)
+        figure.subplots_adjust(left=0.075, right=0.975, top=top, bottom=0.6 / high, hspace=0.12 if len(panels) < 3 else 0.2)
+        upper = panels.pop(0)
         self._volumes(upper)
-        if lower is not None:
+        if self._beats:
             self._mark_beats(upper)
-            self._ejection(lower)
+            self._ejection(panels.pop(0))
         elif isinstance(self.extremes, ClipExtremes):
             self._mark_extremes(upper, self.extremes)
-        (lower or upper).set_xlabel("Time (s)")
-        figure.text(0.075, 0.955, self.title, fontsize=14, fontweight="bold", va="center")
-        figure.text(0.075, 0.915, self._headline(), fontsize=11, color="#555555", va="center")
+        if panels:
+            self._wall(panels.pop(0))
+        figure.axes[-1].set_xlabel("Time (s)")
+        figure.text(0.075, 1 - 0.315 / high, self.title, fontsize=14, fontweight="bold", va="center")
+        figure.text(0.075, 1 - 0.595 / high, self._headline(), fontsize=11, color="#555555", va="center")
         if upper.get_legend_handles_labels()[0]:
             scale = 4 if len(self._beats) > MAX_ANNOTATED else 1
             upper.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, markerscale=scale, **LEGEND)
@@ -212,6 +227,28 @@ class CurveSink(FileSink):
         middle, half = (low_end + high_end) / 2, max(10.0, (high_end - low_end) / 2)  # a steady EF shall look steady
         axes.set_ylim(max(0.0, middle - half), min(100.0, middle + half))
         axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=4, **LEGEND)
+
+    def _wall(self, axes: Axes) -> None:
+        """How far each segment has come inwards since the last ED; those that did not move in most beats stand out and are named."""
+        dense = len(self._beats) > MAX_ANNOTATED
+        still = akinetic_segments(self._wall_beats)
+        curves = np.array(self._displacement).reshape(-1, len(SEGMENTS))
+        for n, segment in enumerate(SEGMENTS):
+            name = segment.replace("_", " ") + (", akinetic" if still[n] else "")
+            width = 0.5 if dense else 1.1
+            axes.plot(
+                self._t_s,
+                curves[:, n],
+                color=RED if still[n] else SEGMENT_COLOURS[n],
+                lw=2 * width if still[n] else width,
+                ls=("-", "--", ":")[sum(still[:n]) % 3] if still[n] else "-",
+                label=name,
+                zorder=3 if still[n] else 2,
+            )
+        axes.axhline(0, color="#b5b5b5", lw=0.6, zorder=0)
+        axes.set_ylabel(f"inwards ({self._displacement_unit})")
+        axes.margins(x=0.01, y=0.08)
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=6, handlelength=1.2, **LEGEND)
 
     def _mark_extremes(self, axes: Axes, extremes: ClipExtremes) -> None:
         unit = "mL" if self._calibrated else "px³"

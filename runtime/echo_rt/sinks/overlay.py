@@ -1,6 +1,7 @@
 """One frame as a picture: the image with the ventricle drawn on it, and beside it a panel with the figures.
 
-Nothing is written on the image itself, so that no anatomy is hidden. The viewers draw with this too.
+Nothing is written on the image itself, so that no anatomy is hidden, but the names of akinetic segments, outside of the wall. The viewers
+draw with this too.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from echo_rt.frame import Frame
 from echo_rt.model import CLASSES
-from echo_rt.reading import LeftVentricle, Reading
+from echo_rt.reading import SEGMENTS, LeftVentricle, Reading, WallBeat, WallReading
 from echo_rt.segmentation import Segmentation
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ TINT = 0.22
 WHITE, PALE, DIM, LINE = (245, 245, 245), (190, 190, 190), (135, 135, 135), (62, 62, 62)
 BACKDROP = (20, 20, 20)
 ENDOCARDIUM, WALL, AMBER, GREEN = (205, 225, 80), (215, 130, 70), (50, 165, 255), (130, 190, 110)
+
+STILL = (85, 95, 250)
+"""Colour of a segment that does not move. The nearer a segment's motion is to `MOVING`, the more it has the endocardium's own colour."""
+
+MOVING = 20.0
+"""Percent of inward motion from which on a segment is not coloured any more: normal ones move by that or more, at the base by less."""
 
 METHODS = {
     "disks": "disks, single plane",
@@ -74,6 +81,8 @@ def draw(frame: Frame, reading: Reading) -> Picture:
     _tint_wall(picture, reading.segmentation, factor)
     if reading.ventricle is not None:
         _outline(picture, reading.ventricle, factor, ENDOCARDIUM if reading.quality.ok else AMBER)
+        if reading.wall is not None and reading.wall_beat is not None:
+            _segments(picture, reading.ventricle, reading.wall, reading.wall_beat, factor)
     _panel(canvas, shown[1], unit, frame, reading)
     return canvas
 
@@ -118,21 +127,64 @@ def _tint_wall(picture: Picture, segmentation: Segmentation, factor: float) -> N
     part[:] = (part + weight * (np.array(WALL, np.float32) - part) + 0.5).astype(np.uint8)
 
 
-def _outline(picture: Picture, ventricle: LeftVentricle, factor: float, colour: Colour) -> None:
-    def placed(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        return (np.asarray(points, np.float64) + 0.5) * factor - 0.5
+def _placed(points: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
+    return (np.asarray(points, np.float64) + 0.5) * factor - 0.5
 
-    thick = max(2, round(picture.shape[0] / 400))  # as thin as shows at a glance
-    hinges, apex = placed(ventricle.hinges), placed(ventricle.apex)
+
+def _thick(picture: Picture) -> int:
+    """Of a line: as thin as shows at a glance."""
+    return max(2, round(int(picture.shape[0]) / 400))
+
+
+def _outline(picture: Picture, ventricle: LeftVentricle, factor: float, colour: Colour) -> None:
+    thick = _thick(picture)
+    hinges, apex = _placed(ventricle.hinges, factor), _placed(ventricle.apex, factor)
     middle = hinges.mean(axis=0)
     _dashed(picture, middle, apex, PALE, thick - 1)
     _dashed(picture, hinges[0], hinges[1], WHITE, thick - 1)
-    cv2.polylines(picture, [_fixed(placed(ventricle.contour))], False, colour, thick, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(picture, [_fixed(_placed(ventricle.contour, factor))], False, colour, thick, cv2.LINE_AA, _SHIFT)
     radius = round(1.8 * thick * 2**_SHIFT)
     for x, y in hinges:
         cv2.circle(picture, _point(x, y), radius, colour, cv2.FILLED, cv2.LINE_AA, _SHIFT)
     cv2.circle(picture, _point(*apex), radius, BACKDROP, cv2.FILLED, cv2.LINE_AA, _SHIFT)
     cv2.circle(picture, _point(*apex), radius, colour, thick - 1, cv2.LINE_AA, _SHIFT)
+
+
+def _segments(picture: Picture, ventricle: LeftVentricle, wall: WallReading, beat: WallBeat, factor: float) -> None:
+    """The endocardium of each segment in the colour of its motion in the last beat; those that do not move thicker, and named."""
+    thick = _thick(picture)
+    contour = _placed(ventricle.contour, factor)
+    middle = contour.mean(axis=0)
+    for n, segment in enumerate(SEGMENTS):
+        points = contour[wall.segment == n]
+        motion, still = float(beat.motion_percent[n]), bool(beat.akinetic[n])
+        if len(points) < 2 or not (still or motion < MOVING):
+            continue
+        share = 1.0 if still else 0.6 * min(1.0, 1 - motion / MOVING)
+        colour = tuple(round(a + share * (b - a)) for a, b in zip(ENDOCARDIUM, STILL, strict=True))
+        cv2.polylines(picture, [_fixed(points)], False, colour, thick + 2 * still, cv2.LINE_AA, _SHIFT)
+        if still:
+            # Beyond the wall, as seen from the middle of the cavity.
+            away = points[len(points) // 2] - middle
+            away /= max(float(np.hypot(*away)), 1e-9)
+            thickness = float(wall.thickness[n])
+            gap = (thickness if math.isfinite(thickness) else 0.0) * _pixels(ventricle) * factor + 8 * thick
+            _label(picture, f"{segment.replace('_', ' ')}, akinetic", points[len(points) // 2] + gap * away, bool(away[0] < 0))
+
+
+def _pixels(ventricle: LeftVentricle) -> float:
+    """Image pixels for one unit of its length."""
+    return float(np.hypot(*(ventricle.apex - ventricle.hinges.mean(axis=0)))) / ventricle.length
+
+
+def _label(picture: Picture, words: str, at: NDArray[np.float64], to_the_left: bool) -> None:
+    scale, thick = 0.5 * max(1.0, picture.shape[0] / PANEL_HEIGHT), _thick(picture) - 1
+    (width, height), _ = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
+    x = int(np.clip(at[0] - width * to_the_left, 4, max(4, picture.shape[1] - width - 4)))
+    y = int(np.clip(at[1] + height / 2, height + 4, picture.shape[0] - 6))
+    behind = picture[y - height - 4 : y + 6, max(0, x - 4) : x + width + 4]
+    behind[:] = behind // 3  # to be read on bright tissue, with the tissue still visible
+    cv2.putText(picture, words, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, STILL, thick, cv2.LINE_AA)
 
 
 def _dashed(picture: Picture, start: NDArray[np.float64], end: NDArray[np.float64], colour: Colour, thick: int) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from echo_rt.frame import Frame
-from echo_rt.reading import Beat, ClipExtremes, EjectionFraction, Reading
+from echo_rt.reading import Beat, ClipExtremes, EjectionFraction, Reading, WallBeat
+from echo_rt.sinks.wall import wall_summary
 
 CLIP_EXTREMES = "clip-extremes"
 NO_FRAMES = "no frames"
@@ -31,6 +32,7 @@ class Summary:
         self._fac_percent: float | None = None
         self._heart_rate_bpm: float | None = None
         self._beats: list[Beat] = []
+        self._wall_beats: list[WallBeat] = []
         self._rejected_frames: Counter[str] = Counter()
         self._views: Counter[str] = Counter()
         self._latency_ms = array("d")
@@ -47,6 +49,8 @@ class Summary:
         self._ef_reason = reading.ef.reason
         if reading.beat is not None:
             self._beats.append(reading.beat)
+            if reading.beat.accepted and reading.wall_beat is not None:
+                self._wall_beats.append(reading.wall_beat)
         if reading.quality.ok and reading.segmentation.view is not None:
             self._views[reading.segmentation.view] += 1
         if not reading.quality.ok:
@@ -88,6 +92,8 @@ class Summary:
         else:
             reason = self._with_frames(extremes or reason or "")
         span_s = self._last_s - self._first_s
+        view = view or next((name for name, _ in self._views.most_common(1)), None)
+        wall, wall_note = wall_summary(self._wall_beats, view)
         return {
             "recording": recording,
             "model": model,
@@ -95,7 +101,7 @@ class Summary:
             "frames": self._frames,
             "fps": _rounded((self._frames - 1) / span_s, 3) if span_s > 0 else None,
             "spacing_mm": None if self._spacing_mm is None else [_significant(mm) for mm in self._spacing_mm],
-            "view": view or next((name for name, _ in self._views.most_common(1)), None),
+            "view": view,
             "ef_percent": _rounded(ef.percent, 1),
             "ef_low": _rounded(ef.low, 1),
             "ef_high": _rounded(ef.high, 1),
@@ -107,6 +113,8 @@ class Summary:
             "esv": _significant(esv),
             "volume_unit": "px3" if self._spacing_mm is None else "mL",
             "heart_rate_bpm": _rounded(rate, 1),
+            "wall": wall,
+            "wall_note": wall_note,
             "beats": [_beat(beat) for beat in self._beats],
             "rejected": _ranked(Counter(beat.reason or "rejected" for beat in self._beats if not beat.accepted)),
             "rejected_frames": _ranked(self._rejected_frames),

@@ -8,7 +8,7 @@ import os
 from contextlib import suppress
 
 from echo_rt.frame import Frame
-from echo_rt.reading import Beat, LeftVentricle, Quality, Reading
+from echo_rt.reading import SEGMENTS, Beat, LeftVentricle, Quality, Reading, WallReading
 from echo_rt.sinks.base import FileSink, output_errors
 
 _CALIBRATED = ("area_mm2", "length_mm", "volume_ml", "volume_area_length_ml")
@@ -20,8 +20,8 @@ _ROLLING = ("ef_percent", "ef_low", "ef_high", "ef_beats", "ef_stale", "fac_perc
 class TableSink(FileSink):
     """Writes one row a frame. Two runs give the same bytes but for the last columns, ``time_<stage>_ms``.
 
-    The units of area, length and volume stand in the header: mm², mm and mL where the first frame's scale is known, else pixels.
-    A frame of the other kind, which no known recording holds, has these cells empty. The stages are those of the first reading.
+    The units of lengths, area and volume stand in the header: mm, mm² and mL where the first frame's scale is known, else pixels. A frame
+    of the other kind, which no known recording holds, has these cells empty. The stages are those of the first reading.
 
     Raises:
         OutputError: the file cannot be written.
@@ -48,6 +48,7 @@ class TableSink(FileSink):
                     _quality(reading.quality),
                     _number(reading.quality.confidence),
                     *self._ventricle(reading.ventricle),
+                    *self._wall(reading.wall),
                     *map(_number, (reading.ef.percent, reading.ef.low, reading.ef.high)),
                     reading.ef.beats,
                     int(reading.ef.stale),
@@ -69,7 +70,8 @@ class TableSink(FileSink):
     def _header(self, stages: list[str]) -> list[str]:
         units = _CALIBRATED if self._calibrated else _UNCALIBRATED
         times = [f"time_{stage}_ms" for stage in stages]
-        return ["frame", "t_s", "quality", "confidence", *units, *_POINTS, *_ROLLING, "beat", *times]
+        wall = [f"displacement_{segment}_{'mm' if self._calibrated else 'px'}" for segment in SEGMENTS]
+        return ["frame", "t_s", "quality", "confidence", *units, *_POINTS, *wall, *_ROLLING, "beat", *times]
 
     def _ventricle(self, ventricle: LeftVentricle | None) -> list[str]:
         if ventricle is None:
@@ -78,6 +80,11 @@ class TableSink(FileSink):
         points = (*ventricle.apex, *ventricle.hinges[0], *ventricle.hinges[1])
         known = ventricle.calibrated == self._calibrated
         return [_number(m) if known else "" for m in measures] + [_number(float(p)) for p in points]
+
+    def _wall(self, wall: WallReading | None) -> list[str]:
+        if wall is None or wall.calibrated != self._calibrated:
+            return [""] * len(SEGMENTS)
+        return [_number(float(shift)) for shift in wall.displacement]
 
 
 def _number(number: float | None) -> str:

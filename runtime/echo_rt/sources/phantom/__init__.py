@@ -11,7 +11,8 @@ training. It needs NumPy and OpenCV alone.
 
 from __future__ import annotations
 
-from echo_rt.sources.phantom.options import SEGMENTS, PhantomOptions, random_options
+from echo_rt.reading import SEGMENTS
+from echo_rt.sources.phantom.options import PhantomOptions, random_options
 from echo_rt.sources.phantom.phantom import Phantom, open_phantom
 from echo_rt.sources.phantom.truth import BeatTruth, Truth
 from echo_rt.sources.phantom.write import write

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_rt.sources.phantom.options import SEGMENTS, PhantomOptions, stream
+from echo_rt.reading import SEGMENTS
+from echo_rt.sources.phantom.options import PhantomOptions, stream
 
 Array = NDArray[np.float64]
 

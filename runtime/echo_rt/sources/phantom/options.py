@@ -16,12 +16,10 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 
 from echo_rt.errors import ParameterError
+from echo_rt.reading import SEGMENTS
 
 Rhythm = Literal["sinus", "ectopic", "af"]
 RHYTHMS: tuple[Rhythm, ...] = ("sinus", "ectopic", "af")
-
-SEGMENTS = ("basal_septal", "mid_septal", "apical_septal", "apical_lateral", "mid_lateral", "basal_lateral")
-"""The six wall segments of the apical four-chamber view."""
 
 RANGES: Mapping[str, tuple[float, float]] = {
     "ef": (10, 80),

@@ -1,0 +1,242 @@
+"""Regional wall motion: thickness and inward motion of the six segments of the apical four-chamber view.
+
+**Segments.** Each is a third of the long axis, perpendicular to it, on its side of the axis (Cerqueira et al., Circulation 105:539-542,
+2002; Lang et al., J Am Soc Echocardiogr 28:1-39, 2015): basal, mid and apical from the mitral plane to the apex. The septum is on the left
+of the picture, as the standard display has it. The labels cannot tell: a `mirrored` display has to be told.
+
+**Frame of reference.** Position is the distance from the long axis at a level, the level being a fraction of the axis. That axis is found
+anew in each picture, from the middle of the mitral annulus to the apex. So a shift of the heart, its swing and the descent of the base
+are no wall motion, which they are in a frame fixed to the image (Clayton et al., Circulation 65:1518-1521, 1982). The price of a floating
+reference is known too (Schnittger et al., Circulation 70:242-254, 1984; Pearlman et al., J Am Coll Cardiol 16:986-992, 1990): one made of
+the contour follows it, so that a still segment seems to move a little and the one across from it a little less. A centroid goes half the
+way of each wall; the axis hangs on annulus and apex alone, and errs where a hinge or the tip is misplaced: half the error of a hinge at the
+base.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from echo_rt.frame import Frame
+from echo_rt.reading import Beat, LeftVentricle, WallBeat, WallReading
+from echo_rt.segmentation import Segmentation
+
+Array = NDArray[np.float64]
+
+LEVELS = 12
+"""Levels of each segment at which the wall is measured: so many that the stairs of a mask even out."""
+
+SAMPLES = 48
+"""Along each normal, through the wall."""
+
+REACH = 0.5
+"""How far along the normal the epicardium is looked for, as a fraction of the long axis: a thick wall at the end of a vigorous systole has
+0.4."""
+
+HALF_WINDOW_S = 0.045
+"""ED and ES are means over the frames within so much of them."""
+
+MEMORY_S = 3.5
+"""How far back frames are kept: the longest beat that can be accepted (2 s), and until it is certain."""
+
+STILL_MOTION, STILL_SHARE, STILL_THICKENING = 4.5, 0.5, 16.0
+"""The limits of `akinetic`, in percent, share, percent. Chosen on phantoms of the seeds 1000 to 1199 (`benchmarks/wall_motion.py`) as those
+that find most akinetic segments through lv-base with at most 5 % false flags, find nearly all from the phantom's own masks, and flag little
+in CAMUS's expert contours of patients with an EF of 55 % and more: 4 % of their segments. There contours scatter: thickening alone,
+of which less than 10 % is often called akinesia, would flag more than a quarter."""
+
+BASE_MOVES = 0.6
+"""Inward motion of a basal segment as a share of the median segment's: the annulus is stiff. 0.6 to 0.65 in the phantom, 0.6 (septal) and
+0.85 (lateral) in CAMUS's expert contours."""
+
+_EXPECTED = np.array([BASE_MOVES, 1, 1, 1, 1, BASE_MOVES])
+
+# Levels of one side from base to apex, and one more at each end for the tangent there.
+_LEVEL = np.clip((np.arange(-1, 3 * LEVELS + 1) + 0.5) / (3 * LEVELS), 0, 1)
+_RISE = _LEVEL[2:] - _LEVEL[:-2]
+# What lies at the border of a segment belongs half to its neighbour: the middle counts most.
+_WEIGHT = np.minimum(np.arange(LEVELS) + 0.5, LEVELS - np.arange(LEVELS) - 0.5)
+_WEIGHT /= _WEIGHT.sum()
+
+
+class WallMotion:
+    """Feed it every frame; it measures the wall in it, and tells for each accepted beat how the segments moved.
+
+    It remembers `MEMORY_S` of two numbers a segment.
+
+    Args:
+        mirrored: the septum is on the right of the picture.
+    """
+
+    def __init__(self, mirrored: bool = False) -> None:
+        self.mirrored = mirrored
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._times: deque[float] = deque()
+        self._measured: deque[Array] = deque()
+        self._largest = 0.0
+        self._ed: Array | None = None
+        self._ed_certain = False
+        self._beat: WallBeat | None = None
+
+    def update(
+        self, segmentation: Segmentation, frame: Frame, ventricle: LeftVentricle | None, beat: Beat | None
+    ) -> tuple[WallReading | None, WallBeat | None]:
+        """Take the next frame.
+
+        Args:
+            segmentation: of the frame.
+            frame: its time and its scale.
+            ventricle: measured in it; None where the frame cannot be used.
+            beat: that was completed with this frame.
+
+        Returns:
+            The wall in this frame, None without a ventricle; and what it did in the last accepted beat, None until there is one and where
+            the wall was not seen in it.
+        """
+        if ventricle is None:
+            self._complete(beat, calibrated=frame.spacing_mm is not None)
+            return None, self._beat
+        measured, segment = measure_wall(segmentation, ventricle, frame.spacing_mm, self.mirrored)
+        distance, thickness = measured
+        self._times.append(frame.t_s)
+        self._measured.append(measured)
+        while self._times[0] < frame.t_s - MEMORY_S:
+            self._times.popleft()
+            self._measured.popleft()
+        self._complete(beat, ventricle.calibrated)
+        if self._ed is None or (not self._ed_certain and ventricle.volume > self._largest):
+            # Until the first end-diastole is certain the largest ventricle so far stands in for it.
+            self._largest, self._ed = ventricle.volume, distance
+        return WallReading(thickness, self._ed - distance, segment, ventricle.calibrated), self._beat
+
+    def _complete(self, beat: Beat | None, calibrated: bool) -> None:
+        if beat is None:
+            return
+        times, measured = np.array(self._times), np.array(self._measured)
+
+        def around(t_s: float) -> Array | None:
+            near = np.abs(times - t_s) <= HALF_WINDOW_S + 1e-6
+            if not near.any():
+                return None
+            # Of a segment whose wall is missing in some of the frames, the others.
+            seen = np.isfinite(measured[near]).sum(axis=0)
+            mean: Array = np.nansum(measured[near], axis=0) / np.where(seen > 0, seen, np.nan)
+            return mean
+
+        ed, es, next_ed = around(beat.t_ed_s), around(beat.t_es_s), around(beat.t_next_ed_s)
+        if next_ed is not None:
+            self._ed, self._ed_certain = next_ed[0], True
+        if beat.accepted:
+            self._beat = wall_beat(ed, es, calibrated) if ed is not None and es is not None else None
+
+
+def wall_beat(ed: Array, es: Array, calibrated: bool) -> WallBeat:
+    """What the wall did between end-diastole and end-systole.
+
+    Args:
+        ed, es: (2, 6) distance of the endocardium from the long axis and thickness of the wall, by segment.
+        calibrated: they are in mm, else in px.
+    """
+    whole = np.where(ed > 0, ed, np.nan)
+    motion, thickening = 100 * (ed[0] - es[0]) / whole[0], 100 * (es[1] - ed[1]) / whole[1]
+    return WallBeat(motion, thickening, ed[1], akinetic(motion, thickening), calibrated)
+
+
+def akinetic(motion_percent: Array, thickening_percent: Array) -> NDArray[np.bool_]:
+    """Which segments do not move: those that come inwards by less than their limit and thicken by less than `STILL_THICKENING`.
+
+    The limit is `STILL_MOTION` and `STILL_SHARE` of what can be expected of the segment in this ventricle. A segment that stands still is
+    not seen to: its neighbours draw it along, and so does the floating axis, both the more, the more the rest of the ventricle moves. When
+    nothing moves the first part alone remains, so that a ventricle may be akinetic all over. Where no wall is seen motion decides alone.
+
+    Args:
+        motion_percent, thickening_percent: (6,) of one beat.
+    """
+    known = motion_percent[np.isfinite(motion_percent)]
+    expected = (float(np.median(known)) if known.size else 0.0) * _EXPECTED
+    still: NDArray[np.bool_] = (motion_percent < STILL_MOTION + STILL_SHARE * expected) & ~(thickening_percent >= STILL_THICKENING)
+    return still
+
+
+def measure_wall(
+    segmentation: Segmentation, ventricle: LeftVentricle, spacing_mm: tuple[float, float] | None, mirrored: bool = False
+) -> tuple[Array, NDArray[np.int8]]:
+    """The wall of one frame, by segment.
+
+    Args:
+        segmentation: of the frame.
+        ventricle: measured in it.
+        spacing_mm: height and width of a pixel (row, column), or None.
+        mirrored: the septum is on the right of the picture.
+
+    Returns:
+        (2, 6) mean distance of the endocardium from the long axis and mean thickness of the wall, mm or px, thickness NaN where no wall
+        is seen; and (N,) the segment of each point of the contour.
+    """
+    scale = np.array([spacing_mm[1], spacing_mm[0]]) if spacing_mm else np.ones(2)
+    length = ventricle.length
+    origin = (ventricle.hinges[0] + ventricle.hinges[1]) / 2
+    up = (ventricle.apex - origin) * scale / length
+    across = np.array([-up[1], up[0]])
+    points = (ventricle.contour - origin) * scale
+    level, lateral = points @ up / length, points @ across
+    # From hinge to hinge over the apex: the first side up to it, the second one back from the other end, so that both go from base to apex.
+    tip = min(max(int(level.argmax()), 1), len(level) - 2)
+    out = np.array([-1.0, 1.0]) if lateral[0] < lateral[-1] else np.array([1.0, -1.0])
+    profile = np.stack(
+        [
+            np.interp(_LEVEL, np.maximum.accumulate(level[: tip + 1]), out[0] * lateral[: tip + 1]),
+            np.interp(_LEVEL, np.maximum.accumulate(level[: tip - 1 : -1]), out[1] * lateral[: tip - 1 : -1]),
+        ]
+    )
+    # The endocardium on the grid, and its outward normal on the grid for each unit of length.
+    to_grid = 1 / segmentation.map.scale
+    upwards, outwards = up / scale * to_grid, out[:, None, None] * across / scale * to_grid
+    start = segmentation.map.to_grid(origin) + length * _LEVEL[1:-1, None] * upwards + profile[:, 1:-1, None] * outwards
+    rise, slope = length * _RISE, profile[:, 2:] - profile[:, :-2]
+    normal = rise[:, None] * outwards - slope[..., None] * upwards
+    normal /= np.maximum(np.hypot(rise, slope), 1e-9)[..., None]
+
+    segment = np.minimum(3 * np.maximum(level, 0), 2).astype(np.int8)
+    segment[tip + 1 :] = 5 - segment[tip + 1 :]
+    distance = profile[:, 1:-1].reshape(2, 3, LEVELS) @ _WEIGHT
+    thickness = _thickness(segmentation, start, normal, REACH * length)
+    by_segment = np.array([np.concatenate([sides[0], sides[1, ::-1]]) for sides in (distance, thickness)])
+    # The septal hinge is the one further to the left in the picture, whichever way up it is.
+    if (ventricle.hinges[0, 0] > ventricle.hinges[1, 0]) != mirrored:
+        by_segment, segment = by_segment[:, ::-1], (5 - segment).astype(np.int8)
+    return by_segment, segment
+
+
+def _thickness(segmentation: Segmentation, start: Array, normal: Array, reach: float) -> Array:
+    """(2, 3) mean thickness by side and third, from the points `start` (2, levels, 2) on the grid along `normal`, which is as long as one
+    unit of `reach`."""
+    steps = (reach / (SAMPLES - 1) * np.arange(SAMPLES)).astype(np.float32)
+    (x, y), (along_x, along_y) = (np.moveaxis(p.reshape(-1, 2).astype(np.float32), 1, 0)[..., None] for p in (start, normal))
+    x, y = x + steps * along_x, y + steps * along_y
+    cavity, wall = (
+        cv2.remap(segmentation.probability[label], x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+        for label in (1, 2)
+    )
+    # The wall ends where cavity and wall together fall below one half; between two samples, in proportion.
+    heart = cavity + wall
+    ended = heart < 0.5
+    ended[:, 0] = False
+    end = ended.argmax(axis=1)
+    row, sample = np.arange(len(end)), np.arange(SAMPLES)
+    seen = (end > 0) & ((wall > 0.5) & (sample < end[:, None])).any(axis=1)
+    before, after = heart[row, end - 1], heart[row, end]
+    found = (end - (0.5 - after) / np.maximum(before - after, 1e-6)) * steps[1]
+    weight = (seen.reshape(2, 3, LEVELS)) * _WEIGHT
+    whole = weight.sum(axis=2)
+    total = (np.where(seen, found, 0.0).reshape(2, 3, LEVELS) * weight).sum(axis=2)
+    # A segment whose wall is seen in less than half of it has no thickness.
+    thickness: Array = np.where(whole >= 0.5, total / np.maximum(whole, 1e-9), np.nan)
+    return thickness

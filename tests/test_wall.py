@@ -1,0 +1,310 @@
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from echo_rt.cardiac.geometry import find_ventricle, outline
+from echo_rt.cardiac.monitor import Monitor
+from echo_rt.cardiac.wall import akinetic, measure_wall, wall_beat
+from echo_rt.frame import Frame
+from echo_rt.model import ModelSpec
+from echo_rt.reading import SEGMENTS, Reading, WallBeat
+from echo_rt.segmentation import Segmentation
+from echo_rt.sinks import FileSinks, Summary
+from echo_rt.sinks.overlay import draw
+from echo_rt.sources.phantom import Phantom, PhantomOptions
+from shapes import half_ellipsoid, segmentation_of
+from test_beats import volume_at
+
+SPEC = ModelSpec("toy", "1", 240, 240, 40.0, 50.0)
+IMAGE = np.full((240, 240), 60, np.uint8)
+LENGTH, RADIUS, WALL = 120.0, 40.0, 14.0
+
+
+def drawn(
+    inwards: float | np.ndarray = 0.0, *, ring: bool = True, shortening: float = 0.0, scale: float = 1.0, angle_deg: float = 0.0,
+    shift: tuple[float, float] = (0.0, 0.0), mirror: bool = False, atrium: bool = True,
+) -> Segmentation:  # fmt: skip
+    """A half ellipsoid whose endocardium has come inwards by a fraction of its distance from the axis, one fraction for each of `SEGMENTS`,
+    inside of an epicardium that stands still but for the shortening of both. The septum is on the left. A `ring` at the base moves
+    in by a quarter of that, as the mitral annulus does."""
+    turn, part = np.deg2rad(angle_deg), np.broadcast_to(np.asarray(inwards, float), 6)
+    y, x = np.mgrid[:240, :240].astype(float)
+    x, y = (x - 120 - shift[0]) / scale, (y - 155 - shift[1]) / scale
+    u, v = np.cos(turn) * x + np.sin(turn) * y, (np.cos(turn) * y - np.sin(turn) * x) / (1 - shortening)
+    if mirror:
+        u = -u
+    level = -v / LENGTH
+    # Nearly a step from segment to segment: muscle is not torn.
+    knots = (0.29, 0.37, 0.63, 0.71)
+    septal, lateral = (np.interp(level, knots, np.repeat(side, (1, 2, 1))) for side in (part[:3], part[:2:-1]))
+    factor = 1 - np.where(u < 0, septal, lateral) * (0.25 + 0.75 * np.clip(level / 0.2, 0, 1) if ring else 1.0)
+    labels = np.zeros((240, 240), np.uint8)
+    labels[((u / (RADIUS + WALL)) ** 2 + (v / (LENGTH + WALL)) ** 2 <= 1) & (v <= 0)] = 2
+    if atrium:
+        labels[((u / (0.95 * RADIUS)) ** 2 + (v / RADIUS - 0.9) ** 2 <= 1) & (v > 0)] = 3
+    labels[((u / (RADIUS * factor)) ** 2 + (v / LENGTH) ** 2 <= 1) & (v <= 0)] = 1
+    return segmentation_of(labels)
+
+
+def measured(segmentation: Segmentation, spacing_mm: tuple[float, float] | None = None, mirrored: bool = False) -> np.ndarray:
+    """(2, 6) distance from the axis and thickness."""
+    border = outline(segmentation)
+    assert border is not None
+    ventricle = find_ventricle(segmentation, border, spacing_mm)
+    assert ventricle is not None
+    return measure_wall(segmentation, ventricle, spacing_mm, mirrored)[0]
+
+
+def frozen(*segments: str, ef: float = 0.35) -> np.ndarray:
+    return np.array([0.0 if segment in segments else ef for segment in SEGMENTS])
+
+
+def beating(inwards: np.ndarray, seconds: float = 3.5, fps: float = 25.0, **options) -> list[tuple[float, Segmentation]]:
+    """One beat a second, `inwards` at end-systole."""
+    times = np.arange(0, seconds, 1 / fps)
+    systole = (120 - volume_at(times, ef=50.0)) / 60
+    return [(float(t), drawn(inwards * part, **options)) for t, part in zip(times, systole, strict=True)]
+
+
+def readings(clip: list[tuple[float, Segmentation]], monitor: Monitor | None = None, spacing_mm=None) -> list[Reading]:
+    monitor = monitor or Monitor(SPEC)
+    return [monitor.update(s, Frame(IMAGE, t, i, spacing_mm)) for i, (t, s) in enumerate(clip)]
+
+
+def flagged(beat: WallBeat | None) -> set[str]:
+    assert beat is not None
+    return {segment for segment, still in zip(SEGMENTS, beat.akinetic, strict=True) if still}
+
+
+@pytest.fixture(scope="module")
+def clip() -> list[tuple[float, Segmentation]]:
+    return beating(frozen("mid_septal"))
+
+
+def test_a_wall_as_thick_everywhere_is_measured_so_within_2_percent() -> None:
+    endocardium = half_ellipsoid(LENGTH, RADIUS, 600) + np.array([120, 155])
+    y, x = np.mgrid[:240, :240]
+    labels = np.zeros((240, 240), np.uint8)
+    apart = np.full(labels.shape, np.inf)
+    for point in endocardium:
+        np.minimum(apart, np.hypot(x - point[0], y - point[1]), out=apart)
+    above = y <= 155
+    labels[(apart <= WALL) & above] = 2
+    labels[(((x - 120) / RADIUS) ** 2 + ((y - 155) / LENGTH) ** 2 <= 1) & above] = 1
+    labels[(np.hypot(x - 120, y - 180) < 35) & ~above] = 3
+    np.testing.assert_allclose(measured(segmentation_of(labels))[1], WALL, rtol=0.02)
+
+
+def test_a_uniform_contraction_is_the_same_motion_in_all_segments() -> None:
+    beat = wall_beat(measured(drawn()), measured(drawn(0.3, ring=False, shortening=0.15)), calibrated=False)
+    np.testing.assert_allclose(beat.motion_percent, 30, atol=2)
+    assert (beat.thickening_percent > 40).all()
+    assert not flagged(beat)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.sampled_from(SEGMENTS),
+    st.floats(0.75, 1.1),
+    *(st.tuples(st.floats(-12, 12), st.floats(-12, 12)) for _ in range(2)),
+    *(st.floats(-35, 35) for _ in range(2)),
+)
+def test_the_size_the_place_and_the_turn_of_the_heart_in_the_picture_change_nothing(segment, scale, at_ed, at_es, turn_ed, turn_es) -> None:
+    part = frozen(segment)
+    plain = wall_beat(measured(drawn()), measured(drawn(part)), calibrated=False)
+    ed = drawn(scale=scale, shift=at_ed, angle_deg=turn_ed)
+    moved = wall_beat(measured(ed), measured(drawn(part, scale=scale, shift=at_es, angle_deg=turn_es)), calibrated=False)
+    # The stairs of drawn labels leave a hinge uncertain by a pixel, and the wall around the tip by half of one.
+    np.testing.assert_allclose(moved.motion_percent, plain.motion_percent, atol=6)
+    np.testing.assert_allclose(moved.thickening_percent, plain.thickening_percent, atol=8)
+    np.testing.assert_allclose(moved.thickness_ed, scale * plain.thickness_ed, rtol=0.08)
+    assert flagged(moved) == flagged(plain) == {segment}
+
+
+@pytest.mark.parametrize("segment", SEGMENTS)
+def test_a_segment_that_stands_still_is_flagged_in_every_beat_and_no_other(segment: str) -> None:
+    found = [r.wall_beat for r in readings(beating(frozen(segment))) if r.beat is not None]
+    assert len(found) >= 2
+    for beat in found:
+        assert flagged(beat) == {segment}
+
+
+def test_neighbours_and_opposite_walls_may_stand_still_together() -> None:
+    for pair in ({"apical_septal", "apical_lateral"}, {"basal_septal", "mid_septal"}, {"mid_septal", "mid_lateral"}):
+        beat = wall_beat(measured(drawn()), measured(drawn(frozen(*pair))), calibrated=False)
+        assert flagged(beat) == pair
+
+
+def test_what_moves_little_is_akinetic_only_where_the_wall_does_not_thicken_either() -> None:
+    def judged(motion: float, thickening: float) -> list[bool]:
+        return akinetic(np.array([20.0, motion, 30, 30, 30, 20]), np.array([35.0, thickening, 35, 35, 35, 35])).tolist()
+
+    nothing, mid_septal = [False] * 6, [False, True, False, False, False, False]
+    assert judged(2, 3) == mid_septal
+    assert judged(2, 40) == nothing
+    assert judged(30, 3) == nothing
+    assert judged(2, np.nan) == mid_septal, "where no wall is seen the motion decides"
+    assert judged(-8, -5) == mid_septal, "outwards is not inwards"
+    assert judged(np.nan, np.nan) == nothing
+
+
+def test_a_ventricle_may_be_akinetic_all_over_and_a_weak_one_is_not() -> None:
+    assert akinetic(np.full(6, 2.0), np.full(6, 2.0)).all()
+    assert not akinetic(np.full(6, 12.0), np.full(6, 12.0)).any()
+
+
+def test_the_septum_is_on_the_left_unless_the_display_is_mirrored() -> None:
+    part = frozen("basal_septal")
+    mirrored = [measured(drawn(inwards, mirror=True), mirrored=True) for inwards in (0.0, part)]
+    assert flagged(wall_beat(*mirrored, calibrated=False)) == {"basal_septal"}
+    untold = [measured(drawn(inwards, mirror=True)) for inwards in (0.0, part)]
+    assert flagged(wall_beat(*untold, calibrated=False)) == {"basal_lateral"}
+
+
+def test_the_monitor_takes_the_mirrored_display_as_an_option() -> None:
+    clip = beating(frozen("apical_lateral"), mirror=True)
+    assert flagged(readings(clip, Monitor(SPEC, mirrored=True))[-1].wall_beat) == {"apical_lateral"}
+    assert flagged(readings(clip)[-1].wall_beat) == {"apical_septal"}
+
+
+def test_displacement_counts_from_the_last_end_diastole_in_the_unit_of_the_picture(clip) -> None:
+    found = readings(clip)
+    ed, es = (next(r for r in found if r.t_s >= t) for t in (2.0, 2.35))
+    assert ed.wall is not None
+    assert es.wall is not None
+    assert es.wall.unit == "px"
+    assert np.abs(ed.wall.displacement).max() < 1.0
+    # The middle of the lateral wall, 40 sqrt(1 - 1/4) from the axis, comes in by 35 %.
+    assert es.wall.displacement[SEGMENTS.index("mid_lateral")] == pytest.approx(0.35 * RADIUS * np.sqrt(0.75), rel=0.08)
+    assert es.wall.displacement[SEGMENTS.index("mid_septal")] == pytest.approx(0, abs=1.5)
+    scaled = readings(clip, spacing_mm=(0.5, 0.5))[es.index].wall
+    assert scaled is not None
+    assert scaled.unit == "mm"
+    np.testing.assert_allclose(scaled.displacement, es.wall.displacement / 2, atol=1e-6)
+    np.testing.assert_allclose(scaled.thickness, es.wall.thickness / 2, atol=1e-6)
+
+
+def test_each_point_of_the_contour_has_its_segment_in_the_order_of_the_contour(clip) -> None:
+    reading = readings(clip[:1])[0]
+    assert reading.wall is not None
+    assert reading.ventricle is not None
+    assert len(reading.wall.segment) == len(reading.ventricle.contour)
+    assert set(reading.wall.segment.tolist()) == set(range(6))
+    assert (np.diff(reading.wall.segment) >= 0).all(), "this contour begins at the septal hinge"
+    heights = [reading.ventricle.contour[reading.wall.segment == n, 1].mean() for n in range(3)]
+    assert heights == sorted(heights, reverse=True)
+
+
+def test_the_beat_of_the_wall_is_known_with_the_beat_and_stays_until_the_next_one(clip) -> None:
+    found = readings(clip)
+    completed = [r.index for r in found if r.beat is not None]
+    assert found[completed[0] - 1].wall_beat is None
+    assert found[completed[0]].wall_beat is not None
+    assert all(r.wall_beat is found[completed[0]].wall_beat for r in found[completed[0] : completed[1]])
+    assert found[completed[1]].wall_beat is not found[completed[0]].wall_beat
+
+
+def test_what_is_said_depends_on_the_frames_before_alone_and_starts_afresh_after_a_reset(clip) -> None:
+    monitor = Monitor(SPEC)
+    full, part = readings(clip, monitor), readings(clip[:60])
+    monitor.reset()
+    again = readings(clip, monitor)
+    for other in (part, again):
+        for one, two in zip(full, other, strict=False):
+            assert one.wall is not None
+            assert two.wall is not None
+            np.testing.assert_array_equal(one.wall.displacement, two.wall.displacement)
+            assert (one.wall_beat is None) == (two.wall_beat is None)
+
+
+def test_frames_that_cannot_be_used_have_no_wall_and_do_no_harm(clip) -> None:
+    empty = segmentation_of(np.zeros((240, 240), np.uint8))
+    spoilt = [(t, empty if i % 7 == 3 else s) for i, (t, s) in enumerate(clip)]
+    found = readings(spoilt)
+    assert found[3].wall is None
+    assert flagged(found[-1].wall_beat) == {"mid_septal"}
+    assert all(r.wall is None and r.wall_beat is None for r in readings([(i / 25, empty) for i in range(50)]))
+
+
+def test_a_segment_without_a_wall_has_no_thickness_and_the_others_keep_theirs() -> None:
+    whole = drawn()
+    labels = whole.labels.copy()
+    labels[:, :75][labels[:, :75] == 2] = 0  # the septal side; a rest of the wall keeps the ventricle open at the base alone
+    labels[155 - 40 :, :120][labels[155 - 40 :, :120] == 2] = 0
+    before, after = measured(whole), measured(segmentation_of(labels))
+    assert np.isnan(after[1, SEGMENTS.index("basal_septal")])
+    assert after[1, 3:] == pytest.approx(before[1, 3:], rel=0.02)
+    assert np.isfinite(after[0]).all()
+
+
+@pytest.mark.parametrize(("segment", "mirror"), [("mid_lateral", False), ("basal_septal", True)])
+def test_the_phantoms_akinetic_segment_is_found_from_its_own_masks(segment: str, mirror: bool) -> None:
+    phantom = Phantom(PhantomOptions(ef=50, fps=25, seconds=4, seed=4, akinetic=(segment,), mirror=mirror, height=240, width=320))
+    clip = [(k / 25, segmentation_of(phantom.mask(k))) for k in range(phantom.frames or 0)]
+    monitor = Monitor(ModelSpec("the phantom's own masks", "1", 320, 240, 0.0, 1.0), mirrored=mirror)
+    assert flagged(readings(clip, monitor, phantom.spacing_mm)[-1].wall_beat) == {segment}
+
+
+def test_the_outputs_name_the_segment_that_stands_still(clip, tmp_path) -> None:
+    summary = Summary()
+    found = readings(clip)
+    with FileSinks(tmp_path, "clip", overlay=False, masks=False) as sinks:
+        for reading in found:
+            frame = Frame(IMAGE, reading.t_s, reading.index, None)
+            summary.write(frame, reading)
+            sinks.write(frame, reading)
+        sinks.finish(summary.result(recording="clip", model="toy", engine="toy", view=None, version="0"))
+    said = json.loads((tmp_path / "clip" / "summary.json").read_text())
+    assert list(said["wall"]) == list(SEGMENTS)
+    assert [name for name, wall in said["wall"].items() if wall["akinetic"]] == ["mid_septal"]
+    assert said["wall"]["mid_lateral"]["motion_percent"] == pytest.approx(35, abs=3)
+    assert {(wall["unit"], wall["beats"]) for wall in said["wall"].values()} == {("px", sum(r.beat is not None for r in found))}
+    assert "uncalibrated" in said["wall_note"]
+    with (tmp_path / "clip" / "readings.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    for row, reading in zip(rows, found, strict=True):
+        assert reading.wall is not None
+        assert float(row["displacement_apical_lateral_px"]) == pytest.approx(reading.wall.displacement[3], rel=1e-4, abs=1e-9)
+    picture = cv2.imread(str(tmp_path / "clip" / "curve.png"))
+    assert picture is not None
+    assert picture.shape[:2] == (900, 1200)
+
+
+def test_a_recording_without_an_accepted_beat_says_nothing_of_its_wall(clip) -> None:
+    summary = Summary()
+    for reading in readings(clip[:20]):
+        summary.write(Frame(IMAGE, reading.t_s, reading.index, None), reading)
+    said = summary.result(recording="clip", model="toy", engine="toy", view=None, version="0")
+    assert said["wall"] is None
+    assert "no beat" in said["wall_note"]
+
+
+def test_the_overlay_colours_the_still_segment_and_writes_beyond_the_wall_alone(clip) -> None:
+    reading = readings(clip)[-1]
+    frame = Frame(IMAGE, reading.t_s, reading.index, None)
+    assert reading.ventricle is not None
+    assert reading.wall is not None
+    shown, plain = draw(frame, reading).astype(int), draw(frame, replace(reading, wall_beat=None)).astype(int)
+    changed = np.abs(shown - plain).max(axis=2) > 40
+    factor = draw(frame, reading).shape[0] / 240
+
+    def at(n: int) -> tuple[int, int]:
+        points = reading.ventricle.contour[reading.wall.segment == n]  # type: ignore[union-attr]
+        x, y = points[len(points) // 2] * factor
+        return round(y), round(x)
+
+    assert changed[at(SEGMENTS.index("mid_septal"))]
+    assert not changed[at(SEGMENTS.index("mid_lateral"))]
+    inside = cv2.resize(np.isin(reading.segmentation.labels, (1, 2)).astype(np.uint8), (shown.shape[0], shown.shape[0])) > 0
+    contour = np.zeros(inside.shape, np.uint8)
+    cv2.polylines(contour, [np.round(reading.ventricle.contour * factor).astype(np.int32)], False, 1, 16)
+    assert changed[: inside.shape[0], : inside.shape[1]][~inside].any(), "the name"
+    assert not (changed[: inside.shape[0], : inside.shape[1]] & inside & (contour == 0)).any()
