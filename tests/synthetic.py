@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_rt.frame import Frame
-from echo_rt.reading import Beat, EjectionFraction, LeftVentricle, Quality, Reading, Reason
+from echo_rt.reading import Beat, Disks, EjectionFraction, LeftVentricle, Quality, Reading, Reason
 from echo_rt.segmentation import GridMap, Segmentation
 
 GRID = (96, 128)
@@ -39,6 +39,7 @@ def ventricle(image: tuple[int, int], filling: float, spacing_mm: tuple[float, f
         volume=volume,
         volume_area_length=1.02 * volume,
         calibrated=spacing_mm is not None,
+        disks=Disks((width * mm,) * 20, length * mm),
     )
 
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echo_rt.cardiac.beats import TOO_FEW_FRAMES, TOO_LONG, BeatFinder, Sample, quadratic_fit
-from echo_rt.cardiac.ejection_fraction import RollingEjectionFraction
+from echo_rt.cardiac.beats import OUT_OF_LINE, TOO_FEW_FRAMES, TOO_LONG, TOO_SHORT, BeatFinder, Sample, quadratic_fit
 from echo_rt.reading import Beat
 
 
@@ -39,7 +40,8 @@ def test_every_beat_of_a_regular_heart_is_found_once(ef: float, rate: float, fps
     whole = int(np.floor(seconds * rate / 60 + start)) - int(np.ceil(start)) - 1
     assert whole - 1 <= len(beats) <= whole + 1
     assert all(beat.accepted for beat in beats)
-    frame = max(1 / fps, 0.01)  # the smoothing moves the turn of an uneven curve by a few milliseconds
+    # This heart turns slowly, like no real one: for 3 % of the beat it is as good as at ED or ES, and the earliest moment counts.
+    frame = max(1 / fps, 0.02, 0.03 * 60 / rate)
     for beat in beats:
         ed_phase = (beat.t_ed_s * rate / 60 + start + 0.5) % 1.0 - 0.5
         es_phase = (beat.t_es_s * rate / 60 + start) % 1.0 - 0.35
@@ -97,6 +99,71 @@ def test_a_beat_with_too_few_good_frames_is_rejected_with_its_reason() -> None:
     volumes[spoilt] = np.nan
     rejected = [beat for beat in run(times, volumes) if not beat.accepted]
     assert [beat.reason for beat in rejected] == [TOO_FEW_FRAMES]
+
+
+def test_a_hole_that_can_hide_end_systole_rejects_the_beat_though_most_frames_are_good() -> None:
+    times = np.arange(0, 8, 0.02)
+    volumes = volume_at(times)
+    volumes[(times > 3.22) & (times < 3.48)] = np.nan
+    rejected = [beat for beat in run(times, volumes) if not beat.accepted]
+    assert [(beat.reason, round(beat.t_ed_s)) for beat in rejected] == [(TOO_FEW_FRAMES, 3)]
+
+
+def test_on_a_flat_minimum_systole_ends_where_the_plateau_begins() -> None:
+    times = np.arange(0, 10, 0.02)
+    phase = times % 1.2
+    # 0.3 s of ejection, 0.2 s in which the volume hardly rises, then filling.
+    volumes = np.interp(phase, [0, 0.3, 0.5, 0.9, 1.2], [120, 100, 100.1, 119, 120])
+    beats = run(times, volumes)
+    assert len(beats) >= 6
+    assert all((beat.t_es_s + 0.6) % 1.2 - 0.6 == pytest.approx(0.3, abs=0.02) for beat in beats)
+    assert all(beat.ef_percent == pytest.approx(100 / 6, abs=0.5) for beat in beats)
+
+
+def test_a_weak_beat_is_a_beat_of_its_own() -> None:
+    times = np.arange(0, 12, 0.02)
+    # Around 7 s one ejects 40 % of what the others do, from a ventricle that has filled to 45 %.
+    heights = np.interp(times % 1.0, [0, 0.35, 1.0], [1, 0, 1])
+    weak = (times >= 6.35) & (times < 7.35)
+    heights[weak] = np.interp(times[weak], [6.35, 7.0, 7.35], [0, 0.45, 0.05])
+    beats = run(times, 60 + 60 * heights)
+    assert [round(beat.t_ed_s) for beat in beats] == list(range(1, 11))
+    assert all(beat.accepted for beat in beats)
+    assert beats[6].ef_percent < 35 < beats[5].ef_percent
+
+
+@pytest.mark.parametrize("seventh", [0.33, 3.0])
+def test_a_beat_out_of_line_with_the_others_is_rejected_with_its_reason(seventh: float) -> None:
+    times = np.arange(0, 12, 0.02)
+    ejected = np.where((times >= 7) & (times < 8), 20 * seventh, 20.0)
+    volumes = 100 - ejected * (1 - np.interp(times % 1.0, [0, 0.35, 1.0], [1, 0, 1]))
+    beats = run(times, volumes)
+    assert [(beat.reason, round(beat.t_ed_s)) for beat in beats if not beat.accepted] == [(OUT_OF_LINE, 7)]
+    assert len(beats) == 10
+
+
+def test_where_all_beats_change_for_good_the_new_ones_count_after_a_few() -> None:
+    times = np.arange(0, 20, 0.02)
+    ejected = np.where(times < 10, 15.0, 45.0)
+    volumes = 100 - ejected * (1 - np.interp(times % 1.0, [0, 0.35, 1.0], [1, 0, 1]))
+    beats = run(times, volumes)
+    assert OUT_OF_LINE in {beat.reason for beat in beats}
+    assert all(beat.accepted for beat in beats[-5:])
+
+
+def test_two_turns_faster_than_life_are_rejected_with_their_reason() -> None:
+    times = np.arange(0, 6, 0.01)
+    assert {beat.reason for beat in run(times, volume_at(times / 0.26))} == {TOO_SHORT}
+
+
+def test_the_first_beat_of_a_recording_that_begins_late_in_diastole_is_found() -> None:
+    times = np.arange(0, 5, 0.02)
+    assert run(times, volume_at(times + 0.85))[0].t_ed_s == pytest.approx(0.15, abs=0.025)
+
+
+def test_a_recording_that_begins_in_systole_has_no_beat_from_its_first_frame() -> None:
+    times = np.arange(0, 5, 0.02)
+    assert run(times, volume_at(times + 0.1))[0].t_ed_s == pytest.approx(0.9, abs=0.025)
 
 
 def test_a_beat_slower_than_life_is_rejected_with_its_reason() -> None:
@@ -166,8 +233,12 @@ def test_memory_is_bounded() -> None:
     finder = BeatFinder()
     times = np.arange(0, 60, 0.01)
     run(times, volume_at(times), finder)
-    assert len(finder._window) < 30
-    assert len(finder._highs) + len(finder._lows) < 2 * 2.2 / 0.01 + 2
+    held = [queue for queue in vars(finder).values() if isinstance(queue, deque)]
+    assert len(held) > 3
+    assert all(len(queue) <= 3.0 / 0.01 + 2 for queue in held)
+    # A feed that shows no beat either.
+    run(60 + times, np.full(len(times), 100.0), finder)
+    assert all(len(queue) <= 3.0 / 0.01 + 2 for queue in held)
 
 
 @given(st.floats(-5, 5), st.floats(-50, 50), st.floats(-300, 300), st.floats(0, 100))
@@ -175,23 +246,3 @@ def test_the_smoother_keeps_a_parabola_as_it_is(a: float, b: float, c: float, t:
     offsets = np.array([-0.045, -0.02, 0.0, 0.013, 0.04])
     samples = [Sample(t + u, 100 + a + b * u + c * u * u, 1.0) for u in offsets]
     assert quadratic_fit(samples, t).volume == pytest.approx(100 + a, abs=1e-6)
-
-
-def test_the_rolling_figure_is_the_median_of_the_last_accepted_beats() -> None:
-    def beat(ef: float, accepted: bool = True) -> Beat:
-        return Beat(0, 0.3, 1, 100, 40, 50, 30, ef, ef / 2, 60, accepted, None if accepted else "too short")
-
-    rolling = RollingEjectionFraction("disks", beats=3)
-    assert rolling.current.percent is None
-    assert "waiting" in str(rolling.current.reason)
-    rolling.update(beat(99, accepted=False))
-    assert rolling.current.percent is None
-    assert rolling.current.reason == "no beat could be accepted"
-    for ef in (10, 50, 52, 60):
-        rolling.update(beat(ef))
-    figure = rolling.current
-    assert (figure.percent, figure.beats) == (52, 3)
-    assert figure.low is not None
-    assert figure.high is not None
-    assert 0 <= figure.low < 52 < figure.high <= 100
-    assert rolling.fac_percent == 26

@@ -24,7 +24,7 @@ from shapes import half_ellipsoid, segmentation_of
 from test_beats import volume_at
 
 SPEC = ModelSpec("toy", "1", 240, 240, 40.0, 50.0)
-IMAGE = np.full((240, 240), 60, np.uint8)
+IMAGE = np.zeros((240, 240), np.uint8)  # tells nothing: no frame of it is frozen
 LENGTH, RADIUS, WALL = 120.0, 40.0, 14.0
 
 
@@ -122,9 +122,10 @@ def test_the_size_the_place_and_the_turn_of_the_heart_in_the_picture_change_noth
     plain = wall_beat(measured(drawn()), measured(drawn(part)), calibrated=False)
     ed = drawn(scale=scale, shift=at_ed, angle_deg=turn_ed)
     moved = wall_beat(measured(ed), measured(drawn(part, scale=scale, shift=at_es, angle_deg=turn_es)), calibrated=False)
-    # The stairs of drawn labels leave a hinge uncertain by a pixel, and the wall around the tip by half of one.
+    # The stairs of drawn labels leave a hinge uncertain by a pixel, and the wall around the tip by half of one: of the 10 px that it is
+    # thick in the smallest heart 5 % at ED, which thickening by a half makes 8, and the same at ES.
     np.testing.assert_allclose(moved.motion_percent, plain.motion_percent, atol=6)
-    np.testing.assert_allclose(moved.thickening_percent, plain.thickening_percent, atol=8)
+    np.testing.assert_allclose(moved.thickening_percent, plain.thickening_percent, atol=13)
     np.testing.assert_allclose(moved.thickness_ed, scale * plain.thickness_ed, rtol=0.08)
     assert flagged(moved) == flagged(plain) == {segment}
 

@@ -50,22 +50,26 @@ def _root(
 @app.command()
 def file(
     recordings: Annotated[list[str], typer.Argument(metavar="RECORDING...", help="DICOM cines, videos, folders, globs.")],
+    a2c: Annotated[str | None, typer.Option(metavar="A2C", help="Two-chamber view of the same heart, for biplane EF.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results, one folder a recording; none are kept without it.")] = None,
     model: Annotated[str | None, typer.Option(help="A shipped model's name or an .onnx file; see `echo-rt models`.")] = None,
     device: Annotated[str, typer.Option(help="Where the network runs; see `echo-rt doctor`.")] = "auto",
-    ef_method: Annotated[str, typer.Option(help="What EF is made of: disks, area-length or area.")] = "disks",
+    ef_method: Annotated[str, typer.Option(help="What EF is made of: disks, area-length, area; area-extremes of the clip.")] = "disks",
     fps: Annotated[float | None, typer.Option(help="Frames a second, for images without a clock or to correct a wrong one.")] = None,
     overlay: Annotated[bool, typer.Option(help="Write overlay.mp4.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print the summaries as JSON on standard output.")] = False,
 ) -> None:
     """Segment recordings: a mask for every frame, the beats, and the ejection fraction."""
     from echo_rt.engine import open_engine
+    from echo_rt.errors import ParameterError
     from echo_rt.sinks import as_json
     from echo_rt.sources import find_recordings
 
     found = find_recordings(recordings)
+    if a2c is not None and len(found) != 1:
+        raise ParameterError(f"expected one A4C recording beside --a2c, found {len(found)}")
     with open_engine(model, device) as engine:
-        batch = Batch(engine, out, {"ef_method": ef_method, "fps": fps, "overlay": overlay})
+        batch = Batch(engine, out, {"a2c": a2c, "ef_method": ef_method, "fps": fps, "overlay": overlay})
         for recording in found:
             batch.run(str(recording))
     if json:
@@ -115,7 +119,9 @@ class Batch:
             self._fail(recording, str(error))
             return
         self.results.append((recording, result))
-        if sum(result["rejected_frames"].values()) == result["frames"]:
+        if "biplane" in result and result["ef_percent"] is None:
+            self._fail(recording, f"{recording}: no biplane EF: {result['ef_reason']}")
+        elif sum(result["rejected_frames"].values()) == result["frames"]:
             reasons = ", ".join(f"{reason} ({n})" for reason, n in result["rejected_frames"].items())
             self._fail(
                 recording,
@@ -145,20 +151,24 @@ class Batch:
         if not self.results:
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
-        rows = [_row(result) for _, result in self.results]
+        shown = [(Path(recording).stem, result) for recording, result in self.results]
+        for name, result in tuple(shown):
+            if "biplane" in result:
+                shown = [(name, result), *((f"  {view.upper()} alone", result[view]) for view in ("a4c", "a2c"))]
+        rows = [_row(result) for _, result in shown]
         # On a narrow screen the name gives way, never a figure.
         table.add_column("recording", overflow="ellipsis", no_wrap=True, max_width=22)
         for number, heading in enumerate(("frames", "EF %", "FAC %", "EDV", "ESV", "bpm", "beats")):
             width = max(len(heading), *(len(row[number]) for row in rows))
             table.add_column(heading, justify="right", no_wrap=True, min_width=width)
-        for (recording, _), row in zip(self.results, rows, strict=True):
-            table.add_row(Path(recording).stem, *row)
+        for (name, _), row in zip(shown, rows, strict=True):
+            table.add_row(name, *row)
         console = Console()
         console.print(table)
         plain = Console(soft_wrap=True)
-        for recording, result in self.results:
+        for name, result in shown:
             for note in _notes(result):
-                plain.print(f"{Path(recording).stem}: {note}", markup=False, highlight=False)
+                plain.print(f"{name.strip()}: {note}", markup=False, highlight=False)
         if self.out is not None:
             plain.print(f"results in {self.out}", markup=False, highlight=False)
 
@@ -170,19 +180,25 @@ def _row(result: dict[str, Any]) -> list[str]:
     ef = number("ef_percent")
     if result["ef_low"] is not None:
         ef += f" ({result['ef_low']:.0f}-{result['ef_high']:.0f})"
-    digits, unit = {"mL": (1, " mL"), "px3": (0, " px³")}[result["volume_unit"]]
+    digits, unit = {"mL": (1, " mL"), "px3": (0, " px³"), None: (0, "")}[result["volume_unit"]]
     volumes = [number(name, digits, unit) for name in ("edv", "esv")]
-    accepted = sum(beat["accepted"] for beat in result["beats"])
+    accepted = len(result["biplane"]["beats"]) if "biplane" in result else sum(beat["accepted"] for beat in result["beats"])
     return [str(result["frames"]), ef, number("fac_percent"), *volumes, number("heart_rate_bpm"), str(accepted)]
 
 
 def _notes(result: dict[str, Any]) -> list[str]:
     """What a reader must know beside the figures."""
     notes = []
+    if "biplane" in result:
+        # All else stands beside the two views.
+        text = "EF by biplane" if result["ef_percent"] is not None else f"no biplane EF: {result['ef_reason']}"
+        return [note for note in (text, result["biplane"]["volume_note"]) if note]
     if result["ef_percent"] is None:
         notes.append(f"no EF: {result['ef_reason']}")
     elif result["ef_method"] == "clip-extremes":
         notes.append("EF from the largest and the smallest volume of the clip, which holds no whole beat")
+    elif result["ef_method"] == "area-extremes":
+        notes.append("EF from the largest and the smallest area of the clip: a change of area, not of volume")
     elif result["ef_method"] != "disks":
         notes.append(f"EF by {result['ef_method']}")
     if result["ef_percent"] is not None and (line := result["ef_calibration"]) is not None:

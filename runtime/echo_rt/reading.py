@@ -17,6 +17,10 @@ EF_METHODS: tuple[EfMethod, ...] = ("disks", "biplane", "area-length", "area")
 SEGMENTS = ("basal_septal", "mid_septal", "apical_septal", "apical_lateral", "mid_lateral", "basal_lateral")
 """The six wall segments of the apical four-chamber view, along the endocardium from the septal hinge over the apex to the lateral one."""
 
+CLIP_EXTREMES, AREA_EXTREMES = "clip-extremes", "area-extremes"
+CLIP_METHODS = (CLIP_EXTREMES, AREA_EXTREMES)
+"""EF from the largest and the smallest volume, or area, of a whole recording; a live feed has none."""
+
 
 class Reason:
     """Why a frame is not used. The texts stand in outputs; the constants are for code."""
@@ -28,6 +32,19 @@ class Reason:
     LOW_CONFIDENCE = "low confidence"
     COLOUR_DOPPLER = "colour Doppler"
     FROZEN = "frozen frame"
+
+
+@dataclass(frozen=True, slots=True)
+class Disks:
+    """The disks that a cavity is made of, from the mitral plane to the apex: what a second view needs for the biplane volume.
+
+    Attributes:
+        diameters: (20,) in the unit of the length.
+        length: of the long axis; mm or px.
+    """
+
+    diameters: tuple[float, ...]
+    length: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +61,7 @@ class LeftVentricle:
         volume: by the method of disks, single plane; mL or px³.
         volume_area_length: 8 area² / (3 pi length), a cross-check; mL or px³.
         calibrated: whether the scale of the image is known.
+        disks: those that the volume is made of; in mm or px.
     """
 
     contour: NDArray[np.float64]
@@ -54,6 +72,7 @@ class LeftVentricle:
     volume: float
     volume_area_length: float
     calibrated: bool
+    disks: Disks
 
     @property
     def length_unit(self) -> str:
@@ -141,6 +160,7 @@ class Beat:
         heart_rate_bpm: 60 / (t_next_ed_s - t_ed_s).
         accepted: whether it counts.
         reason: why not.
+        disks_ed, disks_es: the ventricle at the two moments; None where the samples had none.
     """
 
     t_ed_s: float
@@ -155,6 +175,8 @@ class Beat:
     heart_rate_bpm: float
     accepted: bool
     reason: str | None = None
+    disks_ed: Disks | None = None
+    disks_es: Disks | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +185,10 @@ class EjectionFraction:
 
     Attributes:
         percent: median over the last accepted beats; None until there is one.
-        low, high: 95 % interval of that figure, or None where the beats are too few to give one.
+        low, high: 95 % interval for the heart's EF, see `echo_rt.cardiac.ejection_fraction.interval`; None where there is no figure, and
+            where it stands on no beat.
         beats: how many beats it stands on.
-        method: which volume it is made of, one of `EF_METHODS`, or ``clip-extremes``.
+        method: which volume it is made of, one of `EF_METHODS`, or of `CLIP_METHODS`.
         reason: why there is no figure, or why it is stale.
         stale: the last good beat was long ago, see `echo_rt.cardiac.ejection_fraction`; the figure is that of then.
     """
@@ -181,12 +204,13 @@ class EjectionFraction:
 
 @dataclass(frozen=True, slots=True)
 class ClipExtremes:
-    """The largest and the smallest volume of a recording that ended before one whole beat was seen.
+    """The largest and the smallest volume, or area, of a whole recording.
 
     Attributes:
         t_ed_s, t_es_s: when they were.
-        edv, esv, eda, esa: as in `Beat`; the areas are those at the same two moments.
+        edv, esv, eda, esa: as in `Beat`, at these two moments.
         ef_percent, fac_percent: as in `Beat`.
+        method: one of `CLIP_METHODS`: whether volume or area decided on the moments. With ``area-extremes`` both figures are the same.
     """
 
     t_ed_s: float
@@ -197,6 +221,42 @@ class ClipExtremes:
     esa: float
     ef_percent: float
     fac_percent: float
+    method: str = CLIP_EXTREMES
+
+
+@dataclass(frozen=True, slots=True)
+class BiplaneBeat:
+    """A beat of the A4C and one of the A2C recording, of like heart rate, taken as one.
+
+    Attributes:
+        a4c, a2c: the two.
+        edv, esv: biplane volumes in mL; None where one of the recordings has no scale.
+        ef_percent: (EDV - ESV) / EDV x 100.
+    """
+
+    a4c: Beat
+    a2c: Beat
+    edv: float | None
+    esv: float | None
+    ef_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Biplane:
+    """What two views of one heart come to.
+
+    Attributes:
+        ef: median over the pairs, its method ``biplane``; without a figure it has the reason.
+        edv, esv: medians over the pairs, in mL; None where one of the recordings has no scale.
+        beats: the pairs, in the order of the A4C recording.
+        volume_note: why there are no volumes; None where there are.
+    """
+
+    ef: EjectionFraction
+    edv: float | None
+    esv: float | None
+    beats: tuple[BiplaneBeat, ...]
+    volume_note: str | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

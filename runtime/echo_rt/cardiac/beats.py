@@ -1,31 +1,44 @@
 """Beats from the volume curve, causally, on the source's own clock, without an ECG.
 
-The curve is smoothed by a quadratic fit over a short window around a moment `LAG` in the past; on it a maximum (ED) is certain
+The curve is smoothed by a quadratic fit over a short window around a moment `HALF_WINDOW_S` in the past; on it a maximum (ED) is certain
 once the curve has fallen by a share of its running amplitude, a minimum (ES) once it has risen by it. A beat runs from ED to ED
 and is known when the second one is certain.
+
+Near ED and ES the curve is flat: in the isovolumic phases the volume hardly changes, and noise would put the extremum anywhere on the
+plateau. Systole ends where the plateau begins, so the moment is where the curve first comes within `FLAT_ES` of its extremum; at ED the
+same with `FLAT_ED`, because the plateau before it, diastasis without an atrial kick, is still filling.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from statistics import median
 
 import numpy as np
 
-from echo_rt.reading import Beat
+from echo_rt.reading import Beat, Disks
 
-HALF_WINDOW_S = 0.045
-"""Half of the smoothing window, and with it the lag of the curve: 5 frames at 50 fps. At low rates one frame to each side."""
+HALF_WINDOW_S = 0.06
+"""Half of the smoothing window, and with it the lag of the curve: 7 frames at 50 fps. At low rates one frame to each side."""
 
 CLOCK_S = 1e-6
 """Time stamps closer than that are the same: sums of frame times carry rounding."""
 
-HYSTERESIS = 0.35
+HYSTERESIS = 0.30
 """How far the curve must turn back, as a share of its running amplitude, before an extremum counts. Diastasis and the atrial kick
 move the curve by less, an early or weak beat by more."""
 
+FLAT_ED, FLAT_ES = 0.001, 0.006
+"""How near to its extremum the curve counts as there, as a share of the way to it."""
+
 MEMORY_S = 2.2
 """How far back the running amplitude looks: a whole beat at the slowest rate."""
+
+KEPT_S = 3.0
+"""How far back samples are kept: the slowest beat, and the next one's contraction that makes it certain."""
 
 MIN_AMPLITUDE = 0.06
 """Below this share of the largest volume the curve is noise: an EF of 6 % is not compatible with life."""
@@ -36,19 +49,32 @@ MAX_GAP_S = 0.3
 MIN_GOOD_FRAMES = 0.7
 """Share of a beat's frames that must be usable."""
 
+MAX_HOLE = 0.25
+"""Share of a beat that may pass without a good frame: a longer hole can hide ED or ES."""
+
+EDGE_S = 0.05
+"""An extremum so soon after the curve begins may be the edge of a slope."""
+
 HEART_RATE_BPM = (30.0, 220.0)
 """Physiological limits."""
+
+IN_LINE = (0.35, 2.2)
+"""Smallest and largest fall of a beat's volume, as a share of the median of the last `COMPARED`. A premature beat ejects about half of
+what its neighbours do, and counts."""
+
+COMPARED = 5
 
 TOO_SHORT, TOO_LONG, TOO_FEW_FRAMES, OUT_OF_LINE = "too short", "too long", "too few good frames", "amplitude out of line"
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One point of the curve: time, volume by the chosen method, area."""
+    """One point of the curve: time, volume by the chosen method, area, and the disks that a biplane volume needs."""
 
     t_s: float
     volume: float
     area: float
+    disks: Disks | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +90,7 @@ class Phase:
 class BeatFinder:
     """Feed it every frame's sample; it gives each beat when it is certain.
 
-    Its memory is bounded by `MEMORY_S`.
+    Its memory is bounded by `KEPT_S`.
     """
 
     def __init__(self) -> None:
@@ -73,23 +99,24 @@ class BeatFinder:
     def reset(self) -> None:
         """Forget everything."""
         self._frames = self._good = 0
-        self._window: deque[Sample] = deque()
-        self._last_smooth_s = -np.inf
+        self._samples: deque[Sample] = deque()
+        self._pending: deque[Sample] = deque()
+        self._curve: deque[Sample] = deque()
         self._highs: deque[tuple[float, float]] = deque()
         self._lows: deque[tuple[float, float]] = deque()
+        self._falls: deque[float] = deque(maxlen=COMPARED)
         self._begin()
 
     def _begin(self) -> None:
         """Start on a new stretch of curve; the counters of frames go on."""
-        self._window.clear()
-        self._highs.clear()
-        self._lows.clear()
+        for queue in (self._samples, self._pending, self._curve, self._highs, self._lows):
+            queue.clear()
+        self._began_s: float | None = None
         self._rising: bool | None = None
-        self._extremum: Phase | None = None
-        self._fresh = True
+        self._high: Phase | None = None
+        self._low: Phase | None = None
         self._ed: Phase | None = None
         self._es: Phase | None = None
-        self._settled = False
 
     def update(self, t_s: float, sample: Sample | None) -> Beat | None:
         """Take the next frame.
@@ -102,68 +129,104 @@ class BeatFinder:
             The beat that became certain with this frame, accepted or rejected, or None.
         """
         self._frames += 1
-        if sample is None:
-            if self._window and t_s - self._window[-1].t_s > MAX_GAP_S:
-                self._begin()
-            return None
-        if self._window and t_s - self._window[-1].t_s > MAX_GAP_S:
+        if self._samples and t_s - self._samples[-1].t_s > MAX_GAP_S:
             self._begin()
+        if sample is None:
+            return None
         self._good += 1
-        self._window.append(sample)
+        self._samples.append(sample)
+        self._pending.append(sample)
+        while self._samples[0].t_s < t_s - KEPT_S:
+            self._samples.popleft()
         beat = None
-        for smooth in self._smooth():
-            beat = self._follow(smooth) or beat
+        for point in self._smooth():
+            beat = self._follow(point) or beat
         return beat
 
-    def _smooth(self) -> list[Sample]:
+    def _smooth(self) -> Iterator[Sample]:
         """The points of the smoothed curve that the newest sample makes possible; at a steady rate it is one."""
-        newest = self._window[-1].t_s
-        step = newest - self._window[-2].t_s if len(self._window) > 1 else 0.0
-        half = max(HALF_WINDOW_S, step) + CLOCK_S
-        ready = []
-        for centre in self._window:
-            if self._last_smooth_s < centre.t_s <= newest - half + 2 * CLOCK_S:
-                near = [s for s in self._window if abs(s.t_s - centre.t_s) <= half]
-                ready.append(quadratic_fit(near, centre.t_s))
-        if ready:
-            self._last_smooth_s = ready[-1].t_s
-            while self._window[0].t_s < self._last_smooth_s - half:
-                self._window.popleft()
-        return ready
+        while len(self._pending) > 1:
+            centre, after = self._pending[0], self._pending[1]
+            # However far apart frames are, the neighbours on both sides take part.
+            half = max(HALF_WINDOW_S, after.t_s - centre.t_s, centre.t_s - self._before(centre)) + CLOCK_S
+            if self._pending[-1].t_s - centre.t_s < half - 2 * CLOCK_S:
+                return
+            yield quadratic_fit(self._near(centre.t_s, half), centre.t_s)
+            self._pending.popleft()
+
+    def _before(self, sample: Sample) -> float:
+        """Time of the sample before that one; its own where it is the first."""
+        place = len(self._samples) - len(self._pending) - 1
+        return self._samples[place].t_s if place >= 0 else sample.t_s
+
+    def _near(self, t_s: float, half_s: float) -> list[Sample]:
+        near = []
+        for sample in reversed(self._samples):
+            if sample.t_s < t_s - half_s:
+                break
+            if sample.t_s <= t_s + half_s:
+                near.append(sample)
+        return near
 
     def _follow(self, point: Sample) -> Beat | None:
+        """One step along the smoothed curve: `_high` and `_low` are its extremes since it last turned."""
         amplitude = self._amplitude(point)
-        here = Phase(point, not self._fresh, self._frames, self._good)
-        self._fresh = False
-        if self._extremum is None:
-            self._extremum = here
+        self._curve.append(point)
+        while self._curve[0].t_s < point.t_s - KEPT_S:
+            self._curve.popleft()
+        if self._began_s is None:
+            self._began_s = point.t_s
+        here = Phase(point, point.t_s - self._began_s > EDGE_S, self._frames, self._good)
+        if self._high is None or point.volume > self._high.sample.volume:
+            self._high = here
+        if self._low is None or point.volume < self._low.sample.volume:
+            self._low = here
+        if amplitude <= MIN_AMPLITUDE * self._highs[0][1]:
             return None
         turn = HYSTERESIS * amplitude
-        enough = amplitude > MIN_AMPLITUDE * self._highs[0][1]
-        if self._rising is None:
-            # Not known yet which way it goes: wait until the curve has moved by the hysteresis from where it began.
-            if enough and abs(point.volume - self._extremum.sample.volume) > turn:
-                self._rising = point.volume > self._extremum.sample.volume
-                started, self._extremum = self._extremum, here
-                if not self._rising:
-                    self._ed = started if started.whole else None
-            return None
-        if (point.volume > self._extremum.sample.volume) == self._rising:
-            self._extremum = here
-            return None
-        if not enough or abs(self._extremum.sample.volume - point.volume) <= turn:
-            return None
-        turned, self._extremum, self._rising = self._extremum, here, not self._rising
-        if self._rising:
-            self._es = turned
-            return None
-        beat = self._beat(turned, amplitude) if self._ed and self._es else None
-        self._ed, self._es = turned, None
-        if beat is not None and beat.reason == OUT_OF_LINE and not self._settled:
-            # Where the curve begins its amplitude is not known yet, and a ripple passes for a beat: there was none.
-            return None
-        self._settled = self._settled or beat is not None
+        # At the beginning it is not known which way the curve goes: either turn is looked for.
+        if self._rising is not True and point.volume - self._low.sample.volume > turn:
+            self._es = self._extremum(self._low, FLAT_ES) if self._rising is False else None
+            self._rising, self._high = True, here
+        elif self._rising is not False and self._high.sample.volume - point.volume > turn:
+            return self._diastole_ended(here, amplitude)
+        return None
+
+    def _diastole_ended(self, here: Phase, amplitude: float) -> Beat | None:
+        assert self._high is not None
+        next_ed = self._extremum(self._high, FLAT_ED) if self._high.whole else None
+        beat = self._beat(self._ed, self._es, next_ed, amplitude) if self._ed and self._es and next_ed else None
+        self._ed, self._es = next_ed, None
+        self._rising, self._low = False, here
         return beat
+
+    def _extremum(self, phase: Phase, flat: float) -> Phase:
+        """An extremum that became certain, at the moment when the curve first came near to it, with its disks."""
+        peak = phase.sample
+        before = [point for point in self._curve if point.t_s <= peak.t_s] or [peak]
+        way = [abs(point.volume - peak.volume) for point in before]
+        near, first = flat * max(way), len(way) - 1
+        while first and way[first - 1] <= near:
+            first -= 1
+        t_s = before[first].t_s
+        if first:
+            t_s -= (near - way[first]) / (way[first - 1] - way[first]) * (t_s - before[first - 1].t_s)
+        while self._curve and self._curve[0].t_s < peak.t_s:
+            self._curve.popleft()
+        return replace(phase, sample=Sample(t_s, peak.volume, peak.area, self._disks(peak.t_s)))
+
+    def _disks(self, t_s: float) -> Disks | None:
+        """The disks at a moment of the curve, each smoothed as the volume is."""
+        near = self._near(t_s, HALF_WINDOW_S + CLOCK_S)
+        if len(near) < 3:
+            return min(near, key=lambda sample: abs(sample.t_s - t_s)).disks if near else None
+        known = [sample.disks for sample in near if sample.disks is not None]
+        if len(known) < len(near):
+            return None
+        u = np.array([sample.t_s - t_s for sample in near]) / HALF_WINDOW_S
+        weights = np.linalg.pinv(np.stack([np.ones_like(u), u, u * u], axis=1))[0]
+        diameters = np.maximum(weights @ np.array([disks.diameters for disks in known]), 0.0)
+        return Disks(tuple(diameters.tolist()), float(weights @ np.array([disks.length for disks in known])))
 
     def _amplitude(self, point: Sample) -> float:
         """Of the curve over the last `MEMORY_S`; monotonic queues keep its maximum and minimum at hand."""
@@ -180,36 +243,48 @@ class BeatFinder:
             self._lows.popleft()
         return self._highs[0][1] - self._lows[0][1]
 
-    def _beat(self, next_ed: Phase, amplitude: float) -> Beat:
-        assert self._ed is not None
-        assert self._es is not None
-        ed, es = self._ed.sample, self._es.sample
-        rate = 60.0 / (next_ed.sample.t_s - ed.t_s)
-        frames = next_ed.frames - self._ed.frames
-        good = next_ed.good_frames - self._ed.good_frames
-        reason = None
-        if rate > HEART_RATE_BPM[1]:
-            reason = TOO_SHORT
-        elif rate < HEART_RATE_BPM[0]:
-            reason = TOO_LONG
-        elif good < MIN_GOOD_FRAMES * frames:
-            reason = TOO_FEW_FRAMES
-        elif ed.volume - es.volume < HYSTERESIS * amplitude:
-            reason = OUT_OF_LINE
+    def _beat(self, first: Phase, middle: Phase, last: Phase, amplitude: float) -> Beat | None:
+        ed, es, next_ed = first.sample, middle.sample, last.sample
+        reason = self._reason(first, middle, last, amplitude)
+        if reason == OUT_OF_LINE and not self._falls:
+            # Where the curve begins its amplitude is not known yet, and a ripple passes for a beat: there was none.
+            return None
+        if reason in (None, OUT_OF_LINE):
+            # Rejected ones too: where the heart or the view has changed, what is usual changes.
+            self._falls.append(ed.volume - es.volume)
         return Beat(
             t_ed_s=ed.t_s,
             t_es_s=es.t_s,
-            t_next_ed_s=next_ed.sample.t_s,
+            t_next_ed_s=next_ed.t_s,
             edv=ed.volume,
             esv=es.volume,
             eda=ed.area,
             esa=es.area,
             ef_percent=100 * (ed.volume - es.volume) / ed.volume,
             fac_percent=100 * (ed.area - es.area) / ed.area,
-            heart_rate_bpm=rate,
+            heart_rate_bpm=60.0 / (next_ed.t_s - ed.t_s),
             accepted=reason is None,
             reason=reason,
+            disks_ed=ed.disks,
+            disks_es=es.disks,
         )
+
+    def _reason(self, first: Phase, middle: Phase, last: Phase, amplitude: float) -> str | None:
+        """Why a beat does not count; None where it does."""
+        duration_s = last.sample.t_s - first.sample.t_s
+        if duration_s < 60 / HEART_RATE_BPM[1]:
+            return TOO_SHORT
+        if duration_s > 60 / HEART_RATE_BPM[0]:
+            return TOO_LONG
+        times = [s.t_s for s in self._samples if first.sample.t_s - CLOCK_S <= s.t_s <= last.sample.t_s + CLOCK_S]
+        hole_s = max(after - before for before, after in pairwise([first.sample.t_s, *times, last.sample.t_s]))
+        frames, good = last.frames - first.frames, last.good_frames - first.good_frames
+        if good < MIN_GOOD_FRAMES * frames or hole_s > MAX_HOLE * duration_s:
+            return TOO_FEW_FRAMES
+        usual = median(self._falls) if self._falls else amplitude
+        if not IN_LINE[0] * usual <= first.sample.volume - middle.sample.volume <= IN_LINE[1] * usual:
+            return OUT_OF_LINE
+        return None
 
 
 def quadratic_fit(samples: list[Sample], t_s: float) -> Sample:

@@ -15,10 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_rt.reading import LeftVentricle
+from echo_rt.reading import Disks, LeftVentricle
 from echo_rt.segmentation import Segmentation
 
 DISKS = 20
+
+ML_PER_MM3 = 1e-3
 
 CONTOUR_SIGMA = 0.8
 """Standard deviation in grid pixels of the smoothing before the contour is drawn. It turns hard labels into a slope on which a
@@ -238,17 +240,19 @@ class LongAxis:
         return diameters
 
 
-def disks_volume(one: NDArray[np.float64], other: NDArray[np.float64], length: float) -> float:
-    """Method of disks: elliptical disks with the diameters of two views, or twice the same of one view.
+def disks_volume(one: Disks, other: Disks, *, same_scale: bool = True) -> float:
+    """Method of disks: elliptical disks with the diameters of two views, or twice the same for one view.
 
     Args:
-        one, other: (disks,) diameters.
-        length: of the long axis.
+        one, other: the two views; of a single plane both are the same.
+        same_scale: whether their lengths can be compared: the guideline (Lang 2015) takes the longer of the two axes. Where one image has
+            no scale, the length of `one` is taken; the volume is then in a unit of its own, and a ratio of two such volumes still is one.
 
     Returns:
         pi / 4 times the sum of diameter times diameter times height, in the cube of the unit of length.
     """
-    return float(np.pi / 4 * (one * other).sum() * length / len(one))
+    length = max(one.length, other.length) if same_scale else one.length
+    return float(np.pi / 4 * np.dot(one.diameters, other.diameters) * length / len(one.diameters))
 
 
 def measure(contour: Points, spacing_mm: tuple[float, float] | None) -> LeftVentricle | None:
@@ -268,17 +272,18 @@ def measure(contour: Points, spacing_mm: tuple[float, float] | None) -> LeftVent
     if axis is None:
         return None
     area = abs(_signed_area(points))
-    diameters = axis.diameters()
-    to_ml = 1e-3 if spacing_mm else 1.0
+    disks = Disks(tuple(axis.diameters().tolist()), axis.length)
+    to_ml = ML_PER_MM3 if spacing_mm else 1.0
     return LeftVentricle(
         contour=contour,
         apex=(axis.origin + axis.length * axis.direction) / scale,
         hinges=contour[[0, -1]],
         length=axis.length,
         area=area,
-        volume=disks_volume(diameters, diameters, axis.length) * to_ml,
+        volume=disks_volume(disks, disks) * to_ml,
         volume_area_length=8 * area**2 / (3 * np.pi * axis.length) * to_ml,
         calibrated=spacing_mm is not None,
+        disks=disks,
     )
 
 

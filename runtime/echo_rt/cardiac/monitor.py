@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from echo_rt.cardiac.beats import BeatFinder, Sample
-from echo_rt.cardiac.ejection_fraction import BEATS, Extremes, RollingEjectionFraction, calibrated
+from echo_rt.cardiac.ejection_fraction import BEATS, MEASUREMENT_POINTS, Extremes, RollingEjectionFraction, calibrated, model_error_points
 from echo_rt.cardiac.geometry import find_ventricle, outline
 from echo_rt.cardiac.picture import Picture
 from echo_rt.cardiac.quality import Past, assess, gather
@@ -41,8 +41,10 @@ class Monitor:
         self.spec, self.ef_method = spec, ef_method
         self._past = Past()
         self._finder = BeatFinder()
-        self._rolling = RollingEjectionFraction(ef_method, beats)
-        self._extremes = Extremes()
+        # The model's error was measured on EF by disks, which says little about areas.
+        error = MEASUREMENT_POINTS if ef_method == "area" else model_error_points(spec)
+        self._rolling = RollingEjectionFraction(ef_method, beats, error)
+        self._extremes = Extremes(by_area=ef_method == "area")
         self._wall = WallMotion(mirrored)
         self._state: object = None
 
@@ -96,19 +98,20 @@ class Monitor:
             wall_beat=wall_beat,
         )
 
-    def clip_extremes(self) -> ClipExtremes | str:
-        """For a recording that ended before one whole beat was seen: EF from its largest and smallest volume, or the reason why
-        there is none. A live feed never asks for it."""
-        if self._rolling.seen:
+    def clip_extremes(self, *, even_with_beats: bool = False) -> ClipExtremes | str:
+        """For a recording that ended before one whole beat was seen: EF from its largest and smallest volume (by the area method: area),
+        or the reason why there is none. A live feed never asks for it.
+
+        Args:
+            even_with_beats: give it for a recording with whole beats too.
+        """
+        if self._rolling.seen and not even_with_beats:
             return self._rolling.current.reason or "whole beats were seen"
-        found = self._extremes.result(self.spec.ef_calibration)
-        if isinstance(found, ClipExtremes) and self.ef_method == "area":
-            found = replace(found, ef_percent=found.fac_percent)
-        return found
+        return self._extremes.result(self.spec.ef_calibration)
 
     def _sample(self, t_s: float, ventricle: LeftVentricle) -> Sample:
         volume = ventricle.volume_area_length if self.ef_method == "area-length" else ventricle.volume
-        return Sample(t_s, volume, ventricle.area)
+        return Sample(t_s, volume, ventricle.area, ventricle.disks)
 
     def _judge(self, beat: Beat) -> Beat:
         """The EF by the chosen method. The area method reports FAC under the name of EF, as two published systems do."""

@@ -14,6 +14,6 @@ from __future__ import annotations
 
 from echo_rt.sinks.base import FileSink, Sink
 from echo_rt.sinks.files import FileSinks
-from echo_rt.sinks.summary import Summary, as_json
+from echo_rt.sinks.summary import Summary, as_json, biplane_summary
 
-__all__ = ["FileSink", "FileSinks", "Sink", "Summary", "as_json"]
+__all__ = ["FileSink", "FileSinks", "Sink", "Summary", "as_json", "biplane_summary"]

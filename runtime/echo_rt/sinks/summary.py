@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from echo_rt.frame import Frame
-from echo_rt.reading import Beat, ClipExtremes, EjectionFraction, Reading, WallBeat
+from echo_rt.reading import Beat, Biplane, ClipExtremes, EjectionFraction, Reading, WallBeat
 from echo_rt.sinks.wall import wall_summary
 
-CLIP_EXTREMES = "clip-extremes"
 NO_FRAMES = "no frames"
 
 
@@ -60,6 +59,16 @@ class Summary:
     def close(self) -> None:
         """Nothing is held."""
 
+    @property
+    def beats(self) -> list[Beat]:
+        """Those so far, accepted and rejected."""
+        return self._beats
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the scale of the recording is known."""
+        return self._spacing_mm is not None
+
     def result(
         self,
         *,
@@ -70,6 +79,7 @@ class Summary:
         version: str,
         ef_calibration: tuple[float, float] | None = None,
         extremes: ClipExtremes | str | None = None,
+        whole_clip: bool = False,
     ) -> dict[str, Any]:
         """The summary, ready for JSON: no NaN, numbers rounded to what they are worth.
 
@@ -78,16 +88,19 @@ class Summary:
             view: as the recording says; where it says nothing, what the model saw in most good frames stands there.
             ef_calibration: slope and offset that every EF by volumes went through, None for none.
             extremes: what `Monitor.clip_extremes` says; it counts where no beat gave an EF.
+            whole_clip: let it count in any case.
         """
         ef, fac_percent, rate, edv, esv = self._ef, self._fac_percent, self._heart_rate_bpm, None, None
         reason = self._ef_reason
+        if whole_clip:
+            ef = EjectionFraction(None, None, None, 0, ef.method)
         if ef.percent is not None:
             # The rolling figure stands on the last `beats` accepted ones; these volumes are theirs.
             used = [beat for beat in self._beats if beat.accepted][-ef.beats :]
             if used:
                 edv, esv = median(beat.edv for beat in used), median(beat.esv for beat in used)
         elif isinstance(extremes, ClipExtremes):
-            ef = EjectionFraction(extremes.ef_percent, None, None, 0, CLIP_EXTREMES)
+            ef = EjectionFraction(extremes.ef_percent, None, None, 0, extremes.method)
             fac_percent, edv, esv, reason = extremes.fac_percent, extremes.edv, extremes.esv, None
         else:
             reason = self._with_frames(extremes or reason or "")
@@ -136,6 +149,48 @@ class Summary:
         return {name: _rounded(float(ms), 3) for name, ms in zip(("p50", "p95", "p99", "max"), found, strict=True)}
 
 
+def biplane_summary(a4c: dict[str, Any], a2c: dict[str, Any], found: Biplane) -> dict[str, Any]:
+    """The summary of two views of one heart: that of the A4C recording with biplane EF, EDV and ESV in place of its own.
+
+    Args:
+        a4c, a2c: what `Summary.result` gives for each.
+        found: from the beats of both.
+
+    Returns:
+        With ``ef_method: biplane``; ``biplane``: figures, ``beats`` (of each pair the two ED, heart rates, EDV, ESV and EF) and
+        ``volume_note``; and the two summaries as ``a4c`` and ``a2c``.
+    """
+    figures = {
+        "ef_percent": _rounded(found.ef.percent, 1),
+        "ef_low": _rounded(found.ef.low, 1),
+        "ef_high": _rounded(found.ef.high, 1),
+        "edv": _significant(found.edv),
+        "esv": _significant(found.esv),
+    }
+    beats = [
+        {
+            **{f"t_ed_{view}_s": _rounded(beat.t_ed_s, 4) for view, beat in (("a4c", pair.a4c), ("a2c", pair.a2c))},
+            **{f"heart_rate_{view}_bpm": _rounded(beat.heart_rate_bpm, 1) for view, beat in (("a4c", pair.a4c), ("a2c", pair.a2c))},
+            "edv": _significant(pair.edv),
+            "esv": _significant(pair.esv),
+            "ef_percent": _rounded(pair.ef_percent, 1),
+        }
+        for pair in found.beats
+    ]
+    return {
+        **a4c,
+        **figures,
+        "ef_method": found.ef.method,
+        "ef_reason": found.ef.reason,
+        # The line was fitted to single-plane EF.
+        "ef_calibration": None,
+        "volume_unit": "mL" if found.volume_note is None else None,
+        "biplane": {**figures, "beats": beats, "volume_note": found.volume_note},
+        "a4c": a4c,
+        "a2c": a2c,
+    }
+
+
 def latency_ms(time_ms: dict[str, float]) -> float:
     """From the frame's arrival to the reading: the total where one was taken, else the sum of the stages."""
     return time_ms["total"] if "total" in time_ms else sum(time_ms.values())
@@ -148,6 +203,8 @@ def as_json(summary: Any) -> str:
 
 def _beat(beat: Beat) -> dict[str, Any]:
     found = asdict(beat)
+    # What a second view needs, and no reader of this file.
+    del found["disks_ed"], found["disks_es"]
     for name, number in found.items():
         if name.endswith("_s"):
             found[name] = _rounded(number, 4)

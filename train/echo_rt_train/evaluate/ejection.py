@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_rt.cardiac.geometry import LongAxis, disks_volume, find_ventricle, outline
+from echo_rt.cardiac.geometry import disks_volume, find_ventricle, outline
 from echo_rt.model import CLASSES
+from echo_rt.reading import LeftVentricle
 from echo_rt.segmentation import GridMap, Segmentation
 
 PHASES = ("ED", "ES")
-BIPLANE = ("2CH", "4CH")
+BIPLANE = ("4CH", "2CH")
 
-Axes = Mapping[tuple[str, str, str], LongAxis | None]
+Ventricles = Mapping[tuple[str, str, str], LeftVentricle | None]
 """The measured ventricle, or None, by (patient, view, phase)."""
 
 
@@ -25,38 +26,34 @@ def expert_segmentation(mask: NDArray[np.uint8]) -> Segmentation:
     return Segmentation(one_hot, mask, GridMap.letterbox(size, size))
 
 
-def long_axis(segmentation: Segmentation, spacing_mm: tuple[float, float] | None) -> LongAxis | None:
-    """The ventricle seen along its axis, in mm, or in pixels taken as square where the spacing (row, column) is unknown; None where it
-    cannot be measured."""
+def ventricle(segmentation: Segmentation, spacing_mm: tuple[float, float] | None) -> LeftVentricle | None:
+    """The measured ventricle, in mm and mL, or in pixels taken as square where the spacing (row, column) is unknown; None where there is
+    nothing to measure."""
     edge = outline(segmentation)
-    ventricle = find_ventricle(segmentation, edge, spacing_mm) if edge is not None else None
-    if ventricle is None:
-        return None
-    row, column = spacing_mm or (1.0, 1.0)
-    return LongAxis.of(ventricle.contour * np.array([column, row]))
+    return find_ventricle(segmentation, edge, spacing_mm) if edge is not None else None
 
 
-def ef_percent(phases: Sequence[Sequence[LongAxis | None]]) -> float:
+def ef_percent(phases: Sequence[Sequence[LeftVentricle | None]]) -> float:
     """EF = (EDV - ESV) / EDV x 100 by the method of disks, single-plane or biplane.
 
     Args:
-        phases: ED and ES, each with the axes of one view, or of 2CH and 4CH.
+        phases: ED and ES, each with the ventricle of one view, or of 4CH and 2CH.
 
     Returns:
         In percent; NaN where one of the ventricles could not be measured.
     """
     volumes = []
-    for axes in phases:
-        known = [axis for axis in axes if axis is not None]
-        if len(known) < len(axes):
+    # Only lengths in mm can be compared across views; where a scale is unknown, the first view's axis is taken at both times.
+    same_scale = all(found is not None and found.calibrated for views in phases for found in views)
+    for views in phases:
+        known = [found.disks for found in views if found is not None]
+        if len(known) < len(views):
             return float("nan")
-        # The guideline takes the longer of the two axes. The scale of one view is often unknown, and only within a view the same at ED
-        # and ES, so that lengths cannot be compared across views: the 4CH one, the last, is taken at both times.
-        volumes.append(disks_volume(known[0].diameters(), known[-1].diameters(), known[-1].length))
+        volumes.append(disks_volume(known[0], known[-1], same_scale=same_scale))
     return 100 * (volumes[0] - volumes[1]) / volumes[0]
 
 
-def ef_pairs(model: Axes, expert: Axes, views: Sequence[str]) -> tuple[list[str], NDArray[np.float64]]:
+def ef_pairs(model: Ventricles, expert: Ventricles, views: Sequence[str]) -> tuple[list[str], NDArray[np.float64]]:
     """EF by the model and by the expert of all patients who have ED and ES in all the views.
 
     Returns:
@@ -64,5 +61,5 @@ def ef_pairs(model: Axes, expert: Axes, views: Sequence[str]) -> tuple[list[str]
     """
     patients = sorted({patient for patient, _, _ in expert})
     whole = [p for p in patients if all((p, view, phase) in expert for view in views for phase in PHASES)]
-    pairs = [[ef_percent([[axes[p, v, phase] for v in views] for phase in PHASES]) for axes in (model, expert)] for p in whole]
+    pairs = [[ef_percent([[found[p, v, phase] for v in views] for phase in PHASES]) for found in (model, expert)] for p in whole]
     return whole, np.array(pairs, np.float64).reshape(-1, 2)

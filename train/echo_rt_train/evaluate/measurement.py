@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from echo_rt.cardiac.geometry import LongAxis
 from echo_rt.engine import Engine
 from echo_rt.model import CLASSES
+from echo_rt.reading import LeftVentricle
 from echo_rt_train.data import VIEWS, DataReport, Sample, read_all
 from echo_rt_train.evaluate.agreement import Pairs, ef_agreement
 from echo_rt_train.evaluate.bootstrap import by_patient, intervals, mean_of, point
-from echo_rt_train.evaluate.ejection import BIPLANE, ef_pairs, expert_segmentation, long_axis
+from echo_rt_train.evaluate.ejection import BIPLANE, ef_pairs, expert_segmentation, ventricle
 from echo_rt_train.evaluate.overlap import FOREGROUND, OVERLAP, confusion, overlap
 from echo_rt_train.evaluate.surface import SURFACE, surface
 
@@ -40,8 +40,8 @@ class ImageFigures:
 
     sample: Sample
     figures: NDArray[np.float64]
-    model: LongAxis | None
-    expert: LongAxis | None
+    model: LeftVentricle | None
+    expert: LeftVentricle | None
     view: str | None
 
 
@@ -81,7 +81,7 @@ def _measured(engine: Engine, sample: Sample, image: NDArray[np.uint8], truth: N
         figures[row, start : start + len(SURFACE)] = surface(found == label, truth == label, sample.spacing_mm or (1.0, 1.0))
     # A data set that traces the cavity alone says nothing about the wall; that is no error of the model.
     figures[[label - 1 for label in range(1, len(CLASSES)) if label not in sample.known]] = np.nan
-    model, expert = (long_axis(s, sample.spacing_mm) for s in (segmentation, expert_segmentation(truth)))
+    model, expert = (ventricle(s, sample.spacing_mm) for s in (segmentation, expert_segmentation(truth)))
     return ImageFigures(sample, figures, model, expert, segmentation.view)
 
 
