@@ -109,15 +109,18 @@ def test_a_hole_that_can_hide_end_systole_rejects_the_beat_though_most_frames_ar
     assert [(beat.reason, round(beat.t_ed_s)) for beat in rejected] == [(TOO_FEW_FRAMES, 3)]
 
 
-def test_on_a_flat_minimum_systole_ends_where_the_plateau_begins() -> None:
-    times = np.arange(0, 10, 0.02)
-    phase = times % 1.2
-    # 0.3 s of ejection, 0.2 s in which the volume hardly rises, then filling.
-    volumes = np.interp(phase, [0, 0.3, 0.5, 0.9, 1.2], [120, 100, 100.1, 119, 120])
-    beats = run(times, volumes)
-    assert len(beats) >= 6
-    assert all((beat.t_es_s + 0.6) % 1.2 - 0.6 == pytest.approx(0.3, abs=0.02) for beat in beats)
-    assert all(beat.ef_percent == pytest.approx(100 / 6, abs=0.5) for beat in beats)
+def test_where_the_curve_is_flat_systole_begins_and_ends_at_the_corners() -> None:
+    """A ventricle of an EF of 17 %: 50 ms of contraction, 0.3 s of ejection, 80 ms of relaxation, filling, and a kick before the next ED.
+    It ejects at a constant rate, unlike any heart, and that costs up to 30 ms."""
+    rng = np.random.default_rng(2)
+    times = np.arange(0, 12, 0.02)
+    volumes = np.interp(times % 1.2, [0, 0.05, 0.35, 0.43, 0.65, 1.07, 1.2], [120, 120, 100, 100, 113, 115, 120])
+    for noise, late_s in ((0.0, 0.03), (0.6, 0.05)):
+        beats = run(times, volumes + rng.normal(0, noise, len(times)))
+        assert len(beats) >= 8
+        assert all((beat.t_ed_s + 0.6) % 1.2 - 0.6 == pytest.approx(0, abs=late_s) for beat in beats)
+        assert all(beat.t_es_s % 1.2 == pytest.approx(0.35, abs=late_s) for beat in beats)
+        assert all(beat.ef_percent == pytest.approx(100 / 6, abs=0.3 + noise) for beat in beats)
 
 
 def test_a_weak_beat_is_a_beat_of_its_own() -> None:
@@ -218,7 +221,7 @@ def test_a_ripple_before_the_first_beat_is_no_beat() -> None:
     beats = run(np.arange(300) / 30, np.array(CINE * 10, float))
     assert len(beats) == 9
     assert all(beat.accepted for beat in beats)
-    assert all(beat.heart_rate_bpm == pytest.approx(60, abs=1) for beat in beats)
+    assert all(beat.heart_rate_bpm == pytest.approx(60, abs=2) for beat in beats)
 
 
 def test_reset_forgets_everything() -> None:

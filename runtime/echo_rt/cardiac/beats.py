@@ -4,21 +4,23 @@ The curve is smoothed by a quadratic fit over a short window around a moment `HA
 once the curve has fallen by a share of its running amplitude, a minimum (ES) once it has risen by it. A beat runs from ED to ED
 and is known when the second one is certain.
 
-Near ED and ES the curve is flat: in the isovolumic phases the volume hardly changes, and noise would put the extremum anywhere on the
-plateau. Systole ends where the plateau begins, so the moment is where the curve first comes within `FLAT_ES` of its extremum; at ED the
-same with `FLAT_ED`, because the plateau before it, diastasis without an atrial kick, is still filling.
+Near ED and ES the curve is flat, and noise puts an extremum anywhere on the plateau. So the extremes only tell that there was a beat, and
+where to look: the moments and the volumes at them are those of the form of a systole that fits the samples best, see
+`echo_rt.cardiac.systole`.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
 import numpy as np
+from numpy.typing import NDArray
 
+from echo_rt.cardiac.systole import fit_systole
 from echo_rt.reading import Beat, Disks
 
 HALF_WINDOW_S = 0.06
@@ -30,9 +32,6 @@ CLOCK_S = 1e-6
 HYSTERESIS = 0.30
 """How far the curve must turn back, as a share of its running amplitude, before an extremum counts. Diastasis and the atrial kick
 move the curve by less, an early or weak beat by more."""
-
-FLAT_ED, FLAT_ES = 0.001, 0.006
-"""How near to its extremum the curve counts as there, as a share of the way to it."""
 
 MEMORY_S = 2.2
 """How far back the running amplitude looks: a whole beat at the slowest rate."""
@@ -101,7 +100,6 @@ class BeatFinder:
         self._frames = self._good = 0
         self._samples: deque[Sample] = deque()
         self._pending: deque[Sample] = deque()
-        self._curve: deque[Sample] = deque()
         self._highs: deque[tuple[float, float]] = deque()
         self._lows: deque[tuple[float, float]] = deque()
         self._falls: deque[float] = deque(maxlen=COMPARED)
@@ -109,7 +107,7 @@ class BeatFinder:
 
     def _begin(self) -> None:
         """Start on a new stretch of curve; the counters of frames go on."""
-        for queue in (self._samples, self._pending, self._curve, self._highs, self._lows):
+        for queue in (self._samples, self._pending, self._highs, self._lows):
             queue.clear()
         self._began_s: float | None = None
         self._rising: bool | None = None
@@ -171,9 +169,6 @@ class BeatFinder:
     def _follow(self, point: Sample) -> Beat | None:
         """One step along the smoothed curve: `_high` and `_low` are its extremes since it last turned."""
         amplitude = self._amplitude(point)
-        self._curve.append(point)
-        while self._curve[0].t_s < point.t_s - KEPT_S:
-            self._curve.popleft()
         if self._began_s is None:
             self._began_s = point.t_s
         here = Phase(point, point.t_s - self._began_s > EDGE_S, self._frames, self._good)
@@ -186,7 +181,7 @@ class BeatFinder:
         turn = HYSTERESIS * amplitude
         # At the beginning it is not known which way the curve goes: either turn is looked for.
         if self._rising is not True and point.volume - self._low.sample.volume > turn:
-            self._es = self._extremum(self._low, FLAT_ES) if self._rising is False else None
+            self._es = self._low if self._rising is False else None
             self._rising, self._high = True, here
         elif self._rising is not False and self._high.sample.volume - point.volume > turn:
             return self._diastole_ended(here, amplitude)
@@ -194,39 +189,11 @@ class BeatFinder:
 
     def _diastole_ended(self, here: Phase, amplitude: float) -> Beat | None:
         assert self._high is not None
-        next_ed = self._extremum(self._high, FLAT_ED) if self._high.whole else None
+        next_ed = self._high if self._high.whole else None
         beat = self._beat(self._ed, self._es, next_ed, amplitude) if self._ed and self._es and next_ed else None
         self._ed, self._es = next_ed, None
         self._rising, self._low = False, here
         return beat
-
-    def _extremum(self, phase: Phase, flat: float) -> Phase:
-        """An extremum that became certain, at the moment when the curve first came near to it, with its disks."""
-        peak = phase.sample
-        before = [point for point in self._curve if point.t_s <= peak.t_s] or [peak]
-        way = [abs(point.volume - peak.volume) for point in before]
-        near, first = flat * max(way), len(way) - 1
-        while first and way[first - 1] <= near:
-            first -= 1
-        t_s = before[first].t_s
-        if first:
-            t_s -= (near - way[first]) / (way[first - 1] - way[first]) * (t_s - before[first - 1].t_s)
-        while self._curve and self._curve[0].t_s < peak.t_s:
-            self._curve.popleft()
-        return replace(phase, sample=Sample(t_s, peak.volume, peak.area, self._disks(peak.t_s)))
-
-    def _disks(self, t_s: float) -> Disks | None:
-        """The disks at a moment of the curve, each smoothed as the volume is."""
-        near = self._near(t_s, HALF_WINDOW_S + CLOCK_S)
-        if len(near) < 3:
-            return min(near, key=lambda sample: abs(sample.t_s - t_s)).disks if near else None
-        known = [sample.disks for sample in near if sample.disks is not None]
-        if len(known) < len(near):
-            return None
-        u = np.array([sample.t_s - t_s for sample in near]) / HALF_WINDOW_S
-        weights = np.linalg.pinv(np.stack([np.ones_like(u), u, u * u], axis=1))[0]
-        diameters = np.maximum(weights @ np.array([disks.diameters for disks in known]), 0.0)
-        return Disks(tuple(diameters.tolist()), float(weights @ np.array([disks.length for disks in known])))
 
     def _amplitude(self, point: Sample) -> float:
         """Of the curve over the last `MEMORY_S`; monotonic queues keep its maximum and minimum at hand."""
@@ -244,14 +211,14 @@ class BeatFinder:
         return self._highs[0][1] - self._lows[0][1]
 
     def _beat(self, first: Phase, middle: Phase, last: Phase, amplitude: float) -> Beat | None:
-        ed, es, next_ed = first.sample, middle.sample, last.sample
         reason = self._reason(first, middle, last, amplitude)
         if reason == OUT_OF_LINE and not self._falls:
             # Where the curve begins its amplitude is not known yet, and a ripple passes for a beat: there was none.
             return None
         if reason in (None, OUT_OF_LINE):
             # Rejected ones too: where the heart or the view has changed, what is usual changes.
-            self._falls.append(ed.volume - es.volume)
+            self._falls.append(first.sample.volume - middle.sample.volume)
+        ed, es, next_ed = self._refined(first.sample, middle.sample, last.sample)
         return Beat(
             t_ed_s=ed.t_s,
             t_es_s=es.t_s,
@@ -269,6 +236,23 @@ class BeatFinder:
             disks_es=es.disks,
         )
 
+    def _refined(self, ed: Sample, es: Sample, next_ed: Sample) -> tuple[Sample, Sample, Sample]:
+        """The three of a beat where the form of a systole puts them; as they are where there are too few samples for it."""
+        samples = list(self._samples)
+        times, volumes = np.array([s.t_s for s in samples]), np.array([s.volume for s in samples])
+        beat_s = next_ed.t_s - ed.t_s
+        systole = fit_systole(times, volumes, ed.t_s, es.t_s, beat_s)
+        if systole is not None:
+            part = samples[systole.first : systole.last]
+            at_ed, at_es = weighted(part, systole.at_ed, systole.t_ed_s), weighted(part, systole.at_es, systole.t_es_s)
+            if at_ed.volume > at_es.volume > 0:
+                # The next systole is still going on; it is taken to last as long as this one.
+                ejection_s = at_es.t_s - at_ed.t_s
+                coming = fit_systole(times, volumes, next_ed.t_s, next_ed.t_s + ejection_s, beat_s, ejection_s)
+                return at_ed, at_es, next_ed if coming is None else replace(next_ed, t_s=coming.t_ed_s)
+        disks_ed, disks_es = (samples[int(np.abs(times - phase.t_s).argmin())].disks for phase in (ed, es))
+        return replace(ed, disks=disks_ed), replace(es, disks=disks_es), next_ed
+
     def _reason(self, first: Phase, middle: Phase, last: Phase, amplitude: float) -> str | None:
         """Why a beat does not count; None where it does."""
         duration_s = last.sample.t_s - first.sample.t_s
@@ -285,6 +269,17 @@ class BeatFinder:
         if not IN_LINE[0] * usual <= first.sample.volume - middle.sample.volume <= IN_LINE[1] * usual:
             return OUT_OF_LINE
         return None
+
+
+def weighted(samples: Sequence[Sample], weights: NDArray[np.float64], t_s: float) -> Sample:
+    """The sum of samples with weights, as the one at `t_s`; with disks where all have them."""
+    disks = [s.disks for s in samples if s.disks is not None]
+    joined = None
+    if len(disks) == len(samples):
+        diameters = np.maximum(weights @ np.array([d.diameters for d in disks]), 0.0)
+        joined = Disks(tuple(diameters.tolist()), float(weights @ np.array([d.length for d in disks])))
+    volume, area = weights @ np.array([s.volume for s in samples]), weights @ np.array([s.area for s in samples])
+    return Sample(t_s, float(volume), float(area), joined)
 
 
 def quadratic_fit(samples: list[Sample], t_s: float) -> Sample:

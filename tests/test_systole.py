@@ -1,0 +1,82 @@
+"""The form of a systole, fitted: it is exact on its own kind, and says nothing where it cannot."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from echo_rt.cardiac.systole import fit_systole
+from echo_rt.sources.phantom.cycle import Rhythm
+from echo_rt.sources.phantom.options import PhantomOptions
+
+
+def beat(ef: float = 55.0, rate: float = 70.0, fps: float = 50.0, seed: int = 1):
+    """Times and volumes of a simulated heart around its third beat, and that beat."""
+    rhythm = Rhythm(PhantomOptions(ef=ef, hr=rate, fps=fps, seed=seed, hr_variability=0.0), edv_ml=120.0)
+    cycle = rhythm.between(0, 10)[2]
+    times = np.arange(np.floor((cycle.start_s - 0.5) * fps), np.ceil((cycle.end_s + 0.1) * fps)) / fps
+    return times, np.array([rhythm.volume_ml(t) for t in times]), cycle
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(15, 75), st.floats(40, 150), st.sampled_from([25, 30, 50, 60, 120]), st.floats(-0.05, 0.05), st.floats(-0.05, 0.05))
+def test_it_finds_both_moments_and_volumes_from_where_noise_may_have_put_them(ef, rate, fps, off_ed, off_es) -> None:
+    times, volumes, cycle = beat(ef, rate, fps)
+    if fps < 14 * rate / 60:
+        return  # too few frames for the unknowns
+    systole = fit_systole(times, volumes, cycle.start_s + off_ed, cycle.es_s + off_es, cycle.end_s - cycle.start_s)
+    assert systole is not None
+    part = volumes[systole.first : systole.last]
+    assert systole.t_ed_s == pytest.approx(cycle.start_s, abs=0.012)
+    assert systole.t_es_s == pytest.approx(cycle.es_s, abs=0.012)
+    assert systole.at_ed @ part == pytest.approx(cycle.edv_ml, abs=0.01 * cycle.edv_ml)
+    assert systole.at_es @ part == pytest.approx(cycle.esv_ml, abs=0.01 * cycle.edv_ml)
+
+
+def test_any_other_curve_of_the_same_samples_is_read_at_the_same_moments() -> None:
+    times, volumes, cycle = beat()
+    systole = fit_systole(times, volumes, cycle.start_s, cycle.es_s, cycle.end_s - cycle.start_s)
+    assert systole is not None
+    part = slice(systole.first, systole.last)
+    for weights in (systole.at_ed, systole.at_es):
+        assert weights.sum() == pytest.approx(1)  # what does not change is read as it is
+        assert weights @ (0.3 * volumes[part] + 7) == pytest.approx(0.3 * (weights @ volumes[part]) + 7)
+
+
+def test_noise_moves_the_moments_less_than_it_moves_the_extremes() -> None:
+    times, volumes, cycle = beat(ef=45)
+    rng = np.random.default_rng(1)
+    fitted, extremes = [], []
+    for _ in range(60):
+        noisy = volumes + rng.normal(0, 2.5, len(times))
+        near = np.abs(times - cycle.start_s) < 0.1
+        highest = times[near][noisy[near].argmax()]
+        systole = fit_systole(times, noisy, highest, cycle.es_s, cycle.end_s - cycle.start_s)
+        assert systole is not None
+        fitted.append(abs(systole.t_ed_s - cycle.start_s))
+        extremes.append(abs(highest - cycle.start_s))
+    assert np.mean(fitted) < 0.5 * np.mean(extremes)
+
+
+def test_a_systole_that_is_still_going_on_is_found_by_its_beginning() -> None:
+    times, volumes, cycle = beat()
+    seen = times <= cycle.start_s + 0.2
+    length_s = cycle.es_s - cycle.start_s
+    systole = fit_systole(times[seen], volumes[seen], cycle.start_s - 0.03, cycle.es_s - 0.03, cycle.end_s - cycle.start_s, length_s)
+    assert systole is not None
+    assert systole.t_ed_s == pytest.approx(cycle.start_s, abs=0.012)
+    assert systole.t_es_s - systole.t_ed_s == pytest.approx(length_s)
+
+
+@pytest.mark.parametrize("wrong", ["few", "rising", "nothing"])
+def test_without_enough_samples_or_without_a_fall_there_is_no_systole(wrong: str) -> None:
+    times, volumes, cycle = beat()
+    if wrong == "few":
+        times, volumes = times[::5], volumes[::5]
+    elif wrong == "rising":
+        volumes = 100 + 20 * times
+    else:
+        times, volumes = times[:0], volumes[:0]
+    assert fit_systole(times, volumes, cycle.start_s, cycle.es_s, cycle.end_s - cycle.start_s) is None
