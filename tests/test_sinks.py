@@ -19,7 +19,7 @@ import pytest
 from echo_rt.errors import OutputError, ParameterError
 from echo_rt.reading import ClipExtremes, EjectionFraction, Quality, Reason
 from echo_rt.sinks import FileSinks, Summary, as_json
-from echo_rt.sinks.overlay import draw
+from echo_rt.sinks.overlay import draw, enlargement
 from synthetic import clip
 
 NAMES = {"recording": "clip.dcm", "model": "toy 1", "engine": "toy engine", "view": "A4C", "version": "0.1"}
@@ -304,6 +304,18 @@ def test_a_recording_without_a_figure_says_what_most_of_its_frames_were() -> Non
         summary.write(frame, replace(reading, quality=Quality(False, Reason.COLOUR_DOPPLER, 0.9)) if n < 15 else reading)
     found = summary.result(**NAMES, extremes="too few good frames")
     assert found["ef_reason"] == "too few good frames; 15 of 20 frames: colour Doppler"
+
+
+def test_the_overlay_dims_a_stale_figure_and_says_since_when() -> None:
+    *_, (frame, reading) = clip(60)
+    figure = replace(reading.ef, percent=55.0, low=50.0, high=60.0, beats=3)
+    old = replace(figure, stale=True, reason="stale: no good beat for 6 s")
+    fresh, stale = (draw(frame, replace(reading, ef=ef)) for ef in (figure, old))
+    changed = np.argwhere((fresh != stale).any(axis=2))
+    panel = frame.image.shape[1] * enlargement(frame.image.shape[:2])
+    assert changed[:, 1].min() >= panel
+    assert stale[tuple(changed.T)].max() < 255
+    assert fresh[tuple(changed.T)].min(axis=1).max() > stale[tuple(changed.T)].min(axis=1).max() + 60
 
 
 def test_the_table_says_in_which_frames_the_figure_was_stale(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_ANNOTATED = 24
 """With more beats than that the marks shrink to dots and the words go: at 1200 pixels they would touch."""
 
-INK, BLUE, RED, GREY, SHADE = "#222222", "#1f5a92", "#c44e3b", "#8a8a8a", "#ececec"
+INK, BLUE, RED, AMBER, GREY, SHADE = "#222222", "#1f5a92", "#c44e3b", "#e0a030", "#8a8a8a", "#ececec"
 
 SEGMENT_COLOURS = ("#123f66", "#3f7fb5", "#93bcdc", "#e8b07a", "#c97a33", "#8a4a12")
 """The septum in blue, the lateral wall in orange, both dark at the base."""
@@ -139,7 +139,8 @@ class CurveSink(FileSink):
         if ef is not None and ef.percent is not None:
             interval = f" ({ef.low:.0f} to {ef.high:.0f})" if ef.low is not None and ef.high is not None else ""
             rate = "" if self._heart_rate_bpm is None else f"   ·   {self._heart_rate_bpm:.0f} bpm"
-            return f"EF {ef.percent:.0f} %{interval}, last {ef.beats} beat{'s' * (ef.beats != 1)}, {ef.method}{rate}"
+            stale = f"   ·   {ef.reason}" if ef.stale else ""
+            return f"EF {ef.percent:.0f} %{interval}, last {ef.beats} beat{'s' * (ef.beats != 1)}, {ef.method}{rate}{stale}"
         if isinstance(extremes, ClipExtremes):
             return f"EF {extremes.ef_percent:.0f} % from the clip's largest and smallest volume: no whole beat in it"
         return f"no EF: {extremes or (ef.reason if ef is not None else None) or 'no frames'}"
@@ -196,16 +197,16 @@ class CurveSink(FileSink):
 
     def _ejection(self, axes: Axes) -> None:
         dense = len(self._beats) > MAX_ANNOTATED
-        known = [(t_s, ef) for t_s, ef in self._steps if ef.percent is not None]
-        if known:
-            # A step holds until the next one, the last one until the end.
-            t_s = [t for t, _ in known] + [self._t_s[-1]]
-            percent, low, high = (
-                np.array([getattr(ef, name) for _, ef in known] + [getattr(known[-1][1], name)], float)
-                for name in ("percent", "low", "high")
-            )
+        if any(ef.percent is not None for _, ef in self._steps):
+            # A step holds until the next one, the last one until the end; a figure that was withdrawn leaves a gap.
+            t_s = [t for t, _ in self._steps] + [self._t_s[-1]]
+            steps = [ef for _, ef in self._steps] + [self._steps[-1][1]]
+            percent, low, high = (np.array([getattr(ef, name) for ef in steps], float) for name in ("percent", "low", "high"))
+            stale = np.array([ef.stale for ef in steps])
             axes.fill_between(t_s, low, high, step="post", color=BLUE, alpha=0.15, lw=0, label="95 % interval", zorder=1)
             axes.step(t_s, percent, where="post", color=INK, lw=1.0 if dense else 1.6, label="rolling EF", zorder=3)
+            if stale.any():
+                axes.step(t_s, np.where(stale, percent, np.nan), where="post", color=AMBER, lw=2.4, label="stale", zorder=4)
         for accepted in (True, False):
             beats = [beat for beat in self._beats if beat.accepted == accepted]
             if beats:
@@ -226,7 +227,7 @@ class CurveSink(FileSink):
         low_end, high_end = axes.get_ylim()
         middle, half = (low_end + high_end) / 2, max(10.0, (high_end - low_end) / 2)  # a steady EF shall look steady
         axes.set_ylim(max(0.0, middle - half), min(100.0, middle + half))
-        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=4, **LEGEND)
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=5, **LEGEND)
 
     def _wall(self, axes: Axes) -> None:
         """How far each segment has come inwards since the last ED; those that did not move in most beats stand out and are named."""

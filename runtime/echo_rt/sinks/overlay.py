@@ -54,6 +54,7 @@ METHODS = {
     "area-length": "area-length",
     "area": "from area, as FAC",
     "clip-extremes": "clip extremes",
+    "area-extremes": "area extremes, as FAC",
 }
 
 _SHIFT = 4  # OpenCV draws at 1/16 of a pixel
@@ -211,11 +212,14 @@ def _panel(canvas: Picture, left: int, unit: float, frame: Frame, reading: Readi
     ef, ventricle = reading.ef, reading.ventricle
     text.line(30, "EJECTION FRACTION", 0.42, DIM)
     if ef.percent is not None:
-        text.line(84, f"{ef.percent:.0f} %", 1.75, WHITE, bold=True)
+        text.line(84, f"{ef.percent:.0f} %", 1.75, DIM if ef.stale else WHITE, bold=True)
         beats = f"{ef.beats} beat{'s' * (ef.beats != 1)}" if ef.beats else ""
         between = f"{ef.low:.0f}-{ef.high:.0f} %" if ef.low is not None and ef.high is not None else ""
         text.line(114, ", ".join(filter(None, (between, beats))), 0.58, PALE)
-        text.line(136, METHODS.get(ef.method, ef.method), 0.45, DIM)
+        if ef.stale:
+            text.line(136, next(_wrapped(ef.reason or "stale", 30)), 0.45, AMBER)
+        else:
+            text.line(136, METHODS.get(ef.method, ef.method), 0.45, DIM)
     else:
         text.line(80, "no EF", 1.2, DIM)
         for row, words in enumerate(_wrapped(ef.reason or "none yet", 26)):
