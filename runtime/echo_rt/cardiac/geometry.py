@@ -167,13 +167,14 @@ def _corner(points: Points, near: int, reach: int) -> int:
 def _sharpened(points: Points, corner: int, reach: int) -> Points:
     """Where the two sides of a corner would meet, had the smoothing not rounded it; the corner itself where they do not meet near."""
     n = len(points)
-    before, after = points[(corner - 1 - np.arange(1, reach + 1)) % n], points[(corner + 1 + np.arange(1, reach + 1)) % n]
+    steps = np.arange(2, reach + 2)
+    before, after = points[(corner - steps) % n], points[(corner + steps) % n]
     d1, d2 = before[0] - before[-1], after[0] - after[-1]
     cross = d1[0] * d2[1] - d1[1] * d2[0]
     here: Points = points[corner]
     if abs(cross) < 0.3 * float(np.hypot(*d1) * np.hypot(*d2)):
         return here
-    m1, m2 = before.mean(axis=0), after.mean(axis=0)
+    m1, m2 = before.sum(axis=0) / reach, after.sum(axis=0) / reach
     along = ((m2[0] - m1[0]) * d2[1] - (m2[1] - m1[1]) * d2[0]) / cross
     meeting = m1 + along * d1
     return meeting if float(np.hypot(*(meeting - here))) <= SHARPEN else here
@@ -213,7 +214,8 @@ class LongAxis:
         """Of an open contour (N, 2) x, y from hinge to hinge, isotropic; None where it has no length."""
         origin = (points[0] + points[-1]) / 2
         away = np.hypot(*(points - origin).T)
-        towards = points[away >= APEX_SHELL * away.max()].mean(axis=0) - origin
+        far = points[away >= APEX_SHELL * away.max()]
+        towards = far.sum(axis=0) / len(far) - origin
         norm = float(np.hypot(*towards))
         if norm < 1e-6:
             return None

@@ -127,7 +127,7 @@ def gather(segmentation: Segmentation, border: Outline | None, ventricle: LeftVe
         changed_share=changed,
         colour_share=picture.colour_share,
         cavity_fraction=border.area * segmentation.map.scale**2 / (height * width),
-        wall_contact=float(np.mean(border.wall + border.atrium)),
+        wall_contact=float((border.wall.sum() + border.atrium.sum()) / len(border.points)),
         mitral_plane=ventricle is not None,
         confidence=confidence(segmentation),
         edge_share=picture.edge_share(ventricle.contour) if ventricle is not None else 0.0,

@@ -17,7 +17,6 @@ misplaced by about as much.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,8 +37,9 @@ KICK_SHARE, FILLING_SHARE = 0.4, 0.55
 BEFORE_S, AFTER_S = 0.10, 0.17
 """How much of the curve before ED and after ES takes part. Further away the heart may do what it likes."""
 
-REACH_S = 0.1
-"""How far from the extremes of the smoothed curve the moments may lie."""
+SEARCH_S = ((0.02, 4), (0.005, 2), (0.0015, 2))
+"""The search, coarse to fine: steps of so many seconds, so many to either side of the best so far. Together they reach 94 ms from the
+extremes of the smoothed curve."""
 
 SYSTOLE_SD_S = 0.04
 """Standard deviation of the length of systole around the line of healthy hearts. Theirs is 15 ms; in heart failure ejection is shorter by
@@ -47,9 +47,6 @@ some 40 ms, which contraction before it makes up for in part."""
 
 EFFECTIVE_SHARE = 0.5
 """How many independent samples one is worth: the errors of a network's contour last for two frames or so."""
-
-STEP_S, FINEST_S = 0.016, 0.002
-"""First and last step of the search."""
 
 MIN_SAMPLES = 8
 """Two more than there are unknowns."""
@@ -97,94 +94,36 @@ def fit_systole(t_s: Array, curve: Array, t_ed_s: float, t_es_s: float, beat_s: 
     if last - first < MIN_SAMPLES:
         return None
     t, y = t_s[first:last], curve[first:last] - curve[first:last].mean()
-    ed, es, step = t_ed_s, t_es_s, STEP_S
-    least = _cost(t, y, ed, es, beat_s)
-    moves = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1)) if ejection_s is None else ((1, 1), (-1, -1))
-    while step >= FINEST_S:
-        for along_ed, along_es in moves:
-            to_ed, to_es = ed + along_ed * step, es + along_es * step
-            if abs(to_ed - t_ed_s) > REACH_S or abs(to_es - t_es_s) > REACH_S or to_es - to_ed < MIN_EJECTION_S:
-                continue
-            cost = _cost(t, y, to_ed, to_es, beat_s)
-            if cost < least:
-                least, ed, es = cost, to_ed, to_es
-                break
-        else:
-            step /= 2
-    form = _form(t, ed, es, beat_s)
-    used = _used(form, y)
+    ed, es = t_ed_s, t_es_s
+    for step_s, steps in SEARCH_S:
+        along: Array = step_s * np.arange(-steps, steps + 1, dtype=np.float64)
+        # Where the length is known both moments move together.
+        shifts = (along, along) if ejection_s is not None else (np.repeat(along, len(along)), np.tile(along, len(along)))
+        eds, ess = np.add(ed, shifts[0]), np.add(es, shifts[1])
+        possible = ess - eds >= MIN_EJECTION_S
+        if not possible.any():
+            return None
+        eds, ess = eds[possible], ess[possible]
+        best = int(_costs(t, y, eds, ess, beat_s).argmin())
+        ed, es = float(eds[best]), float(ess[best])
+    form = _form(t, np.array([ed]), np.array([es]), beat_s)
+    heights, _ = _solve(form, y)
+    used = np.array([True, *(heights[0, 1:] > 0)])
     if not used[2]:
         return None
-    weights = []
-    fitted = np.linalg.pinv(form[:, used])
+    form = form[0][:, used]
+    fitted = np.linalg.pinv(form)
+    at = []
     for moment in (ed, es):
         near = np.abs(t - moment) <= max(SMOOTHING_S, 1.01 * gap_s)
         mean = near / max(near.sum(), 1)
-        here = _form(np.array([moment]), ed, es, beat_s)[0, used]
-        weights.append(here @ fitted + mean - (mean @ form[:, used]) @ fitted)
-    return Systole(ed, es, weights[0], weights[1], int(first), int(last))
-
-
-def _phases(beat_s: float, systole_s: float) -> tuple[float, float, float, float]:
-    """Isovolumic contraction and relaxation, kick and rapid filling of a beat, in seconds."""
-    share = min(1.0, beat_s / USUAL_BEAT_S)
-    contraction, relaxation = share * CONTRACTION_S, share * RELAXATION_S
-    diastole_s = max(beat_s - systole_s - relaxation, 0.05)
-    return contraction, relaxation, min(KICK_S, KICK_SHARE * diastole_s), min(FILLING_S, FILLING_SHARE * diastole_s)
+        here = _form(np.array([moment]), np.array([ed]), np.array([es]), beat_s)[0, 0, used]
+        at.append(here @ fitted + mean - (mean @ form) @ fitted)
+    return Systole(ed, es, at[0], at[1], int(first), int(last))
 
 
 def _after_s(beat_s: float) -> float:
     return AFTER_S * min(1.0, beat_s / USUAL_BEAT_S)
-
-
-def _form(t: Array, ed: float, es: float, beat_s: float) -> Array:
-    """(N, 4): one, kick, ejection and filling at the times `t`."""
-    contraction, relaxation, kick, filling = _phases(beat_s, es - ed)
-    ejection = max(es - ed - contraction, MIN_EJECTION_S)
-    u = np.stack([1 + (t - ed) / kick, (t - ed - contraction) / ejection, (t - es - relaxation) / filling])
-    u = np.minimum(np.maximum(u, 0.0), 1.0)
-    u[1] **= 0.85
-    u[2] **= 0.9
-    smooth = u * u * (3 - 2 * u)
-    form = np.empty((len(t), 4))
-    form[:, 0] = 1.0
-    form[:, 1] = smooth[0] - 1
-    form[:, 2:] = (0.7 * smooth[1:] + 0.3 * u[1:]).T
-    form[:, 2] *= -1
-    return form
-
-
-def _solve(form: Array, y: Array) -> tuple[Array, float]:
-    """Heights of the parts and what is left over, squared."""
-    square, right = form.T @ form, form.T @ y
-    # A part that is zero in all samples has a height of zero.
-    square[np.diag_indices_from(square)] += 1e-9 * len(y)
-    heights = np.asarray(np.linalg.solve(square, right), np.float64)
-    return heights, float(y @ y - heights @ right)
-
-
-def _used(form: Array, y: Array) -> NDArray[np.bool_]:
-    """Which parts take part: those that no least-squares fit gives a negative height."""
-    used = np.ones(4, bool)
-    for _ in range(3):
-        heights, _ = _solve(form[:, used], y)
-        negative = used.nonzero()[0][1:][heights[1:] < 0]
-        if not len(negative):
-            break
-        used[negative] = False
-    return used
-
-
-def _cost(t: Array, y: Array, ed: float, es: float, beat_s: float) -> float:
-    """Minus the logarithm of how likely the two moments are, whatever the heights and the noise."""
-    form = _form(t, ed, es, beat_s)
-    heights, misfit = _solve(form, y)
-    if (heights[1:] < 0).any():
-        misfit = _solve(form[:, _used(form, y)], y)[1]
-    # The least that can be told from rounding and from a form that is not quite the heart's.
-    misfit = max(misfit, 0.0) + 1e-6 * float(y @ y) + 1e-30
-    late = (es - ed - _usual_systole_s(beat_s)) / SYSTOLE_SD_S
-    return 0.5 * (EFFECTIVE_SHARE * len(t) * math.log(misfit) + late * late)
 
 
 def _usual_systole_s(beat_s: float) -> float:
@@ -192,3 +131,52 @@ def _usual_systole_s(beat_s: float) -> float:
     line's data, 0.4 of the beat."""
     ejection = min(max(0.413 - 0.0017 * 60 / beat_s, 0.4 * beat_s), 0.5 * beat_s)
     return ejection + CONTRACTION_S * min(1.0, beat_s / USUAL_BEAT_S)
+
+
+def _costs(t: Array, y: Array, eds: Array, ess: Array, beat_s: float) -> Array:
+    """(K,) minus the logarithm of how likely K pairs of moments are, whatever the heights and the noise."""
+    _, misfit = _solve(_form(t, eds, ess, beat_s), y)
+    # The least that can be told from rounding and from a form that is not quite the heart's.
+    misfit = np.maximum(misfit, 0.0) + 1e-6 * (y @ y) + 1e-30
+    late = (ess - eds - _usual_systole_s(beat_s)) / SYSTOLE_SD_S
+    costs: Array = 0.5 * (EFFECTIVE_SHARE * len(t) * np.log(misfit) + late * late)
+    return costs
+
+
+def _form(t: Array, eds: Array, ess: Array, beat_s: float) -> Array:
+    """(K, N, 4): one, kick, ejection and filling at N times for K pairs of moments."""
+    share = min(1.0, beat_s / USUAL_BEAT_S)
+    contraction, relaxation = share * CONTRACTION_S, share * RELAXATION_S
+    systole = ess - eds
+    diastole = np.maximum(beat_s - systole - relaxation, 0.05)
+    ejection = np.maximum(systole - contraction, MIN_EJECTION_S)
+    begins = np.stack([eds, eds + contraction, ess + relaxation])
+    lasts = np.stack([np.minimum(KICK_S, KICK_SHARE * diastole), ejection, np.minimum(FILLING_S, FILLING_SHARE * diastole)])
+    begins[0] -= lasts[0]
+    u = np.clip((t - begins[..., None]) / lasts[..., None], 0.0, 1.0)
+    form = np.empty((len(eds), len(t), 4))
+    form[..., 0] = 1.0
+    form[..., 1] = u[0] * u[0] * (3 - 2 * u[0]) - 1
+    flow = u[1:] * (0.7 + u[1:] * (1.4 - 1.1 * u[1:]))
+    form[..., 2] = -flow[0]
+    form[..., 3] = flow[1]
+    return form
+
+
+def _solve(form: Array, y: Array) -> tuple[Array, Array]:
+    """Heights (K, 4) of the parts, none but the first negative, and what is left over, squared (K,)."""
+    square, right = form.transpose(0, 2, 1) @ form, y @ form
+    # A part that is zero in all samples has a height of zero.
+    square += 1e-9 * len(y) * np.eye(4)
+    heights: Array = np.asarray(np.linalg.solve(square, right[..., None])[..., 0], np.float64)
+    for _ in range(2):
+        # What would be negative is left out: the best without it, in all but contrived cases.
+        wrong = heights < 0
+        wrong[:, 0] = False
+        if not wrong.any():
+            break
+        left = ~wrong
+        square, right = square * (left[:, :, None] & left[:, None, :]), right * left
+        square += wrong[:, :, None] * np.eye(4)
+        heights = np.asarray(np.linalg.solve(square, right[..., None])[..., 0], np.float64)
+    return heights, y @ y - (heights * right).sum(axis=1)

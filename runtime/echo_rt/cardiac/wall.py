@@ -16,6 +16,7 @@ base.
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 import cv2
 import numpy as np
@@ -190,12 +191,9 @@ def measure_wall(
     # From hinge to hinge over the apex: the first side up to it, the second one back from the other end, so that both go from base to apex.
     tip = min(max(int(level.argmax()), 1), len(level) - 2)
     out = np.array([-1.0, 1.0]) if lateral[0] < lateral[-1] else np.array([1.0, -1.0])
-    profile = np.stack(
-        [
-            np.interp(_LEVEL, np.maximum.accumulate(level[: tip + 1]), out[0] * lateral[: tip + 1]),
-            np.interp(_LEVEL, np.maximum.accumulate(level[: tip - 1 : -1]), out[1] * lateral[: tip - 1 : -1]),
-        ]
-    )
+    profile = np.empty((2, len(_LEVEL)))
+    for side, along in enumerate((slice(None, tip + 1), slice(None, tip - 1, -1))):
+        profile[side] = np.interp(_LEVEL, np.maximum.accumulate(level[along]), out[side] * lateral[along])
     # The endocardium on the grid, and its outward normal on the grid for each unit of length.
     to_grid = 1 / segmentation.map.scale
     upwards, outwards = up / scale * to_grid, out[:, None, None] * across / scale * to_grid
@@ -219,22 +217,22 @@ def _thickness(segmentation: Segmentation, start: Array, normal: Array, reach: f
     """(2, 3) mean thickness by side and third, from the points `start` (2, levels, 2) on the grid along `normal`, which is as long as one
     unit of `reach`."""
     steps = (reach / (SAMPLES - 1) * np.arange(SAMPLES)).astype(np.float32)
-    (x, y), (along_x, along_y) = (np.moveaxis(p.reshape(-1, 2).astype(np.float32), 1, 0)[..., None] for p in (start, normal))
-    x, y = x + steps * along_x, y + steps * along_y
+    lines = start.astype(np.float32)[..., None] + normal.astype(np.float32)[..., None] * steps
+    x, y = (lines[..., axis, :].reshape(-1, SAMPLES) for axis in (0, 1))
     cavity, wall = (
         cv2.remap(segmentation.probability[label], x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
         for label in (1, 2)
     )
     # The wall ends where cavity and wall together fall below one half; between two samples, in proportion.
-    heart = cavity + wall
+    heart: Any = cavity + wall
     ended = heart < 0.5
     ended[:, 0] = False
     end = ended.argmax(axis=1)
-    row, sample = np.arange(len(end)), np.arange(SAMPLES)
-    seen = (end > 0) & ((wall > 0.5) & (sample < end[:, None])).any(axis=1)
+    row = np.arange(len(end))
+    seen = (end > 0) & ((wall > 0.5) & (np.arange(SAMPLES) < end[:, None])).any(axis=1)
     before, after = heart[row, end - 1], heart[row, end]
     found = (end - (0.5 - after) / np.maximum(before - after, 1e-6)) * steps[1]
-    weight = (seen.reshape(2, 3, LEVELS)) * _WEIGHT
+    weight = seen.reshape(2, 3, LEVELS) * _WEIGHT
     whole = weight.sum(axis=2)
     total = (np.where(seen, found, 0.0).reshape(2, 3, LEVELS) * weight).sum(axis=2)
     # A segment whose wall is seen in less than half of it has no thickness.
