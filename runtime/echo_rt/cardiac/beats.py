@@ -78,12 +78,14 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """An extremum of the curve. `whole` says that the curve was seen on both sides of it, not cut by a gap."""
+    """An extremum of the curve. `whole` says that the curve was seen on both sides of it, not cut by a gap; `certain_s` is the time of the
+    newest sample when it became certain."""
 
     sample: Sample
     whole: bool
     frames: int
     good_frames: int
+    certain_s: float = 0.0
 
 
 class BeatFinder:
@@ -189,7 +191,7 @@ class BeatFinder:
 
     def _diastole_ended(self, here: Phase, amplitude: float) -> Beat | None:
         assert self._high is not None
-        next_ed = self._high if self._high.whole else None
+        next_ed = replace(self._high, certain_s=self._samples[-1].t_s) if self._high.whole else None
         beat = self._beat(self._ed, self._es, next_ed, amplitude) if self._ed and self._es and next_ed else None
         self._ed, self._es = next_ed, None
         self._rising, self._low = False, here
@@ -218,27 +220,27 @@ class BeatFinder:
         if reason in (None, OUT_OF_LINE):
             # Rejected ones too: where the heart or the view has changed, what is usual changes.
             self._falls.append(first.sample.volume - middle.sample.volume)
-        ed, es, next_ed = self._refined(first.sample, middle.sample, last.sample)
+        ed, es, next_ed_s = self._refined(first, middle, last)
         return Beat(
             t_ed_s=ed.t_s,
             t_es_s=es.t_s,
-            t_next_ed_s=next_ed.t_s,
+            t_next_ed_s=next_ed_s,
             edv=ed.volume,
             esv=es.volume,
             eda=ed.area,
             esa=es.area,
             ef_percent=100 * (ed.volume - es.volume) / ed.volume,
             fac_percent=100 * (ed.area - es.area) / ed.area,
-            heart_rate_bpm=60.0 / (next_ed.t_s - ed.t_s),
+            heart_rate_bpm=60.0 / (next_ed_s - ed.t_s),
             accepted=reason is None,
             reason=reason,
             disks_ed=ed.disks,
             disks_es=es.disks,
         )
 
-    def _refined(self, ed: Sample, es: Sample, next_ed: Sample) -> tuple[Sample, Sample, Sample]:
-        """The three of a beat where the form of a systole puts them; as they are where there are too few samples for it."""
-        samples = list(self._samples)
+    def _refined(self, first: Phase, middle: Phase, last: Phase) -> tuple[Sample, Sample, float]:
+        """ED and ES of a beat where the form of a systole puts them, and the time of the next ED; as they are with too few samples."""
+        samples, ed, es, next_ed = list(self._samples), first.sample, middle.sample, last.sample
         times, volumes = np.array([s.t_s for s in samples]), np.array([s.volume for s in samples])
         beat_s = next_ed.t_s - ed.t_s
         systole = fit_systole(times, volumes, ed.t_s, es.t_s, beat_s)
@@ -246,12 +248,18 @@ class BeatFinder:
             part = samples[systole.first : systole.last]
             at_ed, at_es = weighted(part, systole.at_ed, systole.t_ed_s), weighted(part, systole.at_es, systole.t_es_s)
             if at_ed.volume > at_es.volume > 0:
-                # The next systole is still going on; it is taken to last as long as this one.
+                # The next systole is still going on. It is taken to last as long as this one, and what is seen of it is compared with what
+                # was seen of this one when it had gone on for as long: a heart of another form errs in both alike.
                 ejection_s = at_es.t_s - at_ed.t_s
-                coming = fit_systole(times, volumes, next_ed.t_s, next_ed.t_s + ejection_s, beat_s, ejection_s)
-                return at_ed, at_es, next_ed if coming is None else replace(next_ed, t_s=coming.t_ed_s)
+                begun = [
+                    fit_systole(times[:seen], volumes[:seen], t_s, t_s + ejection_s, beat_s, ejection_s)
+                    for t_s, seen in ((ed.t_s, int(np.searchsorted(times, first.certain_s, "right"))), (next_ed.t_s, len(times)))
+                ]
+                if begun[0] is not None and begun[1] is not None:
+                    beat_s = begun[1].t_ed_s - begun[0].t_ed_s
+                return at_ed, at_es, at_ed.t_s + beat_s
         disks_ed, disks_es = (samples[int(np.abs(times - phase.t_s).argmin())].disks for phase in (ed, es))
-        return replace(ed, disks=disks_ed), replace(es, disks=disks_es), next_ed
+        return replace(ed, disks=disks_ed), replace(es, disks=disks_es), next_ed.t_s
 
     def _reason(self, first: Phase, middle: Phase, last: Phase, amplitude: float) -> str | None:
         """Why a beat does not count; None where it does."""
