@@ -1,7 +1,7 @@
 """Whether the flag `akinetic` finds the segment that does not move, on phantoms, from their own masks or through a model.
 
     python benchmarks/wall_motion.py masks --seeds 5000 5200
-    python benchmarks/wall_motion.py lv-base --seeds 5000 5200
+    python benchmarks/wall_motion.py lv-edge --seeds 5000 5200
 
 It prints a table by segment and one JSON line. Six clips in seven have one akinetic segment, each of the six in turn, the seventh has none:
 4.5 s at 50 frames a second, EF 35 to 70 %, 50 to 100 beats a minute, all else as the seed draws it. Flagged are the segments that the
