@@ -122,9 +122,9 @@ def test_the_size_the_place_and_the_turn_of_the_heart_in_the_picture_change_noth
     plain = wall_beat(measured(drawn()), measured(drawn(part)), calibrated=False)
     ed = drawn(scale=scale, shift=at_ed, angle_deg=turn_ed)
     moved = wall_beat(measured(ed), measured(drawn(part, scale=scale, shift=at_es, angle_deg=turn_es)), calibrated=False)
-    # The stairs of drawn labels leave a hinge uncertain by a pixel, and the wall around the tip by half of one: of the 10 px that it is
-    # thick in the smallest heart 5 % at ED, which thickening by a half makes 8, and the same at ES.
-    np.testing.assert_allclose(moved.motion_percent, plain.motion_percent, atol=6)
+    # The stairs of drawn labels leave a hinge uncertain by a pixel, of some 25 at ED and at ES; and the wall by half of one, of the 10
+    # that it is thick in the smallest heart at ED, 5 %, which thickening by a half makes 8, and the same at ES.
+    np.testing.assert_allclose(moved.motion_percent, plain.motion_percent, atol=9)
     np.testing.assert_allclose(moved.thickening_percent, plain.thickening_percent, atol=13)
     np.testing.assert_allclose(moved.thickness_ed, scale * plain.thickness_ed, rtol=0.08)
     assert flagged(moved) == flagged(plain) == {segment}
