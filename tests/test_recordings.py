@@ -33,7 +33,8 @@ def test_a_longer_clip_gives_beats_rate_and_rolling_ejection_fraction(ten_beats:
     last = readings[-1]
     assert len(beats) == pytest.approx(9, abs=1)
     assert all(beat.accepted for beat in beats)
-    assert all(beat.heart_rate_bpm == pytest.approx(60, abs=1) for beat in beats)
+    assert last.heart_rate_bpm == pytest.approx(60, abs=1)
+    assert all(beat.heart_rate_bpm == pytest.approx(60, abs=3) for beat in beats)  # a frame and a bit
     assert last.ef.beats == 5
     assert last.ef.percent is not None
     assert last.ef.low is not None
