@@ -9,6 +9,7 @@ the hinge points.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import atan2, hypot, pi
 from typing import Any
 
 import cv2
@@ -124,14 +125,15 @@ def endocardium(border: Outline) -> Points | None:
     the atrium and goes both ways until there is wall. None where the border has no such opening.
     """
     n = len(border.points)
-    contact = np.clip(border.atrium - border.wall, 0, None)
+    contact = np.maximum(border.atrium - border.wall, 0)
     if contact.sum() < 0.02 * n:
         # No atrium in the picture: the widest gap in the wall is the opening.
         contact = _widest_gap(border.wall < 0.5)
         if contact.sum() < 0.05 * n:
             return None
     # Circular mean of the position along the border.
-    middle = round(n * float(np.angle(np.sum(contact * np.exp(2j * np.pi * np.arange(n) / n)))) / (2 * np.pi))
+    turn = 2 * pi / n * np.arange(n)
+    middle = round(n * atan2(contact @ np.sin(turn), contact @ np.cos(turn)) / (2 * pi))
     points, walled = _from(border.points, middle % n), _from(border.wall, middle % n) > 0.5
     if walled[0]:
         # A spot of wall in the middle of the plane (valve tissue); start beside it, or there is no plane.
@@ -159,25 +161,29 @@ def _from(around: NDArray[Any], start: int) -> NDArray[Any]:
 def _corner(points: Points, near: int, reach: int) -> int:
     """The sharpest point of the border within `reach` steps of `near`: the one farthest from the chord between the ends."""
     begin, end = max(0, near - reach), min(len(points) - 1, near + reach)
-    arc = points[begin : end + 1] - points[begin]
-    chord = arc[-1] / max(float(np.hypot(*arc[-1])), 1e-9)
-    return begin + int(np.argmax(np.abs(arc[:, 0] * chord[1] - arc[:, 1] * chord[0])))
+    # Some ten points: on these Python's own numbers are faster than arrays.
+    arc = points[begin : end + 1].tolist()
+    (x0, y0), (x1, y1) = arc[0], arc[-1]
+    aside = [abs((x - x0) * (y1 - y0) - (y - y0) * (x1 - x0)) for x, y in arc]
+    return begin + aside.index(max(aside))
 
 
-def _sharpened(points: Points, corner: int, reach: int) -> Points:
+def _sharpened(points: Points, corner: int, reach: int) -> tuple[float, float]:
     """Where the two sides of a corner would meet, had the smoothing not rounded it; the corner itself where they do not meet near."""
     n = len(points)
-    steps = np.arange(2, reach + 2)
-    before, after = points[(corner - steps) % n], points[(corner + steps) % n]
-    d1, d2 = before[0] - before[-1], after[0] - after[-1]
-    cross = d1[0] * d2[1] - d1[1] * d2[0]
-    here: Points = points[corner]
-    if abs(cross) < 0.3 * float(np.hypot(*d1) * np.hypot(*d2)):
-        return here
-    m1, m2 = before.sum(axis=0) / reach, after.sum(axis=0) / reach
-    along = ((m2[0] - m1[0]) * d2[1] - (m2[1] - m1[1]) * d2[0]) / cross
-    meeting = m1 + along * d1
-    return meeting if float(np.hypot(*(meeting - here))) <= SHARPEN else here
+    around = range(2, reach + 2)
+    before, after = [points[(corner - k) % n].tolist() for k in around], [points[(corner + k) % n].tolist() for k in around]
+    d1x, d1y = before[0][0] - before[-1][0], before[0][1] - before[-1][1]
+    d2x, d2y = after[0][0] - after[-1][0], after[0][1] - after[-1][1]
+    cross = d1x * d2y - d1y * d2x
+    x, y = points[corner].tolist()
+    if abs(cross) < 0.3 * hypot(d1x, d1y) * hypot(d2x, d2y):
+        return x, y
+    m1x, m1y = sum(p[0] for p in before) / reach, sum(p[1] for p in before) / reach
+    m2x, m2y = sum(p[0] for p in after) / reach, sum(p[1] for p in after) / reach
+    along = ((m2x - m1x) * d2y - (m2y - m1y) * d2x) / cross
+    meeting = m1x + along * d1x, m1y + along * d1y
+    return meeting if hypot(meeting[0] - x, meeting[1] - y) <= SHARPEN else (x, y)
 
 
 def _widest_gap(gap: NDArray[np.bool_]) -> NDArray[np.float64]:

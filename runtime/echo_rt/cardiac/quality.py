@@ -140,10 +140,11 @@ def gather(segmentation: Segmentation, border: Outline | None, ventricle: LeftVe
 def confidence(segmentation: Segmentation) -> float:
     """Mean probability of the winning class over cavity and wall; 0 where there is neither."""
     inside = cv2.inRange(segmentation.labels, 1, 2)
-    if not cv2.countNonZero(inside):
+    x, y, width, height = cv2.boundingRect(inside)
+    if not width:
         return 0.0
-    background, cavity, wall, atrium = segmentation.probability
-    return float(cv2.mean(cv2.max(cv2.max(background, cavity), cv2.max(wall, atrium)), inside)[0])
+    background, cavity, wall, atrium = segmentation.probability[:, y : y + height, x : x + width]
+    return float(cv2.mean(cv2.max(cv2.max(background, cavity), cv2.max(wall, atrium)), inside[y : y + height, x : x + width])[0])
 
 
 class Past:
