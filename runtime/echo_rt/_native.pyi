@@ -15,3 +15,24 @@ class Preprocess:
         std: float,
     ) -> None: ...
     def __call__(self, image: NDArray[np.uint8], out: NDArray[np.float32]) -> None: ...
+
+Array = NDArray[np.float64]
+Field = NDArray[np.float32]
+
+def trace(
+    field: Field, chain: NDArray[np.int32], level: float, wall: Field, atrium: Field, pad: float, reach: float
+) -> tuple[Array, Array, Array, float]: ...
+def long_axis(points: Array, shell: float, disks: int) -> tuple[float, float, tuple[float, float], tuple[float, ...]] | None: ...
+def wall_lines(
+    cavity: Field,
+    wall: Field,
+    points: Array,
+    up: tuple[float, float],
+    length: float,
+    origin: tuple[float, float],
+    to_grid: tuple[float, float],
+    levels: Array,
+    reach: float,
+    samples: int,
+) -> tuple[Array, Array, NDArray[np.int8]]: ...
+def depth(hull: Array, points: Array) -> Array: ...

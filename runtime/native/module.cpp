@@ -1,12 +1,19 @@
-// The private binding: thin, its arguments already checked by the Python side (echo_rt/engine/preprocess.py).
+// The private binding: thin, its arguments already checked by the Python side (echo_rt/engine/preprocess.py, echo_rt/cardiac/kernels.py).
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
 
+#include "geometry.hpp"
 #include "preprocess.hpp"
 
 namespace nb = nanobind;
 using Image = nb::ndarray<const uint8_t, nb::numpy, nb::device::cpu>;
 using Grid = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Layer = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Chain = nb::ndarray<const int32_t, nb::shape<-1, 2>, nb::c_contig, nb::device::cpu>;
+using Points = nb::ndarray<const double, nb::shape<-1, 2>, nb::c_contig, nb::device::cpu>;
+using Levels = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Pair = std::pair<double, double>;
 
 namespace {
 
@@ -40,6 +47,60 @@ class Preprocess {
   float mean_, std_;
 };
 
+static_assert(sizeof(echo_rt::Point) == 2 * sizeof(double), "points are read in place");
+
+echo_rt::Field field_of(const Layer& layer) {
+  return {layer.data(), static_cast<std::ptrdiff_t>(layer.shape(0)), static_cast<std::ptrdiff_t>(layer.shape(1))};
+}
+
+const echo_rt::Point* points_of(const Points& points) { return reinterpret_cast<const echo_rt::Point*>(points.data()); }
+
+echo_rt::Point point_of(const Pair& pair) { return {pair.first, pair.second}; }
+
+// An array of NumPy's, which owns its numbers.
+template <typename Number, typename... Shape>
+nb::ndarray<nb::numpy, Number, nb::ndim<sizeof...(Shape)>> new_array(Shape... shape) {
+  auto* data = new Number[(shape * ...)];
+  return {data, {shape...}, nb::capsule(data, [](void* p) noexcept { delete[] static_cast<Number*>(p); })};
+}
+
+// All of these take some microseconds: the interpreter's lock is kept.
+nb::tuple trace(Layer field, Chain chain, double level, Layer wall, Layer atrium, double pad, double reach) {
+  const std::size_t n = chain.shape(0);
+  auto points = new_array<double>(n, std::size_t{2});
+  auto beside_wall = new_array<double>(n), beside_atrium = new_array<double>(n);
+  const double area = echo_rt::trace(field_of(field), chain.data(), n, level, field_of(wall), field_of(atrium), pad, reach,
+                                     reinterpret_cast<echo_rt::Point*>(points.data()), beside_wall.data(), beside_atrium.data());
+  return nb::make_tuple(points, beside_wall, beside_atrium, area);
+}
+
+nb::object long_axis(Points points, double shell, std::size_t disks) {
+  std::vector<double> diameters(disks);
+  const auto axis = echo_rt::long_axis(points_of(points), points.shape(0), shell, disks, diameters.data());
+  if (!axis) return nb::none();
+  nb::list listed;
+  for (double diameter : diameters) listed.append(diameter);
+  return nb::make_tuple(axis->length, axis->area, nb::make_tuple(axis->apex.x, axis->apex.y), nb::tuple(listed));
+}
+
+nb::tuple wall_lines(Layer cavity, Layer wall, Points points, Pair up, double length, Pair origin, Pair to_grid, Levels levels,
+                     double reach, int samples) {
+  const std::size_t n = points.shape(0), count = levels.shape(0) - 2;
+  if (n < 3 || levels.shape(0) < 2 || samples < 2) throw nb::value_error("expected three points, two levels and two samples, or more");
+  auto distances = new_array<double>(std::size_t{2}, count), thicknesses = new_array<double>(std::size_t{2}, count);
+  auto segment = new_array<int8_t>(n);
+  echo_rt::wall_lines(field_of(cavity), field_of(wall), points_of(points), n, point_of(up), length, point_of(origin), point_of(to_grid),
+                      levels.data(), count, reach, samples, distances.data(), thicknesses.data(), segment.data());
+  return nb::make_tuple(distances, thicknesses, segment);
+}
+
+nb::ndarray<nb::numpy, double, nb::ndim<1>> depth(Points hull, Points points) {
+  if (hull.shape(0) < 3) throw nb::value_error("expected a polygon of three corners or more");
+  auto depths = new_array<double>(points.shape(0));
+  echo_rt::depth(points_of(hull), hull.shape(0), points_of(points), points.shape(0), depths.data());
+  return depths;
+}
+
 }  // namespace
 
 NB_MODULE(_native, m) {
@@ -48,4 +109,10 @@ NB_MODULE(_native, m) {
            nb::arg("grid_height"), nb::arg("grid_width"), nb::arg("image_height"), nb::arg("image_width"), nb::arg("mean"),
            nb::arg("std"))
       .def("__call__", &Preprocess::operator(), nb::arg("image"), nb::arg("out"));
+  m.def("trace", &trace, nb::arg("field"), nb::arg("chain"), nb::arg("level"), nb::arg("wall"), nb::arg("atrium"), nb::arg("pad"),
+        nb::arg("reach"));
+  m.def("long_axis", &long_axis, nb::arg("points"), nb::arg("shell"), nb::arg("disks"));
+  m.def("wall_lines", &wall_lines, nb::arg("cavity"), nb::arg("wall"), nb::arg("points"), nb::arg("up"), nb::arg("length"),
+        nb::arg("origin"), nb::arg("to_grid"), nb::arg("levels"), nb::arg("reach"), nb::arg("samples"));
+  m.def("depth", &depth, nb::arg("hull"), nb::arg("points"));
 }

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from echo_rt.cardiac import kernels
 from echo_rt.reading import Disks, LeftVentricle
 from echo_rt.segmentation import Segmentation
 
@@ -76,46 +77,7 @@ def outline(segmentation: Segmentation) -> Outline | None:
     chain = max(pieces, key=cv2.contourArea)[:, 0, :]
     if len(chain) < 8 or cv2.contourArea(chain) < MIN_PIXELS:
         return None
-    points = _to_level(field, chain, 0.5)
-    area = _signed_area(points)
-    if area < 0:
-        points, area = points[::-1], -area
-    outward = points + REACH * np.sqrt(area) * _normals(points)
-    wall, atrium = (_sample(segmentation.probability[label], outward - pad) for label in (2, 3))
-    return Outline(points - pad, wall, atrium, area)
-
-
-def _to_level(field: NDArray[np.float32], chain: NDArray[np.int32], level: float) -> Points:
-    """Move the pixels of a chain along the gradient to where the field has the level: Newton steps of at most a pixel."""
-    x, y = chain[:, 0], chain[:, 1]
-    gradient = np.stack([field[y, x + 1] - field[y, x - 1], field[y + 1, x] - field[y - 1, x]], axis=1).astype(np.float64) / 2
-    slope = np.maximum((gradient**2).sum(axis=1), 1e-4)
-    points = chain.astype(np.float64)
-    for _ in range(3):
-        step = ((level - _sample(field, points)) / slope)[:, None] * gradient
-        length = np.hypot(step[:, 0], step[:, 1])
-        points = points + step / np.maximum(length, 1.0)[:, None]
-    return points
-
-
-def _sample(field: NDArray[np.float32], points: Points) -> NDArray[np.float64]:
-    """Bilinear, zero outside."""
-    x, y = points.astype(np.float32).T
-    values = cv2.remap(field, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    return np.asarray(values[0], np.float64)
-
-
-def _signed_area(points: Points) -> float:
-    x, y = points.T
-    return 0.5 * float(x[:-1] @ y[1:] - y[:-1] @ x[1:] + x[-1] * y[0] - y[-1] * x[0])
-
-
-def _normals(points: Points, over: int = 2) -> Points:
-    """Outward unit normals of a closed contour of positive area, from the points `over` steps before and after."""
-    closed = np.concatenate([points[-over:], points, points[:over]])
-    tangent = closed[2 * over :] - closed[: -2 * over]
-    tangent /= np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9)[:, None]
-    return np.stack([tangent[:, 1], -tangent[:, 0]], axis=1)
+    return Outline(*kernels.trace(field, chain, 0.5, segmentation.probability[2], segmentation.probability[3], pad, REACH))
 
 
 def endocardium(border: Outline) -> Points | None:
@@ -199,55 +161,6 @@ def _widest_gap(gap: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.roll(kept, begin)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LongAxis:
-    """A contour seen along its own long axis, in the unit of the spacing (mm) or in pixels.
-
-    Attributes:
-        axial, lateral: (N,) coordinates of the contour along the axis (0 at the mitral plane) and across it.
-        length: where the contour crosses the axis at the apex.
-        origin, direction: (2,) x, y of the mid-point between the hinges, and the unit vector towards the apex.
-    """
-
-    axial: NDArray[np.float64]
-    lateral: NDArray[np.float64]
-    length: float
-    origin: NDArray[np.float64]
-    direction: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, points: Points) -> LongAxis | None:
-        """Of an open contour (N, 2) x, y from hinge to hinge, isotropic; None where it has no length."""
-        origin = (points[0] + points[-1]) / 2
-        away = np.hypot(*(points - origin).T)
-        far = points[away >= APEX_SHELL * away.max()]
-        towards = far.sum(axis=0) / len(far) - origin
-        norm = float(np.hypot(*towards))
-        if norm < 1e-6:
-            return None
-        direction = towards / norm
-        axial = (points - origin) @ direction
-        lateral = (points - origin) @ np.array([-direction[1], direction[0]])
-        crossing = np.flatnonzero((lateral[:-1] < 0) != (lateral[1:] < 0))
-        if not len(crossing):
-            return None
-        a, b = lateral[crossing], lateral[crossing + 1]
-        length = float((axial[crossing] + a / (a - b) * (axial[crossing + 1] - axial[crossing])).max())
-        return cls(axial, lateral, length, origin, direction) if length > 0 else None
-
-    def diameters(self, disks: int = DISKS) -> NDArray[np.float64]:
-        """Of disks of equal height perpendicular to the axis, from the mitral plane to the apex: (disks,)."""
-        level = (np.arange(disks)[:, None] + 0.5) * (self.length / disks)
-        u0, v0 = self.axial[None, :], self.lateral[None, :]
-        u1, v1 = _from(self.axial, 1)[None, :], _from(self.lateral, 1)[None, :]
-        # A side of the polygon that crosses the level upwards counts its position as plus, downwards as minus: what is left is
-        # the length of the chord inside the polygon, also where the polygon is folded.
-        sign = (u1 >= level).astype(np.float64) - (u0 >= level)
-        rise = np.where(u1 == u0, 1.0, u1 - u0)
-        diameters: NDArray[np.float64] = np.abs((sign * (v0 + (level - u0) / rise * (v1 - v0))).sum(axis=1))
-        return diameters
-
-
 def disks_volume(one: Disks, other: Disks, *, same_scale: bool = True) -> float:
     """Method of disks: elliptical disks with the diameters of two views, or twice the same for one view.
 
@@ -275,21 +188,20 @@ def measure(contour: Points, spacing_mm: tuple[float, float] | None) -> LeftVent
     """
     row, column = spacing_mm or (1.0, 1.0)
     scale = np.array([column, row])
-    points = contour * scale
-    axis = LongAxis.of(points)
-    if axis is None:
+    measured = kernels.long_axis(contour * scale, APEX_SHELL, DISKS)
+    if measured is None:
         return None
-    area = abs(_signed_area(points))
-    disks = Disks(tuple(axis.diameters().tolist()), axis.length)
+    length, area, apex, diameters = measured
+    disks = Disks(diameters, length)
     to_ml = ML_PER_MM3 if spacing_mm else 1.0
     return LeftVentricle(
         contour=contour,
-        apex=(axis.origin + axis.length * axis.direction) / scale,
+        apex=apex / scale,
         hinges=contour[[0, -1]],
-        length=axis.length,
+        length=length,
         area=area,
         volume=disks_volume(disks, disks) * to_ml,
-        volume_area_length=8 * area**2 / (3 * np.pi * axis.length) * to_ml,
+        volume_area_length=8 * area**2 / (3 * np.pi * length) * to_ml,
         calibrated=spacing_mm is not None,
         disks=disks,
     )

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from echo_rt.cardiac import kernels
 from echo_rt.cardiac.geometry import Points
 
 COARSE_PX = 128
@@ -103,17 +104,7 @@ class Picture:
         if sector is None:
             return 0.0
         reach = EDGE * cv2.contourArea(contour.astype(np.float32)) ** 0.5
-        return float((depth(sector, contour) < reach).mean())
-
-
-def depth(hull: Points, points: Points) -> NDArray[np.float64]:
-    """How deep points (N, 2) lie inside a convex polygon (M, 2): (N,) pixels to the nearest side, negative outside."""
-    sides = np.concatenate([hull[1:], hull[:1]]) - hull
-    inward = sides[:, ::-1] * (1, -1) / np.sqrt((sides * sides).sum(axis=1, keepdims=True))
-    if (hull[2] - hull[0]) @ inward[0] < 0:
-        inward = -inward
-    depths: NDArray[np.float64] = (points @ inward.T - (hull * inward).sum(axis=1)).min(axis=1)
-    return depths
+        return float((kernels.depth(sector, contour) < reach).mean())
 
 
 def _above(levels: Any, threshold: int) -> Grey:

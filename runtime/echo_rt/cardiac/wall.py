@@ -16,12 +16,11 @@ base.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from echo_rt.cardiac import kernels
 from echo_rt.frame import Frame
 from echo_rt.reading import Beat, LeftVentricle, WallBeat, WallReading
 from echo_rt.segmentation import Segmentation
@@ -58,7 +57,6 @@ _EXPECTED = np.array([BASE_MOVES, 1, 1, 1, 1, BASE_MOVES])
 
 # Levels of one side from base to apex, and one more at each end for the tangent there.
 _LEVEL = np.clip((np.arange(-1, 3 * LEVELS + 1) + 0.5) / (3 * LEVELS), 0, 1)
-_RISE = _LEVEL[2:] - _LEVEL[:-2]
 # What lies at the border of a segment belongs half to its neighbour: the middle counts most.
 _WEIGHT = np.minimum(np.arange(LEVELS) + 0.5, LEVELS - np.arange(LEVELS) - 0.5)
 _WEIGHT /= _WEIGHT.sum()
@@ -181,60 +179,36 @@ def measure_wall(
         (2, 6) mean distance of the endocardium from the long axis and mean thickness of the wall, mm or px, thickness NaN where no wall
         is seen; and (N,) the segment of each point of the contour.
     """
-    scale = np.array([spacing_mm[1], spacing_mm[0]]) if spacing_mm else np.ones(2)
-    length = ventricle.length
-    origin = (ventricle.hinges[0] + ventricle.hinges[1]) / 2
-    up = (ventricle.apex - origin) * scale / length
-    across = np.array([-up[1], up[0]])
-    points = (ventricle.contour - origin) * scale
-    level, lateral = points @ up / length, points @ across
-    # From hinge to hinge over the apex: the first side up to it, the second one back from the other end, so that both go from base to apex.
-    tip = min(max(int(level.argmax()), 1), len(level) - 2)
-    out = np.array([-1.0, 1.0]) if lateral[0] < lateral[-1] else np.array([1.0, -1.0])
-    profile = np.empty((2, len(_LEVEL)))
-    for side, along in enumerate((slice(None, tip + 1), slice(None, tip - 1, -1))):
-        profile[side] = np.interp(_LEVEL, np.maximum.accumulate(level[along]), out[side] * lateral[along])
-    # The endocardium on the grid, and its outward normal on the grid for each unit of length.
-    to_grid = 1 / segmentation.map.scale
-    upwards, outwards = up / scale * to_grid, out[:, None, None] * across / scale * to_grid
-    start = segmentation.map.to_grid(origin) + length * _LEVEL[1:-1, None] * upwards + profile[:, 1:-1, None] * outwards
-    rise, slope = length * _RISE, profile[:, 2:] - profile[:, :-2]
-    normal = rise[:, None] * outwards - slope[..., None] * upwards
-    normal /= np.maximum(np.hypot(rise, slope), 1e-9)[..., None]
-
-    segment = np.minimum(3 * np.maximum(level, 0), 2).astype(np.int8)
-    segment[tip + 1 :] = 5 - segment[tip + 1 :]
-    distance = profile[:, 1:-1].reshape(2, 3, LEVELS) @ _WEIGHT
-    thickness = _thickness(segmentation, start, normal, REACH * length)
-    by_segment = np.array([np.concatenate([sides[0], sides[1, ::-1]]) for sides in (distance, thickness)])
+    row, column = spacing_mm or (1.0, 1.0)
+    length, place = ventricle.length, segmentation.map
+    (x0, y0), (x1, y1) = ventricle.hinges.tolist()
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    apex_x, apex_y = ventricle.apex.tolist()
+    cavity, wall = segmentation.probability[1:3]
+    distances, found, segment = kernels.wall_lines(
+        cavity,
+        wall,
+        (ventricle.contour - (x, y)) * (column, row),
+        up=((apex_x - x) * column / length, (apex_y - y) * row / length),
+        length=length,
+        origin=((x - place.x0) / place.scale, (y - place.y0) / place.scale),
+        to_grid=(1 / (column * place.scale), 1 / (row * place.scale)),
+        levels=_LEVEL,
+        reach=REACH * length,
+        samples=SAMPLES,
+    )
+    by_side = np.array([distances.reshape(2, 3, LEVELS) @ _WEIGHT, _mean_thickness(found)])
+    by_segment = np.concatenate([by_side[:, 0], by_side[:, 1, ::-1]], axis=1)
     # The septal hinge is the one further to the left in the picture, whichever way up it is.
     if (ventricle.hinges[0, 0] > ventricle.hinges[1, 0]) != mirrored:
         by_segment, segment = by_segment[:, ::-1], (5 - segment).astype(np.int8)
     return by_segment, segment
 
 
-def _thickness(segmentation: Segmentation, start: Array, normal: Array, reach: float) -> Array:
-    """(2, 3) mean thickness by side and third, from the points `start` (2, levels, 2) on the grid along `normal`, which is as long as one
-    unit of `reach`."""
-    steps = (reach / (SAMPLES - 1) * np.arange(SAMPLES)).astype(np.float32)
-    lines = start.astype(np.float32)[..., None] + normal.astype(np.float32)[..., None] * steps
-    x, y = (lines[..., axis, :].reshape(-1, SAMPLES) for axis in (0, 1))
-    cavity, wall = (
-        cv2.remap(segmentation.probability[label], x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-        for label in (1, 2)
-    )
-    # The wall ends where cavity and wall together fall below one half; between two samples, in proportion.
-    heart: Any = cavity + wall
-    ended = heart < 0.5
-    ended[:, 0] = False
-    end = ended.argmax(axis=1)
-    row = np.arange(len(end))
-    seen = (end > 0) & ((wall > 0.5) & (np.arange(SAMPLES) < end[:, None])).any(axis=1)
-    before, after = heart[row, end - 1], heart[row, end]
-    found = (end - (0.5 - after) / np.maximum(before - after, 1e-6)) * steps[1]
-    weight = seen.reshape(2, 3, LEVELS) * _WEIGHT
-    whole = weight.sum(axis=2)
-    total = (np.where(seen, found, 0.0).reshape(2, 3, LEVELS) * weight).sum(axis=2)
-    # A segment whose wall is seen in less than half of it has no thickness.
-    thickness: Array = np.where(whole >= 0.5, total / np.maximum(whole, 1e-9), np.nan)
-    return thickness
+def _mean_thickness(found: Array) -> Array:
+    """(2, 3) by side and third, from the thickness (2, levels) along the normals; NaN where less than half of a third has one."""
+    by_third = found.reshape(2, 3, LEVELS)
+    seen = np.isfinite(by_third)
+    whole = seen @ _WEIGHT
+    mean: Array = np.where(whole >= 0.5, np.where(seen, by_third, 0.0) @ _WEIGHT / np.maximum(whole, 1e-9), np.nan)
+    return mean

@@ -1,0 +1,213 @@
+"""The native loops do what their definitions in NumPy say, on shapes as they come and on broken ones."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from echo_rt.cardiac import kernels
+from shapes import half_ellipsoid
+
+native = pytest.mark.skipif(kernels.trace is kernels.reference_trace, reason="the native kernels were not built: no C++ compiler")
+
+TOLERANCE = 1e-6
+"""In pixels, and of probabilities: double precision on both sides, sums in another order, three Newton steps that multiply the rounding
+where the field is flat."""
+
+seeds = st.integers(0, 2**32 - 1)
+sizes = st.tuples(st.integers(8, 90), st.integers(8, 90))
+
+
+def probabilities(rng: np.random.Generator, size: tuple[int, int], smooth: float) -> np.ndarray:
+    """(4, H, W): blobs that reach over the edges of the grid too, or noise where `smooth` is small."""
+    scores = np.stack([cv2.GaussianBlur(rng.normal(size=size), (0, 0), smooth) for _ in range(4)])
+    scores = np.exp(6 * scores / scores.std())
+    return (scores / scores.sum(axis=0)).astype(np.float32)
+
+
+def borders(probability: np.ndarray, pad: int = 2) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The field that `outline` makes of a cavity, and the chains of all pieces of it, the smallest ones too."""
+    field = cv2.GaussianBlur(cv2.copyMakeBorder(probability, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0.0), (0, 0), 0.8)
+    pieces, _ = cv2.findContours((field > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return field, [piece[:, 0, :] for piece in pieces]
+
+
+def wobbling(rng: np.random.Generator, points: int) -> np.ndarray:
+    """An open contour of a ventricle of any place, size and turn, its border more or less rough."""
+    angle = rng.uniform(0, 2 * np.pi)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    length = 10 ** rng.uniform(-1, 2)
+    contour = half_ellipsoid(length, length * rng.uniform(0.1, 1.5), points) @ turn
+    return contour + rng.normal(0, length * 10 ** rng.uniform(-4, -1), contour.shape) + rng.uniform(-100, 200, 2)
+
+
+@native
+@settings(max_examples=100, deadline=None)
+@given(seeds, sizes, st.sampled_from([0.5, 1.0, 4.0, 12.0]), st.floats(0, 0.5))
+def test_a_border_is_traced_as_defined(seed, size, smooth, reach) -> None:
+    probability = probabilities(np.random.default_rng(seed), size, smooth)
+    field, chains = borders(probability[1])
+    for chain in chains:
+        arguments = field, chain, 0.5, probability[2], probability[3], 2, reach
+        fast, slow = kernels.trace(*arguments), kernels.reference_trace(*arguments)
+        if slow[3] < 0.01:
+            continue  # a pixel or two: whether it runs clockwise, and where its outside is, hangs on the last digit
+        for one, other in zip(fast, slow, strict=True):
+            np.testing.assert_allclose(one, other, atol=TOLERANCE, rtol=TOLERANCE)
+
+
+@native
+@pytest.mark.parametrize("chain", [np.empty((0, 2)), [[0, 0]], [[0, 0], [19, 9]], [[0, 0], [19, 0], [19, 9], [0, 9]]])
+def test_the_smallest_chains_and_those_at_the_edge_of_the_field_are_traced(chain) -> None:
+    layer = np.random.default_rng(0).random((10, 20), dtype=np.float32)
+    points, wall, atrium, area = kernels.trace(layer, np.array(chain, np.int32), 0.5, layer, layer, 0, 0.1)
+    assert points.shape == (len(chain), 2)
+    assert wall.shape == atrium.shape == (len(chain),)
+    assert np.isfinite(points).all()
+    assert area >= 0
+
+
+def on_the_axis(contour: np.ndarray, shell: float) -> bool:
+    """Whether a point lies on the axis to the last digits, which then decide on what side it is and whether the contour crosses there."""
+    origin = (contour[0] + contour[-1]) / 2
+    away = np.hypot(*(contour - origin).T)
+    x, y = contour[away >= shell * away.max()].mean(axis=0) - origin
+    lateral = (contour - origin) @ (-y, x) / max(np.hypot(x, y), 1e-9)
+    return bool(np.abs(lateral).min() < 1e-9 * away.max())
+
+
+@native
+@settings(max_examples=150, deadline=None)
+@given(seeds, st.integers(3, 300), st.integers(1, 40), st.floats(0.5, 0.99))
+def test_the_long_axis_and_the_disks_are_those_defined(seed, points, disks, shell) -> None:
+    contour = wobbling(np.random.default_rng(seed), points)
+    assume(not on_the_axis(contour, shell))
+    fast, slow = kernels.long_axis(contour, shell, disks), kernels.reference_long_axis(contour, shell, disks)
+    assert (fast is None) == (slow is None)
+    if fast is not None and slow is not None:
+        assert len(fast[3]) == disks
+        for one, other in zip(fast, slow, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-8, rtol=1e-8)
+
+
+EMPTY, POINT, LINE = np.empty((0, 2)), np.ones((1, 2)), np.arange(18.0).reshape(9, 2)
+
+
+@pytest.mark.parametrize("long_axis", [kernels.long_axis, kernels.reference_long_axis])
+@pytest.mark.parametrize("contour", [EMPTY, POINT, np.ones((9, 2)), np.full((9, 2), np.nan), LINE])
+def test_what_has_no_length_has_no_axis(long_axis, contour) -> None:
+    assert long_axis(contour, 0.97, 20) is None
+
+
+def lines_of(rng: np.random.Generator, size: tuple[int, int], points: int) -> dict:
+    """A ventricle somewhere on or beside a grid, its scale not the same in both directions."""
+    contour = wobbling(rng, points)
+    contour -= (contour[0] + contour[-1]) / 2
+    length, angle = float(np.hypot(*contour.T).max()), rng.uniform(0, 2 * np.pi)
+    levels = np.clip((np.arange(-1, 13) + 0.5) / 12, 0, 1)
+    # Up is where the contour goes, more or less; where it is not the sides are of unequal height.
+    away = (
+        contour[points // 2] / max(float(np.hypot(*contour[points // 2])), 1e-9) if rng.random() < 0.7 else (np.cos(angle), np.sin(angle))
+    )
+    zoom = max(size) / length * rng.uniform(0.2, 1.0)
+    return {
+        "points": contour, "up": (float(away[0]), float(away[1])), "length": length, "levels": levels,
+        "origin": (rng.uniform(-5, size[1] + 5), rng.uniform(-5, size[0] + 5)),
+        "to_grid": (zoom, zoom * rng.uniform(0.5, 2)), "reach": 0.5 * length, "samples": int(rng.integers(2, 60)),
+    }  # fmt: skip
+
+
+@native
+@settings(max_examples=150, deadline=None)
+@given(seeds, sizes, st.sampled_from([1.0, 4.0, 12.0]), st.integers(3, 200))
+def test_the_lines_of_the_wall_are_those_defined(seed, size, smooth, points) -> None:
+    rng = np.random.default_rng(seed)
+    cavity, wall = probabilities(rng, size, smooth)[1:3]
+    arguments = lines_of(rng, size, points)
+    fast, slow = kernels.wall_lines(cavity, wall, **arguments), kernels.reference_wall_lines(cavity, wall, **arguments)
+    scale = arguments["length"]
+    for one, other in zip(fast[:2], slow[:2], strict=True):
+        np.testing.assert_allclose(one / scale, other / scale, atol=TOLERANCE, rtol=0)
+    np.testing.assert_array_equal(fast[2], slow[2])
+
+
+@native
+@settings(max_examples=100, deadline=None)
+@given(seeds, st.integers(3, 60), st.integers(1, 200))
+def test_the_depth_is_that_defined(seed, corners, points) -> None:
+    rng = np.random.default_rng(seed)
+    hull = cv2.convexHull(rng.uniform(0, 500, (corners, 2)).astype(np.float32))[:: rng.choice([-1, 1]), 0, :].astype(np.float64)
+    inside = rng.uniform(-50, 550, (points, 2))
+    np.testing.assert_allclose(kernels.depth(hull, inside), kernels.reference_depth(hull, inside), atol=1e-8, rtol=0)
+
+
+def test_samples_are_bilinear_and_zero_outside() -> None:
+    field = np.arange(12, dtype=np.float32).reshape(3, 4) + 1
+    places = {
+        (1.0, 2.0): 10,
+        (1.5, 0.0): 2.5,
+        (0.25, 0.5): 3.25,
+        (3.5, 0.0): 2,
+        (0.0, -0.5): 0.5,
+        (4.0, 1.0): 0,
+        (1.0, -9.0): 0,
+        (1e30, 1.0): 0,
+    }
+    np.testing.assert_allclose(kernels.sample(field, np.array(list(places))), list(places.values()))
+    assert kernels.sample(field, np.array([[np.nan, 1.0], [1.0, np.inf]])).tolist() == [0, 0]
+
+
+@native
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300, -1e300])
+def test_numbers_that_are_none_are_survived(bad: float) -> None:
+    rng = np.random.default_rng(0)
+    layer, contour = rng.random((20, 30), dtype=np.float32), half_ellipsoid(15, 5, 50)
+    with np.errstate(over="ignore"):
+        broken = np.full((20, 30), bad).astype(np.float32)
+    points = contour.copy()
+    points[20:30] = bad
+    chain = np.array([[3, 3], [9, 3], [9, 9], [3, 9]], np.int32)
+    assert len(kernels.trace(broken, chain, 0.5, layer, layer, 2, 0.1)[0]) == 4
+    assert len(kernels.trace(layer, chain, bad, layer, layer, bad, bad)[0]) == 4
+    far = np.array([[2**31 - 1, -(2**31)]] * 9, np.int32)
+    assert len(kernels.trace(layer, far, 0.5, layer, layer, 2, 0.1)[0]) == 9
+    kernels.long_axis(points, 0.97, 20)
+    kernels.long_axis(contour, bad, 20)
+    plain = {"up": (0.0, -1.0), "length": 15.0, "origin": (15.0, 18.0), "to_grid": (1.0, 1.0), "reach": 7.0}
+    levels = np.linspace(0, 1, 14)
+    for changed in (
+        {},
+        {"up": (bad, bad)},
+        {"length": bad},
+        {"length": 0.0},
+        {"origin": (bad, 3.0)},
+        {"to_grid": (bad, bad)},
+        {"reach": bad},
+    ):
+        for on, field in ((contour, layer), (points, layer), (contour, broken)):
+            found = kernels.wall_lines(field, field, on, levels=levels, samples=48, **{**plain, **changed})
+            assert [len(part) for part in found] == [2, 2, 50]
+    assert kernels.wall_lines(layer, layer, contour, levels=np.full(14, bad), samples=48, **plain)[0].shape == (2, 12)
+    assert len(kernels.depth(points[18:24], points)) == 50
+
+
+@native
+def test_what_the_loops_cannot_take_is_refused() -> None:
+    layer, two = np.zeros((4, 4), np.float32), np.zeros((2, 2))
+    with pytest.raises(ValueError, match="three corners"):
+        kernels.depth(two, two)
+    with pytest.raises(ValueError, match="three points"):
+        kernels.wall_lines(layer, layer, two, (0.0, 1.0), 1.0, (0.0, 0.0), (1.0, 1.0), np.zeros(3), 1.0, 2)
+    with pytest.raises(TypeError):
+        kernels.depth(np.zeros((5, 3)), two)
+
+
+@native
+def test_any_memory_layout_is_taken() -> None:
+    points = half_ellipsoid(90.0, 25.0)
+    expected = kernels.long_axis(points, 0.97, 20)
+    assert kernels.long_axis(np.asfortranarray(points), 0.97, 20) == expected
+    assert kernels.long_axis(np.repeat(points, 2, axis=0)[::2], 0.97, 20) == expected
