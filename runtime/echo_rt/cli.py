@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from echo_rt.errors import EchoRtError, MissingExtraError
+from echo_rt.errors import EchoRtError, MissingExtraError, NoDeviceError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,6 +30,9 @@ _UsageError: Any = typer.BadParameter.__base__
 
 BAD_INPUT = 2
 """Exit status where something given was not as expected; 1 is left to defects."""
+
+NO_DEVICE = 3
+"""Exit status where this machine lacks the device, so that a script can tell the wrong machine from a wrong file."""
 
 
 def _version(wanted: bool) -> None:
@@ -333,7 +336,7 @@ def main() -> None:
         status = app(standalone_mode=False)
     except EchoRtError as error:
         typer.echo(f"echo-rt: {error}", err=True)
-        status = BAD_INPUT
+        status = NO_DEVICE if isinstance(error, NoDeviceError) else BAD_INPUT
     except _UsageError as error:
         error.show()
         status = BAD_INPUT

@@ -6,7 +6,8 @@
     │   └── SourceFormatError(ValueError)  it is there, but holds nothing that can be used
     ├── FrameError(ValueError)             one image that the engine cannot take
     ├── ModelError(ValueError)             a model file without our contract, or against it
-    ├── DeviceError(RuntimeError)          a device was named and is not there
+    ├── DeviceError(RuntimeError)          a device was named and cannot be used
+    │   └── NoDeviceError                  this machine has none of that kind
     ├── EngineClosedError(RuntimeError)    an engine was used after it was freed
     ├── ParameterError(ValueError)         an option out of its range
     ├── DataError(ValueError)              a training or evaluation data set is not as it should be
@@ -50,6 +51,10 @@ class ModelError(EchoRtError, ValueError):
 
 class DeviceError(EchoRtError, RuntimeError):
     """A device was named and cannot be used."""
+
+
+class NoDeviceError(DeviceError):
+    """A device was named, and this machine has none of that kind."""
 
 
 class EngineClosedError(EchoRtError, RuntimeError):

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from echo_rt.engine.postprocess import postprocess, read_heads
 from echo_rt.engine.preprocess import Preprocess
+from echo_rt.engine.signature import check_signature
 from echo_rt.errors import DeviceError, EngineClosedError, ModelError
-from echo_rt.model import VIEWS, ModelSpec
+from echo_rt.model import ModelSpec
 from echo_rt.segmentation import Segmentation
 
 try:
@@ -41,7 +42,8 @@ class CpuEngine:
         except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no public base class
             first = str(error).strip().splitlines()[0]
             raise ModelError(f"{path}: ONNX Runtime cannot load it ({first}); export the model again") from None
-        _check_signature(path, spec, session)
+        inputs, outputs = ({node.name: list(node.shape) for node in nodes} for nodes in (session.get_inputs(), session.get_outputs()))
+        check_signature(path, spec, inputs, outputs)
         self.spec = spec
         self.description = f"{Path(path).name} on ONNX Runtime {version()} (cpu, {spec.precision})"
         self._session: ort.InferenceSession | None = session
@@ -79,18 +81,3 @@ class CpuEngine:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-
-def _check_signature(path: str, spec: ModelSpec, session: ort.InferenceSession) -> None:
-    given = {node.name: list(node.shape) for node in session.get_inputs()}
-    found = {**given, **{node.name: list(node.shape) for node in session.get_outputs()}}
-    expected: dict[str, object] = {
-        "image": [1, 1, spec.height, spec.width],
-        "logits": [1, len(spec.classes), spec.height, spec.width],
-        **{name: [1, {"view": len(VIEWS), "confidence": 1}[name]] for name in spec.heads},
-        # The spec names the state; its shape is the network's own affair, as long as what goes in comes out.
-        **{name: given.get(name, "a state tensor") for name in spec.state},
-        **{f"{name}_next": given.get(name, "a state tensor") for name in spec.state},
-    }
-    if found != expected:
-        raise ModelError(f"{path}: its spec says {expected}, the network has {found}; export the model again")

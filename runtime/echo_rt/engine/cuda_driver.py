@@ -1,0 +1,87 @@
+"""What the CUDA driver says of its devices, asked through ctypes: neither CUDA's runtime nor TensorRT nor PyCUDA is touched.
+
+Everything that needs a GPU asks here first, because TensorRT cannot be asked: on a machine without a device its ``Runtime`` ends the
+process with SIGSEGV instead of raising.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from echo_rt.errors import NoDeviceError
+
+# Of cuda.h: attributes of cuDeviceGetAttribute, and results of cuInit that have a cause worth naming.
+_CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
+_CAUSES = {
+    34: "only the stub of the driver's library is installed; install NVIDIA's driver",
+    100: "the driver sees no device; check nvidia-smi and CUDA_VISIBLE_DEVICES",
+    802: "the GPU is not ready yet; check that nvidia-fabricmanager runs",
+    803: "the driver's library and its kernel module differ; restart the machine after a driver update",
+    804: "the driver is too old for the CUDA compatibility package; update the driver",
+}
+_NAME_BYTES = 256
+
+
+@dataclass(frozen=True)
+class CudaDevice:
+    """A GPU as the driver describes it. Having one is the proof that the driver was asked.
+
+    Attributes:
+        index: among the devices that CUDA_VISIBLE_DEVICES leaves.
+        name: as NVIDIA sells it.
+        compute_capability: such as ``8.6``.
+        cuda_driver: the newest CUDA release that the driver serves, such as ``12.4``.
+    """
+
+    index: int
+    name: str
+    compute_capability: str
+    cuda_driver: str
+
+
+def find_device(index: int = 0, driver: Any = None) -> CudaDevice:
+    """The CUDA device of that index.
+
+    Args:
+        index: among the devices that CUDA_VISIBLE_DEVICES leaves.
+        driver: the driver's library, opened; None opens that of this machine.
+
+    Raises:
+        NoDeviceError: there is no driver or no such device, and why.
+    """
+    library = driver if driver is not None else _open_driver()
+    if (result := library.cuInit(0)) != 0:
+        raise NoDeviceError(f"expected a CUDA device, found none: {_CAUSES.get(result, f'the driver cannot start (CUDA error {result})')}")
+    count = _integer(library.cuDeviceGetCount)
+    if not 0 <= index < count:
+        raise NoDeviceError(f"expected CUDA device {index}, found {count} in all; check nvidia-smi and CUDA_VISIBLE_DEVICES")
+    handle = _integer(library.cuDeviceGet, index)
+    name = ctypes.create_string_buffer(_NAME_BYTES)
+    _succeed(library.cuDeviceGetName, name, _NAME_BYTES, handle)
+    major, minor = (_integer(library.cuDeviceGetAttribute, attribute, handle) for attribute in (_CAPABILITY_MAJOR, _CAPABILITY_MINOR))
+    release = _integer(library.cuDriverGetVersion)
+    return CudaDevice(index, name.value.decode(errors="replace"), f"{major}.{minor}", f"{release // 1000}.{release % 1000 // 10}")
+
+
+def _open_driver() -> Any:
+    try:
+        if sys.platform == "win32":
+            return ctypes.WinDLL("nvcuda.dll")
+        return ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        raise NoDeviceError("expected a CUDA device, found no NVIDIA driver; run this on the machine with the GPU") from None
+
+
+def _integer(function: Any, *arguments: int) -> int:
+    """What a function of the driver writes through its first argument."""
+    found = ctypes.c_int()
+    _succeed(function, ctypes.byref(found), *arguments)
+    return found.value
+
+
+def _succeed(function: Any, *arguments: Any) -> None:
+    if (result := function(*arguments)) != 0:
+        raise NoDeviceError(f"expected the CUDA driver to describe its device, found CUDA error {result}; check nvidia-smi")

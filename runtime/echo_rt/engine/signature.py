@@ -1,0 +1,36 @@
+"""Whether a network has the inputs and outputs that its spec says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from echo_rt.errors import ModelError
+from echo_rt.model import VIEWS, ModelSpec
+
+Shape = Sequence[int | str | None]
+"""A dimension that is not fixed is a name or None."""
+
+
+def check_signature(origin: str, spec: ModelSpec, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape]) -> None:
+    """Compare the shapes that a runtime found with those of the spec.
+
+    Args:
+        origin: the model file, for the message.
+        spec: what it says of itself.
+        inputs, outputs: shape of each tensor by its name.
+
+    Raises:
+        ModelError: they differ; both are named.
+    """
+    given = {name: list(shape) for name, shape in inputs.items()}
+    found = {**given, **{name: list(shape) for name, shape in outputs.items()}}
+    expected: dict[str, object] = {
+        "image": [1, 1, spec.height, spec.width],
+        "logits": [1, len(spec.classes), spec.height, spec.width],
+        **{name: [1, {"view": len(VIEWS), "confidence": 1}[name]] for name in spec.heads},
+        # The spec names the state; its shape is the network's own affair, as long as what goes in comes out.
+        **{name: given.get(name, "a state tensor") for name in spec.state},
+        **{f"{name}_next": given.get(name, "a state tensor") for name in spec.state},
+    }
+    if found != expected:
+        raise ModelError(f"{origin}: its spec says {expected}, the network has {found}; export the model again")
