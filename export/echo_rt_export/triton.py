@@ -126,12 +126,14 @@ def network_tensors(origin: str, content: bytes) -> tuple[tuple[TensorInfo, ...]
     """The inputs and outputs of an ONNX file.
 
     Raises:
-        ModelError: it is not ONNX, or a shape or type in it is not fixed or not one that Triton is given here.
+        ModelError: it is not ONNX or not self-contained, or a shape or type in it is not fixed or not one that Triton is given here.
     """
     try:
         graph = onnx.load_from_string(content).graph
     except DecodeError:
         raise ModelError(f"{origin}: expected an ONNX file, found something else or a truncated one") from None
+    if outside := [entry.value for tensor in graph.initializer for entry in tensor.external_data if entry.key == "location"]:
+        raise ModelError(f"{origin}: expected one self-contained file, found weights in {outside[0]}; export the model again")
     constants = {tensor.name for tensor in graph.initializer}
     return (
         tuple(_tensor(origin, value) for value in graph.input if value.name not in constants),

@@ -331,7 +331,7 @@ def _check_owner(path: Path) -> None:
 
 
 def _write_pair(path: Path, engine: bytes, record: str) -> None:
-    """Write both files. Killed half-way, it leaves an engine without a record, which nobody loads."""
+    """Write both files. Killed half-way, it leaves a new engine with the record of another, or with none, which nobody loads."""
     beside = record_path(path)
     with _output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -340,9 +340,8 @@ def _write_pair(path: Path, engine: bytes, record: str) -> None:
             leftovers.append(_written(path, engine))
             leftovers.append(_written(beside, record.encode()))
             new_engine, new_record = leftovers
-            beside.unlink(missing_ok=True)
             os.replace(new_engine, path)
-            leftovers = [new_record, path]
+            leftovers = [new_record, path, beside]
             os.replace(new_record, beside)
             leftovers = []
         finally:

@@ -1,0 +1,112 @@
+"""Every name of TensorRT that the code uses is in all releases that we serve, or is asked for before it is used."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tensorrt_names import RELEASES, classes, names
+
+RUNTIME = Path(__file__).resolve().parents[1] / "runtime" / "echo_rt"
+SOURCE = RUNTIME / "engine" / "tensorrt_build.py"
+
+# What the names in that module stand for. The contract reads the source by them, so an attribute of a name that is in neither
+# table is an error: add it here.
+TENSORRT = {
+    "trt": "tensorrt",
+    "builder": "Builder",
+    "network": "INetworkDefinition",
+    "parser": "OnnxParser",
+    "config": "IBuilderConfig",
+    "timings": "ITimingCache",
+    "runtime": "Runtime",
+    "tensor": "ITensor",
+}
+PYTHON = {"options", "spec", "device", "error", "messages", "stopped", "steps", "t", "found", "self", "_DTYPES", "tensorrt"}
+GIVES = {("OnnxParser", "get_error"): "ParserError", ("ITensor", "dtype"): "DataType"}
+"""Members whose own attributes the code uses."""
+COMES_WITH = {("IBuilderConfig", "progress_monitor"): ("tensorrt", "IProgressMonitor")}
+"""Names that are used where another one was found."""
+
+
+def owner_of(node: ast.expr) -> str | None:
+    """The TensorRT class (or module) of an expression; None for what is not TensorRT's."""
+    if isinstance(node, ast.Call):
+        return owner_of(node.func) if isinstance(node.func, ast.Attribute) else None
+    if isinstance(node, ast.Name):
+        assert node.id in TENSORRT.keys() | PYTHON, f"line {node.lineno}: what is {node.id}? Say so in this test"
+        return TENSORRT.get(node.id)
+    if isinstance(node, ast.Attribute):
+        owner = owner_of(node.value)
+        if owner is None:
+            return None
+        return node.attr if node.attr in classes() else GIVES.get((owner, node.attr))
+    return None
+
+
+def guards(tree: ast.Module) -> set[tuple[str | None, str]]:
+    """(owner, name) of every ``hasattr(x, "name")`` and ``getattr(x, "name", ...)``."""
+    return {
+        (owner_of(node.args[0]), node.args[1].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("hasattr", "getattr")
+        if isinstance(node.args[0], (ast.Name, ast.Attribute)) and isinstance(node.args[1], ast.Constant)
+    }
+
+
+def uses(tree: ast.Module) -> set[tuple[str, str]]:
+    """(owner, name) of every attribute of a TensorRT object, methods that override TensorRT's among them."""
+    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr != "__init__"]
+    found = {(owner, node.attr) for node in attributes if (owner := owner_of(node.value)) is not None}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            bases = [base.attr for base in node.bases if isinstance(base, ast.Attribute)]
+            methods = [m.name for m in node.body if isinstance(m, ast.FunctionDef) and not m.name.startswith("_")]
+            found |= {(base, method) for base in bases for method in methods}
+    return found
+
+
+TREE = ast.parse(SOURCE.read_text())
+
+
+@pytest.mark.parametrize(("owner", "name"), sorted(uses(TREE)))
+def test_a_name_is_in_every_release_or_asked_for_first(owner: str, name: str) -> None:
+    lacking = {release for release in RELEASES if name not in names(owner, release)}
+    assert len(lacking) < len(RELEASES), f"no release has {owner}.{name}"
+    # A release without the name that is asked for does not reach the use. With a class come its methods.
+    for guard in {(owner, name), ("tensorrt", owner), COMES_WITH.get((owner, name))} & guards(TREE):
+        lacking -= {release for release in RELEASES if guard[1] not in names(guard[0], release)}
+    assert not lacking, f"{owner}.{name} is not in TensorRT {lacking}, and is not asked for first"
+
+
+@pytest.mark.parametrize(("owner", "name"), sorted((o, n) for o, n in guards(TREE) if o is not None))
+def test_what_is_asked_for_is_a_name_of_some_release(owner: str, name: str) -> None:
+    assert any(name in names(owner, release) for release in RELEASES), f"no release has {owner}.{name}"
+
+
+def test_the_contract_sees_what_the_builder_cannot_do_without() -> None:
+    assert uses(TREE) >= {
+        ("tensorrt", "Builder"),
+        ("Builder", "build_serialized_network"),
+        ("IBuilderConfig", "set_timing_cache"),
+        ("IBuilderConfig", "progress_monitor"),
+        ("IProgressMonitor", "step_complete"),
+        ("ParserError", "desc"),
+        ("DataType", "name"),
+        ("Severity", "ERROR"),
+        ("Runtime", "deserialize_cuda_engine"),
+    }
+    assert {("NetworkDefinitionCreationFlag", "STRONGLY_TYPED"), ("tensorrt", "IProgressMonitor")} <= guards(TREE)
+
+
+def test_no_other_file_imports_tensorrt() -> None:
+    importing = {
+        path
+        for path in RUNTIME.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "tensorrt" for alias in node.names))
+        or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tensorrt")
+    }
+    assert importing == {SOURCE}, "what uses TensorRT has to be read by this contract"
