@@ -192,6 +192,8 @@ def test_a_record_of_another_layout_is_refused_and_not_a_crash() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows guards the folder by its access list")
 def test_key_engine_and_folder_are_for_their_owner_alone(ask: Builds, model: Path, cache: Path) -> None:
+    cache.mkdir(parents=True)
+    cache.chmod(0o777)
     engine = ask(model)
     assert stat.S_IMODE(cache.stat().st_mode) == 0o700
     for path in (cache / "seal.key", engine.path, record_path(engine.path)):
@@ -296,3 +298,10 @@ def test_two_processes_that_begin_together_share_one_key(cache: Path, monkeypatc
 def test_an_engine_from_the_cache_goes_to_tensorrt_with_what_its_options_allow(ask: Builds, model: Path) -> None:
     assert ask(model).deserialize(DEVICE).host_code_allowed is False
     assert ask(model, BuildOptions(version_compatible=True)).deserialize(DEVICE).host_code_allowed is True
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the variable is that of Linux desktops")
+def test_the_cache_lies_where_the_user_keeps_caches(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder() == tmp_path / "xdg" / "echo-rt" / "engines"

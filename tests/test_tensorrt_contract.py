@@ -24,7 +24,7 @@ TENSORRT = {
     "runtime": "Runtime",
     "tensor": "ITensor",
 }
-PYTHON = {"options", "spec", "device", "error", "messages", "stopped", "steps", "t", "found", "self", "_DTYPES", "tensorrt"}
+PYTHON = {"options", "spec", "device", "error", "messages", "stopped", "steps", "t", "found", "self", "_DTYPES", "tensorrt", "os"}
 GIVES = {("OnnxParser", "get_error"): "ParserError", ("ITensor", "dtype"): "DataType"}
 """Members whose own attributes the code uses."""
 COMES_WITH = {("IBuilderConfig", "progress_monitor"): ("tensorrt", "IProgressMonitor")}

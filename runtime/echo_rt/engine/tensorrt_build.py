@@ -10,6 +10,7 @@ release has is looked up by ``getattr`` or behind ``hasattr``. tests/test_tensor
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,9 @@ Progress = Callable[[str, int, int], None]
 
 _DTYPES = {"FLOAT": "float32", "HALF": "float16", "INT8": "int8", "INT32": "int32", "INT64": "int64", "BOOL": "bool", "UINT8": "uint8"}
 """TensorRT's names of types, and NumPy's."""
+
+_NOWHERE = f"{os.devnull}/model.onnx"
+"""Where the parser is to think that the model lies: weights in files beside it are not found, since no hash would speak for them."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,7 @@ def build(
     builder = trt.Builder(log)
     network = builder.create_network(_network_flags(trt))
     parser = trt.OnnxParser(network, log)
-    if not parser.parse(onnx):
+    if not parser.parse(onnx, _NOWHERE):
         reason = parser.get_error(0).desc() if parser.num_errors else _last(messages)
         raise ModelError(f"{origin}: TensorRT {trt.__version__} cannot read it ({_first_line(reason)}); export the model again")
     inputs = _tensors(origin, [network.get_input(i) for i in range(network.num_inputs)])
