@@ -1,8 +1,8 @@
 """The names of TensorRT's Python API in three releases, as far as echo-rt touches its classes.
 
 Read with ``dir()`` from the modules in NVIDIA's own wheels of the bindings: tensorrt-bindings 8.6.1, tensorrt-cu12-bindings 10.16.1.11
-and 11.4.0.106 (CPython 3.11, Linux). They agree with the documentation: the Python API reference of each release, and for 11 also
-"Migrating from TensorRT 10.x to 11.x", which lists what was removed. The methods ``add_*`` of networks are left out.
+and 11.4.0.106 (CPython 3.11, Linux). What 11 lacks beside 10 is also
+in NVIDIA's "Migrating from TensorRT 10.x to 11.x", Removed Python APIs. The methods ``add_*`` of networks are left out.
 """
 
 from __future__ import annotations
