@@ -1,10 +1,9 @@
-"""Weights to one self-contained ONNX file that carries its `ModelSpec`."""
+"""Weights to one self-contained FP32 ONNX file that carries its `ModelSpec`."""
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,12 +18,11 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from echo_rt.errors import DataError, OutputError
-from echo_rt.model import METADATA_KEY, ModelSpec
+from echo_rt.model import ModelSpec
+from echo_rt_export.model_file import write_model
+from echo_rt_export.operators import OPSET
 from echo_rt_train.unet import UNet
 from echo_rt_train.weights import load_weights, save_weights
-
-OPSET = 17
-"""The newest that TensorRT 8.5 reads."""
 
 
 def export_onnx(weights: Path, target: Path, figures: Path | None = None, calibration: Path | None = None) -> ModelSpec:
@@ -59,18 +57,7 @@ def export_onnx(weights: Path, target: Path, figures: Path | None = None, calibr
             input_names=["image", *spec.state], output_names=["logits", *spec.heads, *(f"{name}_next" for name in spec.state)],
         )  # fmt: skip
     model = onnx.load_from_string(buffer.getvalue())
-    model.producer_name, model.producer_version = "echo-rt", spec.version
-    onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
-    model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
-    onnx.checker.check_model(model, full_check=True)
-    part = target.with_name(target.name + ".part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(model.SerializeToString())
-        os.replace(part, target)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{target}: expected to write the model, found {error.strerror}; free some space or name another file") from None
+    write_model(model, spec, target)
     return spec
 
 

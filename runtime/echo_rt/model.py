@@ -68,6 +68,8 @@ class ModelSpec:
         training_data, licence, citation: where the weights come from and what may be done with them.
         figures: what was measured on it, by name.
         precision: of this file.
+        parity: what the gate of `echo-rt export` found between this file and the FP32 one it was made from, ``ok`` being there only where it
+            passed; empty for an FP32 file.
     """
 
     name: str
@@ -89,6 +91,7 @@ class ModelSpec:
     citation: str = ""
     figures: Mapping[str, Any] = field(default_factory=dict)
     precision: str = "fp32"
+    parity: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # A model made before a rule existed goes by the rule's default.
@@ -285,10 +288,12 @@ def models() -> list[ShippedModel]:
         name, _, precision = path.name.removesuffix(".onnx").rpartition(".")
         found.setdefault(name, {})[precision] = path
     order = sorted(found, key=lambda name: (name != DEFAULT_MODEL, name))
-    return [
-        ShippedModel(name, {p: found[name][p] for p in PRECISIONS if p in found[name]}, read_spec(next(iter(found[name].values()))))
-        for name in order
-    ]
+    shipped = []
+    for name in order:
+        files = {p: found[name][p] for p in PRECISIONS if p in found[name]}
+        if files:
+            shipped.append(ShippedModel(name, files, read_spec(next(iter(files.values())))))
+    return shipped
 
 
 def model_path(model: str | os.PathLike[str] | None) -> Path:

@@ -1,0 +1,107 @@
+"""From weights or an FP32 file to a file of the precision that was asked for, through the parity gate."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+
+from echo_rt.engine import Engine, open_engine
+from echo_rt.errors import ModelError, ParameterError
+from echo_rt.model import PRECISIONS, ModelSpec, model_path
+from echo_rt_export.model_file import read_model, write_model
+from echo_rt_export.parity import Parity, calibration_recordings, compare, gate_recordings
+from echo_rt_export.precision import calibration_feeds, to_fp16, to_int8
+
+
+def export(
+    source: str | Path,
+    target: Path,
+    precision: str = "fp32",
+    *,
+    frames: Path | None = None,
+    figures: Path | None = None,
+    calibration: Path | None = None,
+) -> tuple[ModelSpec, Parity | None]:
+    """Write `target` in the given precision.
+
+    Args:
+        source: weights of `echo-rt train`, the folder of a run, an FP32 .onnx file of echo-rt, or the name of a shipped model.
+        target: the ONNX file.
+        precision: fp32, fp16 or int8.
+        frames: a folder of recordings that INT8 is calibrated on and the gate judges by, beside those that are always there.
+        figures, calibration: as in `echo_rt_export.onnx_file.export_onnx`; for weights alone.
+
+    Returns:
+        The contract inside the file, and what the gate found; None in FP32, which is compared with nothing.
+
+    Raises:
+        ParameterError: the precision is unknown, or does not go with the source.
+        ModelError, DataError: the source is not as it should be; or the gate was not passed, and the file has no ``ok``.
+        OutputError: the file could not be written.
+    """
+    if precision not in PRECISIONS:
+        raise ParameterError(f"expected a precision of {', '.join(PRECISIONS)}, found {precision!r}")
+    path = Path(source)
+    if not path.is_dir() and path.suffix != ".safetensors":
+        if figures is not None or calibration is not None:
+            raise ParameterError(f"{source}: expected weights beside --figures or --calibration, found a model, which has its own")
+        return _from_onnx(model_path(source), target, precision, frames)
+    # Only weights need torch.
+    from echo_rt_export.onnx_file import export_onnx
+
+    weights = path / "weights.safetensors" if path.is_dir() else path
+    if precision == "fp32":
+        return export_onnx(weights, target, figures, calibration), None
+    with tempfile.TemporaryDirectory(prefix="echo-rt-") as folder:
+        full = Path(folder) / f"{target.name}.fp32.onnx"
+        export_onnx(weights, full, figures, calibration)
+        return _from_onnx(full, target, precision, frames)
+
+
+def _from_onnx(source: Path, target: Path, precision: str, frames: Path | None) -> tuple[ModelSpec, Parity | None]:
+    model, spec = read_model(source)
+    if spec.precision != "fp32":
+        raise ParameterError(f"{source}: expected an fp32 model as the source, found {spec.precision}; name the fp32 file")
+    # The engine refuses a network that contradicts its spec, whatever is to be made of it.
+    with open_engine(source, "cpu") as reference:
+        if precision == "fp32":
+            write_model(model, spec, target)
+            return spec, None
+        return _through_the_gate(model, reference, target, precision, frames)
+
+
+def _through_the_gate(
+    model: onnx.ModelProto, reference: Engine, target: Path, precision: str, frames: Path | None
+) -> tuple[ModelSpec, Parity]:
+    """Keep as little in FP32 as the gate lets pass."""
+    feeds = calibration_feeds(model, reference, calibration_recordings(frames)) if precision == "int8" else []
+    spec = replace(reference.spec, precision=precision)
+    recordings = gate_recordings(frames)
+    with tempfile.TemporaryDirectory(prefix="echo-rt-") as folder:
+        trial = Path(folder) / target.name
+        for keep in _kept_in_fp32(model):
+            converted = to_int8(model, feeds, keep) if precision == "int8" else to_fp16(model, keep)
+            write_model(converted, spec, trial)
+            with open_engine(trial, "cpu") as candidate:
+                parity = compare(reference, candidate, recordings)
+            if parity.ok:
+                break
+    spec = replace(spec, parity={**parity.for_spec(), "kept_in_fp32": list(keep)})
+    write_model(converted, spec, target)
+    if not parity.ok:
+        raise ModelError(
+            f"{target}: expected {precision} to agree with fp32, found {'; '.join(parity.failures)}; it is written without its ok, "
+            "for study: use the fp32 file"
+        )
+    return spec, parity
+
+
+def _kept_in_fp32(model: onnx.ModelProto) -> Sequence[tuple[str, ...]]:
+    """What to keep in FP32, the least first: nothing; the last layer, whose output decides between the classes; the first one too."""
+    last = next(node.name for node in model.graph.node if "logits" in node.output)
+    first = next(node.name for node in model.graph.node if "image" in node.input)
+    return (), (last,), (first, last)

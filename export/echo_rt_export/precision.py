@@ -1,0 +1,122 @@
+"""An FP32 network in FP16 or INT8."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.transformers.float16 import convert_float_to_float16
+from onnxruntime.transformers.onnx_model import OnnxModel
+
+from echo_rt.engine import Engine
+from echo_rt.engine.preprocess import Preprocess
+from echo_rt.errors import OutputError
+from echo_rt.sources import open_source
+
+QUANTISED = ("Conv", "ConvTranspose", "Gemm", "MaxPool", "Concat", "Relu")
+"""What is computed in INT8: the multiply-adds and what only passes numbers on between them. The gates and sums of a memory stay in FP32: an
+error there would be handed from frame to frame."""
+
+MAX_CALIBRATION_FRAMES = 64
+"""The calibrator holds every activation of every frame, some 12 MB a frame."""
+
+PERCENTILE = 99.999
+"""Share of each activation that the 8 bits cover. The largest value of all, alone, costs a tenth of the agreement of the wall's masks."""
+
+
+def to_fp16(model: onnx.ModelProto, keep: Sequence[str] = ()) -> onnx.ModelProto:
+    """Weights and activations as float16 types; inputs and outputs stay float32, with a Cast at each.
+
+    Args:
+        model: in FP32; it is left as it is.
+        keep: names of nodes that stay in FP32.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    # The shapes stand there with their FP32 types; `write_model` infers them anew.
+    del copy.graph.value_info[:]
+    half = OnnxModel(convert_float_to_float16(copy, keep_io_types=True, node_block_list=list(keep)))
+    half.topological_sort()  # the Casts stand at the end
+    del half.model.graph.value_info[:]
+    return half.model
+
+
+def to_int8(model: onnx.ModelProto, feeds: Sequence[dict[str, Any]], keep: Sequence[str] = ()) -> onnx.ModelProto:
+    """Static quantisation to 8 bits, written as QuantizeLinear and DequantizeLinear pairs; weights with a scale for each channel.
+
+    Activations are signed and symmetric: TensorRT takes no other zero point than 0.
+
+    Args:
+        model: in FP32; it is left as it is.
+        feeds: of `calibration_feeds`.
+        keep: names of nodes that stay in FP32.
+
+    Raises:
+        OutputError: there is no room for temporary files.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    # Says to the quantiser that the shapes are known; it would warn otherwise.
+    onnx.helper.set_model_props(copy, {"onnx.quant.pre_process": "onnxruntime.quant"})
+    try:
+        with tempfile.TemporaryDirectory(prefix="echo-rt-") as folder, contextlib.redirect_stdout(io.StringIO()):
+            target = Path(folder) / "int8.onnx"
+            quantize_static(
+                copy, target, _Feeds(feeds), quant_format=QuantFormat.QDQ, per_channel=True, activation_type=QuantType.QInt8,
+                weight_type=QuantType.QInt8, op_types_to_quantize=list(QUANTISED), nodes_to_exclude=list(keep),
+                calibrate_method=CalibrationMethod.Percentile,
+                extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "CalibPercentile": PERCENTILE},
+            )  # fmt: skip
+            return onnx.load(target)
+    except OSError as error:
+        where = tempfile.gettempdir()
+        raise OutputError(f"{where}: expected room for temporary files, found {error.strerror or error}; free some space") from None
+
+
+def calibration_feeds(model: onnx.ModelProto, engine: Engine, recordings: Sequence[str]) -> list[dict[str, Any]]:
+    """Inputs of the network for frames of hearts, evenly over all recordings, `MAX_CALIBRATION_FRAMES` to twice as many at most.
+
+    Args:
+        model: whose inputs are filled: the image, and the state as the frames before left it.
+        engine: of the same model; it says what that state is.
+        recordings: what `open_source` takes.
+    """
+    feeds: list[dict[str, Any]] = []
+    step = 1
+    for count, feed in enumerate(_all_feeds(model, engine, recordings)):
+        if count % step == 0:
+            feeds.append(feed)
+        if len(feeds) > 2 * MAX_CALIBRATION_FRAMES:
+            feeds, step = feeds[::2], 2 * step
+    return feeds
+
+
+def _all_feeds(model: onnx.ModelProto, engine: Engine, recordings: Sequence[str]) -> Iterator[dict[str, Any]]:
+    spec = engine.spec
+    preprocess = Preprocess((spec.height, spec.width), spec.mean, spec.std)
+    shapes = {value.name: [side.dim_value for side in value.type.tensor_type.shape.dim] for value in model.graph.input}
+    for recording in recordings:
+        state: Any = {name: np.zeros(shapes[name], np.float32) for name in spec.state}
+        with open_source(recording) as source:
+            for frame in source:
+                image = np.empty(shapes["image"], np.float32)
+                preprocess(frame.image, image[0, 0])
+                yield {"image": image, **state}
+                state = engine.segment(frame.image, state or None).state or {}
+
+
+class _Feeds(CalibrationDataReader):  # type: ignore[misc]
+    """What the calibrator asks for: one feed after the other, then None."""
+
+    def __init__(self, feeds: Sequence[dict[str, Any]]) -> None:
+        self._feeds = iter(feeds)
+
+    def get_next(self) -> dict[str, Any] | None:
+        return next(self._feeds, None)
