@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,14 +82,18 @@ def _through_the_gate(
     recordings = gate_recordings(frames)
     with tempfile.TemporaryDirectory(prefix="echo-rt-") as folder:
         trial = Path(folder) / target.name
-        for keep in _kept_in_fp32(model):
+        ladder = _kept_in_fp32(model, spec)
+        for keep in ladder:
             converted = to_int8(model, feeds, keep) if precision == "int8" else to_fp16(model, keep)
             write_model(converted, spec, trial)
             with open_engine(trial, "cpu") as candidate:
+                # Most that fail do so on the real recording, which is the first.
+                if keep is not ladder[-1] and not compare(reference, candidate, recordings[:1]).ok:
+                    continue
                 parity = compare(reference, candidate, recordings)
             if parity.ok:
                 break
-    spec = replace(spec, parity={**parity.for_spec(), "kept_in_fp32": list(keep)})
+    spec = replace(spec, parity={**parity.for_spec(), "kept_in_fp32": keep})
     write_model(converted, spec, target)
     if not parity.ok:
         raise ModelError(
@@ -100,8 +103,24 @@ def _through_the_gate(
     return spec, parity
 
 
-def _kept_in_fp32(model: onnx.ModelProto) -> Sequence[tuple[str, ...]]:
-    """What to keep in FP32, the least first: nothing; the last layer, whose output decides between the classes; the first one too."""
+def _kept_in_fp32(model: onnx.ModelProto, spec: ModelSpec) -> list[list[str]]:
+    """What to keep in FP32, the least first.
+
+    Nothing; the last layer, whose output decides between the classes; the first one, which sees the image; all that comes before the first
+    reduction, a tenth of the multiply-adds of a U-Net; all layers at the image's own size.
+    """
+    layers = [node for node in model.graph.node if node.op_type in ("Conv", "ConvTranspose", "Gemm")]
     last = next(node.name for node in model.graph.node if "logits" in node.output)
-    first = next(node.name for node in model.graph.node if "image" in node.input)
-    return (), (last,), (first, last)
+    shapes = {value.name: [side.dim_value for side in value.type.tensor_type.shape.dim] for value in model.graph.value_info}
+    whole = [node.name for node in layers if shapes.get(node.output[0], [])[2:] == [spec.height, spec.width]]
+    before: list[str] = []
+    for node in model.graph.node:
+        if node.op_type == "MaxPool":
+            break
+        if node in layers:
+            before.append(node.name)
+    ladder: list[list[str]] = []
+    for names in ([], [last], [layers[0].name, last], [*before, last], [*whole, last]):
+        if (unique := list(dict.fromkeys(names))) not in ladder:
+            ladder.append(unique)
+    return ladder

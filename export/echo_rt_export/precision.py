@@ -61,23 +61,31 @@ def to_int8(model: onnx.ModelProto, feeds: Sequence[dict[str, Any]], keep: Seque
     Raises:
         OutputError: there is no room for temporary files.
     """
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    # Says to the quantiser that the shapes are known; it would warn otherwise.
-    onnx.helper.set_model_props(copy, {"onnx.quant.pre_process": "onnxruntime.quant"})
     try:
-        with tempfile.TemporaryDirectory(prefix="echo-rt-") as folder, contextlib.redirect_stdout(io.StringIO()):
-            target = Path(folder) / "int8.onnx"
-            quantize_static(
-                copy, target, _Feeds(feeds), quant_format=QuantFormat.QDQ, per_channel=True, activation_type=QuantType.QInt8,
-                weight_type=QuantType.QInt8, op_types_to_quantize=list(QUANTISED), nodes_to_exclude=list(keep),
-                calibrate_method=CalibrationMethod.Percentile,
-                extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "CalibPercentile": PERCENTILE},
-            )  # fmt: skip
-            return onnx.load(target)
+        try:
+            return _quantise(model, feeds, keep, CalibrationMethod.Percentile)
+        except ValueError:
+            # It has no histogram for an activation that is all but constant, such as a head that says the same of every frame.
+            return _quantise(model, feeds, keep, CalibrationMethod.MinMax)
     except OSError as error:
         where = tempfile.gettempdir()
         raise OutputError(f"{where}: expected room for temporary files, found {error.strerror or error}; free some space") from None
+
+
+def _quantise(model: onnx.ModelProto, feeds: Sequence[dict[str, Any]], keep: Sequence[str], method: CalibrationMethod) -> onnx.ModelProto:
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)  # the quantiser moves the weights of what it is given into a file of its own
+    # Says to it that the shapes are known; it would warn otherwise.
+    onnx.helper.set_model_props(copy, {"onnx.quant.pre_process": "onnxruntime.quant"})
+    # The calibrator prints its progress.
+    with tempfile.TemporaryDirectory(prefix="echo-rt-") as folder, contextlib.redirect_stdout(io.StringIO()):
+        target = Path(folder) / "int8.onnx"
+        quantize_static(
+            copy, target, _Feeds(feeds), quant_format=QuantFormat.QDQ, per_channel=True, activation_type=QuantType.QInt8,
+            weight_type=QuantType.QInt8, op_types_to_quantize=list(QUANTISED), nodes_to_exclude=list(keep), calibrate_method=method,
+            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "CalibPercentile": PERCENTILE},
+        )  # fmt: skip
+        return onnx.load(target)
 
 
 def calibration_feeds(model: onnx.ModelProto, engine: Engine, recordings: Sequence[str]) -> list[dict[str, Any]]:

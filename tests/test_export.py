@@ -1,0 +1,321 @@
+"""FP16 and INT8 files, what is refused, and the parity gate."""
+
+from __future__ import annotations
+
+import errno
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, numpy_helper
+
+from echo_rt.engine import open_engine
+from echo_rt.errors import ModelError, OutputError, ParameterError
+from echo_rt.model import ModelSpec, model_path, models, read_spec
+from echo_rt.sources import open_source
+from echo_rt_export import conversion, parity
+from echo_rt_export.commands import export
+from echo_rt_export.model_file import check_model, read_model, write_model
+from echo_rt_export.onnx_file import export_onnx
+from echo_rt_export.precision import MAX_CALIBRATION_FRAMES, calibration_feeds, to_fp16, to_int8
+from echo_rt_train.weights import save_weights
+from test_model import SPEC, toy_model
+from test_train_network import network_with_all
+
+PHANTOM = "phantom:?ef=50&hr=80&fps=15&seconds=1.5&seed=5"
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory) -> Path:
+    """A small network with both heads and two memories, in FP32."""
+    folder = tmp_path_factory.mktemp("full")
+    network = network_with_all()
+    spec = ModelSpec("toy", "1", 32, 32, 60.0, 50.0, heads=tuple(network.heads), state=network.state_names)
+    export_onnx(save_weights(network, spec, folder / "w.safetensors"), folder / "toy.fp32.onnx")
+    return folder / "toy.fp32.onnx"
+
+
+@pytest.fixture(scope="module")
+def converted(full: Path) -> dict[str, Path]:
+    """The same network in every precision."""
+    model, spec = read_model(full)
+    with open_engine(full) as engine:
+        feeds = calibration_feeds(model, engine, [PHANTOM])
+    files = {"fp32": full}
+    for precision, network in (("fp16", to_fp16(model)), ("int8", to_int8(model, feeds))):
+        files[precision] = full.with_name(f"toy.{precision}.onnx")
+        write_model(network, replace(spec, precision=precision), files[precision])
+    return files
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp16", 0.01), ("int8", 0.2)])
+def test_a_converted_network_says_what_its_source_says_frame_after_frame(converted, precision: str, tolerance: float, cine: Path) -> None:
+    states: list = [None, None]
+    differences = []
+    with open_engine(converted["fp32"]) as one, open_engine(converted[precision]) as other, open_source(cine) as source:
+        assert other.spec == replace(one.spec, precision=precision)
+        for frame in source:
+            found = [engine.segment(frame.image, state) for engine, state in zip((one, other), states, strict=True)]
+            states = [segmentation.state for segmentation in found]
+            assert {array.dtype for array in states[1].values()} == {np.dtype(np.float32)}
+            differences.append(np.abs(found[0].probability - found[1].probability).max())
+    assert 0 < max(differences) < tolerance, "it is another network, and nearly the same"
+
+
+def test_fp16_is_by_types_between_inputs_and_outputs_of_fp32(converted) -> None:
+    model = onnx.load(converted["fp16"])
+    assert {tensor.data_type for tensor in model.graph.initializer if tensor.data_type != TensorProto.INT64} == {TensorProto.FLOAT16}
+    edges = [*model.graph.input, *model.graph.output]
+    assert {value.type.tensor_type.elem_type for value in edges} == {TensorProto.FLOAT}
+    first = next(node for node in model.graph.node if "image" in node.input)
+    assert first.op_type == "Cast"
+    inside = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
+    convolved = [inside[node.output[0]] for node in model.graph.node if node.op_type == "Conv" and node.output[0] in inside]
+    assert convolved
+    assert set(convolved) == {TensorProto.FLOAT16}
+
+
+def test_a_node_that_is_kept_stays_in_fp32(full: Path) -> None:
+    model, _ = read_model(full)
+    last = next(node for node in model.graph.node if "logits" in node.output)
+    half = to_fp16(model, [last.name])
+    types = {tensor.name: tensor.data_type for tensor in half.graph.initializer}
+    assert types[last.input[1]] == TensorProto.FLOAT
+    assert TensorProto.FLOAT16 in types.values()
+
+
+def test_int8_has_a_scale_for_each_channel_of_the_weights_and_no_zero_point(converted) -> None:
+    model = onnx.load(converted["int8"])
+    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    producers = {output: node for node in model.graph.node for output in node.output}
+    weights = [producers[node.input[1]] for node in model.graph.node if node.op_type == "Conv"]
+    assert {node.op_type for node in weights} == {"DequantizeLinear"}
+    assert all(tensors[node.input[0]].dtype == np.int8 for node in weights)
+    assert all(tensors[node.input[1]].shape == tensors[node.input[0]].shape[:1] for node in weights)
+    pairs = [node for node in model.graph.node if node.op_type.endswith("quantizeLinear") or node.op_type == "QuantizeLinear"]
+    assert not any(tensors[node.input[2]].any() for node in pairs if len(node.input) > 2)
+    assert converted["int8"].stat().st_size < converted["fp32"].stat().st_size
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_every_file_is_valid_self_contained_and_runs_on_openvino_too(converted, precision: str) -> None:
+    openvino = pytest.importorskip("openvino")
+    model, spec = read_model(converted[precision])
+    assert spec.precision == precision
+    assert {entry.domain: entry.version for entry in model.opset_import} == {"": 17}
+    core = openvino.Core()
+    network = core.compile_model(core.read_model(str(converted[precision])), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (32, 32), dtype=np.uint8)
+    with open_engine(converted[precision]) as engine:
+        expected = engine.segment(image).probability
+        inputs = {"image": engine._input, **engine._start}
+    logits = network(inputs)["logits"][0]
+    exponential = np.exp(logits - logits.max(0))
+    np.testing.assert_allclose(exponential / exponential.sum(0), expected, atol=0.05 if precision == "int8" else 0.005)
+
+
+def test_calibration_sees_hearts_with_the_state_before_them_and_no_more_than_it_can_hold(full: Path, cine: Path) -> None:
+    model, _ = read_model(full)
+    with open_engine(full) as engine:
+        feeds = calibration_feeds(model, engine, [str(cine)] * 6)
+        assert MAX_CALIBRATION_FRAMES <= len(feeds) <= 2 * MAX_CALIBRATION_FRAMES
+        assert set(feeds[0]) == {"image", *engine.spec.state}
+    assert not any(feeds[0][name].any() for name in engine.spec.state), "a recording starts without a past"
+    assert all(feeds[1][name].any() for name in engine.spec.state)
+
+
+def edited(path: Path, change) -> Path:
+    model = onnx.load(path)
+    change(model)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m.opset_import.__getitem__(0).__setattr__("version", 18), "opset up to 17.*found 18"),
+        (lambda m: m.graph.input[0].type.tensor_type.shape.dim[0].__setattr__("dim_param", "n"), r"static shapes, found image of \['n', 1"),
+        (lambda m: m.graph.node[0].__setattr__("op_type", "Cony"), "valid ONNX network, found: .*Cony"),
+        (lambda m: m.graph.node.append(onnx.helper.make_node("NonZero", ["image"], ["found"])), "TensorRT 8.5 to 11 reads, found NonZero"),
+    ],
+)
+def test_a_network_that_some_runtime_would_not_read_is_refused(change, message: str, tmp_path: Path) -> None:
+    path = edited(toy_model(tmp_path / "m.onnx"), change)
+    with pytest.raises(ModelError, match=message):
+        read_model(path)
+
+
+def test_a_quantised_network_with_a_zero_point_is_refused_because_tensorrt_takes_none(converted) -> None:
+    model = onnx.load(converted["int8"])
+    zero_points = {node.input[2] for node in model.graph.node if node.op_type == "QuantizeLinear"}
+    tensor = next(tensor for tensor in model.graph.initializer if tensor.name in zero_points)
+    tensor.CopyFrom(numpy_helper.from_array(np.full_like(numpy_helper.to_array(tensor), 3), tensor.name))
+    with pytest.raises(ModelError, match="QuantizeLinear without INT8 with a zero point of 0"):
+        check_model(model, "m.onnx")
+
+
+def test_a_file_that_keeps_its_weights_elsewhere_is_refused(tmp_path: Path) -> None:
+    model = onnx.load(toy_model(tmp_path / "m.onnx"))
+    [weight] = model.graph.initializer
+    weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight), weight.name))
+    onnx.save(model, tmp_path / "m.onnx", save_as_external_data=True, size_threshold=0)
+    with pytest.raises(ModelError, match="self-contained file, found 1 tensors in external data, the first is w"):
+        read_model(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize(
+    ("source", "precision", "error", "message"),
+    [
+        (lambda p: toy_model(p), "int4", ParameterError, "precision of fp32, fp16, int8, found 'int4'"),
+        (lambda p: toy_model(p, None), "fp16", ModelError, "without an echo-rt spec"),
+        (lambda p: toy_model(p, grid=(32, 32)), "fp16", ModelError, "its spec says .* the network has"),
+        (lambda p: toy_model(p, replace(SPEC, precision="fp16")), "int8", ParameterError, "expected an fp32 model as the source, found fp16"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_converted_is_named_and_nothing_is_written(source, precision: str, error, message: str, tmp_path: Path) -> None:
+    path = source(tmp_path / "m.onnx")
+    with pytest.raises(error, match=message):
+        export(["onnx", str(path), "--precision", precision, "-o", str(tmp_path / "out.onnx")])
+    assert [file.name for file in tmp_path.iterdir()] == ["m.onnx"]
+
+
+def test_a_full_disk_leaves_the_file_that_was_there_and_no_part_of_a_new_one(tmp_path: Path, monkeypatch) -> None:
+    source, target = toy_model(tmp_path / "m.onnx"), tmp_path / "out.onnx"
+    target.write_bytes(b"before")
+
+    def full_disk(self: Path, data: bytes) -> int:
+        with self.open("wb") as stream:
+            stream.write(data[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    with pytest.raises(OutputError, match=r"out.onnx: expected to write the model, found No space left on device"):
+        export(["onnx", str(source), "-o", str(target)])
+    assert target.read_bytes() == b"before"
+    assert {file.name for file in tmp_path.iterdir()} == {"m.onnx", "out.onnx"}
+
+
+def test_what_is_kept_in_fp32_grows_from_nothing_and_always_holds_the_last_layer(full: Path) -> None:
+    ladder = conversion._kept_in_fp32(*read_model(full))
+    assert ladder[0] == []
+    assert all("head/Conv" in step[-1] for step in ladder[1:])
+    assert [len(step) for step in ladder] == [0, 1, 2, 3, 6]
+
+
+@pytest.fixture
+def skewed(tmp_path: Path) -> Path:
+    """The default model with a cavity that is too large."""
+    model, spec = read_model(model_path(None))
+    last = next(node for node in model.graph.node if "logits" in node.output)
+    bias = next(tensor for tensor in model.graph.initializer if tensor.name == last.input[2])
+    bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) + np.array([0, 3, 0, 0], np.float32), bias.name))
+    write_model(model, spec, tmp_path / "skewed.onnx")
+    return tmp_path / "skewed.onnx"
+
+
+def test_a_model_agrees_with_itself_and_not_with_one_whose_cavity_is_larger(skewed: Path, cine: Path) -> None:
+    with open_engine() as reference, open_engine() as same, open_engine(skewed) as other:
+        twin = parity.compare(reference, same, [str(cine)])
+        found = parity.compare(reference, other, [str(cine)])
+    assert twin.ok
+    assert twin.frames == 30
+    assert set(twin.dice.values()) == {1.0}
+    assert twin.ef_points == twin.probability_max == twin.area_percent == 0
+    assert not found.ok
+    assert "Dice of lv_cavity" in found.failures[0]
+    assert found.worst["dice"] < min(1.0, max(found.dice.values()))
+    assert found.area_percent is not None
+    assert found.area_percent > 1
+    assert "ok" not in found.for_spec()
+    assert twin.for_spec()["ok"] is True
+
+
+def test_the_gate_needs_an_ef_to_pass(full: Path) -> None:
+    with open_engine(full) as one, open_engine(full) as other:
+        found = parity.compare(one, other, [PHANTOM])
+    assert set(found.dice.values()) == {1.0}
+    assert found.failures == ["no recording for which both have an EF"]
+
+
+def test_the_limits_of_the_gate_by_hand() -> None:
+    at = parity.Parity("a", "b", parity.LIMITS["int8"], 1, 1, {"lv_cavity": 0.99}, {}, 0.0, 0.0, None, None, [])
+
+    def ef(reference: float | None, candidate: float | None) -> list[dict]:
+        return [{"recording": "clip", "reference": reference, "candidate": candidate}]
+
+    assert replace(at, ef=ef(50.0, 50.69)).ok
+    assert not replace(at, ef=ef(50.0, 50.71)).ok
+    assert not replace(at, ef=ef(50.0, 50.0), dice={"lv_cavity": 0.9899}).ok
+    assert not replace(at, ef=ef(50.0, 50.0), dice={"lv_cavity": float("nan")}).ok
+    assert not replace(at, ef=[*ef(50.0, 50.0), *ef(50.0, None)]).ok
+    one = np.array([[0, 1, 1, 2]], np.uint8)
+    both, sizes = parity._overlap(one, np.array([[0, 1, 2, 2]], np.uint8))
+    assert both.tolist() == [1, 1, 1, 0]
+    assert sizes.tolist() == [2, 3, 3, 0]
+
+
+def test_models_of_different_grids_cannot_be_compared(tmp_path: Path) -> None:
+    with open_engine() as one, open_engine(toy_model(tmp_path / "m.onnx")) as other, pytest.raises(ModelError, match="files of one model"):
+        parity.compare(one, other, [PHANTOM])
+
+
+def test_check_prints_what_it_found_and_fails_over_the_limits(skewed: Path, cine: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(parity, "PHANTOMS", ())
+    with pytest.raises(ModelError, match=r"skewed.onnx: expected it to agree with lv-edge, found Dice of lv_cavity"):
+        export(["check", "lv-edge", str(skewed), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["ok"] is False
+    assert found["recordings"] == 1
+    export(["check", "lv-edge", "lv-edge"])
+    assert "passed" in capsys.readouterr().out
+
+
+def test_the_shipped_model_in_fp16_passes_the_gate_and_carries_what_it_found(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(parity, "PHANTOMS", parity.PHANTOMS[:1])
+    export(["onnx", "lv-edge", "--precision", "fp16", "-o", str(tmp_path / "lv-edge.fp16.onnx")])
+    assert "passed" in capsys.readouterr().out
+    spec = read_spec(tmp_path / "lv-edge.fp16.onnx")
+    assert spec.parity["ok"] is True
+    assert min(spec.parity["dice"].values()) >= 0.999
+    assert replace(spec, parity={}, precision="fp32") == read_spec(model_path("lv-edge"))
+    assert (tmp_path / "lv-edge.fp16.onnx").stat().st_size < 0.55 * model_path("lv-edge").stat().st_size
+
+
+def test_the_shipped_model_in_int8_keeps_its_masks(tmp_path: Path, cine: Path) -> None:
+    model, spec = read_model(model_path("lv-edge"))
+    with open_engine("lv-edge") as reference:
+        small = to_int8(model, calibration_feeds(model, reference, [str(cine)]), conversion._kept_in_fp32(model, spec)[-1])
+        write_model(small, replace(spec, precision="int8"), tmp_path / "m.onnx")
+        with open_engine(tmp_path / "m.onnx") as candidate:
+            assert min(parity.compare(reference, candidate, [PHANTOM]).dice.values()) >= 0.99
+
+
+def test_a_network_that_does_not_pass_is_written_without_its_ok(full: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(parity, "PHANTOMS", ())
+    with pytest.raises(ModelError, match="written without its ok"):
+        export(["onnx", str(full), "--precision", "fp16", "-o", str(tmp_path / "m.onnx")])
+    found = read_spec(tmp_path / "m.onnx").parity
+    assert "ok" not in found
+    assert found["frames"] == 30
+
+
+def test_the_shipped_files_of_less_than_fp32_have_passed_the_gate() -> None:
+    for model in models():
+        for precision, path in model.files.items():
+            spec = read_spec(path)
+            assert spec.precision == precision
+            assert precision == "fp32" or spec.parity.get("ok") is True
+
+
+def test_a_precision_is_chosen_by_name_and_fp32_is_the_default(converted, monkeypatch) -> None:
+    monkeypatch.setattr("echo_rt.model.models_dir", lambda: converted["fp32"].parent)
+    [toy] = models()
+    assert toy.files == converted
+    assert toy.spec.precision == "fp32"
+    assert model_path("toy") == toy.path == converted["fp32"]
+    assert model_path("toy.int8") == toy.file("int8") == converted["int8"]
