@@ -1,12 +1,12 @@
 # demo: the main job on a real recording, in a virtual environment of its own.    test: all tests.    lint: ruff and mypy.
-# clean: remove what these make.
+# models-precisions: FP16 and INT8 files of the shipped models.    clean: remove what these make.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 SOURCES = pyproject.toml CMakeLists.txt constraints.txt $(wildcard runtime/native/*)
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint models-precisions clean
 .DEFAULT_GOAL := demo
 
 # A stamp for each environment: the package is built again when its build files change.
@@ -35,6 +35,11 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+# Each passes the parity gate against its FP32 file, or the target fails.
+models-precisions: $(VENV)/.dev
+	@set -e; for full in models/*.fp32.onnx; do for precision in fp16 int8; do \
+	  $(BIN)/echo-rt export onnx $$full --precision $$precision -o $${full%.fp32.onnx}.$$precision.onnx; done; done
 
 clean:
 	rm -rf $(VENV) build demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -95,9 +95,9 @@ def test_int8_has_a_scale_for_each_channel_of_the_weights_and_no_zero_point(conv
     assert {node.op_type for node in weights} == {"DequantizeLinear"}
     assert all(tensors[node.input[0]].dtype == np.int8 for node in weights)
     assert all(tensors[node.input[1]].shape == tensors[node.input[0]].shape[:1] for node in weights)
-    pairs = [node for node in model.graph.node if node.op_type.endswith("quantizeLinear") or node.op_type == "QuantizeLinear"]
+    pairs = [node for node in model.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
+    assert pairs
     assert not any(tensors[node.input[2]].any() for node in pairs if len(node.input) > 2)
-    assert converted["int8"].stat().st_size < converted["fp32"].stat().st_size
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
@@ -174,7 +174,7 @@ def test_a_file_that_keeps_its_weights_elsewhere_is_refused(tmp_path: Path) -> N
         (lambda p: toy_model(p), "int4", ParameterError, "precision of fp32, fp16, int8, found 'int4'"),
         (lambda p: toy_model(p, None), "fp16", ModelError, "without an echo-rt spec"),
         (lambda p: toy_model(p, grid=(32, 32)), "fp16", ModelError, "its spec says .* the network has"),
-        (lambda p: toy_model(p, replace(SPEC, precision="fp16")), "int8", ParameterError, "expected an fp32 model as the source, found fp16"),
+        (lambda p: toy_model(p, replace(SPEC, precision="fp16")), "int8", ParameterError, "an fp32 model as the source, found fp16"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_converted_is_named_and_nothing_is_written(source, precision: str, error, message: str, tmp_path: Path) -> None:
@@ -291,6 +291,7 @@ def test_the_shipped_model_in_int8_keeps_its_masks(tmp_path: Path, cine: Path) -
     with open_engine("lv-edge") as reference:
         small = to_int8(model, calibration_feeds(model, reference, [str(cine)]), conversion._kept_in_fp32(model, spec)[-1])
         write_model(small, replace(spec, precision="int8"), tmp_path / "m.onnx")
+        assert (tmp_path / "m.onnx").stat().st_size < 0.3 * model_path("lv-edge").stat().st_size
         with open_engine(tmp_path / "m.onnx") as candidate:
             assert min(parity.compare(reference, candidate, [PHANTOM]).dice.values()) >= 0.99
 

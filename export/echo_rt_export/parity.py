@@ -87,7 +87,9 @@ class Parity:
     def failures(self) -> list[str]:
         """Each limit that is not kept, in words; empty where the candidate passes."""
         found = [
-            f"Dice of {name} {dice:.4f} below {self.limits.min_dice}" for name, dice in self.dice.items() if not dice >= self.limits.min_dice
+            f"Dice of {name} {dice:.4f} below {self.limits.min_dice}"
+            for name, dice in self.dice.items()
+            if not dice >= self.limits.min_dice
         ]
         if self.ef_points is None:
             found.append("no recording for which both have an EF")

@@ -68,8 +68,8 @@ class ModelSpec:
         training_data, licence, citation: where the weights come from and what may be done with them.
         figures: what was measured on it, by name.
         precision: of this file.
-        parity: what the gate of `echo-rt export` found between this file and the FP32 one it was made from, ``ok`` being there only where it
-            passed; empty for an FP32 file.
+        parity: what the gate of `echo-rt export` found between this file and the FP32 one it was made from, ``ok`` being there only where
+            it passed; empty for an FP32 file.
     """
 
     name: str
@@ -290,7 +290,7 @@ def models() -> list[ShippedModel]:
     order = sorted(found, key=lambda name: (name != DEFAULT_MODEL, name))
     shipped = []
     for name in order:
-        files = {p: found[name][p] for p in PRECISIONS if p in found[name]}
+        files: dict[str, Path] = {p: found[name][p] for p in PRECISIONS if p in found[name]}
         if files:
             shipped.append(ShippedModel(name, files, read_spec(next(iter(files.values())))))
     return shipped
