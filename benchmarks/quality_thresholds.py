@@ -1,6 +1,6 @@
 """Where the thresholds of the quality rules come from: what each rule measures on training data, and how much of them it refuses.
 
-    python benchmarks/quality_thresholds.py --camus CAMUS [--model lv-base] [--split train] [--clips 24]
+    python benchmarks/quality_thresholds.py --camus CAMUS [--model lv-edge] [--split train] [--clips 24]
 
 Four kinds of frames: the CAMUS images of a split; the same with the sector narrowed until a tenth of the traced cavity is lost, which
 `max_edge_share` is there to find; phantom clips as they are drawn for training, with the machine's graphics; and pydicom's cine. For each,

@@ -64,7 +64,8 @@ def test_a_systole_that_is_still_going_on_is_found_by_its_beginning() -> None:
     times, volumes, cycle = beat()
     seen = times <= cycle.start_s + 0.2
     length_s = cycle.es_s - cycle.start_s
-    systole = fit_systole(times[seen], volumes[seen], cycle.start_s - 0.03, cycle.es_s - 0.03, cycle.end_s - cycle.start_s, length_s)
+    beat_s = cycle.end_s - cycle.start_s
+    systole = fit_systole(times[seen], volumes[seen], cycle.start_s - 0.03, cycle.es_s - 0.03, beat_s, length_known=True)
     assert systole is not None
     assert systole.t_ed_s == pytest.approx(cycle.start_s, abs=0.012)
     assert systole.t_es_s - systole.t_ed_s == pytest.approx(length_s)

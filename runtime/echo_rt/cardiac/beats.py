@@ -250,9 +250,9 @@ class BeatFinder:
             if at_ed.volume > at_es.volume > 0:
                 # The next systole is still going on. It is taken to last as long as this one, and what is seen of it is compared with what
                 # was seen of this one when it had gone on for as long: a heart of another form errs in both alike.
-                ejection_s = at_es.t_s - at_ed.t_s
+                systole_s = at_es.t_s - at_ed.t_s
                 begun = [
-                    fit_systole(times[:seen], volumes[:seen], t_s, t_s + ejection_s, beat_s, ejection_s)
+                    fit_systole(times[:seen], volumes[:seen], t_s, t_s + systole_s, beat_s, length_known=True)
                     for t_s, seen in ((ed.t_s, int(np.searchsorted(times, first.certain_s, "right"))), (next_ed.t_s, len(times)))
                 ]
                 if begun[0] is not None and begun[1] is not None:

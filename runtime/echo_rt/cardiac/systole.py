@@ -76,7 +76,7 @@ class Systole:
     last: int
 
 
-def fit_systole(t_s: Array, curve: Array, t_ed_s: float, t_es_s: float, beat_s: float, ejection_s: float | None = None) -> Systole | None:
+def fit_systole(t_s: Array, curve: Array, t_ed_s: float, t_es_s: float, beat_s: float, *, length_known: bool = False) -> Systole | None:
     """Fit one systole.
 
     Args:
@@ -84,7 +84,7 @@ def fit_systole(t_s: Array, curve: Array, t_ed_s: float, t_es_s: float, beat_s: 
         curve: (M,) volumes.
         t_ed_s, t_es_s: where the smoothed curve has its extremes.
         beat_s: length of the beat.
-        ejection_s: time from ED to ES where it is known already, as of a systole that is still going on; ES then follows ED.
+        length_known: ES follows ED at the distance given, as of a systole that is still going on.
 
     Returns:
         None with fewer than `MIN_SAMPLES` samples, or where the curve does not fall.
@@ -98,7 +98,7 @@ def fit_systole(t_s: Array, curve: Array, t_ed_s: float, t_es_s: float, beat_s: 
     for step_s, steps in SEARCH_S:
         along: Array = step_s * np.arange(-steps, steps + 1, dtype=np.float64)
         # Where the length is known both moments move together.
-        shifts = (along, along) if ejection_s is not None else (np.repeat(along, len(along)), np.tile(along, len(along)))
+        shifts = (along, along) if length_known else (np.repeat(along, len(along)), np.tile(along, len(along)))
         eds, ess = np.add(ed, shifts[0]), np.add(es, shifts[1])
         possible = ess - eds >= MIN_EJECTION_S
         if not possible.any():
