@@ -83,7 +83,10 @@ def _quantise(model: onnx.ModelProto, feeds: Sequence[dict[str, Any]], keep: Seq
         quantize_static(
             copy, target, _Feeds(feeds), quant_format=QuantFormat.QDQ, per_channel=True, activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8, op_types_to_quantize=list(QUANTISED), nodes_to_exclude=list(keep), calibrate_method=method,
-            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "CalibPercentile": PERCENTILE},
+            # Biases stay in FP32: TensorRT dequantises 8 bits alone, and ONNX Runtime quantises them itself when it loads the file.
+            extra_options={
+                "ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False, "CalibPercentile": PERCENTILE,
+            },
         )  # fmt: skip
         return onnx.load(target)
 
