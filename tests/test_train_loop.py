@@ -13,6 +13,7 @@ import torch
 from echo_rt.errors import ParameterError
 from echo_rt_export.commands import export
 from echo_rt_train.commands import train
+from echo_rt_train.training import moving_average
 from echo_rt_train.weights import load_weights
 from test_train import data, small  # noqa: F401 - data is a fixture
 
@@ -116,3 +117,22 @@ def test_weights_of_16_bits_begin_another_training(data: Path, tmp_path: Path, m
     for (name, one), other in zip(weights_of(tmp_path / "a").items(), weights_of(tmp_path / "b").values(), strict=True):
         if not name.endswith(("running_mean", "running_var", "num_batches_tracked")):
             torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_the_average_of_a_short_run_has_forgotten_its_random_start() -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False), torch.nn.BatchNorm1d(1))
+    averaged = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=moving_average(0.998), use_buffers=True)
+    torch.nn.init.constant_(network[0].weight, 0.0)
+    averaged.update_parameters(network)  # the first is taken as it is
+    torch.nn.init.constant_(network[0].weight, 1.0)
+    network[1].running_var.fill_(9.0)
+    for _ in range(100):
+        averaged.update_parameters(network)
+    assert averaged.module[0].weight.item() > 0.999
+    assert averaged.module[1].running_var.item() > 8.99
+
+
+def test_the_average_of_a_long_run_is_as_slow_as_it_was_asked_for() -> None:
+    mean = [torch.zeros(1)]
+    moving_average(0.9)(mean, [torch.ones(1)], torch.tensor(10_000))
+    assert mean[0].item() == pytest.approx(0.1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from lightning_fabric import Fabric
 from omegaconf import DictConfig
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from echo_rt.errors import ParameterError
 from echo_rt.model import CLASSES
@@ -33,6 +34,26 @@ def learning_rate(step: int, steps: int, warmup: int) -> float:
     if step < warmup:
         return (step + 1) / warmup
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+def moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
+    """An exponential moving average, as `AveragedModel` takes it, that is short at first: (1 + n) / (10 + n) after n steps,
+    until it reaches `decay`.
+
+    With the full decay from the start, a run of some thousand steps still holds a share of its first, random weights, and of the batch
+    norm's statistics of that time: a network that was good while it learned is useless afterwards.
+    """
+
+    @torch.no_grad()
+    def update(averaged: Any, current: Any, steps: Any) -> None:
+        now = min(decay, (1 + float(steps)) / (10 + float(steps)))
+        for mean, new in zip(averaged, current, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(new, 1 - now)
+            else:  # how many batches a batch norm has seen
+                mean.copy_(new)
+
+    return update
 
 
 def open_fabric(precision: str) -> Fabric:
@@ -95,7 +116,7 @@ class Training:
         if fabric.world_size > 1 and fabric.device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         network = fabric.to_device(network)
-        averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True)
+        averaged = AveragedModel(network, multi_avg_fn=moving_average(config.ema_decay), use_buffers=True)
         if config.optimizer not in OPTIMIZERS:
             raise ParameterError(f"expected an optimizer of {', '.join(OPTIMIZERS)}, found {config.optimizer!r}")
         settings: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
