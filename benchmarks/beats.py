@@ -98,7 +98,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs=2, default=(5000, 60), metavar=("FIRST", "COUNT"), help="of each kind of heart")
     parser.add_argument("--noise", type=float, nargs=2, default=(0.0, 0.0), metavar=("LOW", "HIGH"), help="percent of EDV, for truth")
     first, count = (given := parser.parse_args()).seeds
-    heads = ["hearts", *COUNTS, "ED, ES in time %", "EF error median, 95th, max", *(f"EF held after {n} %, width" for n in (1, 3, 5))]
+    heads = [
+        "hearts",
+        *COUNTS,
+        "ED, ES in time %",
+        "EF bias, MAE; error median, 95th, max",
+        *(f"EF held after {n} %, width" for n in (1, 3, 5)),
+    ]
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     with ExitStack() as opened:
         engine = None if given.by in ("truth", "masks") else opened.enter_context(open_engine(given.by, "auto"))
@@ -110,7 +116,8 @@ def main() -> None:
                 rows.append(score(phantom, frames, list(curve if given.by == "truth" else from_frames(phantom, frames, engine))))
             of = {name: np.array([number for row in rows for number in row[name]]) for name in rows[0]}
             held = (f"{of[f'holds {n}'].mean():.0f}, {of[f'width {n}'].mean():.1f}" for n in (1, 3, 5))
-            error = "{:.2f}, {:.2f}, {:.2f}".format(*np.percentile(np.abs(of["EF"]), (50, 95, 100)))
+            figures = of["EF"].mean(), np.abs(of["EF"]).mean(), *np.percentile(np.abs(of["EF"]), (50, 95, 100))
+            error = "{:+.2f}, {:.2f}; {:.2f}, {:.2f}, {:.2f}".format(*figures)
             cells = [case, *(f"{of[name].sum():.0f}" for name in COUNTS), f"{of['ED'].mean():.1f}, {of['ES'].mean():.1f}", error, *held]
             print(f"| {' | '.join(cells)} |", flush=True)
 

@@ -1,24 +1,43 @@
 from __future__ import annotations
 
+import copy
+import dataclasses
 import threading
+from functools import lru_cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnxruntime
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from echo_rt.engine import DEVICES, open_engine, probe
-from echo_rt.engine.postprocess import postprocess
-from echo_rt.engine.preprocess import reference
-from echo_rt.errors import EngineClosedError, FrameError, ModelError, ParameterError
-from echo_rt.model import models, read_spec
-from echo_rt.segmentation import GridMap
+from echo_rt.engine import DEVICES, choose, open_engine, probe
+from echo_rt.engine import postprocess as postprocessing
+from echo_rt.engine.postprocess import postprocess, reference
+from echo_rt.engine.preprocess import reference as preprocess_reference
+from echo_rt.errors import DeviceError, EngineClosedError, FrameError, MissingExtraError, ModelError, NoDeviceError, ParameterError
+from echo_rt.model import CLASSES, ModelSpec, model_path, models, read_spec
+from echo_rt.segmentation import GridMap, Segmentation
+from echo_rt.sources.phantom import Phantom, PhantomOptions
 from test_model import toy_model
 
+native = pytest.mark.skipif(postprocessing._native is None, reason="the native kernels were not built: no C++ compiler")
 
-@pytest.fixture(params=list(DEVICES))
-def engine(request):
-    with open_engine(device=request.param) as opened:
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.gpu if name in ("tensorrt", "cuda") else ()) for name in DEVICES])
+def device(request) -> str:
+    try:
+        probe(request.param)
+    except (DeviceError, MissingExtraError) as error:
+        pytest.skip(str(error))
+    return request.param
+
+
+@pytest.fixture
+def engine(device):
+    with open_engine(device=device) as opened:
         yield opened
 
 
@@ -26,26 +45,67 @@ def image_of(*shape: int) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
 
 
+@lru_cache
+def heart(*shape: int) -> np.ndarray:
+    """A simulated heart, squeezed into an image of that shape."""
+    image = Phantom(PhantomOptions(ef=55, hr=70, fps=30, seconds=1, seed=2, height=480, width=640)).frame(3).image
+    grey = cv2.resize(image if image.ndim == 2 else image[..., 0], (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+    return grey if len(shape) == 2 else np.stack([grey // 2, grey, np.minimum(grey, 200)], axis=-1)
+
+
 def plain_inference(image: np.ndarray) -> np.ndarray:
-    """The definition: reference preprocess, the network, softmax."""
-    path = models()[0].path
+    """The definition: reference preprocess, the FP32 network, softmax."""
+    path = models()[0].file("fp32")
     spec = read_spec(path)
-    grey = reference(image, GridMap.letterbox(image.shape[:2], (spec.height, spec.width)), spec.mean, spec.std)
+    grey = preprocess_reference(image, GridMap.letterbox(image.shape[:2], (spec.height, spec.width)), spec.mean, spec.std)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     logits = session.run(None, {"image": grey[None, None]})[0][0]
     exponential = np.exp(logits - logits.max(0))
     return exponential / exponential.sum(0)
 
 
-@pytest.mark.parametrize("shape", [(480, 640), (480, 640, 3), (113, 57, 3), (1, 300), (300, 1, 3), (1, 1)])
-def test_every_engine_gives_what_the_definition_gives(engine, shape) -> None:
-    image = image_of(*shape)
-    found = engine.segment(image)
-    expected = plain_inference(image)
-    np.testing.assert_allclose(found.probability, expected, atol=2e-3)
+SHAPES = [(480, 640), (480, 640, 3), (600, 800, 3), (113, 157, 3), (479, 641)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_engine_draws_what_the_definition_draws_within_the_gate(engine, shape) -> None:
+    found, expected = engine.segment(heart(*shape)), plain_inference(heart(*shape)).argmax(0)
     assert found.labels.dtype == np.uint8
-    assert (found.labels != expected.argmax(0)).mean() < 1e-3
     assert found.mask().shape == shape[:2]
+    for label in (1, 2, 3):
+        one, other = found.labels == label, expected == label
+        assert other.sum() > 100
+        assert 2 * (one & other).sum() / (one.sum() + other.sum()) > 0.98, CLASSES[label]
+
+
+@pytest.mark.parametrize("shape", [(1, 300), (300, 1, 3), (1, 1), (2, 5000), (31, 7, 3)])
+def test_every_engine_takes_an_image_of_any_size(engine, shape) -> None:
+    found = engine.segment(image_of(*shape))
+    assert found.mask().shape == shape[:2]
+    np.testing.assert_allclose(found.probability.sum(0), 1, atol=1e-5)
+    assert np.abs(found.probability - plain_inference(image_of(*shape))).mean() < 0.02
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (1, 300), (300, 1, 3), (1, 1)])
+def test_in_fp32_the_processor_gives_the_numbers_of_the_definition(shape) -> None:
+    with open_engine("lv-edge.fp32", "cpu") as engine:
+        found = engine.segment(image_of(*shape))
+    expected = plain_inference(image_of(*shape))
+    np.testing.assert_allclose(found.probability, expected, atol=2e-3)
+    assert (found.labels != expected.argmax(0)).mean() < 1e-3
+
+
+def test_every_engine_hands_on_a_memory_and_forgets_without_it(device) -> None:
+    images = [image_of(120, 160), heart(480, 640), heart(480, 640)]
+    with open_engine("lv-edge-temporal", device) as engine:
+        first = engine.segment(images[0])
+        kept = copy.deepcopy(first.state)
+        second = engine.segment(images[1], first.state)
+        engine.segment(images[2], second.state)
+        assert engine.spec.state
+        assert not np.array_equal(second.probability, engine.segment(images[1]).probability), "a memory that changes nothing"
+        np.testing.assert_array_equal(engine.segment(images[1], kept).probability, second.probability)
+        np.testing.assert_array_equal(engine.segment(images[1], first.state).probability, second.probability)
 
 
 def test_a_crop_that_is_not_contiguous_is_the_same_as_its_copy(engine) -> None:
@@ -89,8 +149,45 @@ def test_two_engines_and_another_thread_give_the_same(engine) -> None:
         np.testing.assert_array_equal(probability, expected)
 
 
-def test_every_device_says_what_it_is() -> None:
-    assert all(probe(device) for device in DEVICES)
+def test_every_device_says_what_it_is(device) -> None:
+    assert len(probe(device).splitlines()) == 1
+
+
+def test_auto_takes_the_first_device_that_can_be_used_and_says_why(monkeypatch) -> None:
+    def absent() -> str:
+        raise NoDeviceError("expected a flux capacitor, found none")
+
+    monkeypatch.setattr("echo_rt.engine.DEVICES", {"flux": dataclasses.replace(DEVICES["cpu"], probe=absent), **DEVICES})
+    device, why = choose()
+    assert device != "flux"
+    assert why.startswith(f"{device}: ")
+    assert "flux: expected a flux capacitor, found none" in why
+    with open_engine() as engine:
+        assert engine.device == device
+
+
+def test_without_any_device_each_reason_is_given(monkeypatch) -> None:
+    def absent() -> str:
+        raise NoDeviceError("expected a flux capacitor, found none")
+
+    monkeypatch.setattr("echo_rt.engine.DEVICES", {"flux": dataclasses.replace(DEVICES["cpu"], probe=absent)})
+    with pytest.raises(DeviceError, match=r"found none \(flux: expected a flux capacitor"):
+        open_engine()
+
+
+def test_the_processor_runs_int8_where_the_gate_passed_and_else_fp32(tmp_path: Path, monkeypatch) -> None:
+    with open_engine("lv-edge", "cpu") as engine:
+        assert engine.spec.precision == "int8"
+        assert engine.description.startswith("lv-edge.int8.onnx on ONNX Runtime")
+    for name, ok in (("good", True), ("bad", False)):
+        spec = ModelSpec(name, "1", 64, 48, 90.0, 55.0, precision="int8", parity={"ok": True} if ok else {"failed": ["Dice"]})
+        toy_model(tmp_path / f"{name}.int8.onnx", spec=spec)
+        toy_model(tmp_path / f"{name}.fp32.onnx", spec=dataclasses.replace(spec, precision="fp32", parity={}))
+    monkeypatch.setattr("echo_rt.model.models_dir", lambda: tmp_path)
+    assert [model_path(name, ("int8", "fp32")).name for name in ("good", "bad")] == ["good.int8.onnx", "bad.fp32.onnx"]
+    assert model_path("bad.int8", ("fp32",)).name == "bad.int8.onnx", "a file that is named is taken as it is"
+    with open_engine("bad", "cpu") as engine:
+        assert engine.spec.precision == "fp32"
 
 
 def test_a_device_that_does_not_exist_is_refused() -> None:
@@ -114,10 +211,41 @@ def test_softmax_and_labels_by_hand() -> None:
     logits = np.zeros((4, 1, 2), np.float32)
     logits[2, 0, 0] = np.log(3)
     logits[0, 0, 1] = 800  # would overflow without the usual shift
-    probability, labels = postprocess(logits)
+    probability, labels, tally = postprocess(logits)
     np.testing.assert_allclose(probability[:, 0, 0], [1 / 6, 1 / 6, 1 / 2, 1 / 6], rtol=1e-6)
     np.testing.assert_allclose(probability[:, 0, 1], [1, 0, 0, 0], atol=1e-6)
     assert labels.tolist() == [[2, 0]]
+    np.testing.assert_allclose(tally[0], [1, 0, 1, 0])
+    np.testing.assert_allclose(tally[1], [7 / 6, 1 / 6, 1 / 2, 1 / 6], atol=1e-6)
+    np.testing.assert_allclose(tally[2], [1, 0, 1 / 2, 0], atol=1e-6)
+
+
+@native
+@given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 40), width=st.integers(1, 70), scale=st.sampled_from([0.0, 1.0, 30.0, 500.0]))
+def test_the_native_postprocess_is_the_reference(seed: int, height: int, width: int, scale: float) -> None:
+    logits = (np.random.default_rng(seed).normal(size=(4, height, width)) * scale).astype(np.float32)
+    fast, slow = postprocess(logits), reference(logits)
+    np.testing.assert_allclose(fast[0], slow[0], atol=1e-6)
+    np.testing.assert_array_equal(fast[1], slow[1])
+    np.testing.assert_allclose(fast[2], slow[2], rtol=1e-5, atol=1e-4)
+
+
+@native
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    grid=st.tuples(st.integers(1, 30), st.integers(1, 30)),
+    image=st.tuples(st.integers(1, 90), st.integers(1, 90)),
+)
+def test_the_native_mask_is_the_reference(seed: int, grid: tuple[int, int], image: tuple[int, int]) -> None:
+    rng = np.random.default_rng(seed)
+    smooth = cv2.GaussianBlur(rng.normal(size=(*grid, 4)), (0, 0), 2).reshape(*grid, 4).transpose(2, 0, 1)
+    probability, labels, _ = reference(np.ascontiguousarray(20 * smooth, np.float32))
+    segmentation = Segmentation(probability, labels, GridMap.letterbox(image, grid))
+    fast, slow = segmentation.mask(), segmentation.reference_mask()
+    assert fast.shape == slow.shape == image
+    # OpenCV places pixels to 1/32 of the grid's.
+    assert (fast != slow).sum() <= max(3, 0.06 * fast.size)
+    np.testing.assert_array_equal(segmentation.mask(2), fast == 2)
 
 
 def test_the_mask_at_image_size_has_its_border_where_the_probabilities_have_it() -> None:

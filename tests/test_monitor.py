@@ -126,7 +126,7 @@ def test_an_unsure_picture_is_called_so() -> None:
     from dataclasses import replace
 
     sure = ventricle()
-    unsure = replace(sure, probability=(0.6 * sure.probability + 0.1).astype(np.float32))
+    unsure = replace(sure, probability=(0.6 * sure.probability + 0.1).astype(np.float32), tally=None)
     assert readings(Monitor(SPEC), [(0.0, unsure)])[0].quality.reason == Reason.LOW_CONFIDENCE
 
 

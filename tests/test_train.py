@@ -66,7 +66,7 @@ def test_weights_become_a_model_that_the_runtime_runs_and_that_evaluate_measures
         assert engine.spec == spec
         found = engine.segment(image)
         with torch.no_grad():
-            expected = network(torch.from_numpy(engine._input.copy())).logits.softmax(1)[0].numpy()
+            expected = network(torch.from_numpy(engine._image.copy())).logits.softmax(1)[0].numpy()
     np.testing.assert_allclose(found.probability, expected, atol=1e-4)
     capsys.readouterr()
     evaluate([str(model), "--data", str(data), "--split", "val", "--json"])

@@ -48,7 +48,7 @@ def test_the_runtime_carries_state_and_heads_as_the_network_defines_them(model: 
         for image in frames(4):
             found = engine.segment(image, engine_state)
             with torch.no_grad():
-                output = network(torch.from_numpy(engine._input.copy()), state)
+                output = network(torch.from_numpy(engine._image.copy()), state)
             engine_state, state = found.state, output.state
             np.testing.assert_allclose(found.probability, output.logits.softmax(1)[0], atol=1e-4)
             assert found.view == VIEWS[int(output.heads["view"].argmax())]

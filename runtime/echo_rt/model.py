@@ -10,7 +10,7 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -296,8 +296,12 @@ def models() -> list[ShippedModel]:
     return shipped
 
 
-def model_path(model: str | os.PathLike[str] | None) -> Path:
+def model_path(model: str | os.PathLike[str] | None, precisions: Sequence[Precision] = PRECISIONS) -> Path:
     """The file that a model's name, a name with a precision (``lv-edge.fp32``), or a path stands for; None is the default model.
+
+    Args:
+        model: see above.
+        precisions: of a shipped model that is named without one, the best first. A file of less than FP32 counts where its gate passed.
 
     Raises:
         ModelError: no shipped model has that name, and no file that path.
@@ -306,8 +310,9 @@ def model_path(model: str | os.PathLike[str] | None) -> Path:
     folder = models_dir()
     if (exact := folder / f"{text}.onnx").is_file():
         return exact
-    for precision in PRECISIONS:
-        if (shipped := folder / f"{text}.{precision}.onnx").is_file():
+    for precision in precisions:
+        shipped = folder / f"{text}.{precision}.onnx"
+        if shipped.is_file() and (precision == "fp32" or read_spec(shipped).parity.get("ok") is True):
             return shipped
     path = Path(text)
     if path.is_file():

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+try:
+    from echo_rt import _native
+except ImportError:  # installed without a C++ compiler: the same, more slowly
+    _native = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -60,6 +65,7 @@ class Segmentation:
         confidence: the Dice of the cavity that the model expects of itself, 0 to 1, where it tells; else None.
         state: a temporal model's state after this frame, opaque: it is given back to the engine with the next frame.
         time_ms: milliseconds that each step took in the engine, by name.
+        tally: (3, classes) float64, see `tally`; where an engine does not count, it is counted here.
 
     The arrays are this frame's own: nobody writes to them again, so that a reading can be kept.
     """
@@ -71,12 +77,29 @@ class Segmentation:
     confidence: float | None = None
     state: object = None
     time_ms: dict[str, float] | None = None
+    tally: NDArray[np.float64] = None  # type: ignore[assignment]  # never None once it is made
+
+    def __post_init__(self) -> None:
+        if self.tally is None:
+            object.__setattr__(self, "tally", tally(self.probability, self.labels))
 
     def mask(self, label: int | None = None) -> NDArray[np.uint8]:
         """At image size (H, W), uint8: the labels, or for one label 1 inside it and 0 elsewhere.
 
-        The probabilities, not the labels, are interpolated (bilinear), so that the border is as fine as the network knows it.
+        The probabilities, not the labels, are interpolated (bilinear), so that the border is as fine as the network knows it. It is done
+        anew at every call: what nobody asks for costs nothing.
         """
+        import numpy as np
+
+        at, (height, width) = self.map, self.map.image
+        if _native is None or len(self.probability) != 4:
+            best = self.reference_mask()
+        else:
+            best = _native.enlarge(np.ascontiguousarray(self.probability), at.scale, at.x0, at.y0, height, width)
+        return best if label is None else (best == label).astype(np.uint8)
+
+    def reference_mask(self) -> NDArray[np.uint8]:
+        """What `mask` gives for all labels, by OpenCV: the definition of the native kernel."""
         import cv2
         import numpy as np
 
@@ -92,4 +115,21 @@ class Segmentation:
             above = full > highest
             best[above] = channel
             np.maximum(highest, full, out=highest)
-        return best if label is None else (best == label).astype(np.uint8)
+        return best
+
+
+def tally(probability: NDArray[np.float32], labels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """What is counted of a segmentation on its grid.
+
+    Args:
+        probability: (classes, h, w).
+        labels: (h, w).
+
+    Returns:
+        (3, classes) float64; for each class the number of pixels that are labelled so, the sum of its probability over all pixels, and
+        that over those which are labelled so.
+    """
+    import numpy as np
+
+    won = labels == np.arange(len(probability), dtype=labels.dtype)[:, None, None]
+    return np.stack([np.asarray(a.sum((1, 2), dtype=np.float64)) for a in (won, probability, probability * won)])

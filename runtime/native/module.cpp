@@ -1,9 +1,11 @@
-// The private binding: thin, its arguments already checked by the Python side (echo_rt/engine/preprocess.py, echo_rt/cardiac/kernels.py).
+// The private binding: thin, its arguments already checked by the Python side (echo_rt/engine/preprocess.py, echo_rt/engine/postprocess.py,
+// echo_rt/segmentation.py, echo_rt/cardiac/kernels.py).
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/pair.h>
 
 #include "geometry.hpp"
+#include "postprocess.hpp"
 #include "preprocess.hpp"
 
 namespace nb = nanobind;
@@ -47,6 +49,47 @@ class Preprocess {
   float mean_, std_;
 };
 
+// An array of NumPy's, which owns its numbers.
+template <typename Number, typename... Shape>
+nb::ndarray<nb::numpy, Number, nb::ndim<sizeof...(Shape)>> new_array(Shape... shape) {
+  auto* data = new Number[(shape * ...)];
+  return {data, {shape...}, nb::capsule(data, [](void* p) noexcept { delete[] static_cast<Number*>(p); })};
+}
+
+using Planes = nb::ndarray<const float, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+
+void check_classes(const Planes& planes) {
+  if (planes.shape(0) != echo_rt::kClasses || planes.size() == 0) throw nb::value_error("expected (4, h, w), h and w at least 1");
+}
+
+nb::tuple postprocess(Planes logits) {
+  check_classes(logits);
+  const std::size_t height = logits.shape(1), width = logits.shape(2);
+  auto probability = new_array<float>(std::size_t{echo_rt::kClasses}, height, width);
+  auto labels = new_array<uint8_t>(height, width);
+  auto tally = new_array<double>(std::size_t{3}, std::size_t{echo_rt::kClasses});
+  {
+    nb::gil_scoped_release release;
+    const echo_rt::Tally found =
+        echo_rt::postprocess(logits.data(), static_cast<std::ptrdiff_t>(height * width), probability.data(), labels.data());
+    static_assert(sizeof found == 3 * echo_rt::kClasses * sizeof(double), "copied in one piece");
+    std::memcpy(tally.data(), &found, sizeof found);
+  }
+  return nb::make_tuple(probability, labels, tally);
+}
+
+nb::ndarray<nb::numpy, uint8_t, nb::ndim<2>> enlarge(Planes probability, double scale, double x0, double y0, int image_height,
+                                                     int image_width) {
+  check_classes(probability);
+  if (image_height < 1 || image_width < 1 || !(scale > 0)) throw nb::value_error("expected an image of one pixel or more, and scale > 0");
+  const int height = static_cast<int>(probability.shape(1)), width = static_cast<int>(probability.shape(2));
+  auto labels = new_array<uint8_t>(static_cast<std::size_t>(image_height), static_cast<std::size_t>(image_width));
+  nb::gil_scoped_release release;
+  const echo_rt::Steps rows(scale, y0, height, image_height), columns(scale, x0, width, image_width);
+  echo_rt::enlarge(probability.data(), height, width, rows, columns, labels.data());
+  return labels;
+}
+
 static_assert(sizeof(echo_rt::Point) == 2 * sizeof(double), "points are read in place");
 
 echo_rt::Field field_of(const Layer& layer) {
@@ -56,13 +99,6 @@ echo_rt::Field field_of(const Layer& layer) {
 const echo_rt::Point* points_of(const Points& points) { return reinterpret_cast<const echo_rt::Point*>(points.data()); }
 
 echo_rt::Point point_of(const Pair& pair) { return {pair.first, pair.second}; }
-
-// An array of NumPy's, which owns its numbers.
-template <typename Number, typename... Shape>
-nb::ndarray<nb::numpy, Number, nb::ndim<sizeof...(Shape)>> new_array(Shape... shape) {
-  auto* data = new Number[(shape * ...)];
-  return {data, {shape...}, nb::capsule(data, [](void* p) noexcept { delete[] static_cast<Number*>(p); })};
-}
 
 // All of these take some microseconds: the interpreter's lock is kept.
 nb::tuple trace(Layer field, Chain chain, double level, Layer wall, Layer atrium, double pad, double reach) {
@@ -109,6 +145,9 @@ NB_MODULE(_native, m) {
            nb::arg("grid_height"), nb::arg("grid_width"), nb::arg("image_height"), nb::arg("image_width"), nb::arg("mean"),
            nb::arg("std"))
       .def("__call__", &Preprocess::operator(), nb::arg("image"), nb::arg("out"));
+  m.def("postprocess", &postprocess, nb::arg("logits"));
+  m.def("enlarge", &enlarge, nb::arg("probability"), nb::arg("scale"), nb::arg("x0"), nb::arg("y0"), nb::arg("image_height"),
+        nb::arg("image_width"));
   m.def("trace", &trace, nb::arg("field"), nb::arg("chain"), nb::arg("level"), nb::arg("wall"), nb::arg("atrium"), nb::arg("pad"),
         nb::arg("reach"));
   m.def("long_axis", &long_axis, nb::arg("points"), nb::arg("shell"), nb::arg("disks"));

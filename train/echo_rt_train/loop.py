@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from echo_rt.engine import open_engine
 from echo_rt.errors import DataError, ParameterError
-from echo_rt.model import CLASSES, ModelSpec
+from echo_rt.model import CLASSES, ModelSpec, model_path
 from echo_rt_train.augment import Augment
 from echo_rt_train.data import DataReport, DataSet, open_data
 from echo_rt_train.images import GridImages, Item
@@ -100,7 +100,11 @@ def read_images(config: DictConfig, data: DataSet) -> tuple[GridImages, GridImag
         phantoms = open_data({"format": "phantom", "phantom": settings})
         drawn = phantoms.clips("train") if config.frames > 1 else phantoms.samples("train")
     with ExitStack() as opened:
-        teacher = Teacher(opened.enter_context(open_engine(config.teacher.model)), config.teacher.share) if config.teacher.model else None
+        teacher = (
+            Teacher(opened.enter_context(open_engine(model_path(config.teacher.model))), config.teacher.share)
+            if config.teacher.model
+            else None
+        )
         images = GridImages(
             data.samples("train"), drawn, config.mix.share, grid_size(config), Augment(**config.augment), config.seed, data.report,
             config.frames, teacher,

@@ -30,7 +30,6 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from echo_rt.cardiac.geometry import Outline
@@ -139,12 +138,8 @@ def gather(segmentation: Segmentation, border: Outline | None, ventricle: LeftVe
 
 def confidence(segmentation: Segmentation) -> float:
     """Mean probability of the winning class over cavity and wall; 0 where there is neither."""
-    inside = cv2.inRange(segmentation.labels, 1, 2)
-    x, y, width, height = cv2.boundingRect(inside)
-    if not width:
-        return 0.0
-    background, cavity, wall, atrium = segmentation.probability[:, y : y + height, x : x + width]
-    return float(cv2.mean(cv2.max(cv2.max(background, cavity), cv2.max(wall, atrium)), inside[y : y + height, x : x + width])[0])
+    won, _, sum_won = segmentation.tally[:, 1:3].sum(axis=1).tolist()
+    return float(sum_won / won) if won else 0.0
 
 
 class Past:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from echo_rt.errors import ParameterError
-from echo_rt.model import ModelSpec, model_path
+from echo_rt.errors import DeviceError, MissingExtraError, ParameterError
+from echo_rt.model import ModelSpec, Precision, model_path, read_spec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from echo_rt.segmentation import Segmentation
 
-__all__ = ["DEVICES", "Engine", "open_engine", "probe"]
+__all__ = ["DEVICES", "Device", "Engine", "choose", "open_engine", "probe"]
 
 
 class Engine(Protocol):
@@ -52,6 +53,21 @@ class Engine(Protocol):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
 
+@dataclass(frozen=True)
+class Device:
+    """How a device is used.
+
+    Attributes:
+        open: the engine on it, for a model file and its spec.
+        probe: a sentence on it, or DeviceError or MissingExtraError with the reason why it cannot be used on this machine.
+        precisions: of a shipped model, the best for this device first.
+    """
+
+    open: Callable[[str, ModelSpec], Engine]
+    probe: Callable[[], str]
+    precisions: tuple[Precision, ...]
+
+
 def _open_cpu(path: str, spec: ModelSpec) -> Engine:
     from echo_rt.engine.cpu import CpuEngine
 
@@ -59,15 +75,28 @@ def _open_cpu(path: str, spec: ModelSpec) -> Engine:
 
 
 def _probe_cpu() -> str:
-    from echo_rt.engine.cpu import version
+    from echo_rt.engine.cpu import probe
 
-    return f"ONNX Runtime {version()}, {os.cpu_count()} cores"
+    return probe()
 
 
-# A new engine adds its line here: how to open it, and a probe that names it or raises DeviceError or MissingExtraError with
-# the reason why it cannot be used on this machine. The order is the order in which `auto` tries them.
-_Opener = Callable[[str, ModelSpec], Engine]
-DEVICES: dict[str, tuple[_Opener, Callable[[], str]]] = {"cpu": (_open_cpu, _probe_cpu)}
+def _open_openvino(path: str, spec: ModelSpec) -> Engine:
+    from echo_rt.engine.openvino import OpenVinoEngine
+
+    return OpenVinoEngine(path, spec)
+
+
+def _probe_openvino() -> str:
+    from echo_rt.engine.openvino import probe
+
+    return probe()
+
+
+# A new engine adds its line here. The order is the order in which `auto` tries them: the fastest first.
+DEVICES: dict[str, Device] = {
+    "cpu": Device(_open_cpu, _probe_cpu, ("int8", "fp32")),
+    "openvino": Device(_open_openvino, _probe_openvino, ("fp32",)),
+}
 
 
 def probe(device: str) -> str:
@@ -76,25 +105,42 @@ def probe(device: str) -> str:
     Raises:
         DeviceError, MissingExtraError: why it cannot.
     """
-    return DEVICES[device][1]()
+    return DEVICES[device].probe()
+
+
+def choose() -> tuple[str, str]:
+    """The device that ``auto`` stands for on this machine, and why: the first of `DEVICES` that can be used."""
+    reasons: list[str] = []
+    for device in DEVICES:
+        found = _try(device)
+        reasons.insert(0, f"{device}: {found}")
+        if isinstance(found, str):
+            return device, "; ".join(reasons)
+    raise DeviceError(f"expected a device that can be used, found none ({'; '.join(reasons)})")
+
+
+def _try(device: str) -> str | DeviceError | MissingExtraError:
+    try:
+        return probe(device)
+    except (DeviceError, MissingExtraError) as error:
+        return error
 
 
 def open_engine(model: str | os.PathLike[str] | None = None, device: str = "auto") -> Engine:
     """Load a model on a device.
 
     Args:
-        model: the name of a shipped model, a path, or None for the default one.
-        device: one of `DEVICES`, or ``auto``. A device that is named and cannot be used is an error, never a fallback.
+        model: the name of a shipped model, a path, or None for the default one. Of a shipped model named without a precision the file is
+            taken that is best for the device: INT8 on a processor, where the gate of `echo-rt export` found that it agrees with FP32.
+        device: one of `DEVICES`, or ``auto``, see `choose`. A device that is named and cannot be used is an error, never a fallback.
 
     Raises:
         ModelError: the file is not an echo-rt model.
-        DeviceError: the device cannot be used here.
+        DeviceError, MissingExtraError: the device cannot be used here.
         ParameterError: there is no such device.
     """
     if device != "auto" and device not in DEVICES:
         raise ParameterError(f"expected a device of auto, {', '.join(DEVICES)}, found {device!r}")
-    path = model_path(model)
-    from echo_rt.model import read_spec
-
-    spec = read_spec(path)
-    return DEVICES["cpu" if device == "auto" else device][0](os.fspath(path), spec)
+    chosen = DEVICES[choose()[0] if device == "auto" else device]
+    path = model_path(model, chosen.precisions)
+    return chosen.open(os.fspath(path), read_spec(path))

@@ -1,4 +1,7 @@
-"""From the network's output to probabilities and labels."""
+"""From the network's output to probabilities, labels and what is counted of them.
+
+`reference` is the definition, in NumPy; the native kernel does the same in one pass and is used where it was built.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_rt.model import VIEWS
+from echo_rt.segmentation import tally
+
+try:
+    from echo_rt import _native
+except ImportError:  # installed without a C++ compiler: the reference does the same, more slowly
+    _native = None  # type: ignore[assignment]
+
+Output = tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float64]]
 
 
-def postprocess(logits: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Softmax over the classes, and the winner.
+def reference(logits: NDArray[np.float32]) -> Output:
+    """Softmax over the classes, the winner (of equals the last), and the tally.
 
     Args:
         logits: (classes, h, w) float32.
 
     Returns:
-        Probabilities (classes, h, w) float32 and labels (h, w) uint8, both new arrays.
+        Probabilities (classes, h, w) float32, labels (h, w) uint8 and `echo_rt.segmentation.tally` of both, all new arrays.
     """
     highest = logits.max(axis=0)
     labels = np.zeros(highest.shape, np.uint8)
@@ -25,7 +36,12 @@ def postprocess(logits: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArr
         labels[logits[label] == highest] = label
     probability = np.exp(logits - highest)
     probability /= probability.sum(axis=0)
-    return probability, labels
+    return probability, labels, tally(probability, labels)
+
+
+def postprocess(logits: NDArray[np.float32]) -> Output:
+    """What `reference` gives, by the native kernel where there is one; the GIL is released meanwhile."""
+    return reference(logits) if _native is None else _native.postprocess(np.ascontiguousarray(logits))
 
 
 def read_heads(heads: Mapping[str, NDArray[np.float32]]) -> tuple[str | None, float | None]:
