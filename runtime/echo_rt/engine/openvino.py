@@ -52,10 +52,7 @@ class OpenVinoEngine(HostEngine):
             raise ModelError(f"{path}: OpenVINO cannot load it ({last}); export the model again") from None
         # A tensor may have several names where OpenVINO has taken a Cast away.
         known = {"image", "logits", *spec.heads, *spec.state, *(f"{name}_next" for name in spec.state)}
-        inputs, outputs = (
-            {min(port.names & known, default=port.any_name): list(port.shape) for port in ports}
-            for ports in (compiled.inputs, compiled.outputs)
-        )
+        inputs, outputs = (_shapes(ports, known) for ports in (compiled.inputs, compiled.outputs))
         check_signature(path, spec, inputs, outputs)
         super().__init__(spec, {**inputs, **outputs})
         self.description = f"{Path(path).name} on OpenVINO {_version(ov)} (openvino, {spec.precision}{', BF16' if bf16 else ''})"
@@ -72,6 +69,10 @@ class OpenVinoEngine(HostEngine):
 
     def _free(self) -> None:
         self._request = None
+
+
+def _shapes(ports: Any, known: set[str]) -> dict[str, list[int]]:
+    return {min(port.names & known, default=port.any_name): list(port.shape) for port in ports}
 
 
 def _openvino() -> Any:
