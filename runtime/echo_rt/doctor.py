@@ -125,12 +125,13 @@ def _video() -> str:
 
 
 def _devices() -> list[Finding]:
-    from echo_rt.engine import DEVICES, probe
+    from echo_rt.engine import DEVICES, choose, probe
 
     def look(device: str) -> Callable[[], str]:
         return lambda: probe(device)
 
-    return [_check(f"device {device}", look(device), needed=device == "cpu") for device in DEVICES]
+    found = [_check(f"device {device}", look(device), needed=device == "cpu") for device in DEVICES]
+    return [*found, _check("device auto", lambda: choose()[1], needed=True)]
 
 
 def _models() -> list[Finding]:
