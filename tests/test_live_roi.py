@@ -16,7 +16,7 @@ LEFT, TOP = 300, 120
 
 @pytest.fixture(scope="module")
 def clip() -> list[Frame]:
-    with open_source("phantom:?seconds=4&fps=30&height=480&width=640&depth_mm=150") as source:
+    with open_source("phantom:?seconds=4&fps=30&height=480&width=640&depth_mm=150&overlay=0") as source:
         return list(source)
 
 
@@ -68,7 +68,7 @@ def test_it_is_kept_when_the_depth_changes_and_while_the_picture_stands_still(cl
     watched(cut, shown)
     before = cut.hull
     assert before is not None
-    with open_source("phantom:?seconds=4&fps=30&height=480&width=640&depth_mm=190&seed=1") as deeper:
+    with open_source("phantom:?seconds=4&fps=30&height=480&width=640&depth_mm=190&overlay=0") as deeper:
         later = [screen(Frame(f.image, f.t_s + 4, f.index + 120), n) for n, f in enumerate(deeper)]
     watched(cut, later)
     assert cut.hull is before
@@ -83,7 +83,7 @@ def test_it_is_looked_for_again_when_the_layout_changes(clip: list[Frame]) -> No
     assert cut.hull is not None
     moved = [Frame(screen(f, n, left=40, top=280, scale=0.8).image, f.t_s + 4, f.index + 120) for n, f in enumerate(clip)]
     watched(cut, moved)
-    x, y, width, height = cv2.boundingRect(cut.hull)
+    x, y, width, _ = cv2.boundingRect(cut.hull)
     assert 0 <= x < 40 + 512 < LEFT + 640
     assert x + width <= 40 + 512 + 40
     assert y > 240
