@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import EchoRtError
 from echo_rt.frame import Frame
 from echo_rt.live.capture import Opening
@@ -121,7 +120,7 @@ class Running:
         cut: Callable[[], Any] = lambda: None,
     ) -> None:  # fmt: skip
         self.engine = engine or StandInEngine()
-        self.feed = Live("given:", lambda uri: Opening(uri, sources, lasting, cut), self.engine, Monitor(self.engine.spec), settings)
+        self.feed = Live("given:", lambda uri: Opening(uri, sources, lasting, cut), self.engine, settings)
         self.looker = Looker()
         self.feed.add_viewer(self.looker)
         self.result: LiveStatus | EchoRtError | None = None

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import echo_rt.live.capture as capture_module
-from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import open_engine
 from echo_rt.errors import OutputError, SourceError
 from echo_rt.live.capture import BUSY, PAUSED, Opening
@@ -66,7 +65,6 @@ def test_the_same_frames_through_file_and_live_give_identical_readings(cine: Pat
             str(cine),
             lambda uri: Opening(uri, lambda: open_source(uri), lasting=False),
             engine,
-            Monitor(engine.spec),
             Settings(every_frame=True),
         )
         notes = Notes()

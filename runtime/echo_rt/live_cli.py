@@ -66,7 +66,6 @@ def live(
         raise ParameterError(f"--view: expected {', '.join(VIEWS)}, found {view!r}")
     if forget_after is not None and not forget_after > 0:
         raise ParameterError(f"--forget-after: expected a positive number of seconds, found {forget_after:g}")
-    from echo_rt.cardiac.monitor import Monitor
     from echo_rt.engine import open_engine
     from echo_rt.live.loop import Live, Settings
     from echo_rt.sources import FeedOptions, is_feed
@@ -79,8 +78,8 @@ def live(
         name = f"{engine.spec.name} {engine.spec.version}"
         takers = list(_takers(record, igtl_out, {"roi": roi, "model": name, "engine": engine.description, "ef_method": ef_method}))
         snapshots = record if record is not None else Path("snapshots")
-        settings = Settings(every_frame, forget_after, record, name, snapshots)
-        feed = Live(source, opening, engine, Monitor(engine.spec, ef_method), settings, _cameras)
+        settings = Settings(every_frame, forget_after, record, name, snapshots, ef_method)
+        feed = Live(source, opening, engine, settings, _cameras)
         for taker, kind in takers:
             feed.add_taker(taker, kind)
         if view != "none":

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import EchoRtError, FrameError, OutputError
 from echo_rt.live.capture import PAUSED, Capture, Opening
 from echo_rt.live.pulse import Pulse
@@ -20,7 +21,6 @@ from echo_rt.live.status import LiveStatus, LiveUpdate, Phase, Viewer
 from echo_rt.stream import follow
 
 if TYPE_CHECKING:
-    from echo_rt.cardiac.monitor import Monitor
     from echo_rt.engine import Engine
     from echo_rt.frame import Frame
     from echo_rt.reading import EjectionFraction, Reading
@@ -66,6 +66,7 @@ class Settings:
         recording: folder that is recorded to, for people.
         model: for people.
         snapshots: folder for snapshots.
+        ef_method: what the rolling EF is made of, see `Monitor`.
     """
 
     every_frame: bool = False
@@ -73,6 +74,7 @@ class Settings:
     recording: Path | None = None
     model: str = ""
     snapshots: Path = field(default_factory=lambda: Path("snapshots"))
+    ef_method: str = "disks"
 
 
 class Live:
@@ -82,9 +84,11 @@ class Live:
         uri: the source.
         opening: makes an `Opening` of an address.
         engine: an open engine; it stays open.
-        monitor: made for that engine.
         settings: see there.
         offered: what may be selected, see `LiveControl.sources`.
+
+    Raises:
+        ParameterError: there is no such EF method.
     """
 
     def __init__(
@@ -92,12 +96,11 @@ class Live:
         uri: str,
         opening: Callable[[str], Opening],
         engine: Engine,
-        monitor: Monitor,
         settings: Settings | None = None,
         offered: Callable[[], list[str]] = list,
     ) -> None:
         self.settings = settings or Settings()
-        self._engine, self._monitor = engine, monitor
+        self._engine, self._monitor = engine, Monitor(engine.spec, self.settings.ef_method)
         self._open, self._offered = opening, offered
         self._slot = Slot(self.settings.every_frame)
         self._uri = uri
