@@ -20,7 +20,8 @@ from typing import Any
 from echo_rt.engine import open_engine
 from echo_rt.frame import Frame
 from echo_rt.live.capture import Opening
-from echo_rt.live.loop import Live, Settings
+from echo_rt.live.loop import Live
+from echo_rt.live.settings import Settings
 from echo_rt.sinks.recorder import Recorder
 from echo_rt.sources import open_source
 from echo_rt.sources.pace import Paced

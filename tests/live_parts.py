@@ -13,7 +13,8 @@ import numpy as np
 from echo_rt.errors import EchoRtError
 from echo_rt.frame import Frame
 from echo_rt.live.capture import Opening
-from echo_rt.live.loop import Live, Settings
+from echo_rt.live.loop import Live
+from echo_rt.live.settings import Settings
 from echo_rt.live.status import LiveStatus, LiveUpdate, Phase
 from echo_rt.model import model_path, read_spec
 from echo_rt.segmentation import GridMap, Segmentation

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import threading
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +15,11 @@ import pytest
 import echo_rt.live.capture as capture_module
 from echo_rt.engine import open_engine
 from echo_rt.errors import OutputError, SourceError
+from echo_rt.frame import Frame
 from echo_rt.live.capture import BUSY, PAUSED, Opening
-from echo_rt.live.loop import Live, Settings
+from echo_rt.live.loop import Live
 from echo_rt.live.pulse import Pulse
+from echo_rt.live.settings import Settings
 from echo_rt.live.slot import Arrival, Mailbox, Slot
 from echo_rt.live.status import Phase
 from echo_rt.sources import open_source
@@ -52,10 +56,12 @@ class Notes:
 def test_the_slot_gives_the_newest_frame_and_says_that_one_was_lost() -> None:
     slot = Slot()
     first, second = (Arrival(frame, 0.0) for frame in frames(2))
-    assert slot.put(first)
-    assert not slot.put(second)
+    assert not slot.put(first)
+    assert slot.put(second)
     assert slot.take(0) is second
     assert slot.take(0) is None
+    assert not slot.put(first, wanted=lambda: False)
+    assert slot.take(0) is None, "of a source that was left nothing comes"
 
 
 def test_the_same_frames_through_file_and_live_give_identical_readings(cine: Path) -> None:
@@ -107,6 +113,27 @@ def test_a_consumer_ten_times_too_slow_sees_the_newest_and_loses_its_own_frames_
     assert shown[-1] == 99
     assert max(later - one for one, later in itertools.pairwise(shown)) > 1
     assert slow.closed
+
+
+def test_what_waits_for_a_slow_consumer_does_not_grow() -> None:
+    free, begun = threading.Event(), threading.Event()
+
+    def deliver(item: Frame) -> None:
+        begun.set()
+        free.wait(30)
+
+    box: Mailbox[Frame] = Mailbox("slow", deliver, lambda: None)
+    images = []
+    for frame in frames(200):
+        images.append(weakref.ref(frame.image))
+        box.put(frame)
+        begun.wait(30)
+    del frame
+    gc.collect()
+    assert sum(image() is not None for image in images) == 2, "the one that it is at, and the newest"
+    assert box.lost == 198
+    free.set()
+    assert box.close()
 
 
 def test_a_consumer_that_fails_is_named_and_asked_again() -> None:
@@ -258,6 +285,27 @@ def test_what_a_viewer_asks_for_is_done(tmp_path: Path) -> None:
         assert feed.sources()[0] == "other:"
     assert notes.histories[-1] == 4
     assert running.looker.phases[-1] is Phase.ENDED
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_choice_that_cannot_be_opened_shows_as_lost_and_another_can_be_chosen() -> None:
+    def opening(uri: str) -> Opening:
+        if uri == "bad:":
+            raise SourceError("no such thing")
+        return Opening(uri, lambda: Given(frames(1000), 0.01), lasting=False)
+
+    engine = StandInEngine()
+    running = Running(lambda: None, engine)
+    running.feed = Live("good:", opening, engine)
+    running.feed.add_viewer(running.looker)
+    with running:
+        running.until(lambda update: update.status.phase is Phase.RUNNING)
+        running.feed.select("bad:")
+        lost = running.until(lambda update: update.status.phase is Phase.LOST)
+        assert "no such thing" in running.until(lambda update: "no such" in update.status.message).status.message
+        assert lost.reading is None, "nothing of the source before is shown under the name of this one"
+        running.feed.select("good:")
+        running.until(lambda update: update.status.phase is Phase.RUNNING)
 
 
 def test_the_pulse_forgets_what_is_older_than_a_minute() -> None:

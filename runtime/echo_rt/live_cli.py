@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 VIEWS = ("window", "web", "none")
 
+RECORDER_DEPTH = 120
+"""Readings that may wait for the disk, some 35 MB; who sees the feed over OpenIGTLink gets the newest alone."""
+
 TERMINAL = "terminal"
 """Shows one reading a second of many: what it leaves out is no loss."""
 
@@ -67,7 +70,8 @@ def live(
     if forget_after is not None and not forget_after > 0:
         raise ParameterError(f"--forget-after: expected a positive number of seconds, found {forget_after:g}")
     from echo_rt.engine import open_engine
-    from echo_rt.live.loop import Live, Settings
+    from echo_rt.live.loop import Live
+    from echo_rt.live.settings import Settings
     from echo_rt.sources import FeedOptions, is_feed
 
     every_frame = not realtime and not is_feed(source)
@@ -80,8 +84,8 @@ def live(
         snapshots = record if record is not None else Path("snapshots")
         settings = Settings(every_frame, forget_after, record, name, snapshots, ef_method)
         feed = Live(source, opening, engine, settings, _cameras)
-        for taker, kind in takers:
-            feed.add_taker(taker, kind)
+        for taker, kind, depth in takers:
+            feed.add_taker(taker, kind, depth)
         if view != "none":
             from echo_rt.viewer import open_viewer
 
@@ -128,11 +132,11 @@ def _takers(record: Path | None, igtl_out: int | None, about: dict[str, Any]) ->
         from echo_rt import __version__
         from echo_rt.sinks.recorder import Recorder
 
-        yield Recorder(record, {**about, "version": __version__}), "recorder"
+        yield Recorder(record, {**about, "version": __version__}), "recorder", RECORDER_DEPTH
     if igtl_out is not None:
         from echo_rt.sinks.igtl import IgtlServer
 
-        yield IgtlServer(igtl_out), "OpenIGTLink"
+        yield IgtlServer(igtl_out), "OpenIGTLink", 1
 
 
 def _cameras() -> list[str]:

@@ -147,8 +147,7 @@ class Capture:
                 self.dropped[LOOKING] += 1
                 return True
             seen = seen if seen.t_s == frame.t_s and seen.index == frame.index else replace(seen, t_s=frame.t_s, index=frame.index)
-        whole = self.slot.put(Arrival(seen, arrived_s), lambda: self._reader is reader)
-        if not whole and not self.slot.every_frame:
+        if self.slot.put(Arrival(seen, arrived_s), lambda: self._reader is reader):
             with self._lock:
                 self.dropped[BUSY] += 1
         return True

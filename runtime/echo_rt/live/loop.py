@@ -7,15 +7,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import EchoRtError, FrameError, OutputError
 from echo_rt.live.capture import PAUSED, Capture, Opening
 from echo_rt.live.pulse import Pulse
+from echo_rt.live.settings import Settings, Taker
 from echo_rt.live.slot import Mailbox, Slot, losses
 from echo_rt.live.status import LiveStatus, LiveUpdate, Phase, Viewer
 from echo_rt.stream import follow
@@ -32,49 +32,6 @@ IDLE_S = 0.5
 """Between two updates while no frames come."""
 
 REFUSED = "not an image for the engine"
-
-
-class Taker(Protocol):
-    """What takes every reading, such as a recorder. All calls come from one thread of its own, in the order of time."""
-
-    def write(self, frame: Frame, reading: Reading, source: str, history: int) -> None:
-        """Take the next frame and what is known after it.
-
-        Args:
-            frame, reading: these.
-            source: address that the frame came from.
-            history: number of the history that the reading stands on; readings of another owe nothing to those before.
-        """
-        ...
-
-    def idle(self, why: str) -> None:
-        """No frames come; what was said last is not current."""
-        ...
-
-    def close(self) -> None:
-        """Complete the output."""
-        ...
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a feed is followed.
-
-    Attributes:
-        every_frame: wait for the engine instead of dropping frames, as `echo-rt file` does.
-        forget_after_s: seconds without a frame after which the history begins afresh; None never.
-        recording: folder that is recorded to, for people.
-        model: for people.
-        snapshots: folder for snapshots.
-        ef_method: what the rolling EF is made of, see `Monitor`.
-    """
-
-    every_frame: bool = False
-    forget_after_s: float | None = None
-    recording: Path | None = None
-    model: str = ""
-    snapshots: Path = field(default_factory=lambda: Path("snapshots"))
-    ef_method: str = "disks"
 
 
 class Live:
@@ -284,10 +241,8 @@ class Live:
         """Open a source, whether another one or the same again."""
         try:
             opening = self._open(uri)
-        except EchoRtError as error:
-            self._close_capture()
-            self._problem = str(error)
-            return
+        except EchoRtError:
+            opening = Opening(uri, lambda: self._open(uri).source(), lasting=False)  # its error comes again, as that of a lost source
         self._close_capture()
         self._problem, self._frozen, self._uri, self._shown, self._last = "", False, uri, opening.uri, None
         self._afresh()

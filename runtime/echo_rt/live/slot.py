@@ -42,19 +42,19 @@ class Slot:
 
         Args:
             arrival: the frame.
-            wanted: with `every_frame`, asked while it waits; False ends the wait, and the frame is not put.
+            wanted: asked before it is put, and while that waits; where it says no, it is not put.
 
         Returns:
-            Whether no frame was lost by it.
+            Whether a frame was lost by it.
         """
         with self._changed:
-            while self.every_frame and self._held is not None:
-                if not wanted():
-                    return False
+            while self.every_frame and self._held is not None and wanted():
                 self._changed.wait(0.1)
+            if not wanted():  # asked in here, so that after a `clear` nothing comes of a source that was left
+                return False
             lost, self._held = self._held is not None, arrival
             self._changed.notify_all()
-            return not lost
+            return lost
 
     def take(self, timeout_s: float) -> Arrival | None:
         """The newest frame that was not taken yet, or None where none came in that time."""
