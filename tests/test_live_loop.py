@@ -16,7 +16,7 @@ import echo_rt.live.capture as capture_module
 from echo_rt.engine import open_engine
 from echo_rt.errors import OutputError, SourceError
 from echo_rt.frame import Frame
-from echo_rt.live.capture import BUSY, PAUSED, Opening
+from echo_rt.live.capture import BUSY, LOOKING, PAUSED, Opening
 from echo_rt.live.loop import Live
 from echo_rt.live.pulse import Pulse
 from echo_rt.live.settings import Settings
@@ -248,6 +248,20 @@ def test_a_change_of_size_begins_a_history_and_nothing_breaks() -> None:
         running.wait()
     assert set(engine.sizes) == {(48, 64), (80, 60)}
     assert sorted(set(notes.histories)) == [1, 2]
+
+
+def test_while_the_sector_is_looked_for_nothing_is_shown_as_current() -> None:
+    def cut():
+        seen = itertools.count()
+        return lambda frame: frame if 20 <= next(seen) < 60 else None
+
+    with Running(lambda: Given(frames(10_000), 0.01), cut=cut) as running:
+        running.until(lambda update: update.status.phase is Phase.RUNNING and update.reading is not None)
+        lost = running.until(lambda update: update.status.phase is Phase.LOST)
+        assert lost.status.message == LOOKING
+        status = running.until(lambda update: update.status.dropped.get(LOOKING, 0) > 30).status
+    assert status.frames <= 40
+    assert running.looker.phases[:3] == [Phase.OPENING, Phase.RUNNING, Phase.LOST]
 
 
 def test_a_recording_that_cannot_be_opened_ends_with_its_error() -> None:

@@ -65,7 +65,6 @@ class Capture:
         phase: OPENING, RUNNING, LOST or ENDED.
         message: why it is lost, and when it is tried again.
         note: what the source has to say about itself while it runs.
-        dropped: frames that went no further, by reason.
         reopened: how often it was lost and came back.
         failure: the error by which it ended, None where it ended well.
     """
@@ -75,7 +74,7 @@ class Capture:
         self.phase = Phase.OPENING
         self.message = f"opening {opening.uri}"
         self.note = ""
-        self.dropped: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
         self.reopened = 0
         self.failure: EchoRtError | None = None
         self._persistent = persistent or opening.lasting
@@ -104,6 +103,12 @@ class Capture:
                 self._start()
 
     @property
+    def dropped(self) -> Counter[str]:
+        """Frames that went no further, by reason."""
+        with self._lock:
+            return self._dropped.copy()
+
+    @property
     def silent_s(self) -> float:
         """Seconds since the newest frame, or since the source was opened."""
         with self._lock:
@@ -118,7 +123,8 @@ class Capture:
             reader.leave()
             reader.thread.join(wait_s)
         if self.slot.clear():
-            self.dropped[BUSY] += 1
+            with self._lock:
+                self._dropped[BUSY] += 1
 
     # -- what the reader calls, from its thread ------------------------------------------------------------------------------------
 
@@ -144,12 +150,12 @@ class Capture:
             self.phase, self.message = Phase.RUNNING, LOOKING if seen is None else self.note
             frame = self._continued(frame, arrived_s)
             if seen is None:
-                self.dropped[LOOKING] += 1
+                self._dropped[LOOKING] += 1
                 return True
             seen = seen if seen.t_s == frame.t_s and seen.index == frame.index else replace(seen, t_s=frame.t_s, index=frame.index)
         if self.slot.put(Arrival(seen, arrived_s), lambda: self._reader is reader):
             with self._lock:
-                self.dropped[BUSY] += 1
+                self._dropped[BUSY] += 1
         return True
 
     def _finished(self, reader: _Reader, error: EchoRtError | None) -> None:

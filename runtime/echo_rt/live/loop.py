@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import EchoRtError, FrameError, OutputError
-from echo_rt.live.capture import PAUSED, Capture, Opening
+from echo_rt.live.capture import LOOKING, PAUSED, Capture, Opening
 from echo_rt.live.pulse import Pulse
 from echo_rt.live.settings import Settings, Taker
 from echo_rt.live.slot import Mailbox, Slot, losses
@@ -188,9 +188,13 @@ class Live:
     def _phase(self) -> Phase:
         if self._capture is None:
             return Phase.STOPPED
-        if self._frozen and self._capture.phase is Phase.RUNNING:
+        phase = self._capture.phase
+        if phase is Phase.RUNNING and self._frozen:
             return Phase.FROZEN
-        return self._capture.phase
+        if phase is Phase.RUNNING and self._capture.message == LOOKING:
+            # Frames come, and none is read: what was shown before is no more current than that of a lost source.
+            return Phase.OPENING if self._last is None else Phase.LOST
+        return phase
 
     def _status(self, phase: Phase) -> LiveStatus:
         capture = self._capture
