@@ -22,7 +22,11 @@ def examine_source(uri: str) -> list[Finding]:
         try:
             host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
         except ValueError:
-            return [Finding("address", False, f"expected a port from 1 to 65535, found {parts.netloc}; check the address", True)]
+            return [
+                Finding(
+                    "address", False, f"expected a port from 1 to 65535, found {parts.netloc.rpartition('@')[2]}; check the address", True
+                )
+            ]
         findings += _reach(host, port)
     if all(finding.ok for finding in findings):
         findings.append(_first_frame(uri))

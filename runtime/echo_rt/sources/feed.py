@@ -109,7 +109,7 @@ class Feed(ABC):
 
     def __next__(self) -> Frame:
         if self._reading is None:
-            raise SourceError(f"{self.uri}: expected an open feed, found a closed one; read it inside `with open_source(...)`")
+            raise SourceError(f"{self.name}: expected an open feed, found a closed one; read it inside `with open_source(...)`")
         return next(self._reading)
 
     def _frames(self) -> Iterator[Frame]:
