@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from echo_rt.errors import EchoRtError, MissingExtraError, NoDeviceError
+from echo_rt.live_cli import live
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -241,8 +242,12 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print them as a JS
         typer.echo(f"    file        {model.path}")
 
 
+app.command()(live)
+
+
 @app.command()
 def doctor(
+    source: Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="Say why this feed does not open, and what to do.")] = None,
     self_test: Annotated[bool, typer.Option("--self-test", help="Run simulated hearts of known volume through the engine.")] = False,
     model: Annotated[str | None, typer.Option(help="For the self-test: a shipped model's name or an .onnx file.")] = None,
     device: Annotated[str, typer.Option(help="For the self-test: where the network runs.")] = "auto",
@@ -256,7 +261,12 @@ def doctor(
         return
     from echo_rt.doctor import examine
 
-    findings = examine()
+    if source is None:
+        findings = examine()
+    else:
+        from echo_rt.live.diagnosis import examine_source
+
+        findings = examine_source(source)
     if json:
         typer.echo(dumps([finding.to_dict() for finding in findings], indent=2))
     else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from echo_rt.sources import Source
 
 
-def follow(source: Source, engine: Engine, monitor: Monitor) -> Iterator[tuple[Frame, Reading]]:
-    """The way of a frame. Everything that echo-rt does with one happens between two turns of this loop.
+def follow(source: Iterable[Frame], engine: Engine, monitor: Monitor) -> Iterator[tuple[Frame, Reading]]:
+    """The way of a frame. Everything that echo-rt does with one happens between two turns of this loop, for a recording as for a live
+    feed: the one gives every frame, the other the newest.
 
     ``time_ms`` of a reading gets ``decode``, the time spent waiting for the source, and ``total``, from the frame's arrival to the
     reading.

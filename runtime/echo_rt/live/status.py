@@ -39,6 +39,7 @@ class LiveStatus:
         age_p50_ms, age_p99_ms: of those of the last minute.
         t_wall_s: when this was said, by the machine's clock (`time.time`).
         recording: folder that is recorded to, or None.
+        lost: readings that a viewer or another output could not take in time, or failed to take, by its name.
     """
 
     phase: Phase
@@ -55,6 +56,7 @@ class LiveStatus:
     age_p99_ms: float | None = None
     t_wall_s: float = 0.0
     recording: Path | None = None
+    lost: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

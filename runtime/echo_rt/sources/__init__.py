@@ -6,8 +6,13 @@ this package loads neither pydicom, PyAV nor OpenCV: each is imported by the mod
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from echo_rt.sources.base import Recording, Source
-from echo_rt.sources.opening import open_source
+from echo_rt.sources.opening import FeedOptions, is_feed, open_source
 from echo_rt.sources.paths import find_recordings
 
-__all__ = ["Recording", "Source", "find_recordings", "open_source"]
+if TYPE_CHECKING:
+    from echo_rt.sources.roi import Cut
+
+__all__ = ["Cut", "FeedOptions", "Recording", "Source", "find_recordings", "is_feed", "open_source"]

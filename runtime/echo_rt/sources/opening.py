@@ -6,20 +6,53 @@ import math
 import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from echo_rt.errors import ParameterError, SourceFormatError, SourceNotFoundError
 from echo_rt.sources.base import Source, too_short
-from echo_rt.sources.paths import DICOM_SUFFIXES, IMAGE_SUFFIXES, expand_glob, is_dicom
+from echo_rt.sources.paths import DICOM_SUFFIXES, IMAGE_SUFFIXES, RECORDING, expand_glob, is_dicom
 
 # Two characters at least: "C:" is a drive.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 
 
-def open_source(uri: str | os.PathLike[str], fps: float | None = None) -> Source:
+_CAMERA = re.compile(r"\d{1,3}|/dev/video\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class FeedOptions:
+    """What a camera or a capture card is asked for; None leaves it as it is.
+
+    Attributes:
+        size: (width, height) in pixels.
+        fps: frames a second.
+        pixel_format: four letters, such as MJPG or YUYV.
+    """
+
+    size: tuple[int, int] | None = None
+    fps: float | None = None
+    pixel_format: str | None = None
+
+
+def is_feed(uri: str) -> bool:
+    """Whether an address is that of a feed that goes on by itself: a camera, a network stream or OpenIGTLink. The phantom is none: it is
+    made when it is asked for."""
+    scheme = _SCHEME.match(uri)
+    return is_camera(uri) or (scheme is not None and scheme[1].lower() in {*_NETWORK, "igtl"})
+
+
+def is_camera(uri: str) -> bool:
+    """Whether it is the number of a camera or its device file; a file of that name in the current folder is a recording."""
+    return _CAMERA.fullmatch(uri) is not None and not os.path.isfile(uri) and not os.path.isdir(uri)
+
+
+def open_source(uri: str | os.PathLike[str], fps: float | None = None, feed: FeedOptions | None = None) -> Source:
     """The source at `uri`; entering it opens the file or the feed.
 
-    `uri` is a DICOM cine, a video, a folder of numbered images, a glob that matches one of these, or ``phantom:?ef=55&hr=70``.
+    `uri` is a DICOM cine, a video, a folder of numbered images, a glob that matches one of these, a recording of `echo-rt live`,
+    ``phantom:?ef=55&hr=70``, or a live feed: the number of a camera or its device file, ``rtsp://``, ``udp://`` or ``http://``,
+    ``igtl://host:port``. `feed` is what a camera is asked for.
     What a file is, its content decides, not its name. `fps` (frames per second) replaces the clock of a recording, and is the
     clock of a folder of images, which has none.
 
@@ -34,6 +67,10 @@ def open_source(uri: str | os.PathLike[str], fps: float | None = None) -> Source
             f"--fps: expected a positive number of frames per second, found {fps}; leave it out to use the file's own clock"
         )
     scheme = _SCHEME.match(text)
+    if is_camera(text):
+        from echo_rt.sources.camera import Camera
+
+        return Camera(text, feed or FeedOptions(fps=fps))
     if scheme and scheme[1].lower() in _FEEDS:
         if fps is not None:
             raise ParameterError(f"{text}: expected no --fps, found {fps:g}; it is for recordings, a feed has its own clock")
@@ -53,6 +90,10 @@ def open_source(uri: str | os.PathLike[str], fps: float | None = None) -> Source
 
 def _open_recording(path: Path, fps: float | None) -> Source:
     # Each reader brings a library of its own, which takes longer to import than a short clip to read.
+    if path.is_dir() and (path / RECORDING).is_file():
+        from echo_rt.sources.recorded import Recorded
+
+        return Recorded(path, fps)
     if path.is_dir():
         from echo_rt.sources.images import ImageFolder
 
@@ -79,5 +120,19 @@ def _phantom(uri: str) -> Source:
     return open_phantom(uri)
 
 
-_FEEDS: dict[str, Callable[[str], Source]] = {"phantom": _phantom}
+def _network(uri: str) -> Source:
+    from echo_rt.sources.network import NetworkStream
+
+    return NetworkStream(uri)
+
+
+def _igtl(uri: str) -> Source:
+    from echo_rt.sources.igtl import IgtlImages
+
+    return IgtlImages(uri)
+
+
+_NETWORK = ("rtsp", "rtsps", "udp", "http", "https")
+
+_FEEDS: dict[str, Callable[[str], Source]] = {"phantom": _phantom, "igtl": _igtl, **dict.fromkeys(_NETWORK, _network)}
 """What opens an address, by its scheme. A new feed is one line here and imports its library inside the function."""

@@ -12,6 +12,9 @@ DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 VIDEO_SUFFIXES = frozenset({".avi", ".mp4", ".m4v", ".mkv", ".mov", ".webm", ".wmv", ".mpg", ".mpeg", ".gif", ".ogv", ".ts", ".flv"})
 
+RECORDING = "recording.json"
+"""What a folder holds that `echo-rt live --record` made: such a folder is one recording."""
+
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _NUMBER = re.compile(r"\d+(?=\D*$)")
 
@@ -20,8 +23,9 @@ def find_recordings(paths: Sequence[str | os.PathLike[str]]) -> list[Path | str]
     """What a user typed, expanded to single recordings, in natural order (2 before 10) and each of them once.
 
     - A file stands for itself, whatever it is: opening it says what is wrong with it.
-    - A folder of numbered images alone is one recording. Any other folder is searched, with the folders in it, for DICOM files
-      (known by their content), videos and such folders. Hidden files, DICOMDIR and results of `echo-rt file` are left out.
+    - A folder of numbered images alone is one recording, and so is one that `echo-rt live --record` made. Any other folder is
+      searched, with the folders in it, for DICOM files (known by their content), videos and such folders. Hidden files, DICOMDIR and
+      results of `echo-rt file` are left out.
     - A glob stands for its matches; ``**`` goes through folders.
     - What is missing, matches nothing or holds nothing stays in the list, so that opening it gives its own error in a batch.
     - An address such as ``phantom:?ef=55`` is passed on as a string.
@@ -60,6 +64,10 @@ def _search(folder: Path) -> Iterator[Path]:
         visible = sorted(name for name in files if not name.startswith(".") and name.lower() not in ("thumbs.db", "desktop.ini"))
         if "summary.json" in visible and "readings.csv" in visible:
             continue  # a result of ours: its overlay.mp4 is not a recording
+        if RECORDING in visible:
+            folders[:] = []
+            yield Path(where)
+            continue
         if not folders and _only_numbered_images(visible):
             yield Path(where)
             continue

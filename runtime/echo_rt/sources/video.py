@@ -95,7 +95,7 @@ class Video(Recording):
             # AVI stores no time stamps: a frame's time is the place of its chunk. What FFmpeg makes up instead goes back and forth
             # where the codec reorders frames; in the order of display, the n-th frame has the n-th place.
             stamp = float(seen.places.popleft() * stream.time_base) if seen.places and stream.time_base else frame.time
-            yield seen.decoded + self.skipped, clock.at(stamp), _image(frame)
+            yield seen.decoded + self.skipped, clock.at(stamp), image_of(frame)
             seen.decoded += 1
         self._check_end(container, seen)
 
@@ -204,7 +204,7 @@ class _Clock:
         return self._period
 
 
-def _image(frame: VideoFrame) -> NDArray[np.uint8]:
+def image_of(frame: VideoFrame) -> NDArray[np.uint8]:
     """(H, W) of a grey frame, else (H, W, 3) BGR."""
     grey = frame.format.name.startswith("gray")
     # A view of the converted frame's own buffer; contiguous unless the rows are padded.

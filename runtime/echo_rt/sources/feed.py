@@ -1,0 +1,125 @@
+"""What all live feeds have in common: a camera, a network stream, an OpenIGTLink server."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from echo_rt.errors import SourceError
+from echo_rt.frame import Frame
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+    Arrived = tuple[NDArray[np.uint8], float | None, tuple[float, float] | None]
+    """Image, the sender's time stamp in seconds or None, and spacing in mm or None."""
+
+DRIFT_S = 1.0
+"""A sender's clock that leaves this machine's by more than this was set anew, and is tied to this machine's again."""
+
+LEAST_STEP_S = 1e-4
+"""Between two frames whose stamps are the same or go back."""
+
+PLAUSIBLE_MM = (30.0, 500.0)
+"""Height and width of a whole image of the heart. A sender that knows no scale sends pixels of 1 mm: 640 mm for a usual image."""
+
+
+class FeedClock:
+    """Seconds since the first frame, strictly increasing, from the sender's time stamps where they run as time does."""
+
+    def __init__(self) -> None:
+        self._start_s = 0.0
+        self._offset_s: float | None = None
+        self._last_s: float | None = None
+
+    def at(self, stamp_s: float | None, arrived_s: float) -> float:
+        """Time of a frame, in seconds.
+
+        Args:
+            stamp_s: the sender's time stamp, None where there is none.
+            arrived_s: when it arrived, by any steady clock of this machine.
+        """
+        if self._last_s is None:
+            self._start_s = arrived_s
+            self._offset_s = None if stamp_s is None else -stamp_s
+            self._last_s = 0.0
+            return 0.0
+        here_s = arrived_s - self._start_s
+        t_s = here_s
+        if stamp_s is not None:
+            if self._offset_s is None or abs(stamp_s + self._offset_s - here_s) > DRIFT_S:
+                self._offset_s = here_s - stamp_s
+            t_s = stamp_s + self._offset_s
+        self._last_s = max(t_s, self._last_s + LEAST_STEP_S)
+        return self._last_s
+
+
+class Feed(ABC):
+    """A source that goes on by itself, whether or not somebody reads. The attributes are those of `Source`.
+
+    It ends only when its sender does. Whoever wants to go on opens it again.
+
+    Attributes:
+        uri: its address.
+        note: one line on what is not as it was asked for, or None.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = self.name = uri
+        self.frames: int | None = None
+        self.fps: float | None = None
+        self.spacing_mm: tuple[float, float] | None = None
+        self.spacing_note: str | None = "the feed does not say how large a pixel is"
+        self.view: str | None = None
+        self.note: str | None = None
+        self._reading: Iterator[Frame] | None = None
+
+    @abstractmethod
+    def _open(self) -> None:
+        """Connect, with a time-out of its own, and set the attributes."""
+
+    @abstractmethod
+    def _pictures(self) -> Iterator[Arrived]:
+        """Give what arrives, from after `_open` until the sender ends. It never waits for longer than a few seconds."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Let go of everything; also after an `_open` that failed half-way."""
+
+    def __enter__(self) -> Self:
+        try:
+            self._open()
+        except BaseException:
+            self._close()
+            raise
+        self._reading = self._frames()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._reading = None
+        self._close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self
+
+    def __next__(self) -> Frame:
+        if self._reading is None:
+            raise SourceError(f"{self.name}: expected an open feed, found a closed one; read it inside `with open_source(...)`")
+        return next(self._reading)
+
+    def _frames(self) -> Iterator[Frame]:
+        clock = FeedClock()
+        for index, (image, stamp_s, spacing_mm) in enumerate(self._pictures()):
+            yield Frame(image, clock.at(stamp_s, time.monotonic()), index, spacing_mm)
+
+
+def plausible_spacing(spacing_mm: tuple[float, float], shape: tuple[int, ...]) -> tuple[float, float] | None:
+    """The spacing where it makes an image of the size of a chest, else None."""
+    low, high = PLAUSIBLE_MM
+    sides = [mm * pixels for mm, pixels in zip(spacing_mm, shape, strict=False)]
+    return spacing_mm if all(low <= side <= high for side in sides) else None

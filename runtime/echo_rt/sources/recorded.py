@@ -1,0 +1,58 @@
+"""A take that `echo-rt live --record` made, as a recording: the same frames with the same times, numbers and scale."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, TextIO
+
+import av
+
+from echo_rt.errors import SourceFormatError
+from echo_rt.sources.base import Recording, one_line
+from echo_rt.sources.paths import RECORDING
+from echo_rt.sources.video import image_of
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+    from echo_rt.sources.base import Picture
+
+FRAMES, READINGS = "frames.mkv", "readings.jsonl"
+
+
+class Recorded(Recording):
+    """The folder of a take. One that was cut off, as by a loss of power, is read up to where frames and lines both reach.
+
+    Raises, when it is entered or read:
+        SourceFormatError: a file is missing or is not what the recorder wrote, or there are fewer than two frames.
+    """
+
+    def _open(self, resources: ExitStack) -> Iterator[Picture]:
+        try:
+            about = json.loads((self.path / RECORDING).read_text(encoding="utf-8"))
+            lines = resources.enter_context((self.path / READINGS).open(encoding="utf-8"))
+            container = resources.enter_context(av.open(f"file:{self.path / FRAMES}", options={"protocol_whitelist": "file"}))
+            self.frames = about.get("frames")
+        except (OSError, ValueError, AttributeError, av.FFmpegError) as error:
+            raise SourceFormatError(
+                f"{self.path}: expected a recording of `echo-rt live` ({RECORDING}, {READINGS}, {FRAMES}), found: {one_line(error)}"
+            ) from None
+        self.spacing_note = "the feed that was recorded does not say how large a pixel is"
+        return self._pictures(container, lines)
+
+    def _pictures(self, container: InputContainer, lines: TextIO) -> Iterator[Picture]:
+        # A file that was cut off ends in the middle of a packet, or of a line.
+        try:
+            for frame, line in zip(container.decode(video=0), lines, strict=False):
+                fields: dict[str, Any] = json.loads(line)
+                spacing = fields["spacing_mm"]
+                self.spacing_mm = None if spacing is None else (spacing[0], spacing[1])
+                if spacing is not None:
+                    self.spacing_note = None
+                yield fields["index"], fields["t_s"], image_of(frame)
+        except (av.FFmpegError, json.JSONDecodeError):
+            return
+        except (KeyError, TypeError, IndexError) as error:
+            raise SourceFormatError(f"{self.path}: expected lines with index, t_s and spacing_mm, found {one_line(error)}") from None

@@ -1,0 +1,167 @@
+"""`echo-rt live` as a user starts it: in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from echo_rt.sources import camera, find_recordings, open_source
+from echo_rt.sources.camera import Camera
+from echo_rt.sources.opening import FeedOptions
+from live_parts import eventually
+from test_cli import echo_rt
+
+SMALL = "phantom:?height=120&width=160&fps=30"
+
+
+def test_a_source_that_ends_ends_the_command_well_with_a_summary(tmp_path: Path) -> None:
+    run = echo_rt("live", f"{SMALL}&seconds=3&hr=100", "--view", "none", "--record", tmp_path / "kept")
+    assert run.returncode == 0, run.stderr
+    (line,) = run.stdout.splitlines()
+    assert "readings" in line
+    assert "dropped" in line
+    assert "recorded in" in line
+    assert "running" in run.stderr
+    (take,) = find_recordings([tmp_path / "kept"])
+    about = json.loads((Path(take) / "recording.json").read_text())
+    assert about["frames"] == int(line.split(" readings")[0].split()[-1])
+    assert about["model"].startswith("lv-edge")
+    assert echo_rt("file", tmp_path / "kept", "--json").returncode == 0
+
+
+def test_not_in_real_time_every_frame_is_read_and_file_gives_the_same(tmp_path: Path) -> None:
+    address = f"{SMALL}&seconds=3&hr=100&ef=40"
+    run = echo_rt("live", address, "--view", "none", "--no-realtime", "--record", tmp_path / "kept")
+    assert run.returncode == 0, run.stderr
+    assert "90 readings, dropped: none" in run.stdout
+    (followed,) = json.loads(echo_rt("file", address, "--json").stdout)
+    (again,) = json.loads(echo_rt("file", tmp_path / "kept", "--json").stdout)
+    timeless = [
+        {key: summary[key] for key in summary if key not in ("recording", "latency_ms", "spacing_note")} for summary in (followed, again)
+    ]
+    assert timeless[0] == timeless[1]
+    assert followed["beats"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_end_cleanly_with_whole_files(number: int, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from echo_rt.cli import main; main()", "live", SMALL, "--view", "none", "--record", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "220"})
+    lines = tmp_path / "take-001" / "readings.jsonl"
+    eventually(lambda: lines.exists() and len(lines.read_bytes().splitlines()) > 10)
+    process.send_signal(number)
+    out, error = process.communicate(timeout=30)
+    assert process.returncode == 0, error
+    assert "readings" in out
+    assert "Traceback" not in error
+    kept = len(lines.read_text().splitlines())
+    assert json.loads((tmp_path / "take-001" / "recording.json").read_text())["frames"] == kept
+    with open_source(tmp_path / "take-001") as source:
+        assert sum(1 for _ in source) == kept
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
+def test_a_feed_that_is_not_there_yet_is_waited_for_and_can_be_ended() -> None:
+    command = [sys.executable, "-c", "from echo_rt.cli import main; main()", "live", "rtsp://127.0.0.1:9/x", "--view", "none"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "220"})
+    assert process.stderr is not None
+    said = ""
+    while "source lost" not in said:
+        said = process.stderr.readline()
+        assert said, "it ended"
+    assert "refused" in said
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "0 readings" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        ("live", "expected a source"),
+        ("live missing.avi --view none", "found nothing at that path"),
+        ("live phantom:?ef=200 --view none", "ef"),
+        ("live 0 --view hologram", "--view"),
+        ("live 0 --view none --size big", "--size"),
+        ("live 0 --view none --pixel-format JPEGS", "--pixel-format"),
+        ("live 0 --view none --roi here", "--roi"),
+        ("live 0 --view none --forget-after 0", "--forget-after"),
+        ("live phantom: --view none --ef-method guess", "expected an EF method"),
+        ("doctor rtsp://127.0.0.1:9/x", "nothing listens there"),
+    ],
+)
+def test_what_is_misspelt_is_one_line_and_status_2(arguments: str, found: str) -> None:
+    run = echo_rt(*arguments.split())
+    assert run.returncode == 2
+    assert found in run.stderr + run.stdout
+    assert "Traceback" not in run.stderr
+    assert len(run.stderr.strip().splitlines()) <= 1
+
+
+def test_the_list_of_devices_names_them_or_says_that_there_are_none() -> None:
+    run = echo_rt("live", "--list")
+    assert run.returncode == 0
+    assert "/dev/video" in run.stdout or "no cameras" in run.stdout
+
+
+def test_on_linux_the_systems_list_names_each_device_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, index, device in (("video10", "0", "Card"), ("video2", "0", "Camera"), ("video3", "1", "Camera")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index").write_text(index + "\n")
+        (tmp_path / name / "name").write_text(device + "\n")
+    monkeypatch.setattr(camera, "SYSTEM_LIST", tmp_path)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert camera.cameras() == [("/dev/video2", "Camera"), ("/dev/video10", "Card")]
+
+
+class StandInCapture:
+    """OpenCV's capture of a device that is 640x480 YUYV whatever it is asked for, and gives three pictures."""
+
+    def __init__(self, number: int, backend: int) -> None:
+        self.number, self.left, self.asked = number, 3, []
+
+    def isOpened(self) -> bool:
+        return True
+
+    def set(self, name: int, wanted: float) -> bool:
+        self.asked.append((name, wanted))
+        return True
+
+    def get(self, name: int) -> float:
+        cv2 = camera.cv2
+        return {
+            cv2.CAP_PROP_FOURCC: int.from_bytes(b"YUYV", "little"), cv2.CAP_PROP_FRAME_WIDTH: 640, cv2.CAP_PROP_FRAME_HEIGHT: 480,
+            cv2.CAP_PROP_FPS: 30,
+        }.get(name, 0)  # fmt: skip
+
+    def read(self):
+        import numpy as np
+
+        self.left -= 1
+        return self.left >= 0, np.zeros((480, 640, 3), np.uint8)
+
+    def release(self) -> None: ...
+
+
+def test_a_camera_is_asked_and_what_it_does_otherwise_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    # No camera is at hand here: a stand-in shows what is asked of OpenCV, and in which order.
+    monkeypatch.setattr(camera.cv2, "VideoCapture", StandInCapture)
+    monkeypatch.setattr(camera, "check_device", lambda path: None)
+    with Camera("/dev/video7", FeedOptions((1280, 720), 30.0, "mjpg")) as source:
+        capture = source._capture
+        assert capture.number == 7
+        assert capture.asked[0] == (camera.cv2.CAP_PROP_FOURCC, int.from_bytes(b"MJPG", "little"))
+        assert source.note == "the camera gives pixel format YUYV instead of MJPG, size 640x480 instead of 1280x720"
+        first, second = next(source), next(source)
+        assert second.t_s > first.t_s == 0
+        next(source)
+        with pytest.raises(OSError, match="check its cable"):
+            next(source)
