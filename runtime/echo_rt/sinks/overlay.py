@@ -77,15 +77,22 @@ def draw(frame: Frame, reading: Reading) -> Picture:
     shown = (round(height * factor), round(width * factor))
     right = shown[1] + round(PANEL * unit)
     canvas = np.full((_even(max(shown[0], round(PANEL_HEIGHT * unit))), _even(right), 3), BACKDROP[0], np.uint8)
-    picture = canvas[: shown[0], : shown[1]]
-    picture[:] = _enlarged(frame.image, shown)
+    canvas[: shown[0], : shown[1]] = draw_image(frame, reading)
+    _panel(canvas, shown[1], unit, frame, reading)
+    return canvas
+
+
+def draw_image(frame: Frame, reading: Reading) -> Picture:
+    """The image with what is drawn on it, without the panel: (H', W', 3) BGR uint8, a new array, `enlargement` times as large."""
+    height, width = frame.image.shape[:2]
+    factor = enlargement((height, width))
+    picture = _enlarged(frame.image, (round(height * factor), round(width * factor)))
     _tint_wall(picture, reading.segmentation, factor)
     if reading.ventricle is not None:
         _outline(picture, reading.ventricle, factor, ENDOCARDIUM if reading.quality.ok else AMBER)
         if reading.wall is not None and reading.wall_beat is not None:
             _segments(picture, reading.ventricle, reading.wall, reading.wall_beat, factor)
-    _panel(canvas, shown[1], unit, frame, reading)
-    return canvas
+    return picture
 
 
 def enlargement(image: tuple[int, int]) -> float:
@@ -101,6 +108,8 @@ def _even(pixels: int) -> int:
 def _enlarged(image: Picture, shown: tuple[int, int]) -> Picture:
     if image.shape[:2] != shown:
         image = cv2.resize(image, (shown[1], shown[0]), interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
+    elif image.ndim == 3:
+        image = image.copy()  # it is drawn upon
     return image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR).astype(np.uint8, copy=False)
 
 

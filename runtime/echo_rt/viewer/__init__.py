@@ -1,0 +1,46 @@
+"""Those who look at a feed: a window, or a page in a browser."""
+
+from __future__ import annotations
+
+from echo_rt.errors import ParameterError
+from echo_rt.live.status import LiveControl, LiveUpdate, Viewer
+
+__all__ = ["NoViewer", "open_viewer"]
+
+
+class NoViewer:
+    """Shows nothing."""
+
+    def show(self, update: LiveUpdate) -> None:
+        """See `Viewer`."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def open_viewer(kind: str, control: LiveControl, *, host: str = "127.0.0.1", port: int = 8080, token: str | None = None) -> Viewer:
+    """A viewer that shows what `Viewer.show` is given and asks `control` for what its user wants.
+
+    Args:
+        kind: ``window``, ``web`` or ``none``.
+        control: of the feed.
+        host, port: that the page is served on. Any host but this machine's own needs a token.
+        token: what the page asks for; made up, and printed, where one is needed and none is given.
+
+    Raises:
+        ParameterError: there is no such kind.
+        MissingExtraError: the web viewer's part is not installed.
+        DeviceError: there is no screen for a window.
+        OutputError: the port is taken, or the host is none of this machine's.
+    """
+    if kind == "window":
+        from echo_rt.viewer.window import WindowViewer
+
+        return WindowViewer(control)
+    if kind == "web":
+        from echo_rt.viewer.web import WebViewer
+
+        return WebViewer(control, host, port, token)
+    if kind == "none":
+        return NoViewer()
+    raise ParameterError(f"expected a view of window, web, none, found {kind!r}")

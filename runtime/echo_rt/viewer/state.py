@@ -1,0 +1,132 @@
+"""What the page shows, as plain numbers: the newest figures, and the curve and beats of the last seconds."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import Any
+
+from echo_rt.live.status import LiveUpdate, Phase
+from echo_rt.reading import SEGMENTS, Beat, Reading
+
+CURVE_S = 10.0
+"""Of the curve that is shown."""
+
+BEATS = 8
+"""In the list: the last ones, rejected ones too."""
+
+
+class History:
+    """The last seconds of a feed, for people. A clock that goes back, or another size of the picture, begins it afresh."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._points: deque[tuple[float, float | None]] = deque()
+        self._beats: deque[Beat] = deque(maxlen=2 * BEATS)
+        self._shape: tuple[int, ...] | None = None
+        self._last_s = -math.inf
+
+    def add(self, update: LiveUpdate) -> None:
+        """Take an update; the same reading twice counts once."""
+        frame, reading = update.frame, update.reading
+        if frame is None or reading is None:
+            if update.status.phase in (Phase.OPENING, Phase.RUNNING):
+                self.clear()  # after a reset, or with another source
+            return
+        if reading.t_s == self._last_s:
+            return
+        if reading.t_s < self._last_s or (self._shape is not None and frame.image.shape[:2] != self._shape):
+            self.clear()
+        self._shape, self._last_s = frame.image.shape[:2], reading.t_s
+        measured = reading.ventricle.volume if reading.ventricle is not None and reading.quality.ok else None
+        self._points.append((reading.t_s, measured))
+        while self._points[0][0] < reading.t_s - CURVE_S:
+            self._points.popleft()
+        if reading.beat is not None:
+            self._beats.append(reading.beat)
+
+    def to_dict(self) -> dict[str, Any]:
+        """``curve``: [t_s, volume or None] of each frame; ``beats``: the last, oldest first."""
+        return {
+            "curve": [[round(t_s, 3), _rounded(volume, 4)] for t_s, volume in self._points],
+            "curve_s": CURVE_S,
+            "beats": [_beat(beat) for beat in list(self._beats)[-BEATS:]],
+        }
+
+
+def figures(update: LiveUpdate) -> dict[str, Any]:
+    """The newest figures. ``current`` says whether they are of now: a page shows no others as if they were."""
+    status, reading = update.status, update.reading
+    shown: dict[str, Any] = {
+        "phase": status.phase.name.lower(),
+        "phase_text": status.phase.value,
+        "message": status.message,
+        "source": status.source,
+        "engine": status.engine,
+        "model": status.model,
+        "frames": status.frames,
+        "dropped": dict(status.dropped),
+        "reopened": status.reopened,
+        "fps": _rounded(status.fps, 1),
+        "age_ms": _rounded(status.age_ms, 1),
+        "age_p50_ms": _rounded(status.age_p50_ms, 1),
+        "age_p99_ms": _rounded(status.age_p99_ms, 1),
+        "recording": str(status.recording) if status.recording is not None else None,
+        "current": status.phase in (Phase.RUNNING, Phase.FROZEN),
+        "reading": _reading(reading) if reading is not None else None,
+    }
+    return shown
+
+
+def _reading(reading: Reading) -> dict[str, Any]:
+    ef, ventricle, wall = reading.ef, reading.ventricle, reading.wall_beat
+    return {
+        "t_s": reading.t_s,
+        "ef": {
+            "percent": _rounded(ef.percent, 1),
+            "low": _rounded(ef.low, 1),
+            "high": _rounded(ef.high, 1),
+            "beats": ef.beats,
+            "method": ef.method,
+            "reason": ef.reason,
+            "stale": ef.stale,
+        },
+        "fac_percent": _rounded(reading.fac_percent, 1),
+        "heart_rate_bpm": _rounded(reading.heart_rate_bpm, 1),
+        "quality": {"ok": reading.quality.ok, "reason": reading.quality.reason, "confidence": _rounded(reading.quality.confidence, 3)},
+        "view": reading.segmentation.view,
+        "volume": _rounded(ventricle.volume, 1) if ventricle is not None else None,
+        "volume_unit": {"mL": "mL", "px3": "px³"}[ventricle.volume_unit] if ventricle is not None else None,
+        "calibrated": ventricle.calibrated if ventricle is not None else None,
+        "wall": [
+            {
+                "segment": segment.replace("_", " "),
+                "motion_percent": _rounded(float(wall.motion_percent[n]), 0),
+                "akinetic": bool(wall.akinetic[n]),
+            }
+            for n, segment in enumerate(SEGMENTS)
+        ]
+        if wall is not None
+        else [],
+    }
+
+
+def _beat(beat: Beat) -> dict[str, Any]:
+    return {
+        "t_ed_s": round(beat.t_ed_s, 3),
+        "t_es_s": round(beat.t_es_s, 3),
+        "edv": _rounded(beat.edv, 4),
+        "esv": _rounded(beat.esv, 4),
+        "ef_percent": _rounded(beat.ef_percent, 1),
+        "heart_rate_bpm": _rounded(beat.heart_rate_bpm, 0),
+        "accepted": beat.accepted,
+        "reason": beat.reason,
+    }
+
+
+def _rounded(number: float | None, digits: int) -> float | None:
+    """JSON has no NaN."""
+    return round(float(number), digits) if number is not None and math.isfinite(number) else None
