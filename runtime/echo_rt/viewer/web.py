@@ -165,7 +165,7 @@ class WebViewer:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            with suppress(RuntimeError):  # it has gone already
+            with suppress(RuntimeError, WebSocketDisconnect):  # it has gone already
                 await browser.close()
 
     async def _talk(self, browser: WebSocket, shown: asyncio.Event, answers: asyncio.Queue[str]) -> None:
