@@ -1,13 +1,14 @@
 // Just enough of CUDA to run the bodies of runtime/native/kernels.cu on the processor: the blocks of a launch one after another, the threads
-// of a block as real threads that meet at __syncthreads(). Included before that file; a GPU's memory model and speed are not emulated.
+// of a block in turn, each as far as the next __syncthreads(). Included before that file; a GPU's races and speed are not emulated.
 #pragma once
 
-#include <condition_variable>
+#include <ucontext.h>
+
 #include <cmath>
 #include <cstdint>
-#include <cstring>
-#include <mutex>
-#include <thread>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
 #include <vector>
 
 #define __global__
@@ -20,37 +21,34 @@ struct Dim {
 
 namespace emulated {
 
-class Barrier {
- public:
-  explicit Barrier(unsigned threads) : threads_(threads) {}
-  void wait() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    const unsigned round = round_;
-    if (++waiting_ == threads_) {
-      waiting_ = 0, ++round_;
-      all_.notify_all();
-    } else {
-      all_.wait(lock, [&] { return round_ != round; });
-    }
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable all_;
-  unsigned threads_, waiting_ = 0, round_ = 0;
+// A thread of a block, which can be left in the middle.
+struct Thread {
+  ucontext_t place;
+  std::vector<char> stack;
+  Dim index;
+  bool ended;
 };
 
-inline Barrier* barrier = nullptr;
+inline ucontext_t scheduler;
+inline Thread* running = nullptr;
+inline std::function<void()> body;
+
+inline void run_body() {
+  body();
+  running->ended = true;
+}
 
 }  // namespace emulated
 
-inline thread_local Dim threadIdx, blockIdx, blockDim, gridDim;
+inline Dim threadIdx, blockIdx, blockDim, gridDim;
 
-inline void __syncthreads() { emulated::barrier->wait(); }
+inline void __syncthreads() { swapcontext(&emulated::running->place, &emulated::scheduler); }
 
 template <typename Number>
 Number atomicAdd(Number* target, Number value) {
-  return __atomic_fetch_add(target, value, __ATOMIC_RELAXED);
+  const Number before = *target;
+  *target += value;
+  return before;
 }
 
 // IEEE 754 binary16, to nearest, ties to even.
@@ -84,26 +82,45 @@ inline __half __float2half_rn(float value) {
 
 namespace emulated {
 
-// kernel<<<grid, block>>>(arguments...)
+// All threads of one block, from one __syncthreads() to the next, until all have come to their end.
+inline void run_block(std::vector<Thread>& threads) {
+  for (Thread& thread : threads) {
+    getcontext(&thread.place);
+    thread.place.uc_stack.ss_sp = thread.stack.data();
+    thread.place.uc_stack.ss_size = thread.stack.size();
+    thread.place.uc_link = &scheduler;
+    thread.ended = false;
+    makecontext(&thread.place, run_body, 0);
+  }
+  for (std::size_t ended = 0; ended < threads.size();) {
+    for (Thread& thread : threads) {
+      running = &thread, threadIdx = thread.index;
+      swapcontext(&scheduler, &thread.place);
+      ended += thread.ended;
+    }
+    if (ended != 0 && ended != threads.size()) {
+      std::fputs("some threads of a block wait at __syncthreads(), others have ended\n", stderr);
+      std::abort();
+    }
+  }
+}
+
+// kernel<<<grid, block>>>(arguments...); one launch at a time.
 template <typename Kernel, typename... Arguments>
 void launch(const unsigned* grid, const unsigned* block, Kernel kernel, Arguments... arguments) {
-  const unsigned threads = block[0] * block[1] * block[2];
-  Barrier between(threads), inside(threads);
-  barrier = &inside;
-  const auto run = [&](unsigned thread) {
-    blockDim = {block[0], block[1], block[2]}, gridDim = {grid[0], grid[1], grid[2]};
-    threadIdx = {thread % block[0], thread / block[0] % block[1], thread / block[0] / block[1]};
-    for (unsigned z = 0; z < grid[2]; ++z)
-      for (unsigned y = 0; y < grid[1]; ++y)
-        for (unsigned x = 0; x < grid[0]; ++x) {
-          blockIdx = {x, y, z};
-          kernel(arguments...);
-          between.wait();
-        }
-  };
-  std::vector<std::thread> running;
-  for (unsigned thread = 0; thread < threads; ++thread) running.emplace_back(run, thread);
-  for (std::thread& thread : running) thread.join();
+  std::vector<Thread> threads(block[0] * block[1] * block[2]);
+  for (unsigned i = 0; i < threads.size(); ++i) {
+    threads[i].stack.resize(64 * 1024);
+    threads[i].index = {i % block[0], i / block[0] % block[1], i / block[0] / block[1]};
+  }
+  body = [&] { kernel(arguments...); };
+  blockDim = {block[0], block[1], block[2]}, gridDim = {grid[0], grid[1], grid[2]};
+  for (unsigned z = 0; z < grid[2]; ++z)
+    for (unsigned y = 0; y < grid[1]; ++y)
+      for (unsigned x = 0; x < grid[0]; ++x) {
+        blockIdx = {x, y, z};
+        run_block(threads);
+      }
 }
 
 }  // namespace emulated

@@ -4,63 +4,29 @@ from __future__ import annotations
 
 import ctypes
 import re
-import shutil
 import struct
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import emulated
 from echo_rt.engine import cuda_kernels as kernels
 from echo_rt.engine.postprocess import postprocess
 from echo_rt.engine.preprocess import reference
 from echo_rt.errors import DeviceError
 from echo_rt.model import CLASSES
 from echo_rt.segmentation import GridMap
+from emulated import NATIVE
 from test_model import SPEC
 
-NATIVE = Path(__file__).resolve().parents[1] / "runtime" / "native"
 SOURCE = NATIVE / "kernels.cu"
-C_TYPES = {"P": ctypes.c_void_p, "i": ctypes.c_int, "d": ctypes.c_double, "f": ctypes.c_float}
 MEAN, STD = SPEC.mean, SPEC.std
 GUARD = 64
 """Elements before and behind an output that no thread may touch."""
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory) -> ctypes.CDLL:
-    compiler = shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        pytest.skip("no C++ compiler")
-    path = tmp_path_factory.mktemp("kernels") / "kernels.so"
-    source = Path(__file__).with_name("emulated_kernels.cpp")
-    command = [
-        compiler,
-        "-std=c++17",
-        "-O2",
-        "-shared",
-        "-fPIC",
-        "-pthread",
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-        f"-I{NATIVE}",
-        source,
-        "-o",
-        path,
-    ]
-    subprocess.run(command, check=True)
-    return ctypes.CDLL(str(path))
-
-
-def launch(library: ctypes.CDLL, name: str, geometry: kernels.Launch, types: str, arguments: tuple) -> None:
-    """As PyCUDA does it: the types' letters, the values in their order."""
-    function = getattr(library, f"launch_{name}")
-    (blocks, threads), three = geometry, ctypes.c_uint * 3
-    assert len(types) == len(arguments)
-    typed = [C_TYPES[letter](value) for letter, value in zip(types, arguments, strict=True)]
-    function(three(*blocks, 1), three(*threads), *typed)
+def launch(name: str, geometry: kernels.Launch, types: str, arguments: tuple) -> None:
+    emulated.launch(name, *geometry, types, arguments)
 
 
 def guarded(shape: tuple[int, ...], dtype: str) -> tuple[np.ndarray, np.ndarray]:
@@ -76,7 +42,7 @@ def untouched(memory: np.ndarray) -> bool:
     return bool((raw[:edge] == 0xA5).all() and (raw[-edge:] == 0xA5).all())
 
 
-def preprocessed(library: ctypes.CDLL, image: np.ndarray, grid: tuple[int, int], dtype: str, padding: int = 0) -> np.ndarray:
+def preprocessed(image: np.ndarray, grid: tuple[int, int], dtype: str, padding: int = 0) -> np.ndarray:
     """What the kernel makes of an image that lies in rows with `padding` bytes of white between them, and white all around."""
     height, row = image.shape[0], image.reshape(image.shape[0], -1).shape[1]
     memory = np.full((height + 2, row + padding), 255, np.uint8)
@@ -85,34 +51,34 @@ def preprocessed(library: ctypes.CDLL, image: np.ndarray, grid: tuple[int, int],
     place = GridMap.letterbox(image.shape[:2], grid)
     arguments = kernels.preprocess_arguments(memory[1:].ctypes.data, row + padding, place, SPEC, out.ctypes.data)
     name = kernels.preprocess_name(image.ndim == 3, dtype)
-    launch(library, name, kernels.preprocess_launch(grid), kernels.PREPROCESS_ARGUMENTS, arguments)
+    launch(name, kernels.preprocess_launch(grid), kernels.PREPROCESS_ARGUMENTS, arguments)
     assert untouched(around), "a thread wrote outside its array"
     return out
 
 
 @pytest.mark.parametrize("shape", [(60, 80), (60, 80, 3), (57, 113, 3), (1, 300), (300, 1, 3), (1, 1), (1, 1, 3), (16, 24), (600, 800, 3)])
 @pytest.mark.parametrize("grid", [(48, 64), (33, 65), (8, 9)])
-def test_preprocess_agrees_with_the_reference(library, shape, grid) -> None:
+def test_preprocess_agrees_with_the_reference(shape, grid) -> None:
     image = np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8)
     expected = reference(image, GridMap.letterbox(shape[:2], grid), MEAN, STD)
     for padding in (0, 13):
-        np.testing.assert_allclose(preprocessed(library, image, grid, "float32", padding), expected, atol=1e-5, rtol=0)
-    half = preprocessed(library, image, grid, "float16")
+        np.testing.assert_allclose(preprocessed(image, grid, "float32", padding), expected, atol=1e-5, rtol=0)
+    half = preprocessed(image, grid, "float16")
     np.testing.assert_allclose(half.astype(np.float32), expected, atol=1e-5, rtol=2**-11)
 
 
-def test_blue_green_and_red_are_told_apart(library) -> None:
+def test_blue_green_and_red_are_told_apart() -> None:
     image = np.zeros((8, 8, 3), np.uint8)
     for channel, weight in enumerate((0.114, 0.587, 0.299)):
         image[:] = 0
         image[..., channel] = 200
-        found = preprocessed(library, image, (8, 8), "float32") * STD + MEAN
+        found = preprocessed(image, (8, 8), "float32") * STD + MEAN
         np.testing.assert_allclose(found, 200 * weight, rtol=1e-5)
 
 
 @pytest.mark.parametrize("grid", [(48, 64), (112, 144), (7, 11), (1, 1)])
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_postprocess_agrees_with_the_reference_and_counts(library, grid, dtype) -> None:
+def test_postprocess_agrees_with_the_reference_and_counts(grid, dtype) -> None:
     logits = np.random.default_rng(4).normal(0, 3, (4, *grid)).astype(dtype)
     logits[:, 0, 0] = (2, 7, 7, -300)  # a tie, and what would overflow without the usual shift
     expected, expected_labels = postprocess(logits.astype(np.float32))
@@ -120,7 +86,7 @@ def test_postprocess_agrees_with_the_reference_and_counts(library, grid, dtype) 
     numbers = np.zeros(kernels.TALLY_NUMBERS, np.uint64)
     pointers = (probability.ctypes.data, labels.ctypes.data, numbers.ctypes.data)
     arguments = (logits.ctypes.data, grid[0] * grid[1], *pointers)
-    launch(library, kernels.postprocess_name(dtype), kernels.postprocess_launch(grid), kernels.POSTPROCESS_ARGUMENTS, arguments)
+    launch(kernels.postprocess_name(dtype), kernels.postprocess_launch(grid), kernels.POSTPROCESS_ARGUMENTS, arguments)
     assert untouched(around)
     assert untouched(beside)
     np.testing.assert_allclose(probability, expected, atol=1e-6)
@@ -134,19 +100,20 @@ def test_postprocess_agrees_with_the_reference_and_counts(library, grid, dtype) 
         assert tally.mean_confidence[label] == pytest.approx(mean, abs=2e-5)
 
 
-def test_one_launch_after_another_tallies_the_same_bit_for_bit(library) -> None:
+def test_one_launch_after_another_tallies_the_same_bit_for_bit() -> None:
     logits = np.random.default_rng(5).normal(0, 3, (4, 40, 50)).astype(np.float32)
     found = []
     for _ in range(3):
         out, labels, numbers = np.empty_like(logits), np.empty((40, 50), np.uint8), np.zeros(kernels.TALLY_NUMBERS, np.uint64)
         arguments = (logits.ctypes.data, 2000, out.ctypes.data, labels.ctypes.data, numbers.ctypes.data)
-        launch(library, "postprocess_float32", kernels.postprocess_launch((40, 50)), kernels.POSTPROCESS_ARGUMENTS, arguments)
+        launch("postprocess_float32", kernels.postprocess_launch((40, 50)), kernels.POSTPROCESS_ARGUMENTS, arguments)
         found.append(numbers)
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
 
 
-def test_the_emulated_half_is_that_of_numpy(library) -> None:
+def test_the_emulated_half_is_that_of_numpy() -> None:
+    library = emulated.library()
     library.half_of.argtypes, library.half_of.restype = [ctypes.c_float], ctypes.c_ushort
     library.float_of.argtypes, library.float_of.restype = [ctypes.c_ushort], ctypes.c_float
     bits = np.arange(0, 0x7C00, 7, dtype=np.uint16)

@@ -10,14 +10,22 @@ import pytest
 from echo_rt.engine import DEVICES, open_engine, probe
 from echo_rt.engine.postprocess import postprocess
 from echo_rt.engine.preprocess import reference
-from echo_rt.errors import EngineClosedError, FrameError, ModelError, ParameterError
+from echo_rt.errors import DeviceError, EngineClosedError, FrameError, MissingExtraError, ModelError, ParameterError
 from echo_rt.model import models, read_spec
 from echo_rt.segmentation import GridMap
 from test_model import toy_model
 
 
-@pytest.fixture(params=list(DEVICES))
+GPU = ("tensorrt", "cuda")
+ON_GPU = [pytest.param(device, marks=pytest.mark.gpu) if device in GPU else device for device in DEVICES]
+
+
+@pytest.fixture(params=ON_GPU)
 def engine(request):
+    try:
+        probe(request.param)
+    except (DeviceError, MissingExtraError) as error:
+        pytest.skip(str(error))
     with open_engine(device=request.param) as opened:
         yield opened
 
@@ -27,7 +35,7 @@ def image_of(*shape: int) -> np.ndarray:
 
 
 def plain_inference(image: np.ndarray) -> np.ndarray:
-    """The definition: reference preprocess, the network, softmax."""
+    """The definition: reference preprocess, the network in FP32, softmax."""
     path = models()[0].path
     spec = read_spec(path)
     grey = reference(image, GridMap.letterbox(image.shape[:2], (spec.height, spec.width)), spec.mean, spec.std)
@@ -42,9 +50,11 @@ def test_every_engine_gives_what_the_definition_gives(engine, shape) -> None:
     image = image_of(*shape)
     found = engine.segment(image)
     expected = plain_inference(image)
-    np.testing.assert_allclose(found.probability, expected, atol=2e-3)
+    # A file in FP16 is held to what the parity gate allows it; on noise a pixel can lie anywhere between two classes.
+    half = engine.spec.precision == "fp16"
+    np.testing.assert_allclose(found.probability, expected, atol=0.1 if half else 2e-3)
     assert found.labels.dtype == np.uint8
-    assert (found.labels != expected.argmax(0)).mean() < 1e-3
+    assert (found.labels != expected.argmax(0)).mean() < (1e-2 if half else 1e-3)
     assert found.mask().shape == shape[:2]
 
 
@@ -89,12 +99,19 @@ def test_two_engines_and_another_thread_give_the_same(engine) -> None:
         np.testing.assert_array_equal(probability, expected)
 
 
-def test_every_device_says_what_it_is() -> None:
-    assert all(probe(device) for device in DEVICES)
+@pytest.mark.parametrize("device", DEVICES)
+def test_every_device_says_what_it_is_or_in_one_line_why_it_cannot_be_used(device: str) -> None:
+    try:
+        said = probe(device)
+    except (DeviceError, MissingExtraError) as error:
+        assert device != "cpu"
+        said = str(error)
+    assert said
+    assert "\n" not in said
 
 
 def test_a_device_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(ParameterError, match="expected a device of auto, cpu"):
+    with pytest.raises(ParameterError, match="expected a device of auto, .*cpu"):
         open_engine(device="abacus")
 
 

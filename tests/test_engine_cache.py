@@ -256,7 +256,7 @@ def test_a_full_disk_leaves_no_half_written_file_and_what_was_there(
         monkeypatch.setattr(engine_cache, "_written", full)
     else:
         monkeypatch.setattr(os, broken, full)
-    with pytest.raises(OutputError, match=r"my\.engine: expected to write there, found No space left on device; free some space"):
+    with pytest.raises(OutputError, match=r"my\.engine: expected to write there, found: No space left on device; free some space"):
         write_engine(engine, target)
     monkeypatch.undo()
     assert {path.name: path.read_bytes() for path in target.parent.iterdir()} == before

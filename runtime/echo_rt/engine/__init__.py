@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from echo_rt.errors import ParameterError
-from echo_rt.model import ModelSpec, model_path
+from echo_rt.model import DEFAULT_MODEL, ModelSpec, model_path, read_spec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,10 +65,41 @@ def _probe_cpu() -> str:
     return f"ONNX Runtime {version()}, {os.cpu_count()} cores"
 
 
+def _open_tensorrt(path: str, spec: ModelSpec) -> Engine:
+    from echo_rt.engine.tensorrt import TensorRtEngine
+
+    return TensorRtEngine(path, spec)
+
+
+def _probe_tensorrt() -> str:
+    from echo_rt.engine.tensorrt import probe_tensorrt
+
+    return probe_tensorrt()
+
+
+def _open_cuda(path: str, spec: ModelSpec) -> Engine:
+    from echo_rt.engine.cuda import CudaEngine
+
+    return CudaEngine(path, spec)
+
+
+def _probe_cuda() -> str:
+    from echo_rt.engine.cuda import probe_cuda
+
+    return probe_cuda()
+
+
 # A new engine adds its line here: how to open it, and a probe that names it or raises DeviceError or MissingExtraError with
 # the reason why it cannot be used on this machine. The order is the order in which `auto` tries them.
 _Opener = Callable[[str, ModelSpec], Engine]
-DEVICES: dict[str, tuple[_Opener, Callable[[], str]]] = {"cpu": (_open_cpu, _probe_cpu)}
+DEVICES: dict[str, tuple[_Opener, Callable[[], str]]] = {
+    "tensorrt": (_open_tensorrt, _probe_tensorrt),
+    "cuda": (_open_cuda, _probe_cuda),
+    "cpu": (_open_cpu, _probe_cpu),
+}
+
+_GPU_PRECISION = {"tensorrt": "fp16", "cuda": "fp16"}
+"""Which file of a shipped model a device runs, where it passed the parity gate and no other is named."""
 
 
 def probe(device: str) -> str:
@@ -93,8 +125,17 @@ def open_engine(model: str | os.PathLike[str] | None = None, device: str = "auto
     """
     if device != "auto" and device not in DEVICES:
         raise ParameterError(f"expected a device of auto, {', '.join(DEVICES)}, found {device!r}")
-    path = model_path(model)
-    from echo_rt.model import read_spec
+    device = "cpu" if device == "auto" else device
+    path = _model_file(model, device)
+    return DEVICES[device][0](os.fspath(path), read_spec(path))
 
-    spec = read_spec(path)
-    return DEVICES["cpu" if device == "auto" else device][0](os.fspath(path), spec)
+
+def _model_file(model: str | os.PathLike[str] | None, device: str) -> Path:
+    """A file that was named as it is; of a model that was named, the one that this device runs best."""
+    path, precision = model_path(model), _GPU_PRECISION.get(device)
+    named = DEFAULT_MODEL if model is None else os.fspath(model)
+    if precision is not None and path.name.startswith(f"{named}."):
+        better = path.with_name(f"{named}.{precision}.onnx")
+        if better.is_file() and read_spec(better).parity.get("ok"):
+            return better
+    return path
