@@ -11,7 +11,8 @@ PYCUDA: dict[str, str] = {
     "cuda": (
         "Context Device DeviceAllocation Error Event Function LaunchError LogicError MemoryError Module PagelockedHostAllocation "
         "RuntimeError Stream device_attribute event_flags get_driver_version host_alloc_flags init "
-        "mem_alloc mem_get_info memcpy_dtod memcpy_dtod_async memcpy_dtoh memcpy_dtoh_async memcpy_htod memcpy_htod_async memset_d8 memset_d8_async memset_d32_async module_from_buffer "
+        "mem_alloc mem_get_info memcpy_dtod memcpy_dtod_async memcpy_dtoh memcpy_dtoh_async memcpy_htod "
+        "memcpy_htod_async memset_d8 memset_d8_async memset_d32_async module_from_buffer "
         "module_from_file pagelocked_empty"
     ),
     "Device": "compute_capability count get_attribute make_context name pci_bus_id retain_primary_context total_memory",

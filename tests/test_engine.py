@@ -15,7 +15,6 @@ from echo_rt.model import models, read_spec
 from echo_rt.segmentation import GridMap
 from test_model import toy_model
 
-
 GPU = ("tensorrt", "cuda")
 ON_GPU = [pytest.param(device, marks=pytest.mark.gpu) if device in GPU else device for device in DEVICES]
 
@@ -111,7 +110,7 @@ def test_every_device_says_what_it_is_or_in_one_line_why_it_cannot_be_used(devic
 
 
 def test_a_device_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(ParameterError, match="expected a device of auto, .*cpu"):
+    with pytest.raises(ParameterError, match=r"expected a device of auto, .*cpu"):
         open_engine(device="abacus")
 
 
