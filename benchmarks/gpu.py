@@ -1,11 +1,11 @@
-"""What a frame costs on an NVIDIA GPU, from bytes to probabilities and labels on the processor: written to benchmarks/results/gpu-MACHINE.json.
+"""What a frame costs on an NVIDIA GPU, from bytes to probabilities and labels on the processor: benchmarks/results/gpu-MACHINE.json.
 
-    python benchmarks/gpu.py                       # lv-edge, frames of 600 x 800; needs '.[tensorrt]', nvcc at installation, torch with CUDA
+    python benchmarks/gpu.py                       # lv-edge, 600 x 800; needs '.[tensorrt,train]', nvcc at installation, torch with CUDA
     python benchmarks/gpu.py --frames 5000 --without torch --without onnxruntime
 
 The ways run in turn, a chunk of frames each, so that clocks and heat are the same for all; p50 and p99 are of all chunks together. All
-give the same masks, or the benchmark fails: `torch` is the plain way, the same preprocess written with torch on the GPU, the network
-(from its ONNX file) in FP16 and softmax, in a CUDA graph; `onnxruntime` is the `cuda` engine.
+give the same masks, or the benchmark fails. `torch` is what one writes with torch for speed: the same preprocess, the network in FP16 and
+softmax in one CUDA graph with page-locked copies. `onnxruntime` is the `cuda` engine.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def frames_of(size: tuple[int, int], count: int) -> list[np.ndarray]:
     from echo_rt.sources.phantom import Phantom, PhantomOptions
 
     with Phantom(PhantomOptions(seconds=count / 20, fps=20)) as source:
-        return [cv2.resize(frame.image, size[::-1], interpolation=cv2.INTER_LINEAR) for frame in source][:count]
+        grey = [cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY) if frame.image.ndim == 3 else frame.image for frame in source]
+    return [cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR) for image in grey[:count]]
 
 
 def open_ways(opened: ExitStack, path: Path, spec: ModelSpec, size: tuple[int, int], without: list[str]) -> dict[str, Way]:
@@ -106,17 +107,23 @@ def torch_way(path: Path, spec: ModelSpec, size: tuple[int, int], device: str = 
     """Torch as one writes it for speed: page-locked copies, everything from luma to labels on the GPU in FP16, one CUDA graph.
 
     Args:
-        path: the ONNX file; the weights of the same name beside it are read.
+        path: the shipped ONNX file; the weights beside it are read.
+        spec: of the model.
+        size: (H, W) of the frames, which are grey.
         device: ``cpu`` runs the same steps in FP32 without a graph, which is what a test of it can do.
     """
     import torch
 
-    from echo_rt_train.network import load_network
+    from echo_rt_export.onnx_file import fold_batch_norm
+    from echo_rt_train.weights import load_weights
 
     on_gpu = device != "cpu"
     dtype = torch.float16 if on_gpu else torch.float32
     weights = path.with_name(f"{path.name.split('.')[0]}.safetensors")
-    network = load_network(weights).eval().to(device, dtype)
+    network, _ = load_weights(weights)
+    network.eval()
+    fold_batch_norm(network)
+    network.to(device, dtype, memory_format=torch.channels_last)
     place = GridMap.letterbox(size, (spec.height, spec.width))
     rows = torch.from_numpy(coverage(place.scale, place.y0, place.grid[0], size[0]).copy()).to(device)
     columns = torch.from_numpy(coverage(place.scale, place.x0, place.grid[1], size[1]).copy()).to(device)
@@ -127,9 +134,7 @@ def torch_way(path: Path, spec: ModelSpec, size: tuple[int, int], device: str = 
     def step() -> None:
         frame.copy_(host, non_blocking=True)
         grey = ((rows @ frame.float() @ columns.T - spec.mean) / spec.std).to(dtype)
-        answer = network(grey[None, None])
-        logits = answer["logits"] if isinstance(answer, Mapping) else answer[0] if isinstance(answer, tuple) else answer
-        probability = logits[0].float().softmax(0)
+        probability = network(grey[None, None]).logits[0].float().softmax(0)
         found[0].copy_(probability, non_blocking=True)
         found[1].copy_(probability.argmax(0).to(torch.uint8), non_blocking=True)
 
@@ -204,15 +209,10 @@ def table(ms: Mapping[str, Mapping[str, float]]) -> str:
 
 def versions() -> dict[str, str]:
     """Of what took part and is installed."""
-    from importlib.metadata import PackageNotFoundError, version
+    from importlib.metadata import distributions
 
-    found = {}
-    for name in ("tensorrt", "pycuda", "cuda-bindings", "torch", "onnxruntime-gpu", "onnxruntime", "numpy", "echo-rt"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    wanted = {"tensorrt", "pycuda", "cuda-bindings", "torch", "onnxruntime-gpu", "onnxruntime", "numpy", "echo-rt"}
+    return {found.name: found.version for found in distributions() if found.name in wanted}
 
 
 def write(result: Mapping[str, Any], folder: Path) -> Path:
