@@ -20,7 +20,7 @@ import onnxruntime
 import emulated
 from cuda_names import CUDA_BINDINGS, PYCUDA, names
 
-RUBBISH = 0xA5
+RUBBISH = 0xFF
 
 
 class StandInGpu:

@@ -109,7 +109,6 @@ class CudaEngine:
             self._binding.bind_ortvalue_input(name, tensor)
         # Bound anew for each frame: ONNX Runtime would write into the memory of the frame before, which is somebody's state now.
         names = ("logits", *self.spec.heads)
-        self._binding.clear_binding_outputs()
         for name in names:
             self._binding.bind_output(name, "cpu")
         for name in self.spec.state:
