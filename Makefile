@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
-SOURCES = pyproject.toml CMakeLists.txt constraints.txt $(wildcard runtime/native/*)
+SOURCES = pyproject.toml CMakeLists.txt constraints.txt $(wildcard cmake/*) $(wildcard runtime/native/*)
 
 .PHONY: demo test lint models-precisions clean
 .DEFAULT_GOAL := demo

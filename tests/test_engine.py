@@ -99,7 +99,7 @@ def test_every_engine_hands_on_a_memory_and_forgets_without_it(device) -> None:
     images = [image_of(120, 160), heart(480, 640), heart(480, 640)]
     with open_engine("lv-edge-temporal", device) as engine:
         first = engine.segment(images[0])
-        kept = copy.deepcopy(first.state)
+        kept = first.state if device == "tensorrt" else copy.deepcopy(first.state)  # on a GPU it is no array
         second = engine.segment(images[1], first.state)
         engine.segment(images[2], second.state)
         assert engine.spec.state

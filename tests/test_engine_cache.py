@@ -6,7 +6,9 @@ import errno
 import json
 import os
 import stat
+import subprocess
 import sys
+import threading
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
@@ -256,7 +258,7 @@ def test_a_full_disk_leaves_no_half_written_file_and_what_was_there(
         monkeypatch.setattr(engine_cache, "_written", full)
     else:
         monkeypatch.setattr(os, broken, full)
-    with pytest.raises(OutputError, match=r"my\.engine: expected to write there, found No space left on device; free some space"):
+    with pytest.raises(OutputError, match=r"my\.engine: expected to write there, found: No space left on device; free some space"):
         write_engine(engine, target)
     monkeypatch.undo()
     assert {path.name: path.read_bytes() for path in target.parent.iterdir()} == before
@@ -305,3 +307,62 @@ def test_the_cache_lies_where_the_user_keeps_caches(tmp_path: Path, monkeypatch)
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert cache_folder() == tmp_path / "xdg" / "echo-rt" / "engines"
+
+
+def test_of_those_who_want_one_engine_at_once_one_builds_and_the_others_take_it(model: Path, cache: Path, monkeypatch) -> None:
+    real, building, builds = engine_cache.tensorrt_build.build, threading.Event(), []
+
+    def slow(*arguments, **options):
+        builds.append(threading.get_ident())
+        building.set()
+        assert waiting.wait(20), "nobody came to wait"
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(engine_cache.tensorrt_build, "build", slow)
+    waiting, said, found = threading.Event(), [], []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if "waiting for it" in line:
+            waiting.set()
+
+    def want() -> None:
+        found.append(cached_engine(model, device=DEVICE, say=say))
+
+    threads = [threading.Thread(target=want) for _ in range(2)]
+    threads[0].start()
+    assert building.wait(20)
+    threads[1].start()
+    for thread in threads:
+        thread.join()
+    assert len(builds) == 1
+    assert sorted(engine.built for engine in found) == [False, True]
+    assert found[0].data == found[1].data
+    assert any("another process is building this engine" in line for line in said)
+
+
+def test_processes_that_write_one_engine_at_once_leave_a_whole_one(model: Path, tmp_path: Path, ask: Builds) -> None:
+    # Each builds for itself, a different engine every time: as without a lock, a mixture of two would be refused and built again.
+    program = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import platformdirs
+platformdirs.user_cache_path = lambda name, appauthor: Path(sys.argv[2]) / "cache" / name
+from stand_in_tensorrt import stand_in
+sys.modules["tensorrt"] = stand_in("10.16")
+from echo_rt.engine import engine_cache
+from echo_rt.engine.cuda_driver import CudaDevice
+device = CudaDevice(0, "STAND-IN GPU", "8.6", "12.4")
+for _ in range(15):
+    stored = engine_cache.cached_engine(sys.argv[3], device=device, say=lambda line: None)
+    engine_cache.record_path(stored.path).unlink(missing_ok=True)  # the next one has to be built again
+engine_cache.cached_engine(sys.argv[3], device=device, say=lambda line: None)
+"""
+    command = [sys.executable, "-c", program, str(Path(__file__).parent), str(tmp_path), str(model)]
+    running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    errors = [process.communicate()[1] for process in running]
+    assert [process.returncode for process in running] == [0, 0], errors
+    last = ask(model)
+    assert not last.built, "the last of them left no whole engine"
+    assert not list(last.path.parent.glob("*.part"))

@@ -1,4 +1,5 @@
-"""Every name of TensorRT that the code uses is in all releases that we serve, or is asked for before it is used."""
+"""Every name of TensorRT that the code uses is in all releases that we serve, or is asked for before it is used. So are those of PyCUDA and
+of cuda-bindings, which need no asking: all are in every release."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import cuda_names
 from tensorrt_names import RELEASES, classes, names
 
 RUNTIME = Path(__file__).resolve().parents[1] / "runtime" / "echo_rt"
@@ -110,3 +112,94 @@ def test_no_other_file_imports_tensorrt() -> None:
         or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tensorrt")
     }
     assert importing == {SOURCE}, "what uses TensorRT has to be read by this contract"
+
+
+# The modules that run engines. What a name, or the last part of a dotted one, stands for in them.
+RUNNING = ("cuda_context", "cuda_graph", "tensorrt_plan", "tensorrt")
+STANDS_FOR = {
+    "cuda": "cuda",
+    "device_attribute": "device_attribute",
+    "event_flags": "event_flags",
+    "host_alloc_flags": "host_alloc_flags",
+    "_current": "Context",
+    "stream": "Stream",
+    "done": "Event",
+    "module": "Module",
+    "function": "Function",
+    "allocation": "DeviceAllocation",
+    "base": "PagelockedHostAllocation",
+    "driver": "driver",
+    "_driver": "driver",
+    "CUresult": "CUresult",
+    "CUstreamCaptureMode": "CUstreamCaptureMode",
+    "trt_engine": "ICudaEngine",
+    "trt_context": "IExecutionContext",
+}
+
+
+def running_uses() -> set[tuple[str, str]]:
+    found = {("Device", "get_attribute"), ("Device", "retain_primary_context")}  # of `gpu`, which is ours elsewhere
+    for module in RUNNING:
+        for node in ast.walk(ast.parse((RUNTIME / "engine" / f"{module}.py").read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, (ast.Name, ast.Attribute)):
+                last = node.value.id if isinstance(node.value, ast.Name) else node.value.attr
+                if last in STANDS_FOR:
+                    found.add((STANDS_FOR[last], node.attr))
+    return found
+
+
+@pytest.mark.parametrize(("owner", "name"), sorted(running_uses()))
+def test_a_name_that_runs_engines_is_in_every_release(owner: str, name: str) -> None:
+    if owner in classes():
+        assert all(name in names(owner, release) for release in RELEASES), f"not every TensorRT has {owner}.{name}"
+    else:
+        assert name in cuda_names.names(owner), f"{owner}.{name} is not in the table of every release"
+
+
+def test_the_contract_sees_what_an_engine_cannot_do_without() -> None:
+    assert running_uses() >= {
+        ("IExecutionContext", "execute_async_v3"),
+        ("IExecutionContext", "set_tensor_address"),
+        ("ICudaEngine", "create_execution_context"),
+        ("cuda", "pagelocked_empty"),
+        ("PagelockedHostAllocation", "get_device_pointer"),
+        ("DeviceAllocation", "free"),
+        ("Function", "prepared_async_call"),
+        ("Event", "synchronize"),
+        ("Context", "push"),
+        ("device_attribute", "INTEGRATED"),
+        ("driver", "cuGraphLaunch"),
+        ("driver", "cuStreamEndCapture"),
+        ("CUresult", "CUDA_SUCCESS"),
+    }
+
+
+def test_only_those_modules_import_pycuda_and_cuda_bindings() -> None:
+    importing = {
+        path.stem
+        for path in RUNTIME.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Import) and any(alias.name.split(".")[0] in ("pycuda", "cuda") for alias in node.names))
+        or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("pycuda", "cuda"))
+    }
+    assert importing == {"cuda_context", "cuda_graph"}
+
+
+def test_the_table_is_true_of_the_cuda_bindings_that_are_installed() -> None:
+    driver = pytest.importorskip("cuda.bindings.driver")
+    assert {name for name in cuda_names.names("driver") if not hasattr(driver, name)} == set()
+    for owner in ("CUresult", "CUstreamCaptureMode"):
+        member = next(iter(getattr(driver, owner)))
+        assert {
+            name for name in cuda_names.names(owner) if not hasattr(member, name) and not hasattr(getattr(driver, owner), name)
+        } == set()
+    assert driver.CUresult.CUDA_SUCCESS == 0
+    assert int(driver.CUstream(0x1230)) == 0x1230, "a stream's handle goes in as a number"
+    assert int(driver.CUgraph(0)) == 0, "no graph is the number 0"
+
+
+def test_the_table_is_true_of_the_pycuda_that_is_installed() -> None:
+    cuda = pytest.importorskip("pycuda.driver", exc_type=ImportError)
+    for owner in cuda_names.PYCUDA:
+        kind = cuda if owner == "cuda" else getattr(cuda, owner)
+        assert {name for name in cuda_names.names(owner) if not hasattr(kind, name)} == set()

@@ -20,6 +20,11 @@ what was expected, what was found and what to do, in one line: the command line 
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class EchoRtError(Exception):
     """The root of all errors that echo-rt raises on purpose."""
@@ -79,3 +84,17 @@ class MissingExtraError(EchoRtError, ImportError):
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs a part that is not installed: run  pip install 'echo-rt[{extra}]'")
         self.extra = extra
+
+
+@contextmanager
+def output_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn the system's refusals to write `path` into one `OutputError` that says what to do."""
+    try:
+        yield
+    except EchoRtError:
+        raise
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        advice = "free some space, or choose another folder" if full else "choose a folder that can be written to"
+        found = error.strerror or str(error) or type(error).__name__
+        raise OutputError(f"{os.fspath(path)}: expected to write there, found: {found}; {advice}") from error

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include "arithmetic.hpp"
 
 // On x86 one binary holds a plain version of the hot loops and one for AVX2 with FMA; the loader picks.
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__)
@@ -24,17 +25,11 @@ struct Coverage {
   std::vector<float> weights;
 
   Coverage(double scale, double shift, int grid, int image) {
-    const double width = std::max(scale, 1.0);
     for (int g = 0; g < grid; ++g) {
-      const double centre = scale * g + shift, low = centre - width / 2, high = centre + width / 2;
-      const int from = std::max(0, static_cast<int>(std::floor(low + 0.5)));
-      const int to = std::min(image, static_cast<int>(std::ceil(high + 0.5)));
-      first.push_back(std::min(from, image));
+      const Span covered = span(g, scale, shift, image);
+      first.push_back(covered.first);
       start.push_back(static_cast<int>(weights.size()));
-      for (int i = from; i < to; ++i) {
-        const double overlap = std::min(i + 0.5, high) - std::max(i - 0.5, low);
-        weights.push_back(static_cast<float>(std::max(overlap, 0.0) / width));
-      }
+      for (int i = 0; i < covered.count; ++i) weights.push_back(covered.weight(i));
     }
     start.push_back(static_cast<int>(weights.size()));
   }
@@ -47,7 +42,7 @@ ECHO_RT_CLONES inline void add_grey(const uint8_t* row, int width, float weight,
 }
 
 ECHO_RT_CLONES inline void add_bgr(const uint8_t* row, int width, float weight, float* sum) {
-  const float b = 0.114f * weight, g = 0.587f * weight, r = 0.299f * weight;
+  const float b = kBlue * weight, g = kGreen * weight, r = kRed * weight;
   for (int x = 0; x < width; ++x) {
     sum[x] += b * static_cast<float>(row[3 * x]) + g * static_cast<float>(row[3 * x + 1]) + r * static_cast<float>(row[3 * x + 2]);
   }

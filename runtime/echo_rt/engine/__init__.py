@@ -92,8 +92,34 @@ def _probe_openvino() -> str:
     return probe()
 
 
+def _open_tensorrt(path: str, spec: ModelSpec) -> Engine:
+    from echo_rt.engine.tensorrt import TensorRtEngine
+
+    return TensorRtEngine(path, spec)
+
+
+def _probe_tensorrt() -> str:
+    from echo_rt.engine.tensorrt import probe_tensorrt
+
+    return probe_tensorrt()
+
+
+def _open_cuda(path: str, spec: ModelSpec) -> Engine:
+    from echo_rt.engine.cuda import CudaEngine
+
+    return CudaEngine(path, spec)
+
+
+def _probe_cuda() -> str:
+    from echo_rt.engine.cuda import probe_cuda
+
+    return probe_cuda()
+
+
 # A new engine adds its line here. The order is the order in which `auto` tries them: the fastest first.
 DEVICES: dict[str, Device] = {
+    "tensorrt": Device(_open_tensorrt, _probe_tensorrt, ("fp16", "fp32")),
+    "cuda": Device(_open_cuda, _probe_cuda, ("fp16", "fp32")),
     "cpu": Device(_open_cpu, _probe_cpu, ("int8", "fp32")),
     "openvino": Device(_open_openvino, _probe_openvino, ("fp32",)),
 }

@@ -30,7 +30,7 @@ from typing import Any
 from echo_rt.engine import tensorrt_build
 from echo_rt.engine.cuda_driver import CudaDevice, find_device
 from echo_rt.engine.tensorrt_build import BuildOptions, Progress, TensorInfo
-from echo_rt.errors import ModelError, OutputError
+from echo_rt.errors import ModelError, OutputError, output_errors
 from echo_rt.model import ModelSpec, read_spec
 
 FORMAT = 1
@@ -185,15 +185,26 @@ def cached_engine(
     folder = cache_folder()
     key = _user_key(folder)
     path = folder / f"{model.stem}-{wanted.slot()}.engine"
-    stored = _read(path, key, wanted)
-    if isinstance(stored, StoredEngine):
+    if isinstance(stored := _read(path, key, wanted), StoredEngine):
         return stored
-    reason = stored if path.exists() else "no engine for this machine yet"
-    (say or _to_stderr)(f"{model.name}: {reason}: building one with TensorRT {wanted.tensorrt} for {device.name}, which can take minutes")
+    say = say or to_stderr
+    # One process builds, the others wait for it and take what it made.
+    with _only_one(path, say):
+        if isinstance(stored := _read(path, key, wanted), StoredEngine):
+            return stored
+        reason = stored if path.exists() else "no engine for this machine yet"
+        say(f"{model.name}: {reason}: building one with TensorRT {wanted.tensorrt} for {device.name}, which can take minutes")
+        return _build(model, onnx, spec, device, wanted, path, key, progress)
+
+
+def _build(
+    model: Path, onnx: bytes, spec: ModelSpec, device: CudaDevice, wanted: Wanted, path: Path, key: bytes, progress: Progress | None
+) -> StoredEngine:
+    """Build the engine and keep it."""
     # The times depend on the GPU and the release, not on the model: all models share them.
-    timings = folder / f"timing-{sha256(f'{wanted.gpu} {wanted.tensorrt}'.encode())[:16]}.cache"
+    timings = path.with_name(f"timing-{sha256(f'{wanted.gpu} {wanted.tensorrt}'.encode())[:16]}.cache")
     start = time.monotonic()
-    built = tensorrt_build.build(onnx, str(model), spec, device, options, _read_sealed(timings, key), progress)
+    built = tensorrt_build.build(onnx, str(model), spec, device, wanted.options, _read_sealed(timings, key), progress)
     record = EngineRecord(
         wanted=wanted,
         engine_sha256=sha256(built.engine),
@@ -205,6 +216,24 @@ def cached_engine(
     _write_pair(path, built.engine, record.to_json(key))
     _write(timings, _tag(built.timing_cache, key) + built.timing_cache)
     return StoredEngine(path, built.engine, record, built=True)
+
+
+@contextmanager
+def _only_one(path: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold the engine's lock, which the system opens again where its holder dies; its empty file stays."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path.with_name(path.name + ".lock"), mode=0o600)
+    with output_errors(path):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say(f"{path.name}: another process is building this engine: waiting for it")
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def read_engine(path: str | os.PathLike[str], wanted: Wanted | None = None) -> StoredEngine:
@@ -249,7 +278,7 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     folder = user_cache_path("echo-rt", appauthor=False) / "engines"
-    with _output_errors(folder):
+    with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _check_owner(folder)
         folder.chmod(0o700)
@@ -300,7 +329,7 @@ def _read_sealed(path: Path, key: bytes) -> bytes:
 def _user_key(folder: Path) -> bytes:
     """The key of this user's seals. It is made at the first use, and anew where others could have read it: then no seal holds."""
     path = folder / "seal.key"
-    with _output_errors(path):
+    with output_errors(path):
         try:
             _check_owner(path)
             key = path.read_bytes()
@@ -333,7 +362,7 @@ def _check_owner(path: Path) -> None:
 def _write_pair(path: Path, engine: bytes, record: str) -> None:
     """Write both files. Killed half-way, it leaves a new engine with the record of another, or with none, which nobody loads."""
     beside = record_path(path)
-    with _output_errors(path):
+    with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         leftovers: list[Path] = []
         try:
@@ -350,7 +379,7 @@ def _write_pair(path: Path, engine: bytes, record: str) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    with _output_errors(path):
+    with output_errors(path):
         os.replace(_written(path, data), path)
 
 
@@ -368,19 +397,10 @@ def _written(path: Path, data: bytes) -> Path:
     return Path(name)
 
 
-@contextmanager
-def _output_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OutputError:
-        raise
-    except OSError as error:
-        raise OutputError(f"{path}: expected to write there, found {_reason(error)}; free some space or name another place") from None
-
-
 def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or type(error).__name__
 
 
-def _to_stderr(line: str) -> None:
+def to_stderr(line: str) -> None:
+    """Say a line to whoever sits before the terminal."""
     print(f"echo-rt: {line}", file=sys.stderr)

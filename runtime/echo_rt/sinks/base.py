@@ -1,17 +1,13 @@
-"""What every sink offers, and how a failure to write reads."""
+"""What every sink offers."""
 
 from __future__ import annotations
 
-import errno
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from echo_rt.errors import EchoRtError, OutputError
 from echo_rt.frame import Frame
 from echo_rt.reading import Reading
 
@@ -69,17 +65,3 @@ class FileSink(ABC):
             self.close()
         else:
             self.discard()
-
-
-@contextmanager
-def output_errors(path: Path) -> Iterator[None]:
-    """Turn the system's refusals to write `path` into one `OutputError` that says what to do."""
-    try:
-        yield
-    except EchoRtError:
-        raise
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        advice = "free some space, or choose another folder" if full else "choose a folder that can be written to"
-        found = error.strerror or str(error) or type(error).__name__
-        raise OutputError(f"{path}: expected to write results there, found: {found}; {advice}") from error

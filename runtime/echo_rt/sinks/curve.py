@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from echo_rt.errors import output_errors
 from echo_rt.frame import Frame
 from echo_rt.reading import SEGMENTS, Beat, ClipExtremes, EjectionFraction, Reading, WallBeat
-from echo_rt.sinks.base import FileSink, output_errors
+from echo_rt.sinks.base import FileSink
 from echo_rt.sinks.wall import akinetic_segments
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from echo_rt.errors import output_errors
 from echo_rt.frame import Frame
 from echo_rt.reading import ClipExtremes, Reading
-from echo_rt.sinks.base import FileSink, output_errors
+from echo_rt.sinks.base import FileSink
 from echo_rt.sinks.folder import CURVE, MASKS, OVERLAY, SUMMARY, TABLE, Folder
 from echo_rt.sinks.summary import as_json
 from echo_rt.sinks.table import TableSink

@@ -14,8 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from echo_rt.errors import OutputError, ParameterError
-from echo_rt.sinks.base import output_errors
+from echo_rt.errors import OutputError, ParameterError, output_errors
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -13,10 +13,10 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 from numpy.lib import format as npy
 
-from echo_rt.errors import OutputError
+from echo_rt.errors import OutputError, output_errors
 from echo_rt.frame import Frame
 from echo_rt.reading import Reading
-from echo_rt.sinks.base import FileSink, output_errors
+from echo_rt.sinks.base import FileSink
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

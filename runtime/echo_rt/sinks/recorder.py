@@ -23,10 +23,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 import av
 import numpy as np
 
-from echo_rt.errors import OutputError
+from echo_rt.errors import OutputError, output_errors
 from echo_rt.frame import Frame
 from echo_rt.reading import Reading
-from echo_rt.sinks.base import output_errors
 from echo_rt.sinks.fields import reading_fields
 
 if TYPE_CHECKING:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import cv2
 
-from echo_rt.errors import OutputError
+from echo_rt.errors import OutputError, output_errors
 from echo_rt.frame import Frame
 from echo_rt.reading import Reading
-from echo_rt.sinks.base import output_errors
 from echo_rt.sinks.fields import reading_fields
 from echo_rt.sinks.overlay import draw
 

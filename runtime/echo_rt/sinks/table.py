@@ -7,9 +7,10 @@ import math
 import os
 from contextlib import suppress
 
+from echo_rt.errors import output_errors
 from echo_rt.frame import Frame
 from echo_rt.reading import SEGMENTS, Beat, LeftVentricle, Quality, Reading, WallReading
-from echo_rt.sinks.base import FileSink, output_errors
+from echo_rt.sinks.base import FileSink
 
 _CALIBRATED = ("area_mm2", "length_mm", "volume_ml", "volume_area_length_ml")
 _UNCALIBRATED = ("area_px2", "length_px", "volume_px3", "volume_area_length_px3")

@@ -12,10 +12,10 @@ import av
 import cv2
 import numpy as np
 
-from echo_rt.errors import OutputError
+from echo_rt.errors import OutputError, output_errors
 from echo_rt.frame import Frame
 from echo_rt.reading import Reading
-from echo_rt.sinks.base import FileSink, output_errors
+from echo_rt.sinks.base import FileSink
 from echo_rt.sinks.overlay import draw
 
 if TYPE_CHECKING:

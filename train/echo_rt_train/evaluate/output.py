@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from echo_rt.errors import OutputError, ParameterError
-from echo_rt.sinks.base import output_errors
+from echo_rt.errors import OutputError, ParameterError, output_errors
 from echo_rt.sinks.curve import STYLE
 
 if TYPE_CHECKING:
