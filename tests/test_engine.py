@@ -191,7 +191,7 @@ def test_the_processor_runs_int8_where_the_gate_passed_and_else_fp32(tmp_path: P
 
 
 def test_a_device_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(ParameterError, match="expected a device of auto, cpu"):
+    with pytest.raises(ParameterError, match=r"expected a device of auto, .*cpu"):
         open_engine(device="abacus")
 
 

@@ -27,6 +27,7 @@ def _add_onnx(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument("-o", "--out", type=Path, required=True, help="the .onnx file")
     parser.add_argument("--precision", default="fp32", help="fp32, fp16 or int8")
     parser.add_argument("--frames", type=Path, help="folder of recordings to calibrate int8 on and to judge by, beside the usual ones")
+    parser.add_argument("--symmetric", action="store_true", help="int8 as TensorRT reads it; slower on a processor, and further from fp32")
     parser.add_argument("--figures", type=Path, help="what `echo-rt evaluate --json` printed for these weights, to be kept in the file")
     parser.add_argument(
         "--calibration", type=Path, help="what `echo-rt evaluate --split train --fit-calibration --json` printed; its EF line is kept"
@@ -38,8 +39,9 @@ def _onnx(given: argparse.Namespace) -> None:
     from echo_rt_export.conversion import export as convert
 
     spec, parity = convert(
-        given.source, given.out, given.precision, frames=given.frames, figures=given.figures, calibration=given.calibration
-    )
+        given.source, given.out, given.precision, frames=given.frames, figures=given.figures, calibration=given.calibration,
+        symmetric=given.symmetric,
+    )  # fmt: skip
     size_mb = given.out.stat().st_size / 1e6
     print(f"{given.out}: {spec.name} {spec.version}, {spec.precision}, input {spec.height}x{spec.width}, {size_mb:.1f} MB")
     if parity is not None:

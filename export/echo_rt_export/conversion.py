@@ -24,6 +24,7 @@ def export(
     frames: Path | None = None,
     figures: Path | None = None,
     calibration: Path | None = None,
+    symmetric: bool = False,
 ) -> tuple[ModelSpec, Parity | None]:
     """Write `target` in the given precision.
 
@@ -33,6 +34,7 @@ def export(
         precision: fp32, fp16 or int8.
         frames: a folder of recordings that INT8 is calibrated on and the gate judges by, beside those that are always there.
         figures, calibration: as in `echo_rt_export.onnx_file.export_onnx`; for weights alone.
+        symmetric: of INT8, see `echo_rt_export.precision.to_int8`.
 
     Returns:
         The contract inside the file, and what the gate found; None in FP32, which is compared with nothing.
@@ -48,7 +50,7 @@ def export(
     if not path.is_dir() and path.suffix != ".safetensors":
         if figures is not None or calibration is not None:
             raise ParameterError(f"{source}: expected weights beside --figures or --calibration, found a model, which has its own")
-        return _from_onnx(model_path(source), target, precision, frames)
+        return _from_onnx(model_path(source), target, precision, frames, symmetric)
     # Only weights need torch.
     from echo_rt_export.onnx_file import export_onnx
 
@@ -58,10 +60,10 @@ def export(
     with tempfile.TemporaryDirectory(prefix="echo-rt-") as folder:
         full = Path(folder) / f"{target.name}.fp32.onnx"
         export_onnx(weights, full, figures, calibration)
-        return _from_onnx(full, target, precision, frames)
+        return _from_onnx(full, target, precision, frames, symmetric)
 
 
-def _from_onnx(source: Path, target: Path, precision: str, frames: Path | None) -> tuple[ModelSpec, Parity | None]:
+def _from_onnx(source: Path, target: Path, precision: str, frames: Path | None, symmetric: bool) -> tuple[ModelSpec, Parity | None]:
     model, spec = read_model(source)
     if spec.precision != "fp32":
         raise ParameterError(f"{source}: expected an fp32 model as the source, found {spec.precision}; name the fp32 file")
@@ -70,11 +72,11 @@ def _from_onnx(source: Path, target: Path, precision: str, frames: Path | None) 
         if precision == "fp32":
             write_model(model, spec, target)
             return spec, None
-        return _through_the_gate(model, reference, target, precision, frames)
+        return _through_the_gate(model, reference, target, precision, frames, symmetric)
 
 
 def _through_the_gate(
-    model: onnx.ModelProto, reference: Engine, target: Path, precision: str, frames: Path | None
+    model: onnx.ModelProto, reference: Engine, target: Path, precision: str, frames: Path | None, symmetric: bool
 ) -> tuple[ModelSpec, Parity]:
     """Keep as little in FP32 as the gate lets pass."""
     feeds = calibration_feeds(model, reference, calibration_recordings(frames)) if precision == "int8" else []
@@ -84,7 +86,7 @@ def _through_the_gate(
         trial = Path(folder) / target.name
         ladder = _kept_in_fp32(model, spec)
         for keep in ladder:
-            converted = to_int8(model, feeds, keep) if precision == "int8" else to_fp16(model, keep)
+            converted = to_int8(model, feeds, keep, symmetric) if precision == "int8" else to_fp16(model, keep)
             write_model(converted, spec, trial)
             with open_engine(trial, "cpu") as candidate:
                 # Most that fail do so on the real recording, which is the first.

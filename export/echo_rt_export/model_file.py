@@ -97,9 +97,10 @@ def _refused(model: onnx.ModelProto) -> Iterator[str]:
         if node.domain or node.op_type not in SUPPORTED:
             yield f"{node.domain}.{node.op_type}".lstrip(".")
         elif node.op_type in ("QuantizeLinear", "DequantizeLinear"):
-            # Without a zero point the numbers are unsigned.
             zero_point = constants.get(node.input[2]) if len(node.input) > 2 else None
-            if zero_point is None or zero_point.data_type != onnx.TensorProto.INT8 or numpy_helper.to_array(zero_point).any():
+            kind = zero_point.data_type if zero_point is not None else None
+            # Unsigned numbers are for processors: a file with them says so in the docs, and TensorRT's parser when it is asked to read it.
+            if kind != onnx.TensorProto.UINT8 and (kind != onnx.TensorProto.INT8 or numpy_helper.to_array(zero_point).any()):
                 yield f"{node.op_type} without {SUPPORTED[node.op_type]}"
 
 

@@ -12,9 +12,9 @@ OPSET = 17
 
 _RESTRICTIONS: dict[str, str] = {
     "AveragePool": "2D or 3D",
-    "DequantizeLinear": "INT8 with a zero point of 0",
+    "DequantizeLinear": "INT8 with a zero point of 0, or UINT8, which processors alone run",
     "MaxPool": "2D or 3D, without its output Indices",
-    "QuantizeLinear": "INT8 with a zero point of 0",
+    "QuantizeLinear": "INT8 with a zero point of 0, or UINT8, which processors alone run",
     "Slice": "axes are constant",
     "Squeeze": "axes are constant",
     "Unsqueeze": "axes are constant",

@@ -48,31 +48,33 @@ def to_fp16(model: onnx.ModelProto, keep: Sequence[str] = ()) -> onnx.ModelProto
     return half.model
 
 
-def to_int8(model: onnx.ModelProto, feeds: Sequence[dict[str, Any]], keep: Sequence[str] = ()) -> onnx.ModelProto:
+def to_int8(model: onnx.ModelProto, feeds: Sequence[dict[str, Any]], keep: Sequence[str] = (), symmetric: bool = False) -> onnx.ModelProto:
     """Static quantisation to 8 bits, written as QuantizeLinear and DequantizeLinear pairs; weights with a scale for each channel.
-
-    Activations are signed and symmetric: TensorRT takes no other zero point than 0.
 
     Args:
         model: in FP32; it is left as it is.
         feeds: of `calibration_feeds`.
         keep: names of nodes that stay in FP32.
+        symmetric: activations are signed, with a zero point of 0: TensorRT takes no other. Else they are unsigned with a zero point of
+            their own: behind a ReLU all 8 bits are used then, and processors multiply unsigned by signed bytes.
 
     Raises:
         OutputError: there is no room for temporary files.
     """
     try:
         try:
-            return _quantise(model, feeds, keep, CalibrationMethod.Percentile)
+            return _quantise(model, feeds, keep, symmetric, CalibrationMethod.Percentile)
         except ValueError:
             # It has no histogram for an activation that is all but constant, such as a head that says the same of every frame.
-            return _quantise(model, feeds, keep, CalibrationMethod.MinMax)
+            return _quantise(model, feeds, keep, symmetric, CalibrationMethod.MinMax)
     except OSError as error:
         where = tempfile.gettempdir()
         raise OutputError(f"{where}: expected room for temporary files, found {error.strerror or error}; free some space") from None
 
 
-def _quantise(model: onnx.ModelProto, feeds: Sequence[dict[str, Any]], keep: Sequence[str], method: CalibrationMethod) -> onnx.ModelProto:
+def _quantise(
+    model: onnx.ModelProto, feeds: Sequence[dict[str, Any]], keep: Sequence[str], symmetric: bool, method: CalibrationMethod
+) -> onnx.ModelProto:
     copy = onnx.ModelProto()
     copy.CopyFrom(model)  # the quantiser moves the weights of what it is given into a file of its own
     # Says to it that the shapes are known; it would warn otherwise.
@@ -81,11 +83,12 @@ def _quantise(model: onnx.ModelProto, feeds: Sequence[dict[str, Any]], keep: Seq
     with tempfile.TemporaryDirectory(prefix="echo-rt-") as folder, contextlib.redirect_stdout(io.StringIO()):
         target = Path(folder) / "int8.onnx"
         quantize_static(
-            copy, target, _Feeds(feeds), quant_format=QuantFormat.QDQ, per_channel=True, activation_type=QuantType.QInt8,
-            weight_type=QuantType.QInt8, op_types_to_quantize=list(QUANTISED), nodes_to_exclude=list(keep), calibrate_method=method,
+            copy, target, _Feeds(feeds), quant_format=QuantFormat.QDQ, per_channel=True,
+            activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8, weight_type=QuantType.QInt8,
+            op_types_to_quantize=list(QUANTISED), nodes_to_exclude=list(keep), calibrate_method=method,
             # Biases stay in FP32: TensorRT dequantises 8 bits alone, and ONNX Runtime quantises them itself when it loads the file.
             extra_options={
-                "ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False, "CalibPercentile": PERCENTILE,
+                "ActivationSymmetric": symmetric, "WeightSymmetric": True, "QuantizeBias": False, "CalibPercentile": PERCENTILE,
             },
         )  # fmt: skip
         return onnx.load(target)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from echo_rt.engine.host import HostEngine, Tensors
+from echo_rt.engine.host import HostEngine, Tensors, default_threads
 from echo_rt.engine.signature import check_signature
 from echo_rt.errors import DeviceError, ModelError
 from echo_rt.model import ModelSpec
@@ -24,13 +24,17 @@ def probe() -> str:
     return f"ONNX Runtime {ort.__version__}, {os.cpu_count()} cores"
 
 
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' * (count != 1)}"
+
+
 class CpuEngine(HostEngine):
     """An `echo_rt.engine.Engine` on ONNX Runtime.
 
     Args:
         path: of the ONNX file.
         spec: what it says of itself.
-        threads: of the network; 0 leaves the choice to ONNX Runtime, which takes one for each core.
+        threads: of the network; 0 is `default_threads`.
 
     Raises:
         ModelError: ONNX Runtime cannot load it, or it contradicts its spec.
@@ -40,7 +44,7 @@ class CpuEngine(HostEngine):
 
     def __init__(self, path: str, spec: ModelSpec, threads: int = 0) -> None:
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = threads or default_threads()
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
         options.log_severity_level = 3
         try:
@@ -51,7 +55,9 @@ class CpuEngine(HostEngine):
         inputs, outputs = ({node.name: list(node.shape) for node in nodes} for nodes in (session.get_inputs(), session.get_outputs()))
         check_signature(path, spec, inputs, outputs)
         super().__init__(spec, {**inputs, **outputs})
-        self.description = f"{Path(path).name} on ONNX Runtime {ort.__version__} (cpu, {spec.precision})"
+        self.description = (
+            f"{Path(path).name} on ONNX Runtime {ort.__version__} (cpu, {spec.precision}, {_threads(options.intra_op_num_threads)})"
+        )
         self._session: Any = session
         self._binding = session.io_binding()
         self._binding.bind_cpu_input("image", self._image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -21,6 +22,20 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 Tensors = dict[str, NDArray[np.float32]]
+
+
+MOST_THREADS = 4
+"""More gain nothing in so small a network."""
+
+
+def default_threads() -> int:
+    """Of a network: half of the processors that this process may use, at most `MOST_THREADS`.
+
+    The two threads of a core share its arithmetic: on such a pair a second thread of the network gained nothing. What is left decodes,
+    captures and draws, and keeps the time of a frame even.
+    """
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(MOST_THREADS, usable // 2))
 
 
 class HostEngine(ABC):

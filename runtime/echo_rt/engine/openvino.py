@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from echo_rt.engine.host import HostEngine, Tensors
+from echo_rt.engine.host import HostEngine, Tensors, default_threads
 from echo_rt.engine.signature import check_signature
 from echo_rt.errors import MissingExtraError, ModelError
 from echo_rt.model import ModelSpec
@@ -26,7 +26,7 @@ class OpenVinoEngine(HostEngine):
     Args:
         path: of the ONNX file.
         spec: what it says of itself.
-        threads: of the network; 0 leaves the choice to OpenVINO, which takes one for each core.
+        threads: of the network; 0 is `default_threads`.
 
     Raises:
         MissingExtraError: OpenVINO is not installed.
@@ -43,7 +43,7 @@ class OpenVinoEngine(HostEngine):
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
             "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
-            **({"INFERENCE_NUM_THREADS": threads} if threads else {}),
+            "INFERENCE_NUM_THREADS": threads or default_threads(),
         }
         try:
             compiled = core.compile_model(core.read_model(path), "CPU", settings)
