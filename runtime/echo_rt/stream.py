@@ -160,6 +160,7 @@ class _Run:
 
 def _run(path: str, source: Source, engine: Engine, sinks: FileSinks | None, ef_method: str, progress: Callable[[int], None]) -> _Run:
     from echo_rt import __version__
+    from echo_rt.ahead import read_ahead
     from echo_rt.cardiac.monitor import Monitor
     from echo_rt.reading import AREA_EXTREMES
     from echo_rt.sinks import Summary
@@ -167,11 +168,12 @@ def _run(path: str, source: Source, engine: Engine, sinks: FileSinks | None, ef_
     whole_clip = ef_method == AREA_EXTREMES
     monitor = Monitor(engine.spec, "area" if whole_clip else ef_method)
     summary = Summary()
-    for done, (frame, reading) in enumerate(follow(source, engine, monitor), 1):
-        summary.write(frame, reading)
-        if sinks is not None:
-            sinks.write(frame, reading)
-        progress(done)
+    with read_ahead(source) as frames:
+        for done, (frame, reading) in enumerate(follow(frames, engine, monitor), 1):
+            summary.write(frame, reading)
+            if sinks is not None:
+                sinks.write(frame, reading)
+            progress(done)
     extremes = monitor.clip_extremes(even_with_beats=whole_clip)
     result = summary.result(
         recording=path,
