@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from echo_rt.bench.command import bench
 from echo_rt.errors import EchoRtError, MissingExtraError, NoDeviceError
 from echo_rt.live_cli import live
 
@@ -243,6 +244,7 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print them as a JS
 
 
 app.command()(live)
+app.command()(bench)
 
 
 @app.command()

@@ -1,0 +1,1 @@
+"""`echo-rt bench`: what a frame costs on this machine, and how near that is to what the machine could do."""

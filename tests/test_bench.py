@@ -1,0 +1,104 @@
+"""`echo-rt bench`: what it counts, what it says, and that it runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from echo_rt.bench import measure, report
+from echo_rt.bench.command import bench
+from echo_rt.bench.machine import describe, product_model
+from echo_rt.bench.work import multiply_adds
+from echo_rt.cli import app
+from echo_rt.errors import ModelError, ParameterError
+from echo_rt.model import models
+from echo_rt_export.model_file import write_model
+from test_model import SPEC, toy_model
+
+
+def test_the_products_that_the_ceiling_is_measured_with_are_right() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 256, (16, 16), np.uint8), rng.integers(-127, 128, (16, 16), np.int8)
+    session = onnxruntime.InferenceSession(product_model("MatMulInteger", 2, 6, 3, b))
+    np.testing.assert_array_equal(session.run(None, {"a": a})[0], a.astype(np.int32) @ b.astype(np.int32))
+    x, y = rng.normal(size=(2, 16, 16)).astype(np.float32)
+    session = onnxruntime.InferenceSession(product_model("MatMul", 1, 1, 1, y))
+    np.testing.assert_allclose(session.run(None, {"a": x})[0], x @ y, atol=1e-4)
+
+
+def test_multiply_adds_by_hand(tmp_path: Path) -> None:
+    plain = onnx.load(toy_model(tmp_path / "toy.onnx"))
+    write_model(plain, SPEC, tmp_path / "checked.onnx")  # with the shapes of all tensors
+    assert multiply_adds(tmp_path / "checked.onnx") == 4 * 48 * 64, "four 1x1 filters over one channel"
+
+
+def test_a_model_is_the_same_work_in_every_precision_and_within_its_limit() -> None:
+    for model in models():
+        work = {multiply_adds(path) for path in model.files.values()}
+        assert len(work) == 1, model.name
+        assert work.pop() <= (6e9 if model.name == "lv-full" else 0.9e9 if model.name == "lv-edge-temporal" else 0.75e9)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model at all", b"\x08"])
+def test_what_is_no_model_has_no_work(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="expected an ONNX file with the shapes of its tensors"):
+        multiply_adds(path)
+
+
+def test_percentiles_and_jitter_by_hand() -> None:
+    found = measure.summary(np.array([1.0, 3.0, 1.0, 3.0, 2.0]))
+    assert (found["p50"], found["max"], found["mean"], found["frames"]) == (2.0, 3.0, 2.0, 5)
+    assert found["jitter"] == pytest.approx((2 + 2 + 2 + 1) / 4)
+    assert found["iqr"] == 2.0
+
+
+def test_a_paced_feed_hands_over_no_frame_before_it_is_due() -> None:
+    due = measure._Due(measure.heart_frames(measure.Plan(frames=20, height=120, width=160), 50.0)[:6], 200.0)
+    times = [due.at_s for _ in due]
+    assert np.diff(times) == pytest.approx([1 / 200] * 5)
+
+
+def result(network_ms: float, iqr_ms: float = 0.2) -> dict:
+    stage = {"p50": network_ms, "p95": 1.0, "p99": 1.0, "max": 1.0, "mean": 1.0, "iqr": iqr_ms, "jitter": 0.1, "frames": 9}
+    engine = {"device": "cpu", "model": "lv-edge", "precision": "int8", "stages": {"network": stage}}
+    return {"format": 1, "machine": describe(), "engines": [engine]}
+
+
+@pytest.mark.parametrize(("after", "verdict"), [(4.05, "the same"), (3.0, "faster"), (5.0, "slower")])
+def test_a_comparison_calls_faster_only_what_is_more_than_the_spread(after: float, verdict: str) -> None:
+    [(name, stage, _, _, percent, said)] = report.compare(result(4.0), result(after))
+    assert (name, stage, said) == ("cpu int8", "network", verdict)
+    assert percent == pytest.approx(100 * (after - 4) / 4)
+
+
+def test_comparing_what_is_no_result_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(ParameterError, match="expected the JSON of `echo-rt bench`, found something else; make one with"):
+        bench(compare=(tmp_path / "a.json", tmp_path / "a.json"))
+
+
+def test_a_whole_run_ends_in_one_line_of_json_and_can_be_compared(tmp_path: Path, capsys) -> None:
+    out, picture = tmp_path / "r" / "a.json", tmp_path / "p.png"
+    options = ["bench", "--device", "cpu", "--frames", "20", "--quick", "--size", "120x160", "--json", str(out), "--plot", str(picture)]
+    app(options, standalone_mode=False)
+    said = capsys.readouterr().out
+    found = json.loads(said.strip().splitlines()[-1])
+    assert found == json.loads(out.read_text())
+    [engine] = found["engines"]
+    assert engine["precision"] == "int8"
+    assert set(engine["stages"]) == set(measure.STAGES)
+    assert engine["stages"]["network"]["p50"] < engine["stages"]["total"]["p50"]
+    assert set(engine["streams"]) == {"1", "2"}
+    assert found["multiply_adds"] == 743436416
+    assert 0 < engine["ceiling_share"] < 1.5
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "of the ceiling" in said
+    app(["bench", "--compare", str(out), str(out)], standalone_mode=False)
+    assert "the same" in capsys.readouterr().out
