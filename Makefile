@@ -1,4 +1,4 @@
-# demo: the main job on a real recording, in a virtual environment of its own.    test: all tests.    lint: ruff and mypy.
+# demo: the main job on a real recording, in a virtual environment of its own.    test: all tests.    bench: each stage, measured.    lint: ruff and mypy.
 # models-precisions: FP16 and INT8 files of the shipped models.    clean: remove what these make.
 PYTHON ?= python3
 VENV ?= .venv
@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 SOURCES = pyproject.toml CMakeLists.txt constraints.txt $(wildcard cmake/*) $(wildcard runtime/native/*)
 
-.PHONY: demo test lint models-precisions clean
+.PHONY: demo test bench lint models-precisions clean
 .DEFAULT_GOAL := demo
 
 # A stamp for each environment: the package is built again when its build files change.
@@ -30,6 +30,10 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest $(PYTEST)
+
+# Every stage, measured; `make test` only sees that they run.
+bench: $(VENV)/.dev
+	@$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only --benchmark-columns=min,median,iqr,ops
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .

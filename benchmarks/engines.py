@@ -58,6 +58,29 @@ def medians(candidates: Mapping[str, Callable[[int], Any]], rounds: int) -> dict
     return {name: statistics.median(all_of_it) for name, all_of_it in times.items()}
 
 
+def letterboxed(image: Image, spec: ModelSpec) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
+    """As one writes it with OpenCV: the grey image within the grid, (h, w), and where it lies there."""
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
+    height, width = grey.shape
+    scale = max(height / spec.height, width / spec.width)
+    inner = (round(width / scale), round(height / scale))
+    top, left = (spec.height - inner[1]) // 2, (spec.width - inner[0]) // 2
+    place = (slice(top, top + inner[1]), slice(left, left + inner[0]))
+    grid = np.zeros((spec.height, spec.width), np.float32)
+    grid[place] = cv2.resize(grey.astype(np.float32), inner, interpolation=cv2.INTER_AREA)
+    return grid, place
+
+
+def at_image_size(logits: NDArray[np.float32], place: tuple[slice, slice], shape: tuple[int, ...]) -> Image:
+    """Labels (H, W) from logits (classes, h, w), or one of a single class, by NumPy and OpenCV."""
+    if len(logits) == 1:
+        return (cv2.resize(logits[0][place], shape[1::-1], interpolation=cv2.INTER_LINEAR) > 0).astype(np.uint8)
+    exponential = np.exp(logits - logits.max(axis=0))
+    inside = (exponential / exponential.sum(axis=0))[(slice(None), *place)]
+    large = cv2.resize(np.ascontiguousarray(inside.transpose(1, 2, 0)), shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return large.argmax(axis=2).astype(np.uint8)
+
+
 def plain_loop(path: str, spec: ModelSpec, threads: int) -> Callable[[Image], tuple[Image, list[int]]]:
     """The loop of the description: labels at the image's size, and the pixels of each class."""
     import onnxruntime
@@ -67,20 +90,9 @@ def plain_loop(path: str, spec: ModelSpec, threads: int) -> Callable[[Image], tu
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
     def run(image: Image) -> tuple[Image, list[int]]:
-        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
-        height, width = grey.shape
-        scale = max(height / spec.height, width / spec.width)
-        inner = (round(width / scale), round(height / scale))
-        small = cv2.resize(grey.astype(np.float32), inner, interpolation=cv2.INTER_AREA)
-        top, left = (spec.height - inner[1]) // 2, (spec.width - inner[0]) // 2
-        grid = np.zeros((spec.height, spec.width), np.float32)
-        grid[top : top + inner[1], left : left + inner[0]] = small
-        logits = session.run(["logits"], {"image": ((grid - spec.mean) / spec.std)[None, None]})[0][0]
-        exponential = np.exp(logits - logits.max(axis=0))
-        probability = exponential / exponential.sum(axis=0)
-        inside = probability[:, top : top + inner[1], left : left + inner[0]]
-        large = cv2.resize(inside.transpose(1, 2, 0), (width, height), interpolation=cv2.INTER_LINEAR)
-        labels = large.argmax(axis=2).astype(np.uint8)
+        grid, place = letterboxed(image, spec)
+        logits = session.run(["logits"], {"image": ((grid - spec.mean) / spec.std)[None, None].astype(np.float32)})[0][0]
+        labels = at_image_size(logits, place, image.shape)
         return labels, [int((labels == label).sum()) for label in range(4)]
 
     return run

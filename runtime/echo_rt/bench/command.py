@@ -63,11 +63,12 @@ def _measure(model: str, device: str, plan: Any, console: Any) -> tuple[dict[str
     from echo_rt.bench.machine import ceiling, describe
     from echo_rt.bench.measure import measure
     from echo_rt.bench.work import multiply_adds
-    from echo_rt.engine import DEVICES, probe
+    from echo_rt.engine import DEVICES, choose, probe
     from echo_rt.engine.host import default_threads
     from echo_rt.errors import DeviceError, MissingExtraError
     from echo_rt.model import model_path
 
+    device = choose()[0] if device == "auto" else device
     if device != "all" and device not in DEVICES:
         raise ParameterError(f"expected a device of all, {', '.join(DEVICES)}, found {device!r}")
     result: dict[str, Any] = {
