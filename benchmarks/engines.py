@@ -2,6 +2,7 @@
 
     python benchmarks/engines.py                # lv-edge, frames of 600x800; a table and one JSON line
     python benchmarks/engines.py --threads 1
+    python benchmarks/engines.py --program      # `echo-rt file` on a video of 640x480 instead: frames a second, memory, time of the import
 
 `plain loop` is what one writes without echo-rt: OpenCV resizes and pads, NumPy normalises, ONNX Runtime runs the FP32 file, NumPy takes the
 softmax and the winner, OpenCV brings the labels back to the image's size. `whole frame` is the same answer by the engine: uint8 in, labels
@@ -12,10 +13,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -41,20 +47,23 @@ def frames(height: int, width: int, count: int = 16) -> list[Image]:
     return [np.ascontiguousarray(image if image.ndim == 2 else image[..., 0]) for image in images]
 
 
-def medians(candidates: Mapping[str, Callable[[int], Any]], rounds: int) -> dict[str, float]:
+def medians(candidates: Mapping[str, Callable[[int], Any]], rounds: int, block: int = 5) -> dict[str, float]:
     """Milliseconds of each, the median of many turns: a disturbance hits all alike.
 
     Args:
         candidates: each takes the number of the round.
-        rounds: so many turns, after a tenth of it to warm up.
+        rounds: so many of each are counted, after a tenth of it to warm up.
+        block: so many in a row, as in a recording; one more before them, to wake the threads, is not counted.
     """
     times: dict[str, list[float]] = {name: [] for name in candidates}
-    for turn in range(-rounds // 10, rounds):
+    for turn in range(-rounds // (10 * block), rounds // block):
         for name, run in candidates.items():
-            start = time.perf_counter()
-            run(abs(turn))
-            if turn >= 0:
-                times[name].append(1e3 * (time.perf_counter() - start))
+            run(0)
+            for k in range(block):
+                start = time.perf_counter()
+                run(k + block * abs(turn))
+                if turn >= 0:
+                    times[name].append(1e3 * (time.perf_counter() - start))
     return {name: statistics.median(all_of_it) for name, all_of_it in times.items()}
 
 
@@ -87,6 +96,8 @@ def plain_loop(path: str, spec: ModelSpec, threads: int) -> Callable[[Image], tu
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    # Changes nothing for this loop; without it its threads spin on and take the core of whoever is measured next.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
     def run(image: Image) -> tuple[Image, list[int]]:
@@ -148,12 +159,89 @@ def whole(height: int, width: int, threads: int, rounds: int) -> dict[str, float
         return {**medians(candidates, rounds), "labels alike, share": float(np.mean(same))}
 
 
+def paced(threads: int, fps: float = 60, count: int = 240) -> dict[str, float]:
+    """Where a frame comes every 1 / fps seconds, as live: its median in ms, and how many cores the process keeps busy.
+
+    By the engine, and by the same network in a session of ONNX Runtime as it comes, whose threads spin while they wait.
+    """
+    import onnxruntime
+
+    image = frames(480, 640, 1)[0]
+    spec = read_spec(path := model_path("lv-edge.int8"))
+    grid = np.zeros((1, 1, spec.height, spec.width), np.float32)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    found: dict[str, float] = {}
+    with CpuEngine(str(path), spec, threads) as engine:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        for name, run in {
+            "engine": lambda: engine.segment(image),
+            "bare session as it comes": lambda: session.run(["logits"], {"image": grid}),
+        }.items():
+            times: list[float] = []
+            begin, busy = time.perf_counter(), time.process_time()
+            for k in range(count):
+                time.sleep(max(0.0, begin + k / fps - time.perf_counter()))
+                start = time.perf_counter()
+                run()
+                times.append(1e3 * (time.perf_counter() - start))
+            found[f"a frame every 1/{fps:g} s, {name}: ms"] = statistics.median(times)
+            found[f"a frame every 1/{fps:g} s, {name}: cores busy"] = (time.process_time() - busy) / (time.perf_counter() - begin)
+    return found
+
+
+def program(seconds: float, turns: int) -> dict[str, float]:
+    """`echo-rt file` without the overlay, as a user starts it, and the import alone; medians.
+
+    Args:
+        seconds: of the video, at 50 frames a second.
+        turns: so many runs.
+    """
+    runs: list[tuple[float, float]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "clip.avi"
+        command = [sys.executable, "-m", "echo_rt"]
+        options = ["ef=55", "hr=70", f"seconds={seconds:g}", "fps=50", "height=480", "width=640"]
+        subprocess.run([*command, "phantom", str(clip), *options], check=True, capture_output=True)
+        for _ in range(turns):
+            start = time.perf_counter()
+            child = subprocess.Popen(
+                [*command, "file", str(clip), "--no-overlay", "--device", "cpu", "--out", folder],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            # Not child.wait: it does not tell the memory.
+            _, status, used = os.wait4(child.pid, 0)
+            wall = time.perf_counter() - start
+            child.returncode = os.waitstatus_to_exitcode(status)
+            if child.returncode:
+                raise SystemExit(f"echo-rt file ended with status {child.returncode}")
+            runs.append((seconds * 50 / wall, used.ru_maxrss / 1024))
+        imported = [_import_s() for _ in range(2 * turns + 1)]
+    return {
+        "frames a second, start included": statistics.median(fps for fps, _ in runs),
+        "resident memory at most, MB": max(memory for _, memory in runs),
+        "import echo_rt, s": statistics.median(imported),
+    }
+
+
+def _import_s() -> float:
+    measure = "import time; s = time.perf_counter(); import echo_rt; print(time.perf_counter() - s)"
+    return float(subprocess.run([sys.executable, "-c", measure], check=True, capture_output=True, text=True).stdout)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, nargs=2, default=(600, 800), metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--threads", type=int, default=0, help="of the network; 0: as many as there are cores")
+    parser.add_argument("--threads", type=int, default=0, help="of the network; 0: as an engine takes them, half of the processors")
     parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--program", action="store_true", help="echo-rt file as a whole instead")
     given = parser.parse_args()
+    if given.program:
+        whole_program = {**paced(given.threads), **program(20, 3)}
+        for name, figure in whole_program.items():
+            print(f"| {name} | {figure:.2f} |")
+        print(json.dumps(whole_program))
+        return
     found = {**stages(*given.size, given.rounds), **whole(*given.size, given.threads, given.rounds)}
     print("| step | ms, median |\n|---|---|")
     for name, ms in found.items():

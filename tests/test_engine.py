@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import threading
+import time
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 
 from echo_rt.engine import DEVICES, choose, open_engine, probe
 from echo_rt.engine import postprocess as postprocessing
+from echo_rt.engine.cpu import CpuEngine
+from echo_rt.engine.openvino import OpenVinoEngine
 from echo_rt.engine.postprocess import postprocess, reference
 from echo_rt.engine.preprocess import reference as preprocess_reference
 from echo_rt.errors import DeviceError, EngineClosedError, FrameError, MissingExtraError, ModelError, NoDeviceError, ParameterError
@@ -125,6 +128,20 @@ def test_what_is_no_image_is_refused_and_the_engine_goes_on(engine, bad) -> None
     with pytest.raises(FrameError, match="found"):
         engine.segment(bad)
     assert engine.segment(image_of(50, 50)).labels.shape == (engine.spec.height, engine.spec.width)
+
+
+@pytest.mark.parametrize(("kind", "library"), [(CpuEngine, "onnxruntime"), (OpenVinoEngine, "openvino")])
+def test_between_two_frames_the_threads_of_a_network_leave_the_cores_to_others(kind, library) -> None:
+    pytest.importorskip(library)
+    path = model_path("lv-edge.fp32")
+    spent = slept = 0.0
+    with kind(str(path), read_spec(path), threads=2) as engine:
+        for _ in range(12):
+            engine.segment(image_of(50, 50))
+            before, start = time.process_time(), time.perf_counter()
+            time.sleep(0.02)
+            spent, slept = spent + time.process_time() - before, slept + time.perf_counter() - start
+    assert spent < 0.5 * slept
 
 
 def test_a_closed_engine_is_refused_and_closing_twice_does_no_harm(engine) -> None:
@@ -240,12 +257,29 @@ def test_the_native_mask_is_the_reference(seed: int, grid: tuple[int, int], imag
     rng = np.random.default_rng(seed)
     smooth = cv2.GaussianBlur(rng.normal(size=(*grid, 4)), (0, 0), 2).reshape(*grid, 4).transpose(2, 0, 1)
     probability, labels, _ = reference(np.ascontiguousarray(20 * smooth, np.float32))
-    segmentation = Segmentation(probability, labels, GridMap.letterbox(image, grid))
+    at = GridMap.letterbox(image, grid)
+    segmentation = Segmentation(probability, labels, at)
     fast, slow = segmentation.mask(), segmentation.reference_mask()
     assert fast.shape == slow.shape == image
-    # OpenCV places pixels to 1/32 of the grid's.
+    # OpenCV places pixels to 1/32 of the grid's, the kernel places them where they are.
     assert (fast != slow).sum() <= max(3, 0.06 * fast.size)
+    full = interpolated(probability, at)
+    second, first = np.sort(full, axis=0)[-2:]
+    certain = first - second > 1e-5
+    np.testing.assert_array_equal(fast[certain], full.argmax(0)[certain])
     np.testing.assert_array_equal(segmentation.mask(2), fast == 2)
+
+
+def interpolated(probability: np.ndarray, at: GridMap) -> np.ndarray:
+    """Bilinear, in double precision, (classes, height, width) of the image; beyond the rim the grid's last pixel goes on."""
+    full = probability.astype(np.float64)
+    for axis, shift in ((1, at.y0), (2, at.x0)):
+        last = at.grid[axis - 1] - 1
+        place = np.clip((np.arange(at.image[axis - 1]) - shift) / at.scale, 0, last)
+        low = np.floor(place).astype(int)
+        share = (place - low).reshape(-1, 1) if axis == 1 else place - low
+        full = (1 - share) * full.take(low, axis) + share * full.take(np.minimum(low + 1, last), axis)
+    return full
 
 
 def test_the_mask_at_image_size_has_its_border_where_the_probabilities_have_it() -> None:

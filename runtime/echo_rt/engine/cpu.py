@@ -46,6 +46,8 @@ class CpuEngine(HostEngine):
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or default_threads()
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        # Threads that spin between two frames take the cores that decode, measure and show them: docs/engines.md.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         try:
             session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])

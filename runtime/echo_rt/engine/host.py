@@ -31,8 +31,8 @@ MOST_THREADS = 4
 def default_threads() -> int:
     """Of a network: half of the processors that this process may use, at most `MOST_THREADS`.
 
-    The two threads of a core share its arithmetic: on such a pair a second thread of the network gained nothing. What is left decodes,
-    captures and draws, and keeps the time of a frame even.
+    What is left decodes, captures and draws, and keeps the time of a frame even. On two cores a second thread makes `echo-rt file` 6 %
+    faster, and a live frame no faster at all: by the time of the next one it sleeps.
     """
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(MOST_THREADS, usable // 2))
