@@ -1,0 +1,93 @@
+"""Fill the tables of benchmarks/README.md from the newest results, so that no figure is typed by hand.
+
+python benchmarks/report.py
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+def newest(kind: str) -> tuple[str, dict[str, Any]]:
+    """Name and content of the newest ``results/KIND-MACHINE-DATE.json``."""
+    path = max((HERE / "results").glob(f"{kind}-*.json"), key=lambda path: path.stem[-10:])
+    return path.name, json.loads(path.read_text())
+
+
+def machine(result: dict[str, Any]) -> str:
+    about = result["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    return (
+        f"{about['processor']}, {about['usable_processors']} processors ({', '.join(about['isa'])}), {about['memory_gib']} GiB; {versions}."
+    )
+
+
+def peers() -> Iterator[str]:
+    for kind in ("peers", "peers-threads2"):
+        name, result = newest(kind)
+        ours = result["ms"]["echo-rt cpu"]
+        yield f"The others with {result['threads']} thread(s), echo-rt with {result['own_threads']} ({name}). {machine(result)}\n"
+        yield "| candidate | ms a frame, median | times as long |\n|---|---|---|"
+        yield from (f"| {candidate} | {ms:.2f} | {ms / ours:.1f} |" for candidate, ms in result["ms"].items())
+        yield ""
+
+
+def bench() -> Iterator[str]:
+    name, result = newest("bench")
+    best = result["ceiling"]
+    yield f"{name}. {machine(result)}\n"
+    yield (
+        f"`{result['model']}`, {result['multiply_adds'] / 1e9:.3f} G multiply-adds, frames of {result['size'][0]}x{result['size'][1]}. The ceiling with "
+        f"{best['threads']} thread(s): {best['int8_gmac_s']:.0f} G INT8 and {best['fp32_gmac_s']:.0f} G FP32 multiply-adds a second.\n"
+    )
+    yield "| engine | stage | p50 ms | p95 | p99 | max | jitter |\n|---|---|---|---|---|---|---|"
+    for engine in result["engines"]:
+        for stage, of in engine["stages"].items():
+            figures = " | ".join(f"{of[key]:.2f}" for key in ("p50", "p95", "p99", "max", "jitter"))
+            yield f"| {engine['device']} {engine['precision']} | {stage} | {figures} |"
+    yield "\n| engine | share of the ceiling | frames/s | from a recording | 60 Hz: age p50, p99 ms | streams: frames/s | cold start | memory |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for engine in result["engines"]:
+        share = f"{100 * engine['ceiling_share']:.0f} %" if engine.get("ceiling_share") else ""
+        age, at_once = engine["paced"]["age_ms"], ", ".join(f"{n}: {of['frames_a_second']:.0f}" for n, of in engine["streams"].items())
+        yield (
+            f"| {engine['device']} {engine['precision']} | {share} | {engine['frames_a_second']:.0f} | {engine['end_to_end']['frames_a_second']:.0f} "
+            f"| {age['p50']:.1f}, {age['p99']:.1f} | {at_once} | {engine['cold_start_s']:.2f} s | {engine['memory_mb']:.0f} MB |"
+        )
+
+
+def growth() -> Iterator[str]:
+    name, result = newest("growth")
+    stages = ("preprocess", "network", "postprocess", "monitor", "mask")
+    yield f"{name}\n"
+    yield f"| image | {' | '.join(stages)} |\n|---|---|---|---|---|---|"
+    for row in result["size"]:
+        yield f"| {row['height']}x{row['width']} | {' | '.join(f'{row[stage]:.2f}' for stage in stages)} |"
+    yield "\n| minutes of recording | frames | beats | ms a frame | memory, MB |\n|---|---|---|---|---|"
+    for row in result["length"]:
+        yield f"| {row['minutes']:.2g} | {row['frames']} | {row['beats']} | {row['ms_a_frame']:.3f} | {row['peak_memory_mb']:.0f} |"
+    yield "\n| streams at once | frames a second, all together |\n|---|---|"
+    for count, of in result["streams"].items():
+        yield f"| {count} | {of['frames_a_second']:.0f} |"
+
+
+def main() -> None:
+    page = HERE / "README.md"
+    text = page.read_text()
+    tables: dict[str, Callable[[], Iterator[str]]] = {"peers": peers, "bench": bench, "growth": growth}
+    for name, make in tables.items():
+        table = "\n".join(make()).strip()
+        text = re.sub(
+            rf"(<!-- {name} -->).*(<!-- /{name} -->)", lambda found, table=table: f"{found[1]}\n{table}\n{found[2]}", text, flags=re.S
+        )
+    page.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
