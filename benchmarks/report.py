@@ -23,13 +23,12 @@ def newest(kind: str) -> tuple[str, dict[str, Any]]:
 def machine(result: dict[str, Any]) -> str:
     about = result["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    return (
-        f"{about['processor']}, {about['usable_processors']} processors ({', '.join(about['isa'])}), {about['memory_gib']} GiB; {versions}."
-    )
+    processors = f"{about['processor']}, {about['usable_processors']} processors ({', '.join(about['isa'])})"
+    return f"{processors}, {about['memory_gib']} GiB; {versions}."
 
 
 def peers() -> Iterator[str]:
-    for kind in ("peers", "peers-threads2"):
+    for kind in ("peers", "peers2"):
         name, result = newest(kind)
         ours = result["ms"]["echo-rt cpu"]
         yield f"The others with {result['threads']} thread(s), echo-rt with {result['own_threads']} ({name}). {machine(result)}\n"
@@ -42,24 +41,29 @@ def bench() -> Iterator[str]:
     name, result = newest("bench")
     best = result["ceiling"]
     yield f"{name}. {machine(result)}\n"
-    yield (
-        f"`{result['model']}`, {result['multiply_adds'] / 1e9:.3f} G multiply-adds, frames of {result['size'][0]}x{result['size'][1]}. The ceiling with "
-        f"{best['threads']} thread(s): {best['int8_gmac_s']:.0f} G INT8 and {best['fp32_gmac_s']:.0f} G FP32 multiply-adds a second.\n"
-    )
+    height, width = result["size"]
+    yield f"`{result['model']}`, {result['multiply_adds'] / 1e9:.3f} G multiply-adds, frames of {height}x{width}. The ceiling with"
+    yield f"{best['threads']} thread(s): {best['int8_gmac_s']:.0f} G INT8 and {best['fp32_gmac_s']:.0f} G FP32 multiply-adds a second.\n"
     yield "| engine | stage | p50 ms | p95 | p99 | max | jitter |\n|---|---|---|---|---|---|---|"
     for engine in result["engines"]:
         for stage, of in engine["stages"].items():
             figures = " | ".join(f"{of[key]:.2f}" for key in ("p50", "p95", "p99", "max", "jitter"))
             yield f"| {engine['device']} {engine['precision']} | {stage} | {figures} |"
-    yield "\n| engine | share of the ceiling | frames/s | from a recording | 60 Hz: age p50, p99 ms | streams: frames/s | cold start | memory |"
-    yield "|---|---|---|---|---|---|---|---|"
+    heads = ("engine", "of the ceiling", "frames/s", "from a file", "60 Hz: age p50, p99 ms", "streams: frames/s", "cold start", "memory")
+    yield f"\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}"
     for engine in result["engines"]:
-        share = f"{100 * engine['ceiling_share']:.0f} %" if engine.get("ceiling_share") else ""
-        age, at_once = engine["paced"]["age_ms"], ", ".join(f"{n}: {of['frames_a_second']:.0f}" for n, of in engine["streams"].items())
-        yield (
-            f"| {engine['device']} {engine['precision']} | {share} | {engine['frames_a_second']:.0f} | {engine['end_to_end']['frames_a_second']:.0f} "
-            f"| {age['p50']:.1f}, {age['p99']:.1f} | {at_once} | {engine['cold_start_s']:.2f} s | {engine['memory_mb']:.0f} MB |"
+        age = engine["paced"]["age_ms"]
+        cells = (
+            f"{engine['device']} {engine['precision']}",
+            f"{100 * engine['ceiling_share']:.0f} %" if engine.get("ceiling_share") else "",
+            f"{engine['frames_a_second']:.0f}",
+            f"{engine['end_to_end']['frames_a_second']:.0f}",
+            f"{age['p50']:.1f}, {age['p99']:.1f}",
+            ", ".join(f"{count}: {of['frames_a_second']:.0f}" for count, of in engine["streams"].items()),
+            f"{engine['cold_start_s']:.2f} s",
+            f"{engine['memory_mb']:.0f} MB",
         )
+        yield f"| {' | '.join(cells)} |"
 
 
 def growth() -> Iterator[str]:
@@ -82,10 +86,8 @@ def main() -> None:
     text = page.read_text()
     tables: dict[str, Callable[[], Iterator[str]]] = {"peers": peers, "bench": bench, "growth": growth}
     for name, make in tables.items():
-        table = "\n".join(make()).strip()
-        text = re.sub(
-            rf"(<!-- {name} -->).*(<!-- /{name} -->)", lambda found, table=table: f"{found[1]}\n{table}\n{found[2]}", text, flags=re.S
-        )
+        filled = f"<!-- {name} -->\n{chr(10).join(make()).strip()}\n<!-- /{name} -->"
+        text = re.sub(rf"<!-- {name} -->.*<!-- /{name} -->", lambda _, filled=filled: filled, text, flags=re.DOTALL)
     page.write_text(text)
 
 

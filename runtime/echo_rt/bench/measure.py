@@ -234,9 +234,11 @@ def cold_start(model: str, device: str) -> tuple[float, float | None]:
 
 def peak_memory_mb() -> float | None:
     """The most that this process has held so far; None where the system does not say."""
+    # Linux's getrusage begins with what the parent held when the process was made, and so does not say it.
+    with suppress(OSError), open("/proc/self/status") as status:
+        return next(round(int(line.split()[1]) / 1024, 1) for line in status if line.startswith("VmHWM:"))
     try:
         import resource
     except ImportError:  # Windows
         return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3), 1)
