@@ -67,7 +67,12 @@ def plot(result: dict[str, Any], path: Path) -> None:
     sizes.set(xlabel="megapixels", ylabel="ms a frame, median", ylim=(0, None))
     sizes.legend(fontsize=8)
     length.plot([row["minutes"] for row in result["length"]], [row["ms_a_frame"] for row in result["length"]], marker="o")
-    length.set(xlabel="minutes of recording", ylabel="ms a frame, mean", ylim=(0, None), xscale="log")
+    length.set(
+        xlabel="minutes of recording",
+        ylabel="ms a frame, mean",
+        ylim=(0, 1.2 * max(row["ms_a_frame"] for row in result["length"])),
+        xscale="log",
+    )
     at_once.plot([int(n) for n in result["streams"]], [of["frames_a_second"] for of in result["streams"].values()], marker="o")
     at_once.set(xlabel="streams at once", ylabel="frames a second, all together", ylim=(0, None))
     figure.tight_layout()
