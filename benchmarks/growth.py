@@ -66,8 +66,9 @@ def plot(result: dict[str, Any], path: Path) -> None:
         sizes.plot(pixels, [row[stage] for row in result["size"]], marker="o", label=stage)
     sizes.set(xlabel="megapixels", ylabel="ms a frame, median", ylim=(0, None))
     sizes.legend(fontsize=8)
-    length.plot([row["minutes"] for row in result["length"]], [row["ms_a_frame"] for row in result["length"]], marker="o")
-    length.set(
+    means = [row["ms_a_frame"] for row in result["length"]]
+    length.plot([row["minutes"] for row in result["length"]], means, marker="o")
+    length.set(xlabel="minutes of recording", ylabel="ms a frame, mean", ylim=(0, 1.2 * max(means)), xscale="log")
         xlabel="minutes of recording",
         ylabel="ms a frame, mean",
         ylim=(0, 1.2 * max(row["ms_a_frame"] for row in result["length"])),
