@@ -69,11 +69,6 @@ def plot(result: dict[str, Any], path: Path) -> None:
     means = [row["ms_a_frame"] for row in result["length"]]
     length.plot([row["minutes"] for row in result["length"]], means, marker="o")
     length.set(xlabel="minutes of recording", ylabel="ms a frame, mean", ylim=(0, 1.2 * max(means)), xscale="log")
-        xlabel="minutes of recording",
-        ylabel="ms a frame, mean",
-        ylim=(0, 1.2 * max(row["ms_a_frame"] for row in result["length"])),
-        xscale="log",
-    )
     at_once.plot([int(n) for n in result["streams"]], [of["frames_a_second"] for of in result["streams"].values()], marker="o")
     at_once.set(xlabel="streams at once", ylabel="frames a second, all together", ylim=(0, None))
     figure.tight_layout()
