@@ -1,4 +1,4 @@
-"""What a frame costs as things grow: size of the image, length of the recording, streams at once. A table and one JSON line.
+"""What a frame costs as things grow: image, width of the network, length of the recording, streams at once. A table and one JSON line.
 
 python benchmarks/growth.py [--minutes 0.17 1 10] [--json FILE] [--plot PICTURE]
 """
@@ -15,9 +15,11 @@ import numpy as np
 
 from echo_rt.bench.machine import describe
 from echo_rt.bench.measure import Plan, heart_frames, peak_memory_mb, run, streams
+from echo_rt.bench.work import multiply_adds
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import open_engine
 from echo_rt.frame import Frame
+from echo_rt.model import models
 from echo_rt.stream import follow
 
 SIZES = ((120, 160), (240, 320), (480, 640), (600, 800), (960, 1280), (1080, 1920))
@@ -55,6 +57,19 @@ def by_length(minutes: list[float]) -> list[dict[str, float]]:
     return rows
 
 
+def by_width(frames: int) -> list[dict[str, Any]]:
+    """Medians in ms of the network alone, for the shipped models: as many levels, lv-full of twice the channels of lv-edge."""
+    rows = []
+    for model in models():
+        row: dict[str, Any] = {"model": model.name, "multiply_adds": multiply_adds(model.file("fp32"))}
+        for precision in ("fp32", "int8"):
+            with open_engine(f"{model.name}.{precision}", "cpu") as engine:
+                times = run(engine, heart_frames(Plan(frames=frames, height=240, width=320), 50.0))
+            row[precision] = round(float(np.median(times["network"])), 3)
+        rows.append(row)
+    return rows
+
+
 def plot(result: dict[str, Any], path: Path) -> None:
     """Three panels."""
     from matplotlib.figure import Figure
@@ -84,11 +99,15 @@ def main() -> None:
     given = parser.parse_args()
     plan = Plan(frames=given.frames)
     result: dict[str, Any] = {"machine": describe(), "length": by_length(given.minutes), "size": by_size(given.frames)}
+    result["width"] = by_width(given.frames)
     result["streams"] = {str(count): streams("lv-edge", "cpu", plan, count) for count in (1, 2, 4)}
     print("| image | preprocess | network | postprocess | monitor | mask |\n|---|---|---|---|---|---|")
     for row in result["size"]:
         stages = " | ".join(f"{row[stage]:.2f}" for stage in ("preprocess", "network", "postprocess", "monitor", "mask"))
         print(f"| {row['height']}x{row['width']} | {stages} |")
+    print("\n| model | G multiply-adds | FP32 ms | INT8 ms |\n|---|---|---|---|")
+    for row in result["width"]:
+        print(f"| {row['model']} | {row['multiply_adds'] / 1e9:.3f} | {row['fp32']:.2f} | {row['int8']:.2f} |")
     print("\n| minutes | frames | beats | ms a frame | memory, MB |\n|---|---|---|---|---|")
     for row in result["length"]:
         print(f"| {row['minutes']:.2g} | {row['frames']} | {row['beats']} | {row['ms_a_frame']:.3f} | {row['peak_memory_mb']:.0f} |")

@@ -73,6 +73,9 @@ def growth() -> Iterator[str]:
     yield f"| image | {' | '.join(stages)} |\n|---|---|---|---|---|---|"
     for row in result["size"]:
         yield f"| {row['height']}x{row['width']} | {' | '.join(f'{row[stage]:.2f}' for stage in stages)} |"
+    yield "\n| model | G multiply-adds | network in FP32, ms | in INT8 |\n|---|---|---|---|"
+    for row in result["width"]:
+        yield f"| {row['model']} | {row['multiply_adds'] / 1e9:.3f} | {row['fp32']:.2f} | {row['int8']:.2f} |"
     yield "\n| minutes of recording | frames | beats | ms a frame | memory, MB |\n|---|---|---|---|---|"
     for row in result["length"]:
         yield f"| {row['minutes']:.2g} | {row['frames']} | {row['beats']} | {row['ms_a_frame']:.3f} | {row['peak_memory_mb']:.0f} |"
