@@ -65,3 +65,12 @@ def test_a_real_window_opens_shows_and_closes() -> None:
     assert done.returncode == 0, done.stderr
     assert "readings" in done.stdout
     assert "viewer:" not in done.stdout, "the viewer failed"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems always have a screen")
+def test_on_a_machine_without_a_screen_the_command_ends_in_one_line() -> None:
+    environment = {name: content for name, content in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    command = [sys.executable, "-m", "echo_rt", "live", "phantom:?ef=55&hr=70&fps=30"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == ["echo-rt: --view window: expected a screen (DISPLAY), found none; use --view web or --view none"]

@@ -84,6 +84,7 @@ def live(
         snapshots = record if record is not None else Path("snapshots")
         settings = Settings(every_frame, forget_after, record, name, snapshots, ef_method)
         feed = Live(source, opening, engine, settings, _cameras)
+        opened.callback(feed.close)  # a thread that still reads when the interpreter ends takes the process down with it
         for taker, kind, depth in takers:
             feed.add_taker(taker, kind, depth)
         if view != "none":

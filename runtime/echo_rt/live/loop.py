@@ -127,6 +127,12 @@ class Live:
             raise self._failure
         return self._status(Phase.ENDED) if self._problem else final
 
+    def close(self) -> None:
+        """Let go of source and outputs, also of a feed that never ran because a viewer could not be opened. A second call does nothing."""
+        self._close_capture(wait_s=1.0)
+        for box in self._boxes():
+            box.close()
+
     def _arrivals(self) -> Iterator[Frame]:
         """The newest frames, for as long as the feed is followed. Between two of them everything else is done, in this one thread."""
         while not self._ending:
