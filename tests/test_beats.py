@@ -41,7 +41,8 @@ def test_every_beat_of_a_regular_heart_is_found_once(ef: float, rate: float, fps
     assert whole - 1 <= len(beats) <= whole + 1
     assert all(beat.accepted for beat in beats)
     # This heart turns slowly, like no real one: for 3 % of the beat it is as good as at ED or ES, and the earliest moment counts.
-    frame = max(1 / fps, 0.02, 0.03 * 60 / rate)
+    # Where a beat has no more than 17 frames, one ED in a hundred, between two of them, is a twentieth of a frame further off: 1.1.
+    frame = 1.1 * max(1 / fps, 0.02, 0.03 * 60 / rate)
     for beat in beats:
         ed_phase = (beat.t_ed_s * rate / 60 + start + 0.5) % 1.0 - 0.5
         es_phase = (beat.t_es_s * rate / 60 + start) % 1.0 - 0.35
