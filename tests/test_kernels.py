@@ -211,3 +211,46 @@ def test_any_memory_layout_is_taken() -> None:
     expected = kernels.long_axis(points, 0.97, 20)
     assert kernels.long_axis(np.asfortranarray(points), 0.97, 20) == expected
     assert kernels.long_axis(np.repeat(points, 2, axis=0)[::2], 0.97, 20) == expected
+
+
+@native
+@settings(max_examples=200, deadline=None)
+@given(seeds, sizes, st.booleans(), st.integers(1, 7), st.sampled_from([0, 8, 60]))
+def test_a_coarse_picture_is_the_one_defined(seed, size, colour, coarsening, chroma) -> None:
+    rng = np.random.default_rng(seed)
+    # Blobs of colour, larger and smaller than two by two coarse pixels, cut out of a larger image as a region of interest is.
+    whole = np.stack([cv2.GaussianBlur(rng.normal(size=size), (0, 0), rng.choice([0.5, 2.0, 8.0])) for _ in range(3)], axis=-1)
+    image = np.clip(90 + 120 * whole / whole.std(), 0, 255).astype(np.uint8)[1:, 2:]
+    image = image[..., ::-1] if colour else image[..., 1]
+    rows, columns = (max(1, round(side / coarsening)) for side in image.shape[:2])
+    window = int(0.05 * rows), int(np.ceil(0.9 * rows)), int(0.1 * columns), columns
+    arguments = image, (rows, columns), 8, chroma, window
+    for one, other in zip(kernels.coarse(*arguments), kernels.reference_coarse(*arguments), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("coarse", [pytest.param(kernels.coarse, marks=native), kernels.reference_coarse])
+def test_colour_counts_where_it_is_two_pixels_wide(coarse) -> None:
+    image = np.full((12, 12, 3), 100, np.uint8)
+    image[4, :] = image[:, 9] = (0, 0, 255)  # lines, as of letters
+    level, lit, share = coarse(image, (12, 12), 8, 60, (0, 12, 0, 12))
+    assert (share, level[4, 3], level[0, 0], lit.all()) == (0.0, 255, 100, True)
+    image[6:9, 2:6] = (0, 0, 255)
+    assert coarse(image, (12, 12), 8, 60, (0, 12, 0, 12))[2] == 2 * 3 / 144, "three rows of four are two by three squares"
+    assert coarse(image, (12, 12), 8, 60, (8, 12, 0, 12))[2] == 3 / 48, "of the window alone"
+
+
+@native
+@pytest.mark.parametrize(
+    ("image", "size", "window"),
+    [
+        ((4, 4), (5, 4), (0, 4, 0, 4)),
+        ((4, 4), (0, 4), (0, 0, 0, 4)),
+        ((4, 4), (4, 4), (0, 5, 0, 4)),
+        ((4, 4), (4, 4), (-1, 4, 0, 4)),
+        ((4, 4, 4), (4, 4), (0, 4, 0, 4)),
+    ],
+)
+def test_a_coarse_picture_never_reaches_outside_of_its_image(image, size, window) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        kernels.coarse(np.zeros(image, np.uint8), size, 8, 60, window)

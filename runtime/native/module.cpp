@@ -2,9 +2,11 @@
 // echo_rt/segmentation.py, echo_rt/cardiac/kernels.py).
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/array.h>
 #include <nanobind/stl/pair.h>
 
 #include "geometry.hpp"
+#include "picture.hpp"
 #include "postprocess.hpp"
 #include "preprocess.hpp"
 
@@ -137,6 +139,22 @@ nb::ndarray<nb::numpy, double, nb::ndim<1>> depth(Points hull, Points points) {
   return depths;
 }
 
+nb::tuple coarse(Image image, std::pair<int, int> size, int dark, int chroma, std::array<int, 4> window) {
+  const bool colour = image.ndim() == 3;
+  if (image.ndim() != 2 && !(colour && image.shape(2) == 3)) throw nb::value_error("expected an image (H, W) or (H, W, 3)");
+  const int height = static_cast<int>(image.shape(0)), width = static_cast<int>(image.shape(1));
+  const auto [rows, columns] = size;
+  const auto [row_begin, row_end, column_begin, column_end] = window;
+  if (rows < 1 || rows > height || columns < 1 || columns > width) throw nb::value_error("expected a grid no finer than the image");
+  if (row_begin < 0 || row_end > rows || column_begin < 0 || column_end > columns) throw nb::value_error("expected a window in the grid");
+  auto level = new_array<uint8_t>(static_cast<std::size_t>(rows), static_cast<std::size_t>(columns));
+  auto lit = new_array<uint8_t>(static_cast<std::size_t>(rows), static_cast<std::size_t>(columns));
+  const echo_rt::Pixels pixels{image.data(), image.stride(0), image.stride(1), colour ? image.stride(2) : 0, colour ? 3 : 1, height, width};
+  const echo_rt::Window counted{row_begin, row_end, column_begin, column_end};
+  const double share = echo_rt::coarse(pixels, rows, columns, dark, chroma, counted, level.data(), lit.data());
+  return nb::make_tuple(level, lit, share);
+}
+
 }  // namespace
 
 NB_MODULE(_native, m) {
@@ -154,4 +172,5 @@ NB_MODULE(_native, m) {
   m.def("wall_lines", &wall_lines, nb::arg("cavity"), nb::arg("wall"), nb::arg("points"), nb::arg("up"), nb::arg("length"),
         nb::arg("origin"), nb::arg("to_grid"), nb::arg("levels"), nb::arg("reach"), nb::arg("samples"));
   m.def("depth", &depth, nb::arg("hull"), nb::arg("points"));
+  m.def("coarse", &coarse, nb::arg("image"), nb::arg("size"), nb::arg("dark"), nb::arg("chroma"), nb::arg("window"));
 }

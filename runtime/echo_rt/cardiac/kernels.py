@@ -1,4 +1,4 @@
-"""The monitor's loops over contours of some hundred points, where NumPy would spend its time on the calls alone.
+"""The monitor's loops over contours of some hundred points and over a coarse picture, where NumPy would spend its time on the calls alone.
 
 Each is there twice. Those whose names begin with `reference_` are the definitions, in NumPy; the others are the same sums in native code,
 and the definitions themselves where it was not built. Positions are x, y; a field is zero outside of its array.
@@ -17,6 +17,7 @@ except ImportError:  # installed without a C++ compiler: the references do the s
 
 Array = NDArray[np.float64]
 Field = NDArray[np.float32]
+Grey = NDArray[np.uint8]
 
 Pair = tuple[float, float]
 
@@ -195,7 +196,39 @@ def reference_depth(hull: Array, points: Array) -> Array:
     return depths
 
 
+def reference_coarse(
+    image: Grey, size: tuple[int, int], dark: int, chroma: int, window: tuple[int, int, int, int]
+) -> tuple[Grey, Grey, float]:
+    """An image on a coarse grid: one of its pixels for each coarse one, as it is.
+
+    Args:
+        image: (H, W) grey or (H, W, 3) BGR.
+        size: height and width of the grid, at most those of the image.
+        dark: levels up to which a pixel is not lit.
+        chroma: levels between the strongest and the weakest colour from which on a pixel may be saturated; it is, where the weakest is
+            below that difference.
+        window: first and last row (the last one not included), first and last column in which saturated pixels are counted.
+
+    Returns:
+        (h, w) strongest colour; (h, w) 1 where it is lit, else 0; and of the window the share of saturated pixels in lit ones, those that
+        a line or a letter of one pixel's width makes left out.
+    """
+    (height, width), (rows, columns) = image.shape[:2], size
+    picked = image[(np.arange(rows) * height // rows)[:, None], np.arange(columns) * width // columns]
+    if picked.ndim == 2:
+        return picked, (picked > dark).astype(np.uint8), 0.0
+    level, weakest = picked.max(axis=2), picked.min(axis=2)
+    lit = (level > dark).astype(np.uint8)
+    difference = level - weakest
+    saturated = np.pad((difference > chroma) & (difference > weakest), ((1, 0), (1, 0)), constant_values=True)
+    flow = saturated[1:, 1:] & saturated[1:, :-1] & saturated[:-1, 1:] & saturated[:-1, :-1]
+    inside = slice(*window[:2]), slice(*window[2:])
+    lit_count = int(lit[inside].sum())
+    return level, lit, int(flow[inside].sum()) / lit_count if lit_count else 0.0
+
+
 trace = _native.trace if _native is not None else reference_trace
 long_axis = _native.long_axis if _native is not None else reference_long_axis
 wall_lines = _native.wall_lines if _native is not None else reference_wall_lines
 depth = _native.depth if _native is not None else reference_depth
+coarse = _native.coarse if _native is not None else reference_coarse

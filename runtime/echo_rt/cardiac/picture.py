@@ -6,6 +6,7 @@ All of it is read off a coarse grid, every 5th pixel of a 640 x 480 image, and t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import cv2
@@ -39,7 +40,7 @@ an image of 600. The network's contour runs along the edge by about that much to
 SPECK = 0.05
 """Lit pieces smaller than this share of the largest do not belong to the sector. A dark chamber may part the sector into halves."""
 
-_KERNEL, _PAIR = np.ones((3, 3), np.uint8), np.ones((2, 2), np.uint8)
+_KERNEL = np.ones((3, 3), np.uint8)
 
 Grey = NDArray[np.uint8]
 
@@ -65,16 +66,11 @@ class Picture:
         """Of an image (H, W) grey or (H, W, 3) BGR, uint8."""
         height, width = image.shape[:2]
         coarsening = max(1.0, max(height, width) / COARSE_PX)
-        size = max(1, round(width / coarsening)), max(1, round(height / coarsening))
-        coarse: Any = cv2.resize(image, size, interpolation=cv2.INTER_NEAREST)
-        step = width / size[0], height / size[1]
-        if coarse.ndim == 2:
-            return cls(coarse, _above(coarse, DARK), step, 0.0)
-        blue, green, red = cv2.split(coarse)
-        strongest: Any = cv2.max(cv2.max(blue, green), red)
-        weakest = cv2.min(cv2.min(blue, green), red)
-        lit = _above(strongest, DARK)
-        return cls(strongest, lit, step, _colour_share(strongest, weakest, lit))
+        rows, columns = max(1, round(height / coarsening)), max(1, round(width / coarsening))
+        top, bottom, left, right = WINDOW
+        window = int(top * rows), ceil(bottom * rows), int(left * columns), ceil(right * columns)
+        level, lit, colour_share = kernels.coarse(image, (rows, columns), DARK, CHROMA, window)
+        return cls(level, lit, (width / columns, height / rows), colour_share)
 
     def changed_share(self, before: Picture | None) -> float:
         """Pixels that differ from those of the picture `before` over lit pixels; 1 where there is nothing to compare."""
@@ -109,17 +105,3 @@ class Picture:
 
 def _above(levels: Any, threshold: int) -> Grey:
     return np.asarray(cv2.threshold(levels, threshold, 1, cv2.THRESH_BINARY)[1], np.uint8)
-
-
-def _colour_share(strongest: Any, weakest: Any, lit: Grey) -> float:
-    height, width = lit.shape
-    top, bottom, left, right = WINDOW
-    window = slice(int(top * height), int(np.ceil(bottom * height))), slice(int(left * width), int(np.ceil(right * width)))
-    chroma = cv2.subtract(strongest, weakest)
-    strong = _above(chroma, CHROMA)
-    if not cv2.countNonZero(strong):
-        return 0.0
-    saturated: Any = cv2.min(strong, cv2.compare(chroma, weakest, cv2.CMP_GT))
-    lit_count = cv2.countNonZero(np.ascontiguousarray(lit[window]))
-    flow = cv2.countNonZero(np.ascontiguousarray(cv2.erode(saturated, _PAIR)[window]))
-    return flow / lit_count if lit_count else 0.0
