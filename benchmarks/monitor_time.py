@@ -19,7 +19,7 @@ from echo_rt.engine import open_engine
 from echo_rt.frame import Frame
 from echo_rt.sources.phantom import Phantom, PhantomOptions
 
-LOOPS = ("trace", "long_axis", "wall_lines", "depth", "coarse")
+LOOPS = ("trace", "long_axis", "wall_lines", "depth", "coarse", "sector")
 FPS, SECONDS, TIMES = 50, 3, 20
 
 

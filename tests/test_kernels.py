@@ -254,3 +254,29 @@ def test_colour_counts_where_it_is_two_pixels_wide(coarse) -> None:
 def test_a_coarse_picture_never_reaches_outside_of_its_image(image, size, window) -> None:
     with pytest.raises(ValueError, match="expected"):
         kernels.coarse(np.zeros(image, np.uint8), size, 8, 60, window)
+
+
+@native
+@settings(max_examples=300, deadline=None)
+@given(seeds, st.tuples(st.integers(1, 60), st.integers(1, 60)), st.sampled_from([0.3, 0.8, 2.0, 5.0]), st.floats(-1, 1.5), st.floats(0, 1))
+def test_the_sector_is_the_one_defined(seed, size, smooth, level, speck) -> None:
+    noise = cv2.GaussianBlur(np.random.default_rng(seed).normal(size=size), (0, 0), smooth).reshape(size)
+    lit = (noise > level * noise.std()).astype(np.uint8)
+    fast, slow = kernels.sector(lit, speck), kernels.reference_sector(lit, speck)
+    assert (fast is None) == (slow is None)
+    if fast is not None:
+        assert set(map(tuple, fast)) == set(map(tuple, slow))
+        assert len(fast) == len(slow)
+        assert abs(kernels.signed_area(fast)) == abs(kernels.signed_area(slow)), "in order"
+
+
+@pytest.mark.parametrize("sector", [pytest.param(kernels.sector, marks=native), kernels.reference_sector])
+def test_the_sector_is_what_is_lit_and_large(sector) -> None:
+    lit = np.zeros((40, 60), np.uint8)
+    assert sector(lit, 0.05) is None
+    lit[10:30, 20:50] = 1
+    lit[15:17, :] = 0  # a shadow
+    lit[0, :] = lit[:, 2] = 1  # lines
+    lit[35:38, 8:11] = 1  # a letter: 9 of some 600
+    assert set(map(tuple, sector(lit, 0.05))) == {(20, 10), (49, 10), (49, 29), (20, 29)}
+    assert (8, 37) in set(map(tuple, sector(lit, 0.01)))

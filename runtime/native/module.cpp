@@ -12,6 +12,7 @@
 
 namespace nb = nanobind;
 using Image = nb::ndarray<const uint8_t, nb::numpy, nb::device::cpu>;
+using Mask = nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Grid = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Layer = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Chain = nb::ndarray<const int32_t, nb::shape<-1, 2>, nb::c_contig, nb::device::cpu>;
@@ -155,6 +156,15 @@ nb::tuple coarse(Image image, std::pair<int, int> size, int dark, int chroma, st
   return nb::make_tuple(level, lit, share);
 }
 
+nb::object sector(Mask lit, double speck) {
+  const std::vector<echo_rt::Point> corners =
+      echo_rt::sector(lit.data(), static_cast<int>(lit.shape(0)), static_cast<int>(lit.shape(1)), speck);
+  if (corners.size() < 3) return nb::none();
+  auto found = new_array<double>(corners.size(), std::size_t{2});
+  std::memcpy(found.data(), corners.data(), corners.size() * sizeof(echo_rt::Point));
+  return nb::cast(found);
+}
+
 }  // namespace
 
 NB_MODULE(_native, m) {
@@ -173,4 +183,5 @@ NB_MODULE(_native, m) {
         nb::arg("origin"), nb::arg("to_grid"), nb::arg("levels"), nb::arg("reach"), nb::arg("samples"));
   m.def("depth", &depth, nb::arg("hull"), nb::arg("points"));
   m.def("coarse", &coarse, nb::arg("image"), nb::arg("size"), nb::arg("dark"), nb::arg("chroma"), nb::arg("window"));
+  m.def("sector", &sector, nb::arg("lit"), nb::arg("speck"));
 }

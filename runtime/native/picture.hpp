@@ -1,10 +1,12 @@
-// An image on a coarse grid. The definition is `reference_coarse` in echo_rt/cardiac/kernels.py.
+// An image on a coarse grid, and the sector in it. The definitions are in echo_rt/cardiac/kernels.py, under the same names.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include "geometry.hpp"
 
 namespace echo_rt {
 
@@ -51,6 +53,94 @@ inline double coarse(const Pixels& image, int height, int width, int dark, int c
     }
   }
   return lit_count ? static_cast<double>(flow) / static_cast<double>(lit_count) : 0.0;
+}
+
+// The largest (smallest) of three by three pixels, those outside of the picture aside. `rows` is of the same size, written to.
+template <typename Choose>
+void three_by_three(std::vector<uint8_t>& picture, std::vector<uint8_t>& rows, int height, int width, Choose choose) {
+  for (int y = 0; y < height; ++y) {
+    const uint8_t* from = &picture[static_cast<std::size_t>(y) * width];
+    uint8_t* to = &rows[static_cast<std::size_t>(y) * width];
+    if (width == 1) {
+      to[0] = from[0];
+      continue;
+    }
+    to[0] = choose(from[0], from[1]);
+    for (int x = 1; x < width - 1; ++x) to[x] = choose(choose(from[x - 1], from[x]), from[x + 1]);
+    to[width - 1] = choose(from[width - 2], from[width - 1]);
+  }
+  for (int y = 0; y < height; ++y) {
+    const uint8_t *above = &rows[static_cast<std::size_t>(std::max(y - 1, 0)) * width], *here = &rows[static_cast<std::size_t>(y) * width],
+                  *below = &rows[static_cast<std::size_t>(std::min(y + 1, height - 1)) * width];
+    uint8_t* to = &picture[static_cast<std::size_t>(y) * width];
+    for (int x = 0; x < width; ++x) to[x] = choose(choose(above[x], here[x]), below[x]);
+  }
+}
+
+// Corners of the convex hull of points that come row by row and from left to right in each (Andrew's monotone chain).
+inline std::vector<Point> convex_hull(const std::vector<Point>& points) {
+  std::vector<Point> hull;
+  const auto chain = [&hull](Point point, std::size_t begin) {
+    while (hull.size() >= begin + 2 && cross(hull.back() - hull[hull.size() - 2], point - hull.back()) <= 0) hull.pop_back();
+    hull.push_back(point);
+  };
+  for (const Point& point : points) chain(point, 0);
+  const std::size_t turn = hull.size() - 1;
+  for (auto point = points.rbegin() + 1; point != points.rend(); ++point) chain(*point, turn);
+  hull.pop_back();
+  return hull;
+}
+
+inline std::vector<Point> sector(const uint8_t* lit, int height, int width, double speck) {
+  const auto larger = [](uint8_t a, uint8_t b) { return std::max(a, b); };
+  const auto smaller = [](uint8_t a, uint8_t b) { return std::min(a, b); };
+  std::vector<uint8_t> picture(lit, lit + static_cast<std::ptrdiff_t>(height) * width), rows(picture.size());
+  three_by_three(picture, rows, height, width, larger);  // closing
+  three_by_three(picture, rows, height, width, smaller);
+  three_by_three(picture, rows, height, width, smaller);  // opening
+  three_by_three(picture, rows, height, width, larger);
+
+  // Stretches of lit pixels in a row, and the piece that each belongs to: the first stretch of the piece stands for it.
+  struct Stretch {
+    int y, begin, end;
+  };
+  std::vector<Stretch> stretches;
+  std::vector<std::size_t> piece;
+  const auto root = [&piece](std::size_t i) {
+    while (piece[i] != i) i = piece[i] = piece[piece[i]];
+    return i;
+  };
+  std::size_t above = 0;
+  for (int y = 0; y < height; ++y) {
+    const std::size_t first = stretches.size();
+    const uint8_t* row = &picture[static_cast<std::size_t>(y) * width];
+    for (int x = 0; x < width; ++x) {
+      if (!row[x]) continue;
+      const int begin = x;
+      while (x < width && row[x]) ++x;
+      while (above < first && (stretches[above].y < y - 1 || stretches[above].end < begin)) ++above;
+      const std::size_t i = stretches.size();
+      stretches.push_back({y, begin, x});
+      piece.push_back(i);
+      // Those that touch it from above, by a corner too. The last one of them may touch the next stretch as well.
+      for (std::size_t j = above; j < first && stretches[j].begin <= x; ++j) {
+        const std::size_t one = root(i), other = root(j);
+        piece[std::max(one, other)] = std::min(one, other);
+      }
+    }
+    above = first;
+  }
+  std::vector<int> size(stretches.size());
+  for (std::size_t i = 0; i < stretches.size(); ++i) size[root(i)] += stretches[i].end - stretches[i].begin;
+  const double least = size.empty() ? 0 : speck * *std::max_element(size.begin(), size.end());
+  std::vector<Point> ends;
+  for (std::size_t i = 0; i < stretches.size(); ++i) {
+    const Stretch& one = stretches[i];
+    if (size[root(i)] < least) continue;
+    ends.push_back({static_cast<double>(one.begin), static_cast<double>(one.y)});
+    if (one.end - one.begin > 1) ends.push_back({static_cast<double>(one.end - 1), static_cast<double>(one.y)});
+  }
+  return ends.size() < 3 ? std::vector<Point>{} : convex_hull(ends);
 }
 
 }  // namespace echo_rt

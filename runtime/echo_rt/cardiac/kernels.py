@@ -227,8 +227,29 @@ def reference_coarse(
     return level, lit, int(flow[inside].sum()) / lit_count if lit_count else 0.0
 
 
+def reference_sector(lit: Grey, speck: float) -> Array | None:
+    """The convex hull of what is lit.
+
+    Args:
+        lit: (h, w), 1 where it is, else 0. Gaps up to two pixels wide are closed, and what is thinner than three pixels is left out.
+        speck: pieces smaller than this share of the largest one are left out.
+
+    Returns:
+        Its corners (N, 2) x, y, in order; None where nothing is lit that has an area.
+    """
+    square = np.ones((3, 3), np.uint8)
+    lit = np.asarray(cv2.morphologyEx(cv2.morphologyEx(lit, cv2.MORPH_CLOSE, square), cv2.MORPH_OPEN, square), np.uint8)
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(lit, connectivity=8)
+    size = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
+    size[0] = 0.0  # of what is dark
+    y, x = np.nonzero(lit * (size >= speck * size.max())[pieces])
+    corners: Array = cv2.convexHull(np.stack([x, y], axis=1).astype(np.int32))[:, 0, :].astype(np.float64) if len(x) else np.zeros((0, 2))
+    return corners if len(corners) > 2 else None
+
+
 trace = _native.trace if _native is not None else reference_trace
 long_axis = _native.long_axis if _native is not None else reference_long_axis
 wall_lines = _native.wall_lines if _native is not None else reference_wall_lines
 depth = _native.depth if _native is not None else reference_depth
 coarse = _native.coarse if _native is not None else reference_coarse
+sector = _native.sector if _native is not None else reference_sector

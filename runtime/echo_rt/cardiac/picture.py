@@ -40,8 +40,6 @@ an image of 600. The network's contour runs along the edge by about that much to
 SPECK = 0.05
 """Lit pieces smaller than this share of the largest do not belong to the sector. A dark chamber may part the sector into halves."""
 
-_KERNEL = np.ones((3, 3), np.uint8)
-
 Grey = NDArray[np.uint8]
 
 
@@ -85,14 +83,8 @@ class Picture:
         It is the convex hull of what is lit: a sector is convex, also where a shadow or a weak wall leaves its side black. Letters and
         lines are too thin to count. Whatever else is lit makes it larger, never smaller.
         """
-        joined = cv2.morphologyEx(self.lit, cv2.MORPH_CLOSE, _KERNEL)
-        pieces, _ = cv2.findContours(cv2.morphologyEx(joined, cv2.MORPH_OPEN, _KERNEL), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        areas = [cv2.contourArea(piece) for piece in pieces]
-        if not areas or max(areas) == 0:
-            return None
-        large = [piece for piece, area in zip(pieces, areas, strict=True) if area >= SPECK * max(areas)]
-        corners: Points = cv2.convexHull(np.concatenate(large))[:, 0, :] * np.array(self.step)
-        return corners
+        corners = kernels.sector(self.lit, SPECK)
+        return None if corners is None else corners * self.step
 
     def edge_share(self, contour: Points) -> float:
         """Share of the points of an endocardial contour (N, 2), in image pixels, that lie on the sector's edge or outside of it."""
