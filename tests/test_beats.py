@@ -53,6 +53,32 @@ def test_every_beat_of_a_regular_heart_is_found_once(ef: float, rate: float, fps
     assert starts == sorted(set(starts))
 
 
+@pytest.mark.parametrize("helps", ["length", "atrium"])
+def test_ed_is_found_by_the_long_axis_and_by_the_atrium_too(helps: str) -> None:
+    rng, times, late_s = np.random.default_rng(3), np.arange(0, 10, 0.02), {}
+    true = volume_at(times)
+    noisy = true + rng.normal(0, 5, len(times))
+    length = 8 + true / 60 + rng.normal(0, 0.02, len(times))
+    atrium = 900 - 4 * true + rng.normal(0, 5, len(times))  # large when the ventricle is small
+    for known in ("nothing", helps):
+        finder = BeatFinder()
+        found = [
+            finder.update(
+                t,
+                Sample(
+                    float(t),
+                    float(v),
+                    1.0,
+                    length=float(long) if known == "length" else np.nan,
+                    atrium=float(size) if known == "atrium" else np.nan,
+                ),
+            )
+            for t, v, long, size in zip(times, noisy, length, atrium, strict=True)
+        ]
+        late_s[known] = np.mean([abs((beat.t_ed_s + 0.5) % 1 - 0.5) for beat in found if beat is not None])
+    assert late_s[helps] < 0.7 * late_s["nothing"]
+
+
 def test_ejection_fraction_of_a_beat_is_that_of_the_curve() -> None:
     times = np.arange(0, 8, 0.02)
     for ef in (20.0, 45.0, 70.0):

@@ -26,7 +26,7 @@ def test_it_finds_both_moments_and_volumes_from_where_noise_may_have_put_them(ef
     times, volumes, cycle = beat(ef, rate, fps)
     if fps < 14 * rate / 60:
         return  # too few frames for the unknowns
-    systole = fit_systole(times, volumes, cycle.start_s + off_ed, cycle.es_s + off_es, cycle.end_s - cycle.start_s)
+    systole = fit_systole(times, volumes[None], cycle.start_s + off_ed, cycle.es_s + off_es, cycle.end_s - cycle.start_s)
     assert systole is not None
     part = volumes[systole.first : systole.last]
     assert systole.t_ed_s == pytest.approx(cycle.start_s, abs=0.012)
@@ -37,7 +37,7 @@ def test_it_finds_both_moments_and_volumes_from_where_noise_may_have_put_them(ef
 
 def test_any_other_curve_of_the_same_samples_is_read_at_the_same_moments() -> None:
     times, volumes, cycle = beat()
-    systole = fit_systole(times, volumes, cycle.start_s, cycle.es_s, cycle.end_s - cycle.start_s)
+    systole = fit_systole(times, volumes[None], cycle.start_s, cycle.es_s, cycle.end_s - cycle.start_s)
     assert systole is not None
     part = slice(systole.first, systole.last)
     for weights in (systole.at_ed, systole.at_es):
@@ -53,11 +53,31 @@ def test_noise_moves_the_moments_less_than_it_moves_the_extremes() -> None:
         noisy = volumes + rng.normal(0, 2.5, len(times))
         near = np.abs(times - cycle.start_s) < 0.1
         highest = times[near][noisy[near].argmax()]
-        systole = fit_systole(times, noisy, highest, cycle.es_s, cycle.end_s - cycle.start_s)
+        systole = fit_systole(times, noisy[None], highest, cycle.es_s, cycle.end_s - cycle.start_s)
         assert systole is not None
         fitted.append(abs(systole.t_ed_s - cycle.start_s))
         extremes.append(abs(highest - cycle.start_s))
     assert np.mean(fitted) < 0.5 * np.mean(extremes)
+
+
+def test_other_curves_of_the_same_heart_put_the_moments_right_where_the_volume_errs() -> None:
+    times, volumes, cycle = beat(ef=45)
+    rng = np.random.default_rng(2)
+    alone, together, beside_noise = [], [], []
+    for _ in range(60):
+        # A wall that comes and goes while the ventricle begins to contract: its volume falls too early.
+        noisy = volumes - 5.0 * (np.abs(times - cycle.start_s - rng.uniform(0, 0.05)) < 0.05) + rng.normal(0, 1.5, len(times))
+        length = 8 + volumes / 100 + rng.normal(0, 0.03, len(times))
+        for errors, curves in (
+            (alone, [noisy]),
+            (together, [noisy, length]),
+            (beside_noise, [noisy, rng.normal(0, 1, len(times)), np.full(len(times), np.nan)]),
+        ):
+            systole = fit_systole(times, np.array(curves), cycle.start_s, cycle.es_s, cycle.end_s - cycle.start_s)
+            assert systole is not None
+            errors.append(abs(systole.t_ed_s - cycle.start_s))
+    assert np.mean(together) < 0.75 * np.mean(alone)
+    assert np.mean(beside_noise) < 1.3 * np.mean(alone)  # a curve that says nothing has little say, one that is not known none
 
 
 def test_a_systole_that_is_still_going_on_is_found_by_its_beginning() -> None:
@@ -65,7 +85,7 @@ def test_a_systole_that_is_still_going_on_is_found_by_its_beginning() -> None:
     seen = times <= cycle.start_s + 0.2
     length_s = cycle.es_s - cycle.start_s
     beat_s = cycle.end_s - cycle.start_s
-    systole = fit_systole(times[seen], volumes[seen], cycle.start_s - 0.03, cycle.es_s - 0.03, beat_s, length_known=True)
+    systole = fit_systole(times[seen], volumes[None, seen], cycle.start_s - 0.03, cycle.es_s - 0.03, beat_s, length_known=True)
     assert systole is not None
     assert systole.t_ed_s == pytest.approx(cycle.start_s, abs=0.012)
     assert systole.t_es_s - systole.t_ed_s == pytest.approx(length_s)
@@ -80,4 +100,4 @@ def test_without_enough_samples_or_without_a_fall_there_is_no_systole(wrong: str
         volumes = 100 + 20 * times
     else:
         times, volumes = times[:0], volumes[:0]
-    assert fit_systole(times, volumes, cycle.start_s, cycle.es_s, cycle.end_s - cycle.start_s) is None
+    assert fit_systole(times, volumes[None], cycle.start_s, cycle.es_s, cycle.end_s - cycle.start_s) is None

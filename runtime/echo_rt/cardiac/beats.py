@@ -11,6 +11,7 @@ where to look: the moments and the volumes at them are those of the form of a sy
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -68,12 +69,17 @@ TOO_SHORT, TOO_LONG, TOO_FEW_FRAMES, OUT_OF_LINE = "too short", "too long", "too
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One point of the curve: time, volume by the chosen method, area, and the disks that a biplane volume needs."""
+    """One frame's measures: time, volume by the chosen method, area, and the disks that a biplane volume needs.
+
+    The long axis and the atrium's size, in any units, help to find the moments of ED and ES; nan where they are not known.
+    """
 
     t_s: float
     volume: float
     area: float
     disks: Disks | None = None
+    length: float = math.nan
+    atrium: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +247,11 @@ class BeatFinder:
     def _refined(self, first: Phase, middle: Phase, last: Phase) -> tuple[Sample, Sample, float]:
         """ED and ES of a beat where the form of a systole puts them, and the time of the next ED; as they are with too few samples."""
         samples, ed, es, next_ed = list(self._samples), first.sample, middle.sample, last.sample
-        times, volumes = np.array([s.t_s for s in samples]), np.array([s.volume for s in samples])
+        times = np.array([s.t_s for s in samples])
+        # The atrium is largest when the ventricle is smallest.
+        curves = np.array([[s.volume for s in samples], [s.length for s in samples], [-s.atrium for s in samples]])
         beat_s = next_ed.t_s - ed.t_s
-        systole = fit_systole(times, volumes, ed.t_s, es.t_s, beat_s)
+        systole = fit_systole(times, curves, ed.t_s, es.t_s, beat_s)
         if systole is not None:
             part = samples[systole.first : systole.last]
             at_ed, at_es = weighted(part, systole.at_ed, systole.t_ed_s), weighted(part, systole.at_es, systole.t_es_s)
@@ -252,7 +260,7 @@ class BeatFinder:
                 # was seen of this one when it had gone on for as long: a heart of another form errs in both alike.
                 systole_s = at_es.t_s - at_ed.t_s
                 begun = [
-                    fit_systole(times[:seen], volumes[:seen], t_s, t_s + systole_s, beat_s, length_known=True)
+                    fit_systole(times[:seen], curves[:, :seen], t_s, t_s + systole_s, beat_s, length_known=True)
                     for t_s, seen in ((ed.t_s, int(np.searchsorted(times, first.certain_s, "right"))), (next_ed.t_s, len(times)))
                 ]
                 if begun[0] is not None and begun[1] is not None:

@@ -71,7 +71,7 @@ class Monitor:
         picture = Picture.of(frame.image)
         quality = assess(gather(segmentation, border, ventricle, picture, self._past), self.spec.quality)
         self._past.update(frame.t_s, picture, ventricle, quality)
-        sample = self._sample(frame.t_s, ventricle) if quality.ok and ventricle is not None else None
+        sample = self._sample(frame.t_s, ventricle, segmentation) if quality.ok and ventricle is not None else None
         if sample is not None:
             self._extremes.update(sample)
         # A frozen frame tells nothing, neither good nor bad: a recording whose frames were each written twice has the beats it had.
@@ -109,9 +109,11 @@ class Monitor:
             return self._rolling.current.reason or "whole beats were seen"
         return self._extremes.result(self.spec.ef_calibration)
 
-    def _sample(self, t_s: float, ventricle: LeftVentricle) -> Sample:
+    def _sample(self, t_s: float, ventricle: LeftVentricle, segmentation: Segmentation) -> Sample:
         volume = ventricle.volume_area_length if self.ef_method == "area-length" else ventricle.volume
-        return Sample(t_s, volume, ventricle.area, ventricle.disks)
+        # In pixels of the grid, the uncertain ones in part: only how it changes counts.
+        atrium = float(segmentation.tally[1, 3])
+        return Sample(t_s, volume, ventricle.area, ventricle.disks, ventricle.length, atrium)
 
     def _judge(self, beat: Beat) -> Beat:
         """The EF by the chosen method. The area method reports FAC under the name of EF, as two published systems do."""
