@@ -169,6 +169,17 @@ def test_masks_of_other_values_are_translated_and_only_those_labels_are_known(tm
         open_data({**options, "labels": {200: 1}}).samples("train")[0].read()
 
 
+def test_of_the_training_patients_each_is_held_out_once_and_the_judges_of_the_data_set_never_take_part(png: Path) -> None:
+    judged = []
+    for part in ("1/2", "2/2"):
+        data = open_data({"root": png, "hold_out": part})
+        train, val = ({sample.patient for sample in data.samples(split)} for split in ("train", "val"))
+        assert train | val == {"p1", "p2"}
+        assert not train & val
+        judged += sorted(val)
+    assert judged == ["p1", "p2"]
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
@@ -179,6 +190,9 @@ def test_masks_of_other_values_are_translated_and_only_those_labels_are_known(tm
         ({"root": ".", "format": "dicom"}, "data.format: expected auto, phantom, png, .*found 'dicom'"),
         ({"root": ".", "views": ["A4C"]}, "data.views: expected some of 4CH, 2CH, other, found 'A4C'"),
         ({"root": ".", "val_fraction": 2}, "data.val_fraction: expected a share from 0 to 1, found 2"),
+        ({"root": ".", "hold_out": "5/4"}, "data.hold_out: expected K/N, such as 2/4, .*found '5/4'"),
+        ({"root": ".", "hold_out": "half"}, "data.hold_out: expected K/N, such as 2/4, .*found 'half'"),
+        ({"format": "phantom", "hold_out": "1/2"}, "data.hold_out: expected a data set with patients, found format=phantom"),
         ({"root": ".", "val_fraction": "some"}, "data: expected values as in conf/train.yaml"),
         ({"root": ".", "labels": {255: 9}}, "data.labels: .*found 255: 9"),
         ({"root": ".", "speed": 1}, "data: expected root, .*found speed"),

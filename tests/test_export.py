@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, numpy_helper
 
 from echo_rt.engine import open_engine
-from echo_rt.errors import ModelError, OutputError, ParameterError
+from echo_rt.errors import DataError, ModelError, OutputError, ParameterError
 from echo_rt.model import ModelSpec, model_path, models, read_spec
 from echo_rt.sources import open_source
 from echo_rt_export import conversion, parity
@@ -21,7 +21,7 @@ from echo_rt_export.commands import export
 from echo_rt_export.model_file import check_model, read_model, write_model
 from echo_rt_export.onnx_file import export_onnx
 from echo_rt_export.precision import MAX_CALIBRATION_FRAMES, calibration_feeds, to_fp16, to_int8
-from echo_rt_train.weights import save_weights
+from echo_rt_train.weights import load_weights, save_weights
 from test_model import SPEC, toy_model
 from test_train_network import network_with_all
 
@@ -185,6 +185,38 @@ def test_what_cannot_be_converted_is_named_and_nothing_is_written(source, precis
     with pytest.raises(error, match=message):
         export(["onnx", str(path), "--precision", precision, "-o", str(tmp_path / "out.onnx")])
     assert [file.name for file in tmp_path.iterdir()] == ["m.onnx"]
+
+
+def test_offsets_are_added_to_the_logits_and_nothing_else_changes(tmp_path: Path) -> None:
+    network = network_with_all()
+    spec = ModelSpec("toy", "1", 32, 32, 60.0, 50.0, heads=tuple(network.heads), state=network.state_names)
+    weights = save_weights(network, spec, tmp_path / "w.safetensors")
+    (tmp_path / "o.json").write_text(json.dumps({"class_offsets": {"logits": {"lv_cavity": 0.0, "lv_wall": -0.1, "left_atrium": 0.4}}}))
+    export(["onnx", str(weights), "-o", str(tmp_path / "plain.onnx")])
+    export(["onnx", str(weights), "-o", str(tmp_path / "moved.onnx"), "--offsets", str(tmp_path / "o.json")])
+    export(["weights", str(weights), "-o", str(tmp_path / "moved.safetensors"), "--offsets", str(tmp_path / "o.json")])
+    plain, moved = (read_model(tmp_path / f"{name}.onnx") for name in ("plain", "moved"))
+    assert plain[1] == moved[1]
+    differ = [
+        numpy_helper.to_array(b) - numpy_helper.to_array(a)
+        for a, b in zip(plain[0].graph.initializer, moved[0].graph.initializer, strict=True)
+        if a.raw_data != b.raw_data
+    ]
+    assert len(differ) == 1
+    np.testing.assert_allclose(differ[0], [0, 0, -0.1, 0.4], atol=1e-6)
+    again, _ = load_weights(tmp_path / "moved.safetensors")
+    np.testing.assert_allclose((again.head.bias - network.head.bias).detach(), [0, 0, -0.1, 0.4], atol=1e-3)
+
+
+@pytest.mark.parametrize("logits", [{"lv_cavity": 0.1}, {"lv_cavity": 0, "lv_wall": 0, "left_atrium": 0, "right_atrium": 1}])
+def test_offsets_of_other_classes_are_refused(logits: dict, full: Path, tmp_path: Path) -> None:
+    (tmp_path / "o.json").write_text(json.dumps({"class_offsets": {"logits": logits}}))
+    given = ["onnx", str(full.with_name("w.safetensors")), "-o", str(tmp_path / "m.onnx"), "--offsets", str(tmp_path / "o.json")]
+    with pytest.raises(DataError, match="expected the output of `echo-rt evaluate --json`"):
+        export(given)
+    assert not (tmp_path / "m.onnx").exists()
+    with pytest.raises(ParameterError, match="expected weights beside --figures, --calibration or --offsets, found a model"):
+        export(["onnx", str(full), *given[2:]])
 
 
 def test_a_full_disk_leaves_the_file_that_was_there_and_no_part_of_a_new_one(tmp_path: Path, monkeypatch) -> None:

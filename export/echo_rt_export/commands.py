@@ -32,7 +32,14 @@ def _add_onnx(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument(
         "--calibration", type=Path, help="what `echo-rt evaluate --split train --fit-calibration --json` printed; its EF line is kept"
     )
+    _add_offsets(parser)
     parser.set_defaults(run=_onnx)
+
+
+def _add_offsets(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--offsets", type=Path, help="what `echo-rt evaluate --hold-out K/N --fit-offsets --json` printed; added to the classes' logits"
+    )
 
 
 def _onnx(given: argparse.Namespace) -> None:
@@ -40,7 +47,7 @@ def _onnx(given: argparse.Namespace) -> None:
 
     spec, parity = convert(
         given.source, given.out, given.precision, frames=given.frames, figures=given.figures, calibration=given.calibration,
-        symmetric=given.symmetric,
+        offsets=given.offsets, symmetric=given.symmetric,
     )  # fmt: skip
     size_mb = given.out.stat().st_size / 1e6
     print(f"{given.out}: {spec.name} {spec.version}, {spec.precision}, input {spec.height}x{spec.width}, {size_mb:.1f} MB")
@@ -79,13 +86,14 @@ def _add_weights(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser = kinds.add_parser("weights", help="weights of 16 bits, to begin another training with")
     parser.add_argument("weights", type=Path, help="weights.safetensors of `echo-rt train`, or the folder of the run")
     parser.add_argument("-o", "--out", type=Path, required=True, help="the .safetensors file")
+    _add_offsets(parser)
     parser.set_defaults(run=_weights)
 
 
 def _weights(given: argparse.Namespace) -> None:
     from echo_rt_export.onnx_file import export_weights
 
-    export_weights(given.weights / "weights.safetensors" if given.weights.is_dir() else given.weights, given.out)
+    export_weights(given.weights / "weights.safetensors" if given.weights.is_dir() else given.weights, given.out, given.offsets)
     print(f"{given.out}: {given.out.stat().st_size / 1e6:.1f} MB")
 
 

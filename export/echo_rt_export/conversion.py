@@ -24,6 +24,7 @@ def export(
     frames: Path | None = None,
     figures: Path | None = None,
     calibration: Path | None = None,
+    offsets: Path | None = None,
     symmetric: bool = False,
 ) -> tuple[ModelSpec, Parity | None]:
     """Write `target` in the given precision.
@@ -33,7 +34,7 @@ def export(
         target: the ONNX file.
         precision: fp32, fp16 or int8.
         frames: a folder of recordings that INT8 is calibrated on and the gate judges by, beside those that are always there.
-        figures, calibration: as in `echo_rt_export.onnx_file.export_onnx`; for weights alone.
+        figures, calibration, offsets: as in `echo_rt_export.onnx_file.export_onnx`; for weights alone.
         symmetric: of INT8, see `echo_rt_export.precision.to_int8`.
 
     Returns:
@@ -48,18 +49,20 @@ def export(
         raise ParameterError(f"expected a precision of {', '.join(PRECISIONS)}, found {precision!r}")
     path = Path(source)
     if not path.is_dir() and path.suffix != ".safetensors":
-        if figures is not None or calibration is not None:
-            raise ParameterError(f"{source}: expected weights beside --figures or --calibration, found a model, which has its own")
+        if not figures is calibration is offsets is None:
+            raise ParameterError(
+                f"{source}: expected weights beside --figures, --calibration or --offsets, found a model, which has its own"
+            )
         return _from_onnx(model_path(source), target, precision, frames, symmetric)
     # Only weights need torch.
     from echo_rt_export.onnx_file import export_onnx
 
     weights = path / "weights.safetensors" if path.is_dir() else path
     if precision == "fp32":
-        return export_onnx(weights, target, figures, calibration), None
+        return export_onnx(weights, target, figures, calibration, offsets), None
     with tempfile.TemporaryDirectory(prefix="echo-rt-") as folder:
         full = Path(folder) / f"{target.name}.fp32.onnx"
-        export_onnx(weights, full, figures, calibration)
+        export_onnx(weights, full, figures, calibration, offsets)
         return _from_onnx(full, target, precision, frames, symmetric)
 
 

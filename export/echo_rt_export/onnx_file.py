@@ -25,7 +25,9 @@ from echo_rt_train.unet import UNet
 from echo_rt_train.weights import load_weights, save_weights
 
 
-def export_onnx(weights: Path, target: Path, figures: Path | None = None, calibration: Path | None = None) -> ModelSpec:
+def export_onnx(
+    weights: Path, target: Path, figures: Path | None = None, calibration: Path | None = None, offsets: Path | None = None
+) -> ModelSpec:
     """Write `target` from the safetensors of `echo-rt train`, whole or not at all.
 
     Args:
@@ -33,12 +35,15 @@ def export_onnx(weights: Path, target: Path, figures: Path | None = None, calibr
         target: the ONNX file.
         figures: what ``echo-rt evaluate --json`` printed; its main figures are kept in the spec.
         calibration: what ``echo-rt evaluate --split train --fit-calibration --json`` printed; the runtime will apply its line to every EF.
+        offsets: what ``echo-rt evaluate --hold-out K/N --fit-offsets --json`` printed; added to the biases of the last layer.
 
     Raises:
-        DataError: `weights`, `figures` or `calibration` is not such a file.
+        DataError: `weights`, `figures`, `calibration` or `offsets` is not such a file.
         OutputError: the file could not be written.
     """
     network, spec = load_weights(weights)
+    if offsets is not None:
+        add_offsets(network, spec, offsets)
     if figures is not None:
         spec = replace(spec, figures=_main_figures(figures))
     if calibration is not None:
@@ -61,14 +66,20 @@ def export_onnx(weights: Path, target: Path, figures: Path | None = None, calibr
     return spec
 
 
-def export_weights(weights: Path, target: Path) -> None:
+def export_weights(weights: Path, target: Path, offsets: Path | None = None) -> None:
     """Write the safetensors of `echo-rt train` anew in 16 bits: half as large, and good to begin another training with.
 
+    Args:
+        weights, offsets: as in `export_onnx`.
+        target: the safetensors file.
+
     Raises:
-        DataError: `weights` is not such a file.
+        DataError: `weights` or `offsets` is not such a file.
         OutputError: the file could not be written.
     """
     network, spec = load_weights(weights)
+    if offsets is not None:
+        add_offsets(network, spec, offsets)
     try:
         save_weights(network, spec, target, half=True)
     except (OSError, SafetensorError) as error:
@@ -98,6 +109,21 @@ def fold_batch_norm(network: nn.Module) -> None:
             conv, norm = parent[i], parent[i + 1]
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 parent[i], parent[i + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
+
+
+def add_offsets(network: UNet, spec: ModelSpec, path: Path) -> None:
+    """Add the offsets in the output of ``echo-rt evaluate --fit-offsets --json`` to the logits that the network gives, in place.
+
+    Raises:
+        DataError: the file is another one, or names other classes.
+    """
+    with _evaluation(path) as found:
+        logits = {str(name): float(offset) for name, offset in found["class_offsets"]["logits"].items()}
+        added = torch.tensor([0.0, *(logits.pop(name) for name in spec.classes[1:])])
+        if logits:
+            raise KeyError(*logits)
+    with torch.no_grad():
+        network.head.bias += added
 
 
 def _main_figures(path: Path) -> dict[str, Any]:

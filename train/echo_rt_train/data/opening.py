@@ -17,6 +17,7 @@ from echo_rt_train.data.phantoms import PhantomSettings, phantom_clips, phantom_
 from echo_rt_train.data.pictures import read_folder, read_index
 from echo_rt_train.data.report import DataReport
 from echo_rt_train.data.sample import SPLITS, VIEWS, Sample, select
+from echo_rt_train.data.splits import hold_out, parse_hold_out
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class DataOptions:
         strict: any bad file ends the run before the first epoch; otherwise it is left out and named in the report. None: strict for
             the PNG form, which is small and made by hand, not for the others, which are large and have known gaps.
         val_fraction: share of the patients that judge, where the data set has no split of its own.
+        hold_out: K/N, such as 2/4: the K-th of N parts of the training patients judges, and the patients that judged before are left
+            alone. For what must not be chosen on those. None: the data set's own split.
         patient: plain folder: regular expression that finds the patient in a file's name.
         labels: plain folder: what the values in the masks stand for, such as {255: 1}.
         fill_cavity: HMC-QU: label the cavity inside the wall as well.
@@ -41,6 +44,7 @@ class DataOptions:
     views: tuple[str, ...] = ("4CH", "2CH")
     strict: bool | None = None
     val_fraction: float = 0.1
+    hold_out: str | None = None
     patient: str = "^[^_]+"
     labels: Mapping[int, int] | None = None
     fill_cavity: bool = True
@@ -77,6 +81,10 @@ class DataOptions:
     def _check(self) -> None:
         if not 0 <= self.val_fraction <= 1:
             raise DataError(f"data.val_fraction: expected a share from 0 to 1, found {self.val_fraction}")
+        if self.hold_out is not None:
+            parse_hold_out(self.hold_out)
+            if self.format == "phantom":
+                raise DataError("data.hold_out: expected a data set with patients, found format=phantom; leave one of them out")
         if wrong := [view for view in self.views if view not in VIEWS]:
             raise DataError(f"data.views: expected some of {', '.join(VIEWS)}, found {wrong[0]!r}")
         if strange := [pair for pair in (self.labels or {}).items() if not (0 <= pair[0] <= 255 and 0 <= pair[1] <= 3)]:
@@ -198,6 +206,10 @@ def open_data(config: Mapping[str, Any] | DataOptions) -> DataSet:
     report.settle()
     if not samples and not clips:
         raise DataError(f"{root}: expected images that can be used, found none; {'; '.join(report.lines()[1:3])}")
+    if options.hold_out is not None:
+        part, parts = parse_hold_out(options.hold_out)
+        patients = {item.patient for item in (*samples, *clips) if item.split == "train"}
+        samples, clips = hold_out(samples, patients, part, parts), hold_out(clips, patients, part, parts)
     return DataSet(options, name, report, samples, clips)
 
 

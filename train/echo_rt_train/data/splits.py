@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from typing import Protocol
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
 
 from echo_rt.errors import DataError
 from echo_rt_train.data.sample import SPLITS
 
+_Item = TypeVar("_Item", bound="_Belongs")
+
 
 class _Belongs(Protocol):
+    __dataclass_fields__: Any
+
     @property
     def patient(self) -> str: ...
     @property
@@ -43,3 +49,28 @@ def check_splits(items: Iterable[_Belongs], origin: object) -> None:
             raise DataError(f"{origin}: expected the split of {item.patient} to be one of {', '.join(SPLITS)}, found {item.split!r}")
         if (other := splits.setdefault(item.patient, item.split)) != item.split:
             raise DataError(f"{origin}: expected each patient in one split, found {item.patient} in two ({other} and {item.split})")
+
+
+def parse_hold_out(text: str) -> tuple[int, int]:
+    """(part, parts) of a text such as "2/4".
+
+    Raises:
+        DataError: it is another text.
+    """
+    found = re.fullmatch(r"(\d{1,3})/(\d{1,3})", text)
+    part, parts = (int(number) for number in found.groups()) if found else (0, 0)
+    if not 1 <= part <= parts or parts < 2:
+        raise DataError(f"data.hold_out: expected K/N, such as 2/4, with K from 1 to N and N from 2, found {text!r}")
+    return part, parts
+
+
+def hold_out(items: Sequence[_Item], patients: Iterable[str], part: int, parts: int) -> list[_Item]:
+    """A part of the training patients as ``val``, for cross-validation. Those that judged before take no part at all.
+
+    Args:
+        items: samples or clips.
+        patients: all training patients. In the order of their names they are dealt out to the parts in turn.
+        part, parts: which one judges, from 1 to `parts`.
+    """
+    judging = {patient for at, patient in enumerate(sorted(set(patients))) if at % parts == part - 1}
+    return [replace(item, split="val") if item.patient in judging else item for item in items if item.split == "train"]

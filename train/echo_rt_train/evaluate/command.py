@@ -15,6 +15,7 @@ from echo_rt.engine import Engine, open_engine
 from echo_rt.errors import ParameterError
 from echo_rt_train.data import VIEWS, PhantomSettings, open_data
 from echo_rt_train.evaluate import calibrate, measure, samples_of, summary
+from echo_rt_train.evaluate.offsets import fit_offsets
 from echo_rt_train.evaluate.output import refuse_repository
 from echo_rt_train.evaluate.recordings import clip_summary, measure_clips
 
@@ -30,12 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="the folder of a data set; not needed for --format phantom")
     parser.add_argument("--format", default="auto", help="of the data set, where the folder does not tell: a name in data.format")
     parser.add_argument("--split", default="val", help="which patients: train, val or test (default: val)")
+    parser.add_argument("--hold-out", metavar="K/N", help="measure on the patients that data.hold_out=K/N kept out of the training")
     parser.add_argument("--device", default="auto", help="where the network runs; see `echo-rt doctor`")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--out", type=Path, help="a folder, outside of the repository, for plots, tables and the worst cases")
     parser.add_argument("--worst", type=int, default=12, help="how many of the worst cases are drawn into --out (default: 12)")
     parser.add_argument("--clips", type=int, default=0, metavar="N", help="also run N whole recordings through engine and monitor; -1: all")
     parser.add_argument("--fit-calibration", action="store_true", help="fit the EF calibration; needs --split train")
+    parser.add_argument("--fit-offsets", action="store_true", help="fit the offsets of the classes' logits; needs --hold-out")
 
 
 def main(given: argparse.Namespace) -> None:
@@ -53,10 +56,15 @@ def main(given: argparse.Namespace) -> None:
         raise ParameterError(
             f"--fit-calibration: expected --split train, found {given.split}; a line fitted to other patients would flatter the model"
         )
+    if given.fit_offsets and not given.hold_out:
+        raise ParameterError("--fit-offsets: expected --hold-out K/N, found none; patients that were learned from would say too little")
+    if given.hold_out and given.split != "val":
+        raise ParameterError(f"--hold-out: expected no --split beside it, found {given.split}; it says itself which patients")
     if given.out is not None:
         refuse_repository(given.out)  # before minutes of work
     # The data, too, before the model: they are opened in a moment.
-    data = open_data({"root": given.data, "format": given.format, "views": VIEWS, "phantom": PhantomSettings(frames=PHANTOM_FRAMES)})
+    phantom = PhantomSettings(frames=PHANTOM_FRAMES)
+    data = open_data({"root": given.data, "format": given.format, "views": VIEWS, "hold_out": given.hold_out, "phantom": phantom})
     samples = samples_of(data, given.split)
     with open_model(given.model, given.device) as engine:
         images = measure(engine, samples, data.report)
@@ -69,6 +77,8 @@ def main(given: argparse.Namespace) -> None:
         if given.fit_calibration:
             slope, offset = calibrate(images)
             figures["ef_calibration"] = {"slope": slope, "offset": offset, "view": "4CH"}
+        if given.fit_offsets:
+            figures["class_offsets"] = {**fit_offsets(engine, samples, data.report), "hold_out": given.hold_out}
         if given.out is not None:
             from echo_rt_train.evaluate.report import write_report
 
@@ -125,6 +135,10 @@ def as_text(figures: Mapping[str, Any]) -> Iterator[str]:
     if "ef_calibration" in figures:
         fit = figures["ef_calibration"]
         yield f"EF calibration fitted on {fit['view']}: EF = {fit['slope']:.4f} x EF {fit['offset']:+.3f}"
+    if "class_offsets" in figures:
+        fit = figures["class_offsets"]
+        for name, offset in fit["logits"].items():
+            yield f"offset of {name:<12} {offset:+.1f}  Dice {fit['dice_before'][name]:.4f} -> {fit['dice'][name]:.4f} ({fit['view']})"
 
 
 def _class_line(name: str, found: Mapping[str, Any]) -> str:
