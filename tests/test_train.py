@@ -18,8 +18,10 @@ from echo_rt_export.commands import export
 from echo_rt_train import losses
 from echo_rt_train.augment import Augment, no_heart
 from echo_rt_train.commands import evaluate, train
-from echo_rt_train.data import COLUMNS, on_grid, read_index, select
+from echo_rt_train.data import COLUMNS, on_grid, open_data, read_index, select
 from echo_rt_train.evaluate import ef_errors
+from echo_rt_train.evaluate import evaluate as measured
+from echo_rt_train.evaluate.command import open_model
 from echo_rt_train.training import learning_rate
 from echo_rt_train.unet import UNet
 from echo_rt_train.weights import load_weights
@@ -335,6 +337,19 @@ def test_several_losses_and_seeds_are_compared_in_one_table(data: Path, tmp_path
     weights = sorted((tmp_path / "runs").glob("*/weights.safetensors"))
     assert len(weights) == 4
     assert len({path.read_bytes() for path in weights}) == 4, "every run is its own"
+
+
+def test_parts_of_a_cross_validation_are_judged_each_by_the_patients_it_held_out_and_make_one_row(data: Path, tmp_path: Path) -> None:
+    train(["-m", "data.hold_out=1/2,2/2", *small(data, tmp_path / "runs", "epochs=1")])
+    (row,) = json.loads((tmp_path / "runs" / "comparison.json").read_text())
+    assert (row["settings"], row["runs"]) == ({}, 2)
+    for part in ("1", "2"):
+        folder = tmp_path / "runs" / f"data.hold_out={part}-2"
+        found = json.loads((folder / "figures.json").read_text())
+        with open_model(str(folder)) as engine:
+            judged = measured(engine, open_data({"root": data, "hold_out": f"{part}/2"}))
+        assert found["4CH lv_cavity Dice"] == judged["views"]["4CH"]["classes"]["lv_cavity"]["dice"]
+        assert judged["views"]["4CH"]["patients"] == 1
 
 
 def test_a_comparison_of_one_run_is_refused(data: Path, tmp_path: Path) -> None:

@@ -35,14 +35,18 @@ def combinations(overrides: Sequence[str]) -> list[tuple[dict[str, str], list[st
     return [(dict(chosen), fixed + [f"{key}={value}" for key, value in chosen]) for chosen in product(*swept)]
 
 
+REPEATS = ("seed", "data.hold_out")
+"""What makes a run another one of the same kind."""
+
+
 def compare(overrides: Sequence[str]) -> list[dict[str, Any]]:
-    """Train every combination, evaluate it on the validation split, and print one table; seeds are averaged over.
+    """Train every combination, evaluate it on the validation split, and print one table; `REPEATS` are averaged over.
 
     Each run has a folder of its own in ``out``; a run that is there already with its figures is not done again. The figures also go to
     ``comparison.json`` in the folder of the first one's ``out``.
 
     Returns:
-        A row a combination without its seed: the values, and mean and standard deviation of each figure.
+        A row a combination without its seed and part: the values, and mean and standard deviation of each figure.
 
     Raises:
         ParameterError: nothing is swept.
@@ -58,8 +62,8 @@ def compare(overrides: Sequence[str]) -> list[dict[str, Any]]:
         root = root or Path(config.out)
         config.out = str(Path(config.out) / "_".join(f"{key}={value}" for key, value in values.items()).replace("/", "-"))
         found = _run(config)
-        without_seed = tuple((key, value) for key, value in values.items() if key != "seed")
-        figures.setdefault(without_seed, []).append(found)
+        setting = tuple((key, value) for key, value in values.items() if key not in REPEATS)
+        figures.setdefault(setting, []).append(found)
     rows = [{"settings": dict(key), "runs": len(group), **_spread(group)} for key, group in figures.items()]
     assert root is not None
     (root / "comparison.json").write_text(json.dumps(rows, indent=2))
@@ -71,12 +75,13 @@ def _run(config: DictConfig) -> dict[str, float]:
     """Figures of one run, from its folder where they are there."""
     kept = Path(config.out) / "figures.json"
     if not kept.is_file():
+        from echo_rt_train.data import open_data
         from echo_rt_train.evaluate import evaluate
         from echo_rt_train.evaluate.command import open_model
 
         weights = train(config)
         with open_model(str(weights)) as engine:
-            found = dict(_main_figures(evaluate(engine, Path(config.data.root), "val")))
+            found = dict(_main_figures(evaluate(engine, open_data(config.data), "val")))
         kept.write_text(json.dumps(found))
     found = json.loads(kept.read_text())
     return {str(name): float(value) for name, value in found.items()}
