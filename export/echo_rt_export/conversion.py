@@ -49,7 +49,7 @@ def export(
         raise ParameterError(f"expected a precision of {', '.join(PRECISIONS)}, found {precision!r}")
     path = Path(source)
     if not path.is_dir() and path.suffix != ".safetensors":
-        if not figures is calibration is offsets is None:
+        if any(given is not None for given in (figures, calibration, offsets)):
             raise ParameterError(
                 f"{source}: expected weights beside --figures, --calibration or --offsets, found a model, which has its own"
             )

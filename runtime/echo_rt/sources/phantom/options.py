@@ -200,7 +200,7 @@ def random_options(rng: np.random.Generator) -> PhantomOptions:
     height = int(rng.integers(240, 601))
     aspect = 2 * np.sin(np.radians(sector / 2)) if bare else 4 / 3
     akinetic: tuple[str, ...] = ()
-    if rng.random() < 0.2:
+    if rng.random() < 0.4:
         akinetic = tuple(str(name) for name in rng.choice(SEGMENTS, int(rng.integers(1, 4)), replace=False))
     return PhantomOptions(
         ef=ef,
