@@ -14,9 +14,11 @@ from echo_rt.cardiac.quality import Past, assess, gather
 from echo_rt.cardiac.wall import WallMotion
 from echo_rt.errors import ParameterError
 from echo_rt.frame import Frame
-from echo_rt.model import ModelSpec
+from echo_rt.model import CLASSES, ModelSpec
 from echo_rt.reading import EF_METHODS, Beat, ClipExtremes, LeftVentricle, Reading, Reason
 from echo_rt.segmentation import Segmentation
+
+_ATRIUM = CLASSES.index("left_atrium")
 
 
 class Monitor:
@@ -112,7 +114,7 @@ class Monitor:
     def _sample(self, t_s: float, ventricle: LeftVentricle, segmentation: Segmentation) -> Sample:
         volume = ventricle.volume_area_length if self.ef_method == "area-length" else ventricle.volume
         # In pixels of the grid, the uncertain ones in part: only how it changes counts.
-        atrium = float(segmentation.tally[1, 3])
+        atrium = float(segmentation.tally[1, _ATRIUM])
         return Sample(t_s, volume, ventricle.area, ventricle.disks, ventricle.length, atrium)
 
     def _judge(self, beat: Beat) -> Beat:
