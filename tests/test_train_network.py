@@ -13,7 +13,6 @@ from echo_rt.errors import ModelError, ParameterError
 from echo_rt.model import VIEWS, ModelSpec
 from echo_rt_export.onnx_file import export_onnx
 from echo_rt_train.augment import Augment
-from echo_rt_train.objective import Objective, confidence_loss, unsteadiness
 from echo_rt_train.unet import ConvGRU, UNet
 from echo_rt_train.weights import save_weights
 
@@ -120,42 +119,6 @@ def test_settings_of_the_network_that_do_not_fit_are_named() -> None:
         UNet(WIDTHS, memory=[1, 2])
     with pytest.raises(ParameterError, match="expected some of view, confidence, found mood"):
         UNet(WIDTHS, heads=("mood",))
-
-
-def test_unsteadiness_by_hand() -> None:
-    true = torch.tensor([[100.0, 100.0, 100.0]])
-    assert unsteadiness(true + 10, true).item() == 0, "a constant error is steady"
-    assert unsteadiness(torch.tensor([[100.0, 104.0, 98.0]]), true).item() == pytest.approx((0.04 + 0.06) / 2)
-    beating = torch.tensor([[100.0, 80.0, 100.0]])
-    assert unsteadiness(beating.mean(1, keepdim=True).expand(1, 3), beating).item() > 0.2, "a curve that does not follow is not steady"
-    assert unsteadiness(torch.ones(1, 3), torch.zeros(1, 3)).item() == 0, "without a ventricle there is no curve"
-
-
-def test_the_confidence_learns_the_dice_by_hand() -> None:
-    logits = torch.full((1, 4, 1, 4), -50.0)
-    logits[0, 1, 0, :2] = 50.0  # cavity in two pixels, one of them right
-    logits[0, 0, 0, 2:] = 50.0
-    target = torch.zeros(1, 4, 1, 4)
-    target[0, 1, 0, 0], target[0, 0, 0, 1:] = 1, 1
-    dice = 2 / 3
-    expected = -(dice * np.log(1 / 2) + (1 - dice) * np.log(1 / 2))
-    assert confidence_loss(torch.zeros(1), logits, target).item() == pytest.approx(expected)
-    best = torch.logit(torch.tensor([dice]))
-    assert confidence_loss(best, logits, target) < min(confidence_loss(best + d, logits, target) for d in (-0.1, 0.1))
-
-
-def test_the_objective_hands_the_state_from_frame_to_frame() -> None:
-    network = network_with_all()
-    objective = Objective(network, lambda logits, target, known: logits[:, 1].mean(), jitter=0.5)
-    grey, covered = torch.randn(2, 3, 1, 32, 32), torch.rand(2, 3, 3, 32, 32) / 3
-    parts = objective(grey, covered, torch.ones(2, 4), torch.tensor([0, 1]))
-    state, expected = None, []
-    for t in range(3):
-        output = network(grey[:, t], state)
-        state = output.state
-        expected.append(output.logits[:, 1].mean())
-    assert parts["masks"].item() == pytest.approx(torch.stack(expected).mean().item(), rel=1e-4)
-    assert set(parts) == {"masks", "view", "confidence", "jitter"}
 
 
 def test_a_still_becomes_a_clip_that_drifts_slowly_and_keeps_its_heart() -> None:

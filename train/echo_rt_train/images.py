@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from echo_rt.model import CLASSES
 from echo_rt_train.augment import Augment
-from echo_rt_train.data import VIEWS, Clip, DataReport, Sample, covered_on_grid, read_all, read_clips
+from echo_rt_train.data import PHASES, VIEWS, Clip, DataReport, Sample, covered_on_grid, read_all, read_clips
 from echo_rt_train.teacher import Teacher
 
 MAX_STRIDE = 3
@@ -29,12 +29,16 @@ class Item(NamedTuple):
         covered: (T, C - 1, h, w) float32 in 0 to 1: how much of each pixel each foreground class covers.
         known: (C,) float32: 1 for the classes that somebody traced.
         view: () int64: place in `echo_rt.model.VIEWS`.
+        phase: () int64: place in `echo_rt_train.data.PHASES`; a clip is of all of them, and of ``other`` here.
+        drawn: () bool: not of the data set, but of what is mixed into it.
     """
 
     grey: Tensor
     covered: Tensor
     known: Tensor
     view: Tensor
+    phase: Tensor
+    drawn: Tensor
 
 
 class _Stored(NamedTuple):
@@ -42,6 +46,7 @@ class _Stored(NamedTuple):
     covered: NDArray[np.uint8]  # (F, 2h, 2w, C - 1)
     known: Tensor
     view: int
+    phase: int
 
 
 class GridImages(Dataset[Item]):
@@ -103,14 +108,16 @@ class GridImages(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         rng = np.random.default_rng([self._seed, self.epoch, index])
-        if index >= self._real:
+        drawn = index >= self._real
+        if drawn:
             index = int(rng.integers(self._real, len(self._stored)))
         one = self._stored[index]
         chosen = np.zeros(1, np.int64) if len(one.images) == 1 else _stretch(len(one.images), self._frames, rng)
         grey, covered = self._augment.clip(one.images[chosen], one.covered[chosen], rng, self._frames)
-        # A picture without a heart is of no view.
-        view = one.view if covered.any() else VIEWS.index("other")
-        return Item(torch.from_numpy(grey)[:, None], torch.from_numpy(covered), one.known, torch.tensor(view))
+        # A picture without a heart is of no view and no phase.
+        view, phase = (one.view, one.phase) if covered.any() else (VIEWS.index("other"), PHASES.index("other"))
+        named = (torch.tensor(value) for value in (view, phase, drawn))
+        return Item(torch.from_numpy(grey)[:, None], torch.from_numpy(covered), one.known, *named)
 
 
 def _store(
@@ -127,7 +134,8 @@ def _store(
         greys.append(grey)
         covers.append(covered if teacher is None else teacher.blend(image, covered))
     known = torch.tensor([label in (0, *origin.known) for label in range(len(CLASSES))], dtype=torch.float32)
-    return _Stored(np.stack(greys), np.stack(covers), known, VIEWS.index(origin.view))
+    phase = origin.phase if isinstance(origin, Sample) else "other"
+    return _Stored(np.stack(greys), np.stack(covers), known, VIEWS.index(origin.view), PHASES.index(phase))
 
 
 def _stretch(length: int, frames: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -139,7 +139,7 @@ def run_epoch(training: Training, config: DictConfig, images: GridImages, fabric
     loader = DataLoader(images, batch_sampler=batches, num_workers=config.workers)
     for batch in track(loader, title, transient=True, disable=not fabric.is_global_zero):
         item: Item = fabric.to_device(batch)
-        parts: dict[str, Tensor] = training.objective((item.grey - images.mean) / images.std, item.covered, item.known, item.view)
+        parts: dict[str, Tensor] = training.objective(item._replace(grey=(item.grey - images.mean) / images.std))
         training.optimizer.zero_grad()
         fabric.backward(torch.stack(list(parts.values())).sum())
         training.optimizer.step()

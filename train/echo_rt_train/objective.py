@@ -1,4 +1,4 @@
-"""What a network is asked to make small: the masks' loss, and what its heads and its memory should learn."""
+"""What a network is asked to make small: the masks' loss, what its heads and its memory should learn, and what EF is lost by."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from echo_rt.model import CLASSES
+from echo_rt_train.data import PHASES
+from echo_rt_train.images import Item
 from echo_rt_train.losses import Loss, soft_targets
 from echo_rt_train.unet import Output, UNet
 
@@ -19,37 +21,103 @@ class Objective(nn.Module):
         network: the one that learns.
         loss: of the masks.
         jitter: weight of the unsteadiness of the cavity's area, see `unsteadiness`; for clips.
+        mirror: weight of how far the masks of an item and of its mirror image are apart, see `disagreement`. Twice the work.
+        phase_bias: weight of the cavity's mean error at ED and at ES, see `PhaseBias`.
     """
 
-    def __init__(self, network: UNet, loss: Loss, jitter: float = 0.0) -> None:
+    def __init__(self, network: UNet, loss: Loss, jitter: float = 0.0, mirror: float = 0.0, phase_bias: float = 0.0) -> None:
         super().__init__()
-        self.network, self.loss, self.jitter = network, loss, jitter
+        self.network, self.loss, self.jitter, self.mirror, self.phase_bias = network, loss, jitter, mirror, phase_bias
+        self.bias = PhaseBias()
 
-    def forward(self, grey: Tensor, covered: Tensor, known: Tensor, view: Tensor) -> dict[str, Tensor]:
+    def forward(self, item: Item) -> dict[str, Tensor]:
         """The parts of the sum, by name.
 
         Args:
-            grey: (N, T, 1, h, w) normalised. The frames of a clip are shown one after the other, the state handed on.
-            covered, known, view: as in `echo_rt_train.images.Item`, N in front.
+            item: a batch, its grey levels normalised. The frames of a clip are shown one after the other, the state handed on.
         """
+        if self.mirror:
+            item = with_mirror_images(item)
         parts: dict[str, list[Tensor]] = {}
         areas: list[Tensor] = []
         state: dict[str, Tensor] | None = None
-        for t in range(grey.shape[1]):
-            output: Output = self.network(grey[:, t].contiguous(memory_format=torch.channels_last), state)
+        for t in range(item.grey.shape[1]):
+            output: Output = self.network(item.grey[:, t].contiguous(memory_format=torch.channels_last), state)
             state = output.state
-            logits, target = output.logits.float(), soft_targets(covered[:, t])
-            parts.setdefault("masks", []).append(self.loss(logits, target, known))
+            logits, target = output.logits.float(), soft_targets(item.covered[:, t])
+            parts.setdefault("masks", []).append(self.loss(logits, target, item.known))
             if "view" in output.heads:
-                parts.setdefault("view", []).append(nn.functional.cross_entropy(output.heads["view"].float(), view))
+                parts.setdefault("view", []).append(nn.functional.cross_entropy(output.heads["view"].float(), item.view))
             if "confidence" in output.heads:
                 parts.setdefault("confidence", []).append(confidence_loss(output.heads["confidence"].float()[:, 0], logits, target))
-            if self.jitter:
+            if self.mirror:
+                parts.setdefault("mirror", []).append(self.mirror * disagreement(logits.softmax(1)))
+            if self.jitter or self.phase_bias:
                 areas.append(torch.stack([logits.softmax(1)[:, CAVITY].sum((1, 2)), target[:, CAVITY].sum((1, 2))]))
         mean = {name: torch.stack(values).mean() for name, values in parts.items()}
-        if len(areas) > 1:
+        if self.jitter and len(areas) > 1:
             mean["jitter"] = self.jitter * unsteadiness(*torch.stack(areas, dim=-1))
+        if self.phase_bias:
+            mean["phase_bias"] = self.phase_bias * self.bias(*torch.stack(areas, dim=-1).mean(-1), item.phase, item.drawn)
         return mean
+
+
+def with_mirror_images(item: Item) -> Item:
+    """A batch of twice as many items: those there are, then the mirror image of each."""
+    mirrored = {"grey": item.grey.flip(-1), "covered": item.covered.flip(-1)}
+    return Item(*(torch.cat([of, mirrored.get(name, of)]) for name, of in item._asdict().items()))
+
+
+def disagreement(probability: Tensor) -> Tensor:
+    """Squared difference between what is said of an image and of its mirror image, summed over the classes, mean over the pixels.
+
+    To mirror half of the training images teaches a network both displays, and still leaves it an error of its own in each of them. The
+    measure is that of Tarvainen and Valpola (arXiv 1703.01780) for two views of one image.
+
+    Args:
+        probability: (2N, C, h, w), as `with_mirror_images` puts them.
+    """
+    there, mirrored = probability.chunk(2)
+    return (there - mirrored.flip(-1)).square().sum(1).mean()
+
+
+class PhaseBias(nn.Module):
+    """The mean error of the cavity's area at ED and at ES, of the data set and of what is mixed into it each by itself.
+
+    Where an image leaves a border in doubt the best mask lies towards the mean of all that it could be: a large cavity is drawn too small
+    and a small one too large, the more so the worse the picture. A single mask is the better for it, and every EF the lower. Here the mean
+    over the images of a phase is held at nothing, not the error of each: a running mean, since that of one batch is mostly chance. What
+    is returned has the gradient of half the square of that mean.
+    """
+
+    KEPT = 0.98
+    """Of the running mean at each batch: it is that of the last fifty or so."""
+
+    MOST = 0.5
+    """Largest error of an area, as a share of it: a ventricle that was not found at all says nothing of phases."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # ED and ES, of the data set and drawn. No part of the weights: it is found anew within an epoch.
+        self.register_buffer("running", torch.zeros(4), persistent=False)
+        self.running: Tensor
+
+    def forward(self, found: Tensor, true: Tensor, phase: Tensor, drawn: Tensor) -> Tensor:
+        """The term, summed over the four.
+
+        Args:
+            found, true: (N,) areas in pixels.
+            phase, drawn: (N,), see `Item`.
+        """
+        error = (found / true.clamp(min=1.0) - 1).clamp(-self.MOST, self.MOST)
+        total = error.new_zeros(())
+        for place in range(len(self.running)):
+            chosen = (phase == PHASES.index(("ED", "ES")[place % 2])) & (drawn == (place >= 2)) & (true > 1)
+            if chosen.any():
+                mean = error[chosen].mean()
+                self.running[place] = self.KEPT * self.running[place] + (1 - self.KEPT) * mean.detach()
+                total = total + self.running[place].clone() * mean
+        return total
 
 
 def confidence_loss(confidence: Tensor, logits: Tensor, target: Tensor) -> Tensor:

@@ -123,7 +123,7 @@ class Training:
         optimizer = OPTIMIZERS[config.optimizer](learns, **settings)
         total, warmup = batches * config.epochs, batches * config.warmup_epochs
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate(step, total, warmup))
-        objective = Objective(network, losses.build(config.loss, config.focal_tversky), config.jitter)
+        objective = Objective(network, losses.build(config.loss, config.focal_tversky), config.jitter, config.mirror, config.phase_bias)
         wrapped, optimizer = fabric.setup(objective, optimizer)
         return cls(network, averaged, wrapped, optimizer, schedule)
 

@@ -1,0 +1,136 @@
+"""What a network is asked to make small."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from echo_rt_train.data import PHASES
+from echo_rt_train.images import Item
+from echo_rt_train.objective import Objective, PhaseBias, confidence_loss, disagreement, unsteadiness, with_mirror_images
+from echo_rt_train.unet import UNet
+
+ED, ES, OTHER = (PHASES.index(name) for name in ("ED", "ES", "other"))
+
+
+def batch(grey: torch.Tensor, covered: torch.Tensor) -> Item:
+    count = len(grey)
+    known, phase, drawn = torch.ones(count, 4), torch.full((count,), ED), torch.zeros(count, dtype=torch.bool)
+    return Item(grey, covered, known, torch.arange(count) % 2, phase, drawn)
+
+
+def test_unsteadiness_by_hand() -> None:
+    true = torch.tensor([[100.0, 100.0, 100.0]])
+    assert unsteadiness(true + 10, true).item() == 0, "a constant error is steady"
+    assert unsteadiness(torch.tensor([[100.0, 104.0, 98.0]]), true).item() == pytest.approx((0.04 + 0.06) / 2)
+    beating = torch.tensor([[100.0, 80.0, 100.0]])
+    assert unsteadiness(beating.mean(1, keepdim=True).expand(1, 3), beating).item() > 0.2, "a curve that does not follow is not steady"
+    assert unsteadiness(torch.ones(1, 3), torch.zeros(1, 3)).item() == 0, "without a ventricle there is no curve"
+
+
+def test_the_confidence_learns_the_dice_by_hand() -> None:
+    logits = torch.full((1, 4, 1, 4), -50.0)
+    logits[0, 1, 0, :2] = 50.0  # cavity in two pixels, one of them right
+    logits[0, 0, 0, 2:] = 50.0
+    target = torch.zeros(1, 4, 1, 4)
+    target[0, 1, 0, 0], target[0, 0, 0, 1:] = 1, 1
+    dice = 2 / 3
+    expected = -(dice * np.log(1 / 2) + (1 - dice) * np.log(1 / 2))
+    assert confidence_loss(torch.zeros(1), logits, target).item() == pytest.approx(expected)
+    best = torch.logit(torch.tensor([dice]))
+    assert confidence_loss(best, logits, target) < min(confidence_loss(best + d, logits, target) for d in (-0.1, 0.1))
+
+
+def test_the_objective_hands_the_state_from_frame_to_frame() -> None:
+    torch.manual_seed(0)
+    network = UNet([4, 8, 16], heads=("view", "confidence"), memory=[0, 3, 5]).eval()
+    for cell in network.memory.values():  # a memory begins without a say; give it one
+        torch.nn.init.normal_(cell.out.weight, std=3.0)
+    objective = Objective(network, lambda logits, target, known: logits[:, 1].mean(), jitter=0.5)
+    grey, covered = torch.randn(2, 3, 1, 32, 32), torch.rand(2, 3, 3, 32, 32) / 3
+    parts = objective(batch(grey, covered))
+    state, expected = None, []
+    for t in range(3):
+        output = network(grey[:, t], state)
+        state = output.state
+        expected.append(output.logits[:, 1].mean())
+    assert parts["masks"].item() == pytest.approx(torch.stack(expected).mean().item(), rel=1e-4)
+    assert set(parts) == {"masks", "view", "confidence", "jitter"}
+
+
+def test_a_mirror_image_is_the_same_item_seen_from_the_other_side() -> None:
+    item = batch(torch.randn(2, 1, 1, 4, 6), torch.rand(2, 1, 3, 4, 6))
+    both = with_mirror_images(item)
+    for name, of in item._asdict().items():
+        there, mirrored = getattr(both, name).chunk(2)
+        assert torch.equal(there, of)
+        assert torch.equal(mirrored, of.flip(-1) if name in ("grey", "covered") else of)
+
+
+def test_mirror_images_agree_where_their_masks_are_mirror_images() -> None:
+    probability = torch.rand(2, 4, 8, 8).softmax(1)
+    assert disagreement(torch.cat([probability, probability.flip(-1)])).item() == 0
+    one, other = torch.zeros(1, 4, 1, 2), torch.zeros(1, 4, 1, 2)
+    one[0, 0], other[0, 0] = 1, 1
+    other[0, :2, 0, 0] = torch.tensor([0.4, 0.6])  # the left pixel of the mirror image, which is the right one of the image
+    assert disagreement(torch.cat([one, other])).item() == pytest.approx((0.6**2 + 0.6**2) / 2)
+
+
+def test_a_network_that_takes_left_for_right_is_told_so() -> None:
+    def lopsided(grey: torch.Tensor, state: object) -> object:
+        logits = torch.zeros(len(grey), 4, *grey.shape[2:])
+        logits[:, 1, :, 0] = 3.0
+        return type("Output", (), {"logits": logits, "heads": {}, "state": None})
+
+    even = UNet([4, 8], heads=()).eval()
+    for parameter in even.parameters():
+        torch.nn.init.zeros_(parameter)
+    item = batch(torch.randn(2, 1, 1, 8, 8), torch.zeros(2, 1, 3, 8, 8))
+    nothing = lambda logits, target, known: logits.sum() * 0  # noqa: E731
+    told = Objective(even, nothing, mirror=2.0)
+    assert told(item)["mirror"].item() == 0
+    told.network.forward = lopsided  # type: ignore[assignment]
+    apart = torch.tensor([np.exp(3), 1, 1, 1]) / (np.exp(3) + 3) - 0.25
+    # In two of the eight columns, each against one that says nothing.
+    assert told(item)["mirror"].item() == pytest.approx(2.0 * 2 / 8 * float(apart.square().sum()), rel=1e-5)
+
+
+def areas(*errors: float) -> tuple[torch.Tensor, torch.Tensor]:
+    true = torch.full((len(errors),), 200.0)
+    return (true * (1 + torch.tensor(errors))).requires_grad_(), true
+
+
+def test_errors_that_cancel_within_a_phase_are_no_bias() -> None:
+    found, true = areas(0.1, -0.1, 0.2, -0.2)
+    term = PhaseBias()(found, true, torch.tensor([ED, ED, ES, ES]), torch.zeros(4, dtype=torch.bool))
+    assert term.item() == pytest.approx(0, abs=1e-9)
+
+
+def test_a_cavity_too_small_at_ed_and_too_large_at_es_is_pushed_apart() -> None:
+    bias, phase, drawn = PhaseBias(), torch.tensor([ED, ED, ES, OTHER]), torch.tensor([False, False, False, False])
+    for _ in range(300):
+        found, true = areas(-0.02, -0.04, 0.03, 0.4)
+        term = bias(found, true, phase, drawn)
+    assert term.item() == pytest.approx(0.03**2 + 0.03**2, rel=0.02)
+    term.backward()
+    ed, same, es, other = found.grad.tolist()  # type: ignore[union-attr]
+    assert ed == same < 0 < es, "descent makes the one larger and the other smaller"
+    assert other == 0, "what is of neither phase has no say"
+
+
+def test_the_data_set_and_what_is_mixed_in_do_not_pay_for_each_other() -> None:
+    bias, phase = PhaseBias(), torch.tensor([ED, ED])
+    for _ in range(300):
+        found, true = areas(0.03, -0.03)
+        term = bias(found, true, phase, torch.tensor([False, True]))
+    assert term.item() == pytest.approx(2 * 0.03**2, rel=0.02)
+
+
+def test_a_ventricle_that_is_missed_and_a_picture_without_one_hardly_count() -> None:
+    bias = PhaseBias()
+    found, true = torch.tensor([0.0, 50.0]), torch.tensor([200.0, 0.0])
+    for _ in range(300):
+        term = bias(found, true, torch.tensor([ES, ES]), torch.zeros(2, dtype=torch.bool))
+    assert term.item() == pytest.approx(PhaseBias.MOST**2, rel=0.02)
+    assert not bias.state_dict(), "no part of the weights"
