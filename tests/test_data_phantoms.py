@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from echo_rt.errors import DataError
+from echo_rt.sources.phantom import Phantom
 from echo_rt_train.data import DataSet, open_data
 from echo_rt_train.data.phantoms import heart
 
@@ -70,3 +71,13 @@ def test_clips_carry_a_mask_in_every_frame_and_can_be_read_in_parts() -> None:
 def test_a_phantom_has_one_view() -> None:
     with pytest.raises(DataError, match="the view 4CH"):
         open_data({"format": "phantom", "views": ["2CH"]}).samples("train")
+
+
+def test_training_sees_failing_hearts_and_clear_pictures_more_often_than_what_judges() -> None:
+    train, val = ([heart(1, split, number).options for number in range(150)] for split in ("train", "val"))
+    assert sum(o.ef < 30 for o in train) > 2 * sum(o.ef < 30 for o in val)
+    assert min(o.variety for o in train) < 0.5
+    assert {o.variety for o in val} == {1.0}
+    small, large = (np.median([o.edv_ml for o in train if low <= o.ef < high]) for low, high in ((55, 77), (0, 40)))
+    assert large > 1.15 * small, "a failing ventricle is large, in training too"
+    assert all(Phantom(o).mask(0).any() for o in train[:8])

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from echo_rt_train.data import PHASES
-from echo_rt_train.images import Item
+from echo_rt_train.augment import Augment
+from echo_rt_train.data import PHASES, DataReport, Sample
+from echo_rt_train.images import GridImages, Item
 from echo_rt_train.objective import Objective, PhaseBias, confidence_loss, disagreement, unsteadiness, with_mirror_images
 from echo_rt_train.unet import UNet
 
@@ -134,3 +135,27 @@ def test_a_ventricle_that_is_missed_and_a_picture_without_one_hardly_count() -> 
         term = bias(found, true, torch.tensor([ES, ES]), torch.zeros(2, dtype=torch.bool))
     assert term.item() == pytest.approx(PhaseBias.MOST**2, rel=0.02)
     assert not bias.state_dict(), "no part of the weights"
+
+
+def sample(phase: str, known_place: int) -> Sample:
+    image, mask = np.zeros((64, 64), np.uint8), np.zeros((64, 64), np.uint8)
+    image[:, known_place], mask[20:40, 20:40] = 200, 1
+    return Sample(f"p{known_place}", "train", "4CH", phase, f"p{known_place}", lambda: (image, mask))
+
+
+def test_an_item_names_its_phase_and_whether_it_is_mixed_in() -> None:
+    images = GridImages([sample("ED", 1), sample("ES", 2)], [sample("ES", 3)], 1.0, (32, 32), Augment(), 0, DataReport("toy"))
+    items = [images[place] for place in range(len(images))]
+    assert [(int(item.phase), bool(item.drawn)) for item in items] == [(ED, False), (ES, False), (ES, True), (ES, True)]
+    blank = GridImages([sample("ED", 1)], [], 0.0, (32, 32), Augment(no_heart=1.0), 0, DataReport("toy"))
+    assert int(blank[0].phase) == OTHER, "without a heart there is no phase"
+
+
+def test_where_some_are_spared_those_that_are_not_have_no_phase() -> None:
+    images = GridImages([sample("ED", place) for place in range(40)], [], 0.0, (32, 32), Augment(shift=0.5, ease=0.5), 0, DataReport("toy"))
+    place = {ED: [], OTHER: []}  # type: ignore[var-annotated]
+    for item in (images[place] for place in range(len(images))):
+        place[int(item.phase)].append(float(item.covered[0, 0].sum()))
+    assert 10 < len(place[ED]) < 30
+    assert min(place[ED]) == pytest.approx(100, rel=1e-3), "all of the square of 20 pixels, on half the grid"
+    assert min(place[OTHER]) < 90, "out of the picture in part"

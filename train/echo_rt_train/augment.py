@@ -49,13 +49,13 @@ class Augment:
         Returns:
             Grey levels (h, w) float32 and class coverage (classes, h, w) float32 in 0 to 1.
         """
-        grey, target = self.clip(image[None], covered[None], rng, 1)
+        grey, target = self.of_one(rng).clip(image[None], covered[None], rng, 1)
         return grey[0], target[0]
 
     def clip(
         self, images: NDArray[np.uint8], covered: NDArray[np.uint8], rng: np.random.Generator, frames: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Change a stretch of a recording, every frame in the same way but for the noise.
+        """Change a stretch of a recording, every frame in the same way but for the noise. It is not spared: see `of_one`.
 
         Args:
             images: (F, 2h, 2w) uint8. A single one (F = 1) becomes a clip of its own: a heart that stands still under a probe that drifts.
@@ -65,8 +65,6 @@ class Augment:
         Returns:
             Grey levels (frames, h, w) float32 and class coverage (frames, classes, h, w) float32 in 0 to 1.
         """
-        if rng.random() < self.ease:
-            return self.eased().clip(images, covered, rng, frames)
         size = images.shape[1:]
         if rng.random() < self.no_heart:
             images, covered = no_heart(images[0], rng)[None], np.zeros_like(covered[:1])
@@ -88,6 +86,10 @@ class Augment:
             greys.append(np.clip(small, 0, 255))
             targets.append(cv2.resize(cover.astype(np.float32), half, interpolation=cv2.INTER_AREA) / 255)
         return np.asarray(greys, np.float32), np.ascontiguousarray(np.stack(targets).transpose(0, 3, 1, 2))
+
+    def of_one(self, rng: np.random.Generator) -> Augment:
+        """The changes of one item: `eased` with a probability of `ease`, else these."""
+        return self.eased() if rng.random() < self.ease else self
 
     def eased(self) -> Augment:
         """The same changes, smaller by `EASE`; what has no size, such as mirroring, is as likely as before."""

@@ -29,7 +29,7 @@ class Item(NamedTuple):
         covered: (T, C - 1, h, w) float32 in 0 to 1: how much of each pixel each foreground class covers.
         known: (C,) float32: 1 for the classes that somebody traced.
         view: () int64: place in `echo_rt.model.VIEWS`.
-        phase: () int64: place in `echo_rt_train.data.PHASES`; a clip is of all of them, and of ``other`` here.
+        phase: () int64: place in `echo_rt_train.data.PHASES`; ``other`` for a clip, and where some items are spared and this one is not.
         drawn: () bool: not of the data set, but of what is mixed into it.
     """
 
@@ -113,9 +113,13 @@ class GridImages(Dataset[Item]):
             index = int(rng.integers(self._real, len(self._stored)))
         one = self._stored[index]
         chosen = np.zeros(1, np.int64) if len(one.images) == 1 else _stretch(len(one.images), self._frames, rng)
-        grey, covered = self._augment.clip(one.images[chosen], one.covered[chosen], rng, self._frames)
+        augment = self._augment.of_one(rng)
+        grey, covered = augment.clip(one.images[chosen], one.covered[chosen], rng, self._frames)
         # A picture without a heart is of no view and no phase.
         view, phase = (one.view, one.phase) if covered.any() else (VIEWS.index("other"), PHASES.index("other"))
+        if self._augment.ease and augment is self._augment:
+            # What is drawn too small in a picture that was changed much is not so in one as it comes.
+            phase = PHASES.index("other")
         named = (torch.tensor(value) for value in (view, phase, drawn))
         return Item(torch.from_numpy(grey)[:, None], torch.from_numpy(covered), one.known, *named)
 

@@ -90,8 +90,8 @@ class PhaseBias(nn.Module):
     is returned has the gradient of half the square of that mean.
     """
 
-    KEPT = 0.98
-    """Of the running mean at each batch: it is that of the last fifty or so."""
+    KEPT = 0.9
+    """Of the running mean at each batch: it is that of the last ten or so. A longer one lags behind, and the bias swings."""
 
     MOST = 0.5
     """Largest error of an area, as a share of it: a ventricle that was not found at all says nothing of phases."""
