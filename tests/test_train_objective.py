@@ -97,43 +97,49 @@ def test_a_network_that_takes_left_for_right_is_told_so() -> None:
     assert told(item)["mirror"].item() == pytest.approx(2.0 * 2 / 8 * float(apart.square().sum()), rel=1e-5)
 
 
-def areas(*errors: float) -> tuple[torch.Tensor, torch.Tensor]:
-    true = torch.full((len(errors),), 200.0)
-    return (true * (1 + torch.tensor(errors))).requires_grad_(), true
+def term(
+    bias: PhaseBias, found: torch.Tensor, phase: list[int], drawn: list[bool] | None = None, view: list[int] | None = None
+) -> torch.Tensor:
+    count, nothing = len(found), torch.empty(0)
+    where = torch.tensor(view or [0] * count), torch.tensor(phase), torch.tensor(drawn or [False] * count)
+    return bias(found, torch.full((count,), 200.0), Item(nothing, nothing, nothing, *where))
+
+
+def areas(*errors: float) -> torch.Tensor:
+    return (200 * (1 + torch.tensor(errors))).requires_grad_()
 
 
 def test_errors_that_cancel_within_a_phase_are_no_bias() -> None:
-    found, true = areas(0.1, -0.1, 0.2, -0.2)
-    term = PhaseBias()(found, true, torch.tensor([ED, ED, ES, ES]), torch.zeros(4, dtype=torch.bool))
-    assert term.item() == pytest.approx(0, abs=1e-9)
+    assert term(PhaseBias(), areas(0.1, -0.1, 0.2, -0.2), [ED, ED, ES, ES]).item() == pytest.approx(0, abs=1e-9)
 
 
 def test_a_cavity_too_small_at_ed_and_too_large_at_es_is_pushed_apart() -> None:
-    bias, phase, drawn = PhaseBias(), torch.tensor([ED, ED, ES, OTHER]), torch.tensor([False, False, False, False])
+    bias = PhaseBias()
     for _ in range(300):
-        found, true = areas(-0.02, -0.04, 0.03, 0.4)
-        term = bias(found, true, phase, drawn)
-    assert term.item() == pytest.approx(0.03**2 + 0.03**2, rel=0.02)
-    term.backward()
+        found = areas(-0.02, -0.04, 0.03, 0.4)
+        last = term(bias, found, [ED, ED, ES, OTHER])
+    assert last.item() == pytest.approx(0.03**2 + 0.03**2, rel=0.02)
+    last.backward()
     ed, same, es, other = found.grad.tolist()  # type: ignore[union-attr]
     assert ed == same < 0 < es, "descent makes the one larger and the other smaller"
     assert other == 0, "what is of neither phase has no say"
 
 
-def test_the_data_set_and_what_is_mixed_in_do_not_pay_for_each_other() -> None:
-    bias, phase = PhaseBias(), torch.tensor([ED, ED])
-    for _ in range(300):
-        found, true = areas(0.03, -0.03)
-        term = bias(found, true, phase, torch.tensor([False, True]))
-    assert term.item() == pytest.approx(2 * 0.03**2, rel=0.02)
-
-
-def test_a_ventricle_that_is_missed_and_a_picture_without_one_hardly_count() -> None:
+@pytest.mark.parametrize("apart", [{"drawn": [False, True]}, {"view": [0, 1]}])
+def test_views_and_origins_do_not_pay_for_each_other(apart) -> None:
     bias = PhaseBias()
-    found, true = torch.tensor([0.0, 50.0]), torch.tensor([200.0, 0.0])
     for _ in range(300):
-        term = bias(found, true, torch.tensor([ES, ES]), torch.zeros(2, dtype=torch.bool))
-    assert term.item() == pytest.approx(PhaseBias.MOST**2, rel=0.02)
+        last = term(bias, areas(0.03, -0.03), [ED, ED], **apart)
+    assert last.item() == pytest.approx(2 * 0.03**2, rel=0.02)
+
+
+def test_a_ventricle_that_is_missed_counts_by_half_and_a_picture_without_one_not_at_all() -> None:
+    bias, nothing = PhaseBias(), torch.empty(0)
+    for _ in range(300):
+        last = term(bias, torch.tensor([0.0]), [ES])
+    assert last.item() == pytest.approx(PhaseBias.MOST**2, rel=0.02)
+    blank = Item(nothing, nothing, nothing, torch.tensor([0]), torch.tensor([ES]), torch.tensor([False]))
+    assert PhaseBias()(torch.tensor([50.0]), torch.tensor([0.0]), blank).item() == 0
     assert not bias.state_dict(), "no part of the weights"
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from echo_rt.model import CLASSES
-from echo_rt_train.data import PHASES
+from echo_rt_train.data import PHASES, VIEWS
 from echo_rt_train.images import Item
 from echo_rt_train.losses import Loss, soft_targets
 from echo_rt_train.unet import Output, UNet
 
 CAVITY = CLASSES.index("lv_cavity")
+_VIEWS, _PHASES = [VIEWS.index(name) for name in ("4CH", "2CH")], [PHASES.index(name) for name in ("ED", "ES")]
 
 
 class Objective(nn.Module):
@@ -58,7 +60,7 @@ class Objective(nn.Module):
         if self.jitter and len(areas) > 1:
             mean["jitter"] = self.jitter * unsteadiness(*torch.stack(areas, dim=-1))
         if self.phase_bias:
-            mean["phase_bias"] = self.phase_bias * self.bias(*torch.stack(areas, dim=-1).mean(-1), item.phase, item.drawn)
+            mean["phase_bias"] = self.phase_bias * self.bias(*torch.stack(areas, dim=-1).mean(-1), item)
         return mean
 
 
@@ -82,7 +84,7 @@ def disagreement(probability: Tensor) -> Tensor:
 
 
 class PhaseBias(nn.Module):
-    """The mean error of the cavity's area at ED and at ES, of the data set and of what is mixed into it each by itself.
+    """The mean error of the cavity's area at ED and at ES, of each view of the data set and of what is mixed into it by itself.
 
     Where an image leaves a border in doubt the best mask lies towards the mean of all that it could be: a large cavity is drawn too small
     and a small one too large, the more so the worse the picture. A single mask is the better for it, and every EF the lower. Here the mean
@@ -98,25 +100,26 @@ class PhaseBias(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # ED and ES, of the data set and drawn. No part of the weights: it is found anew within an epoch.
-        self.register_buffer("running", torch.zeros(4), persistent=False)
+        # By origin, view and phase. No part of the weights: it is found anew within an epoch.
+        self.register_buffer("running", torch.zeros(2, len(_VIEWS), len(_PHASES)), persistent=False)
         self.running: Tensor
 
-    def forward(self, found: Tensor, true: Tensor, phase: Tensor, drawn: Tensor) -> Tensor:
-        """The term, summed over the four.
+    def forward(self, found: Tensor, true: Tensor, item: Item) -> Tensor:
+        """The term, the sum over origins, views and phases.
 
         Args:
             found, true: (N,) areas in pixels.
-            phase, drawn: (N,), see `Item`.
+            item: the batch they are of.
         """
         error = (found / true.clamp(min=1.0) - 1).clamp(-self.MOST, self.MOST)
         total = error.new_zeros(())
-        for place in range(len(self.running)):
-            chosen = (phase == PHASES.index(("ED", "ES")[place % 2])) & (drawn == (place >= 2)) & (true > 1)
+        for at in np.ndindex(self.running.shape):
+            drawn, view, phase = at
+            chosen = (item.drawn == bool(drawn)) & (item.view == _VIEWS[view]) & (item.phase == _PHASES[phase]) & (true > 1)
             if chosen.any():
                 mean = error[chosen].mean()
-                self.running[place] = self.KEPT * self.running[place] + (1 - self.KEPT) * mean.detach()
-                total = total + self.running[place].clone() * mean
+                self.running[at] = self.KEPT * self.running[at] + (1 - self.KEPT) * mean.detach()
+                total = total + self.running[at].clone() * mean
         return total
 
 
