@@ -125,6 +125,13 @@ def test_a_cavity_too_small_at_ed_and_too_large_at_es_is_pushed_apart() -> None:
     assert other == 0, "what is of neither phase has no say"
 
 
+def test_what_is_chance_in_one_batch_hardly_counts() -> None:
+    bias = PhaseBias()
+    for _ in range(50):
+        term(bias, areas(0.0), [ED])
+    assert term(bias, areas(0.2), [ED]).item() == pytest.approx((1 - PhaseBias.KEPT) * 0.2 * 0.2, rel=1e-4)
+
+
 @pytest.mark.parametrize("apart", [{"drawn": [False, True]}, {"view": [0, 1]}])
 def test_views_and_origins_do_not_pay_for_each_other(apart) -> None:
     bias = PhaseBias()
