@@ -47,15 +47,16 @@ class Objective(nn.Module):
             output: Output = self.network(item.grey[:, t].contiguous(memory_format=torch.channels_last), state)
             state = output.state
             logits, target = output.logits.float(), soft_targets(item.covered[:, t])
+            probability = logits.softmax(1)
             parts.setdefault("masks", []).append(self.loss(logits, target, item.known))
             if "view" in output.heads:
                 parts.setdefault("view", []).append(nn.functional.cross_entropy(output.heads["view"].float(), item.view))
             if "confidence" in output.heads:
                 parts.setdefault("confidence", []).append(confidence_loss(output.heads["confidence"].float()[:, 0], logits, target))
             if self.mirror:
-                parts.setdefault("mirror", []).append(self.mirror * disagreement(logits.softmax(1)))
+                parts.setdefault("mirror", []).append(self.mirror * disagreement(probability))
             if self.jitter or self.phase_bias:
-                areas.append(torch.stack([logits.softmax(1)[:, CAVITY].sum((1, 2)), target[:, CAVITY].sum((1, 2))]))
+                areas.append(torch.stack([probability[:, CAVITY].sum((1, 2)), target[:, CAVITY].sum((1, 2))]))
         mean = {name: torch.stack(values).mean() for name, values in parts.items()}
         if self.jitter and len(areas) > 1:
             mean["jitter"] = self.jitter * unsteadiness(*torch.stack(areas, dim=-1))
