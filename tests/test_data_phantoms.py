@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from echo_rt.errors import DataError
 from echo_rt.sources.phantom import Phantom
-from echo_rt_train.data import DataSet, open_data
+from echo_rt_train.data import DataReport, DataSet, open_data, read_all
 from echo_rt_train.data.phantoms import heart
+from echo_rt_train.data.sample import Pair, SampleError
 
 SMALL = {"samples": 6, "clips": 2, "frames": 8, "per_heart": 3}
 
@@ -28,6 +30,24 @@ def test_a_sample_is_the_same_in_any_order_and_in_another_process() -> None:
         np.testing.assert_array_equal(mask, forwards[index][1])
     assert image.shape == mask.shape
     assert set(np.unique(mask)) == {0, 1, 2, 3}
+
+
+def unreadable() -> Pair:
+    raise SampleError("p9: expected an image, found none")
+
+
+def test_several_processes_read_what_one_does_and_note_what_is_wrong() -> None:
+    good = list(phantoms().samples("train"))
+    samples = [good[0], replace(good[1], load=unreadable), *good[2:]]
+    reports = DataReport("one"), DataReport("two")
+    one, two = (list(read_all(samples, report, processes)) for processes, report in enumerate(reports, 1))
+    assert [sample.name for sample, _ in two] == [sample.name for sample in samples if sample is not samples[1]]
+    for (_, (image, mask)), (_, (again, its_mask)) in zip(one, two, strict=True):
+        np.testing.assert_array_equal(image, again)
+        np.testing.assert_array_equal(mask, its_mask)
+    assert reports[0].counts == reports[1].counts == {"unreadable file": 1}
+    with pytest.raises(DataError, match="p9: expected an image, found none"):
+        list(read_all(samples, DataReport("strict", strict=True), 2))
 
 
 def test_ed_is_larger_than_es_of_the_same_heart() -> None:
@@ -73,11 +93,12 @@ def test_a_phantom_has_one_view() -> None:
         open_data({"format": "phantom", "views": ["2CH"]}).samples("train")
 
 
-def test_training_sees_failing_hearts_and_clear_pictures_more_often_than_what_judges() -> None:
+def test_training_sees_failing_hearts_still_segments_and_clear_pictures_more_often_than_what_judges() -> None:
     train, val = ([heart(1, split, number).options for number in range(150)] for split in ("train", "val"))
     assert sum(o.ef < 30 for o in train) > 2 * sum(o.ef < 30 for o in val)
     assert min(o.variety for o in train) < 0.5
     assert {o.variety for o in val} == {1.0}
+    assert sum(bool(o.akinetic) for o in train) > 1.4 * sum(bool(o.akinetic) for o in val)
     small, large = (np.median([o.edv_ml for o in train if low <= o.ef < high]) for low, high in ((55, 77), (0, 40)))
     assert large > 1.15 * small, "a failing ventricle is large, in training too"
     assert all(Phantom(o).mask(0).any() for o in train[:8])

@@ -45,6 +45,25 @@ def wobbling(rng: np.random.Generator, points: int) -> np.ndarray:
 
 
 @native
+@settings(max_examples=300, deadline=None)
+@given(seeds, st.integers(1, 400), st.integers(2, 30), st.sampled_from([0.5, 2.5, 50.0]), st.booleans())
+def test_the_walled_part_of_a_border_is_found_as_defined(seed, points, reach, sharpen, atrium_seen) -> None:
+    rng = np.random.default_rng(seed)
+    # A border that begins anywhere, with one to three gaps in the wall, behind some of which there is an atrium, and specks of either.
+    start, turn = rng.integers(points), np.linspace(0, 2 * np.pi, points, endpoint=False)
+    gaps = [np.exp(-0.5 * ((turn - rng.uniform(0, 6.3)) / rng.uniform(0.05, 1)) ** 2) for _ in range(rng.integers(1, 4))]
+    opened = rng.uniform(0.3, 1, len(gaps)) @ np.array(gaps)
+    wall = np.roll(np.clip(1 - opened + rng.normal(0, 0.1, points), 0, 1), start)
+    atrium = np.roll(np.clip(opened + rng.normal(0, 0.1, points), 0, 1), start) * rng.uniform(0, 1.2) * atrium_seen
+    border = np.roll(wobbling(rng, points)[:points], rng.integers(points), axis=0)
+    arguments = border, wall, atrium, reach, sharpen
+    fast, slow = kernels.walled(*arguments), kernels.reference_walled(*arguments)
+    assert (fast is None) == (slow is None)
+    if fast is not None and slow is not None:
+        np.testing.assert_allclose(fast, slow, atol=TOLERANCE, rtol=TOLERANCE)
+
+
+@native
 @settings(max_examples=100, deadline=None)
 @given(seeds, sizes, st.sampled_from([0.5, 1.0, 4.0, 12.0]), st.floats(0, 0.5))
 def test_a_border_is_traced_as_defined(seed, size, smooth, reach) -> None:

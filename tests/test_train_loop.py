@@ -60,6 +60,21 @@ def test_what_is_not_to_learn_stays_with_its_batch_statistics(data: Path, tmp_pa
         train(small(data, tmp_path / "c", init, "model.widths=[4,8]"))
 
 
+def test_a_network_that_keeps_its_statistics_learns_with_them(data: Path, tmp_path: Path) -> None:  # noqa: F811
+    train(small(data, tmp_path / "a", "epochs=1"))
+    init = f"init={tmp_path / 'a' / 'weights.safetensors'}"
+    train(small(data, tmp_path / "b", "epochs=1", init, "keep_statistics=true"))
+    before, after = weights_of(tmp_path / "a"), weights_of(tmp_path / "b")
+    statistics = [name for name in before if "running" in name]
+    assert statistics
+    for name, value in before.items():
+        same = torch.equal(after[name], value)
+        assert same or name not in statistics, f"{name} has changed"
+    assert not all(torch.equal(after[name], value) for name, value in before.items()), "the rest has learned"
+    with pytest.raises(ParameterError, match="keep_statistics: expected init=WEIGHTS, whose statistics are kept, found none"):
+        train(small(data, tmp_path / "c", "keep_statistics=true"))
+
+
 def test_a_network_with_a_memory_learns_from_clips_and_stills(data: Path, tmp_path: Path) -> None:  # noqa: F811
     settings = ("model.memory=[0,0,4]", "frames=3", "mix.phantoms=2", "mix.clip_frames=5", "mix.share=0.5", "jitter=1", "epochs=2")
     train(small(data, tmp_path / "run", *settings))
@@ -74,8 +89,8 @@ def test_the_phantom_is_endless_and_every_epoch_has_hearts_of_its_own(tmp_path: 
     seen: list[str] = []
     real = module.read_all
 
-    def noting(samples, report):
-        for sample, pair in real(samples, report):
+    def noting(samples, report, processes):
+        for sample, pair in real(samples, report, processes):
             seen.append(sample.name)
             yield sample, pair
 

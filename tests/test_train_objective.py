@@ -9,7 +9,7 @@ import torch
 from echo_rt_train.augment import Augment
 from echo_rt_train.data import PHASES, DataReport, Sample
 from echo_rt_train.images import GridImages, Item
-from echo_rt_train.objective import Objective, PhaseBias, confidence_loss, disagreement, unsteadiness, with_mirror_images
+from echo_rt_train.objective import Objective, PhaseBias, area_inside, confidence_loss, disagreement, unsteadiness, with_mirror_images
 from echo_rt_train.unet import UNet
 
 ED, ES, OTHER = (PHASES.index(name) for name in ("ED", "ES", "other"))
@@ -109,6 +109,19 @@ def areas(*errors: float) -> torch.Tensor:
     return (200 * (1 + torch.tensor(errors))).requires_grad_()
 
 
+@pytest.mark.parametrize("blur_px", [1.0, 2.0, 3.0])
+def test_the_area_is_that_inside_the_border_however_blurred_it_is(blur_px: float) -> None:
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    away = torch.hypot(x - 31.7, y - 32.2) - 12.0
+    probability = torch.sigmoid(-away / blur_px)[None].requires_grad_()
+    found = area_inside(probability)
+    assert found.item() == pytest.approx(np.pi * 12**2, rel=0.015)
+    found.backward()
+    assert probability.grad is not None
+    says = probability.grad[0] / probability.grad.sum()
+    assert says[away.abs() < blur_px].sum() > 0.8, "the border has the say, not the middle"
+
+
 def test_errors_that_cancel_within_a_phase_are_no_bias() -> None:
     assert term(PhaseBias(), areas(0.1, -0.1, 0.2, -0.2), [ED, ED, ES, ES]).item() == pytest.approx(0, abs=1e-9)
 
@@ -148,6 +161,15 @@ def test_a_ventricle_that_is_missed_counts_by_half_and_a_picture_without_one_not
     blank = Item(nothing, nothing, nothing, torch.tensor([0]), torch.tensor([ES]), torch.tensor([False]))
     assert PhaseBias()(torch.tensor([50.0]), torch.tensor([0.0]), blank).item() == 0
     assert not bias.state_dict(), "no part of the weights"
+
+
+def test_a_group_that_is_not_in_a_batch_keeps_its_mean() -> None:
+    bias = PhaseBias()
+    for _ in range(100):
+        term(bias, areas(0.05), [ED])
+    for _ in range(20):
+        assert term(bias, areas(0.0), [ES]).item() == 0
+    assert term(bias, areas(0.05), [ED]).item() == pytest.approx(0.05**2, rel=0.01)
 
 
 def sample(phase: str, known_place: int) -> Sample:

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace echo_rt {
@@ -80,6 +81,86 @@ inline double trace(const Field& field, const int32_t* chain, std::size_t n, dou
   }
   for (std::size_t i = 0; i < n; ++i) points[i] = points[i] - Point{pad, pad};
   return area;
+}
+
+// The sharpest point of a closed border, as far as it is begun at `start`, within `reach` steps of place `near`.
+inline std::size_t corner(const Point* points, std::size_t n, std::size_t start, std::size_t near, std::size_t reach) {
+  const std::size_t begin = near > reach ? near - reach : 0, end = std::min(n - 1, near + reach);
+  const Point first = points[(start + begin) % n], chord = points[(start + end) % n] - first;
+  std::size_t sharpest = begin;
+  double farthest = -1;
+  for (std::size_t i = begin; i <= end; ++i) {
+    const double aside = std::abs(cross(points[(start + i) % n] - first, chord));
+    if (aside > farthest) farthest = aside, sharpest = i;
+  }
+  return sharpest;
+}
+
+inline Point sharpened(const Point* points, std::size_t n, std::size_t corner, std::size_t reach, double most) {
+  const auto before = [&](std::size_t k) { return points[(corner + n - k % n) % n]; };
+  const auto after = [&](std::size_t k) { return points[(corner + k) % n]; };
+  const Point d1 = before(2) - before(reach + 1), d2 = after(2) - after(reach + 1), here = points[corner];
+  const double turn = cross(d1, d2);
+  if (std::abs(turn) < 0.3 * norm(d1) * norm(d2)) return here;
+  Point m1{0, 0}, m2{0, 0};
+  for (std::size_t k = 2; k < reach + 2; ++k) m1 = m1 + before(k), m2 = m2 + after(k);
+  const double share = 1 / static_cast<double>(reach);
+  m1 = share * m1;
+  const Point meeting = m1 + (cross(share * m2 - m1, d2) / turn) * d1;
+  return norm(meeting - here) <= most ? meeting : here;
+}
+
+// The longest run around the circle of what is below one half: its begin and its length.
+inline std::pair<std::size_t, std::size_t> widest_gap(const double* wall, std::size_t n) {
+  std::size_t turn = 0;
+  while (turn < n && wall[turn] < 0.5) ++turn;
+  std::size_t begin = 0, length = 0, run = 0;
+  for (std::size_t i = 0; i < n && turn < n; ++i) {
+    run = wall[(turn + i) % n] < 0.5 ? run + 1 : 0;
+    if (run > length) length = run, begin = (turn + i + 1 - run) % n;
+  }
+  return {begin, length};
+}
+
+// points, wall, atrium: n >= 1. reach >= 1. Empty where there is no opening, or too little wall.
+inline std::vector<Point> walled(const Point* points, const double* wall, const double* atrium, std::size_t n, std::size_t reach,
+                                 double most) {
+  const double all = static_cast<double>(n), turn = 2 * std::acos(-1.0) / all;
+  double contact = 0, sine = 0, cosine = 0;
+  const auto add = [&](std::size_t i, double weight) {
+    contact += weight, sine += weight * std::sin(turn * static_cast<double>(i)), cosine += weight * std::cos(turn * static_cast<double>(i));
+  };
+  for (std::size_t i = 0; i < n; ++i) {
+    if (atrium[i] > wall[i]) add(i, atrium[i] - wall[i]);
+  }
+  if (contact < 0.02 * all) {
+    const auto [begin, length] = widest_gap(wall, n);
+    if (static_cast<double>(length) < 0.05 * all) return {};
+    contact = sine = cosine = 0;
+    for (std::size_t i = 0; i < length; ++i) add((begin + i) % n, 1);
+  }
+  // To the nearest whole number, halves to the even one, as Python rounds.
+  const auto middle = static_cast<std::ptrdiff_t>(std::nearbyint(all * std::atan2(sine, cosine) / (2 * std::acos(-1.0))));
+  const auto whole = static_cast<std::ptrdiff_t>(n);
+  std::size_t start = static_cast<std::size_t>((middle % whole + whole) % whole), skipped = 0;
+  const auto has_wall = [&](std::size_t i) { return wall[(start + i) % n] > 0.5; };
+  if (has_wall(0)) {
+    while (skipped < n / 4 && has_wall(skipped)) ++skipped;
+    if (skipped >= n / 4) return {};
+    start = (start + skipped) % n;
+  }
+  std::size_t count = 0, first = n, last = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (has_wall(i)) ++count, first = std::min(first, i), last = i;
+  }
+  const std::size_t least = std::max<std::size_t>(1, n / 4);
+  if (count < least) return {};
+  first = corner(points, n, start, first, reach), last = corner(points, n, start, last, reach);
+  if (last < first + least) return {};
+  std::vector<Point> open{sharpened(points, n, (start + first) % n, reach, most)};
+  for (std::size_t i = first + 1; i < last; ++i) open.push_back(points[(start + i) % n]);
+  open.push_back(sharpened(points, n, (start + last) % n, reach, most));
+  return open;
 }
 
 struct Axis {

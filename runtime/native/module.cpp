@@ -101,6 +101,12 @@ echo_rt::Field field_of(const Layer& layer) {
 
 const echo_rt::Point* points_of(const Points& points) { return reinterpret_cast<const echo_rt::Point*>(points.data()); }
 
+nb::object array_of(const std::vector<echo_rt::Point>& points) {
+  auto array = new_array<double>(points.size(), std::size_t{2});
+  std::memcpy(array.data(), points.data(), points.size() * sizeof(echo_rt::Point));
+  return nb::cast(array);
+}
+
 echo_rt::Point point_of(const Pair& pair) { return {pair.first, pair.second}; }
 
 // All of these take some microseconds: the interpreter's lock is kept.
@@ -111,6 +117,13 @@ nb::tuple trace(Layer field, Chain chain, double level, Layer wall, Layer atrium
   const double area = echo_rt::trace(field_of(field), chain.data(), n, level, field_of(wall), field_of(atrium), pad, reach,
                                      reinterpret_cast<echo_rt::Point*>(points.data()), beside_wall.data(), beside_atrium.data());
   return nb::make_tuple(points, beside_wall, beside_atrium, area);
+}
+
+nb::object walled(Points points, Levels wall, Levels atrium, std::size_t reach, double sharpen) {
+  const std::size_t n = points.shape(0);
+  if (n < 1 || wall.shape(0) != n || atrium.shape(0) != n || reach < 1) throw nb::value_error("expected N points, wall and atrium of each");
+  const std::vector<echo_rt::Point> open = echo_rt::walled(points_of(points), wall.data(), atrium.data(), n, reach, sharpen);
+  return open.empty() ? nb::none() : array_of(open);
 }
 
 nb::object long_axis(Points points, double shell, std::size_t disks) {
@@ -159,10 +172,7 @@ nb::tuple coarse(Image image, std::pair<int, int> size, int dark, int chroma, st
 nb::object sector(Mask lit, double speck) {
   const std::vector<echo_rt::Point> corners =
       echo_rt::sector(lit.data(), static_cast<int>(lit.shape(0)), static_cast<int>(lit.shape(1)), speck);
-  if (corners.size() < 3) return nb::none();
-  auto found = new_array<double>(corners.size(), std::size_t{2});
-  std::memcpy(found.data(), corners.data(), corners.size() * sizeof(echo_rt::Point));
-  return nb::cast(found);
+  return corners.size() < 3 ? nb::none() : array_of(corners);
 }
 
 }  // namespace
@@ -178,6 +188,7 @@ NB_MODULE(_native, m) {
         nb::arg("image_width"));
   m.def("trace", &trace, nb::arg("field"), nb::arg("chain"), nb::arg("level"), nb::arg("wall"), nb::arg("atrium"), nb::arg("pad"),
         nb::arg("reach"));
+  m.def("walled", &walled, nb::arg("points"), nb::arg("wall"), nb::arg("atrium"), nb::arg("reach"), nb::arg("sharpen"));
   m.def("long_axis", &long_axis, nb::arg("points"), nb::arg("shell"), nb::arg("disks"));
   m.def("wall_lines", &wall_lines, nb::arg("cavity"), nb::arg("wall"), nb::arg("points"), nb::arg("up"), nb::arg("length"),
         nb::arg("origin"), nb::arg("to_grid"), nb::arg("levels"), nb::arg("reach"), nb::arg("samples"));

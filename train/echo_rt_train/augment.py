@@ -92,8 +92,8 @@ class Augment:
         return self.eased() if rng.random() < self.ease else self
 
     def eased(self) -> Augment:
-        """The same changes, smaller by `EASE`; what has no size, such as mirroring, is as likely as before."""
-        sizes = ("rotation_deg", "log_scale", "shift", "shear", "log_gamma", "gain", "log_shading", "noise_grey")
+        """The same changes, smaller by `EASE`, and blur by as much less likely; a mirror image is no change, and as likely as before."""
+        sizes = ("rotation_deg", "log_scale", "shift", "shear", "log_gamma", "gain", "log_shading", "noise_grey", "blur")
         return replace(self, ease=0.0, **{name: EASE * getattr(self, name) for name in sizes})
 
     def _matrix(self, size: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -64,6 +64,7 @@ class GridImages(Dataset[Item]):
         report: gets what cannot be read.
         frames: T, frames of an item. Images become clips of a heart that stands still.
         teacher: whose opinion of `samples` is mixed into their targets.
+        readers: processes that read or draw the samples.
 
     Attributes:
         epoch: to be set before each one.
@@ -75,9 +76,9 @@ class GridImages(Dataset[Item]):
 
     def __init__(
         self, samples: Sequence[Sample], drawn: Sequence[Sample] | Sequence[Clip], share: float, grid: tuple[int, int], augment: Augment,
-        seed: int, report: DataReport, frames: int = 1, teacher: Teacher | None = None,
+        seed: int, report: DataReport, frames: int = 1, teacher: Teacher | None = None, readers: int = 1,
     ) -> None:  # fmt: skip
-        self._grid, self._report = grid, report
+        self._grid, self._report, self._readers = grid, report, readers
         stored = self._read(samples, teacher)
         self._real = len(stored)
         clips = [one for one in drawn if isinstance(one, Clip)]
@@ -100,7 +101,7 @@ class GridImages(Dataset[Item]):
     def _read(self, samples: Sequence[Sample], teacher: Teacher | None = None) -> list[_Stored]:
         if not samples:
             return []
-        read = track(read_all(samples, self._report), "reading images", len(samples), transient=True)
+        read = track(read_all(samples, self._report, self._readers), "reading images", len(samples), transient=True)
         return [_store(sample, [image], [mask], self._grid, teacher) for sample, (image, mask) in read]
 
     def __len__(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +13,10 @@ from echo_rt_train.unet import Output, UNet
 
 CAVITY = CLASSES.index("lv_cavity")
 _VIEWS, _PHASES = [VIEWS.index(name) for name in ("4CH", "2CH")], [PHASES.index(name) for name in ("ED", "ES")]
+
+STEEPER = 4.0
+"""How many times as steep as drawn a border is where an area is told from it. On CAMUS that area is 0.2 to 0.3 % (ED) and 0.6 to 0.8 % (ES)
+larger than what the runtime's contour encloses, the sum of the probabilities 0.7 % and 1.3 to 1.9 %."""
 
 
 class Objective(nn.Module):
@@ -56,7 +59,7 @@ class Objective(nn.Module):
             if self.mirror:
                 parts.setdefault("mirror", []).append(self.mirror * disagreement(probability))
             if self.jitter or self.phase_bias:
-                areas.append(torch.stack([probability[:, CAVITY].sum((1, 2)), target[:, CAVITY].sum((1, 2))]))
+                areas.append(torch.stack([area_inside(probability[:, CAVITY]), target[:, CAVITY].sum((1, 2))]))
         mean = {name: torch.stack(values).mean() for name, values in parts.items()}
         if self.jitter and len(areas) > 1:
             mean["jitter"] = self.jitter * unsteadiness(*torch.stack(areas, dim=-1))
@@ -69,6 +72,18 @@ def with_mirror_images(item: Item) -> Item:
     """A batch of twice as many items: those there are, then the mirror image of each."""
     mirrored = {"grey": item.grey.flip(-1), "covered": item.covered.flip(-1)}
     return Item(*(torch.cat([of, mirrored.get(name, of)]) for name, of in item._asdict().items()))
+
+
+def area_inside(probability: Tensor) -> Tensor:
+    """What the contour at one half encloses, in pixels of the grid, smooth enough to learn by.
+
+    Not the sum of the probabilities: a border in doubt is blurred, which leaves the sum as it is and draws the contour inwards wherever the
+    border is convex, the further the smaller the cavity.
+
+    Args:
+        probability: (N, h, w).
+    """
+    return torch.sigmoid(STEEPER * torch.logit(probability, 1e-6)).sum((1, 2))
 
 
 def disagreement(probability: Tensor) -> Tensor:
@@ -113,15 +128,14 @@ class PhaseBias(nn.Module):
             item: the batch they are of.
         """
         error = (found / true.clamp(min=1.0) - 1).clamp(-self.MOST, self.MOST)
-        total = error.new_zeros(())
-        for at in np.ndindex(self.running.shape):
-            drawn, view, phase = at
-            chosen = (item.drawn == bool(drawn)) & (item.view == _VIEWS[view]) & (item.phase == _PHASES[phase]) & (true > 1)
-            if chosen.any():
-                mean = error[chosen].mean()
-                self.running[at] = self.KEPT * self.running[at] + (1 - self.KEPT) * mean.detach()
-                total = total + self.running[at].clone() * mean
-        return total
+        view, phase = (torch.stack([of == one for one in ones]) for of, ones in ((item.view, _VIEWS), (item.phase, _PHASES)))
+        drawn = torch.stack([~item.drawn, item.drawn])
+        # (origins, views, phases, N): 1 for what is of the group.
+        of_group = (drawn[:, None, None] & view[:, None] & phase & (true > 1)).to(error.dtype)
+        count = of_group.sum(-1)
+        mean = (of_group @ error) / count.clamp(min=1.0)
+        self.running = torch.where(count > 0, self.running.lerp(mean.detach(), 1 - self.KEPT), self.running)
+        return (self.running * mean).sum()
 
 
 def confidence_loss(confidence: Tensor, logits: Tensor, target: Tensor) -> Tensor:

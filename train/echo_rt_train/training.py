@@ -90,6 +90,7 @@ class Training:
     Attributes:
         network, averaged, optimizer, schedule: as torch has them; `averaged` is the exponential moving average that is kept in the end.
         objective: the network with its loss, as Fabric runs it.
+        keeps_statistics: the batch norms use and keep those they began with.
         epoch: epochs done.
     """
 
@@ -98,6 +99,7 @@ class Training:
     objective: Any
     optimizer: Any
     schedule: torch.optim.lr_scheduler.LambdaLR
+    keeps_statistics: bool = False
     epoch: int = 0
 
     @classmethod
@@ -111,6 +113,8 @@ class Training:
         network = build_network(config.model, len(CLASSES))
         if config.init:
             _begin_with(network, config)
+        elif config.keep_statistics:
+            raise ParameterError("keep_statistics: expected init=WEIGHTS, whose statistics are kept, found none; or set it to false")
         learns = _choose(network, config.learn)
         network = network.to(memory_format=torch.channels_last)
         if fabric.world_size > 1 and fabric.device.type == "cuda":
@@ -125,13 +129,13 @@ class Training:
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate(step, total, warmup))
         objective = Objective(network, losses.build(config.loss, config.focal_tversky), config.jitter, config.mirror, config.phase_bias)
         wrapped, optimizer = fabric.setup(objective, optimizer)
-        return cls(network, averaged, wrapped, optimizer, schedule)
+        return cls(network, averaged, wrapped, optimizer, schedule, config.keep_statistics)
 
     def learn_mode(self) -> None:
-        """Before an epoch: all as in training, but what does not learn keeps its batch statistics."""
+        """Before an epoch: all as in training, but what does not learn keeps its batch statistics, or all does."""
         self.objective.train()
         for module in self.network.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm) and not module.weight.requires_grad:
+            if isinstance(module, nn.modules.batchnorm._BatchNorm) and (self.keeps_statistics or not module.weight.requires_grad):
                 module.eval()
 
     def save(self, path: Path) -> None:

@@ -9,8 +9,6 @@ the hinge points.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import atan2, hypot, pi
-from typing import Any
 
 import cv2
 import numpy as np
@@ -86,79 +84,9 @@ def endocardium(border: Outline) -> Points | None:
     The mitral plane is found from what lies behind the border, not from image rows: one starts at the middle of the contact with
     the atrium and goes both ways until there is wall. None where the border has no such opening.
     """
-    n = len(border.points)
-    contact = np.maximum(border.atrium - border.wall, 0)
-    if contact.sum() < 0.02 * n:
-        # No atrium in the picture: the widest gap in the wall is the opening.
-        contact = _widest_gap(border.wall < 0.5)
-        if contact.sum() < 0.05 * n:
-            return None
-    # Circular mean of the position along the border.
-    turn = 2 * pi / n * np.arange(n)
-    middle = round(n * atan2(contact @ np.sin(turn), contact @ np.cos(turn)) / (2 * pi))
-    points, walled = _from(border.points, middle % n), _from(border.wall, middle % n) > 0.5
-    if walled[0]:
-        # A spot of wall in the middle of the plane (valve tissue); start beside it, or there is no plane.
-        opened = np.flatnonzero(~walled[: n // 4])
-        if not len(opened):
-            return None
-        points, walled = _from(points, int(opened[0])), _from(walled, int(opened[0]))
-    if walled.sum() < n // 4:
-        return None
-    first, last = int(np.argmax(walled)), n - 1 - int(np.argmax(walled[::-1]))
     # The wall beside a point is seen along its normal, which turns at the corner: the corner itself lies a little further on.
-    reach = max(2, round(CORNER * np.sqrt(border.area)))
-    first, last = _corner(points, first, reach), _corner(points, last, reach)
-    if last - first < n // 4:
-        return None
-    start, end = _sharpened(points, first, reach), _sharpened(points, last, reach)
-    return np.vstack([start, points[first + 1 : last], end])
-
-
-def _from(around: NDArray[Any], start: int) -> NDArray[Any]:
-    """A closed sequence, begun at another place: np.roll, which takes five times as long on arrays as short as these."""
-    return np.concatenate([around[start:], around[:start]])
-
-
-def _corner(points: Points, near: int, reach: int) -> int:
-    """The sharpest point of the border within `reach` steps of `near`: the one farthest from the chord between the ends."""
-    begin, end = max(0, near - reach), min(len(points) - 1, near + reach)
-    # Some ten points: on these Python's own numbers are faster than arrays.
-    arc = points[begin : end + 1].tolist()
-    (x0, y0), (x1, y1) = arc[0], arc[-1]
-    aside = [abs((x - x0) * (y1 - y0) - (y - y0) * (x1 - x0)) for x, y in arc]
-    return begin + aside.index(max(aside))
-
-
-def _sharpened(points: Points, corner: int, reach: int) -> tuple[float, float]:
-    """Where the two sides of a corner would meet, had the smoothing not rounded it; the corner itself where they do not meet near."""
-    n = len(points)
-    around = range(2, reach + 2)
-    before, after = [points[(corner - k) % n].tolist() for k in around], [points[(corner + k) % n].tolist() for k in around]
-    d1x, d1y = before[0][0] - before[-1][0], before[0][1] - before[-1][1]
-    d2x, d2y = after[0][0] - after[-1][0], after[0][1] - after[-1][1]
-    cross = d1x * d2y - d1y * d2x
-    x, y = points[corner].tolist()
-    if abs(cross) < 0.3 * hypot(d1x, d1y) * hypot(d2x, d2y):
-        return x, y
-    m1x, m1y = sum(p[0] for p in before) / reach, sum(p[1] for p in before) / reach
-    m2x, m2y = sum(p[0] for p in after) / reach, sum(p[1] for p in after) / reach
-    along = ((m2x - m1x) * d2y - (m2y - m1y) * d2x) / cross
-    meeting = m1x + along * d1x, m1y + along * d1y
-    return meeting if hypot(meeting[0] - x, meeting[1] - y) <= SHARPEN else (x, y)
-
-
-def _widest_gap(gap: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """1 on the longest run of True around the circle."""
-    kept = np.zeros(len(gap))
-    if gap.all() or not gap.any():
-        return kept
-    begin = int(np.argmin(gap))
-    turned = np.concatenate([[False], np.roll(gap, -begin), [False]]).astype(np.int8)
-    starts, ends = np.flatnonzero(np.diff(turned) == 1), np.flatnonzero(np.diff(turned) == -1)
-    widest = int(np.argmax(ends - starts))
-    kept[starts[widest] : ends[widest]] = 1
-    return np.roll(kept, begin)
+    reach = max(2, round(CORNER * border.area**0.5))
+    return kernels.walled(border.points, border.wall, border.atrium, reach, SHARPEN)
 
 
 def disks_volume(one: Disks, other: Disks, *, same_scale: bool = True) -> float:

@@ -6,6 +6,8 @@ and the definitions themselves where it was not built. Positions are x, y; a fie
 
 from __future__ import annotations
 
+from math import atan2, pi
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +81,79 @@ def signed_area(points: Array) -> float:
     """Inside a contour (N, 2), closed by a straight line; positive where it runs clockwise on the screen."""
     x, y = points.T
     return 0.5 * float(x[:-1] @ y[1:] - y[:-1] @ x[1:] + x[-1] * y[0] - y[-1] * x[0])
+
+
+def reference_walled(points: Array, wall: Array, atrium: Array, reach: int, sharpen: float) -> Array | None:
+    """The part of a closed border that has wall beside it, from one end of the opening in the wall to the other.
+
+    Args:
+        points: (N, 2) of the border, the last one followed by the first.
+        wall, atrium: (N,) probability of either beside each point.
+        reach: how many points from the end of the wall the corner of the border is looked for.
+        sharpen: how far a rounded corner is moved out at most.
+
+    Returns:
+        (M, 2), M at most N; None where there is no opening, or too little wall.
+    """
+    n = len(points)
+    contact = np.maximum(atrium - wall, 0)
+    if contact.sum() < 0.02 * n:
+        # No atrium in the picture: the widest gap in the wall is the opening.
+        contact = _widest_gap(wall < 0.5)
+        if contact.sum() < 0.05 * n:
+            return None
+    # Circular mean of the position along the border.
+    turn = 2 * pi / n * np.arange(n)
+    middle = round(n * atan2(contact @ np.sin(turn), contact @ np.cos(turn)) / (2 * pi))
+    points, walled = np.roll(points, -middle, axis=0), np.roll(wall, -middle) > 0.5
+    if walled[0]:
+        # A spot of wall in the middle of the opening (valve tissue); start beside it, or there is none.
+        opened = np.flatnonzero(~walled[: n // 4])
+        if not len(opened):
+            return None
+        points, walled = np.roll(points, -opened[0], axis=0), np.roll(walled, -opened[0])
+    if walled.sum() < max(1, n // 4):
+        return None
+    first, last = int(np.argmax(walled)), n - 1 - int(np.argmax(walled[::-1]))
+    first, last = _corner(points, first, reach), _corner(points, last, reach)
+    if last - first < max(1, n // 4):
+        return None
+    return np.vstack([_sharpened(points, first, reach, sharpen), points[first + 1 : last], _sharpened(points, last, reach, sharpen)])
+
+
+def _corner(points: Array, near: int, reach: int) -> int:
+    """The sharpest point of the border within `reach` steps of `near`: the one farthest from the chord between the ends."""
+    begin = max(0, near - reach)
+    arc = points[begin : near + reach + 1]
+    (along_x, along_y), (x, y) = arc[-1] - arc[0], (arc - arc[0]).T
+    return begin + int(np.abs(x * along_y - y * along_x).argmax())
+
+
+def _sharpened(points: Array, corner: int, reach: int, most: float) -> Array:
+    """Where the two sides of a corner would meet, had the smoothing not rounded it; the corner itself where they do not meet near."""
+    away = np.arange(2, reach + 2)
+    here: Array = points[corner]
+    before, after = points[(corner - away) % len(points)], points[(corner + away) % len(points)]
+    d1, d2 = before[0] - before[-1], after[0] - after[-1]
+    cross = d1[0] * d2[1] - d1[1] * d2[0]
+    if abs(cross) < 0.3 * np.hypot(*d1) * np.hypot(*d2):
+        return here
+    m1, m2 = before.mean(axis=0), after.mean(axis=0)
+    meeting: Array = m1 + ((m2[0] - m1[0]) * d2[1] - (m2[1] - m1[1]) * d2[0]) / cross * d1
+    return meeting if np.hypot(*(meeting - here)) <= most else here
+
+
+def _widest_gap(gap: NDArray[np.bool_]) -> Array:
+    """1 on the longest run of True around the circle."""
+    kept = np.zeros(len(gap))
+    if gap.all() or not gap.any():
+        return kept
+    begin = int(np.argmin(gap))
+    turned = np.concatenate([[False], np.roll(gap, -begin), [False]]).astype(np.int8)
+    starts, ends = np.flatnonzero(np.diff(turned) == 1), np.flatnonzero(np.diff(turned) == -1)
+    widest = int(np.argmax(ends - starts))
+    kept[starts[widest] : ends[widest]] = 1
+    return np.roll(kept, begin)
 
 
 def reference_long_axis(points: Array, shell: float, disks: int) -> LongAxis | None:
@@ -248,6 +323,7 @@ def reference_sector(lit: Grey, speck: float) -> Array | None:
 
 
 trace = _native.trace if _native is not None else reference_trace
+walled = _native.walled if _native is not None else reference_walled
 long_axis = _native.long_axis if _native is not None else reference_long_axis
 wall_lines = _native.wall_lines if _native is not None else reference_wall_lines
 depth = _native.depth if _native is not None else reference_depth

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from contextlib import ExitStack
+from itertools import islice, tee
+from multiprocessing import get_context
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +19,10 @@ from echo_rt_train.data.report import DataReport
 from echo_rt_train.data.sample import Pair, Sample, SampleError
 
 OnGrid = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+CHUNK = 8
+"""Samples that a process takes at a time. The images of one simulated heart follow each other, and the heart takes longer to make than they
+do."""
 
 
 def on_grid(sample: Sample, size: tuple[int, int]) -> OnGrid:
@@ -38,27 +45,48 @@ def covered_on_grid(image: NDArray[np.uint8], mask: NDArray[np.uint8], size: tup
     return np.rint(luma).astype(np.uint8), np.rint(covered * 255).astype(np.uint8)
 
 
-def read_all(samples: Iterable[Sample], report: DataReport) -> Iterator[tuple[Sample, Pair]]:
-    """Every sample that can be used, with its image and mask; the others are noted in the report.
+def read_all(samples: Iterable[Sample], report: DataReport, processes: int = 1) -> Iterator[tuple[Sample, Pair]]:
+    """Every sample that can be used, with its image and mask, in their order; the others are noted in the report.
 
     A mask without any label is bad, unless the sample's view is ``other``: somebody was to trace a ventricle and did not.
+
+    Args:
+        samples: of a data set.
+        report: of the data set.
+        processes: that read. More than one are worth their start where images are drawn; a script that asks for them has to have an
+            ``if __name__ == "__main__"``, as `multiprocessing` says.
 
     Raises:
         DataError: a sample is bad and the report is strict, or no sample is left.
     """
     good = 0
-    for sample in samples:
-        try:
-            image, mask = sample.read()
-            if sample.view != "other" and not mask.any():
-                raise SampleError(f"{sample.name}: expected a mask with labels, found an empty one", "empty mask")
-        except SampleError as error:
-            report.note(error)
-            continue
-        good += 1
-        yield sample, (image, mask)
+    with ExitStack() as opened:
+        if processes > 1:
+            samples = list(samples)
+            pool = opened.enter_context(get_context("spawn").Pool(processes, cv2.setNumThreads, (1,)))
+            found: Iterable[Pair | SampleError] = pool.imap(_read_one, samples, CHUNK)
+        else:
+            samples, again = tee(samples)
+            found = map(_read_one, again)
+        for sample, pair in zip(samples, found, strict=True):
+            if isinstance(pair, SampleError):
+                report.note(pair)
+                continue
+            good += 1
+            yield sample, pair
     if not good:
         raise DataError(f"{report.origin}: expected images that can be used, found none; {'; '.join(report.lines()[1:3])}")
+
+
+def _read_one(sample: Sample) -> Pair | SampleError:
+    """Its image and mask, or what is wrong with them."""
+    try:
+        image, mask = sample.read()
+    except SampleError as error:
+        return error
+    if sample.view != "other" and not mask.any():
+        return SampleError(f"{sample.name}: expected a mask with labels, found an empty one", "empty mask")
+    return image, mask
 
 
 def grey_statistics(samples: Iterable[Sample], size: tuple[int, int], limit: int | None = None) -> tuple[float, float]:
