@@ -299,3 +299,20 @@ def test_the_sector_is_what_is_lit_and_large(sector) -> None:
     lit[35:38, 8:11] = 1  # a letter: 9 of some 600
     assert set(map(tuple, sector(lit, 0.05))) == {(20, 10), (49, 10), (49, 29), (20, 29)}
     assert (8, 37) in set(map(tuple, sector(lit, 0.01)))
+
+
+@native
+@settings(max_examples=200, deadline=None)
+@given(seeds, st.integers(4, 80), st.integers(1, 3), st.floats(0, 1))
+def test_systoles_are_compared_as_defined(seed, samples, curves, noise) -> None:
+    rng = np.random.default_rng(seed)
+    t = np.sort(rng.uniform(0, 0.8, samples))
+    eds = rng.uniform(0, 0.3, 20)
+    begins, lasts = np.stack([eds - 0.1, eds, eds + 0.3]), rng.uniform(0.01, 0.4, (3, 20))
+    # Heights of either sign: what is negative is left out. And parts that are the same in all samples.
+    form = kernels.systole_form(t, begins[:, :1], lasts[:, :1])[0]
+    y = rng.normal(0, 1, (curves, 4)) @ form.T + noise * rng.normal(0, 1, (curves, samples))
+    y -= y.mean(axis=1, keepdims=True)
+    arguments = t, y, begins, lasts
+    slow = kernels.reference_systole_misfits(*arguments)
+    np.testing.assert_allclose(kernels.systole_misfits(*arguments), slow, atol=1e-6 * (y * y).sum() + 1e-12)

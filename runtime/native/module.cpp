@@ -9,6 +9,7 @@
 #include "picture.hpp"
 #include "postprocess.hpp"
 #include "preprocess.hpp"
+#include "systole.hpp"
 
 namespace nb = nanobind;
 using Image = nb::ndarray<const uint8_t, nb::numpy, nb::device::cpu>;
@@ -153,6 +154,17 @@ nb::ndarray<nb::numpy, double, nb::ndim<1>> depth(Points hull, Points points) {
   return depths;
 }
 
+using Curves = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+nb::ndarray<nb::numpy, double, nb::ndim<2>> systole_misfits(Levels t, Curves y, Curves begins, Curves lasts) {
+  const std::size_t n = t.shape(0), curves = y.shape(0), pairs = begins.shape(1);
+  if (!n || y.shape(1) != n || begins.shape(0) != 3 || lasts.shape(0) != 3 || lasts.shape(1) != pairs)
+    throw nb::value_error("expected N times, curves (C, N), begins and lasts (3, K)");
+  auto misfits = new_array<double>(pairs, curves);
+  echo_rt::systole_misfits(t.data(), n, y.data(), curves, begins.data(), lasts.data(), pairs, misfits.data());
+  return misfits;
+}
+
 nb::tuple coarse(Image image, std::pair<int, int> size, int dark, int chroma, std::array<int, 4> window) {
   const bool colour = image.ndim() == 3;
   if (image.ndim() != 2 && !(colour && image.shape(2) == 3)) throw nb::value_error("expected an image (H, W) or (H, W, 3)");
@@ -193,6 +205,7 @@ NB_MODULE(_native, m) {
   m.def("wall_lines", &wall_lines, nb::arg("cavity"), nb::arg("wall"), nb::arg("points"), nb::arg("up"), nb::arg("length"),
         nb::arg("origin"), nb::arg("to_grid"), nb::arg("levels"), nb::arg("reach"), nb::arg("samples"));
   m.def("depth", &depth, nb::arg("hull"), nb::arg("points"));
+  m.def("systole_misfits", &systole_misfits, nb::arg("t"), nb::arg("y"), nb::arg("begins"), nb::arg("lasts"));
   m.def("coarse", &coarse, nb::arg("image"), nb::arg("size"), nb::arg("dark"), nb::arg("chroma"), nb::arg("window"));
   m.def("sector", &sector, nb::arg("lit"), nb::arg("speck"));
 }

@@ -1,4 +1,5 @@
-"""The monitor's loops over contours of some hundred points and over a coarse picture, where NumPy would spend its time on the calls alone.
+"""The monitor's loops over contours of some hundred points, over a coarse picture and over the samples of a systole, where NumPy would spend
+its time on the calls alone.
 
 Each is there twice. Those whose names begin with `reference_` are the definitions, in NumPy; the others are the same sums in native code,
 and the definitions themselves where it was not built. Positions are x, y; a field is zero outside of its array.
@@ -322,6 +323,51 @@ def reference_sector(lit: Grey, speck: float) -> Array | None:
     return corners if len(corners) > 2 else None
 
 
+def systole_form(t: Array, begins: Array, lasts: Array) -> Array:
+    """The parts of K systoles of a certain form, see `echo_rt.cardiac.systole`.
+
+    Args:
+        t: (N,) times.
+        begins, lasts: (3, K) when the kick, the ejection and the filling begin, and how long they last.
+
+    Returns:
+        (K, N, 4): one, and those three. The kick goes from -1 to 0, the ejection from 0 to -1, the filling from 0 to 1.
+    """
+    u = np.clip((t - begins[..., None]) / lasts[..., None], 0.0, 1.0)
+    form = np.empty((begins.shape[1], len(t), 4))
+    form[..., 0] = 1.0
+    form[..., 1] = u[0] * u[0] * (3 - 2 * u[0]) - 1
+    flow = u[1:] * (0.7 + u[1:] * (1.4 - 1.1 * u[1:]))
+    form[..., 2] = -flow[0]
+    form[..., 3] = flow[1]
+    return form
+
+
+def systole_heights(form: Array, y: Array) -> tuple[Array, Array]:
+    """For K forms (K, N, 4) and C curves (C, N): heights (K, C, 4) of the parts, none but the first negative, and what is left over,
+    squared (K, C)."""
+    square, right = (form.transpose(0, 2, 1) @ form)[:, None], y @ form
+    # A part that is zero in all samples has a height of zero.
+    square = square + 1e-9 * form.shape[1] * np.eye(4)
+    heights: Array = np.asarray(np.linalg.solve(square, right[..., None])[..., 0], np.float64)
+    for _ in range(2):
+        # What would be negative is left out: the best without it, in all but contrived cases.
+        wrong = heights < 0
+        wrong[..., 0] = False
+        if not wrong.any():
+            break
+        left = ~wrong
+        square, right = square * (left[..., :, None] & left[..., None, :]), right * left
+        square = square + wrong[..., :, None] * np.eye(4)
+        heights = np.asarray(np.linalg.solve(square, right[..., None])[..., 0], np.float64)
+    return heights, (y * y).sum(axis=1) - (heights * right).sum(axis=-1)
+
+
+def reference_systole_misfits(t: Array, y: Array, begins: Array, lasts: Array) -> Array:
+    """(K, C) what K systoles, see `systole_form`, leave over of C curves (C, N), squared."""
+    return systole_heights(systole_form(t, begins, lasts), y)[1]
+
+
 trace = _native.trace if _native is not None else reference_trace
 walled = _native.walled if _native is not None else reference_walled
 long_axis = _native.long_axis if _native is not None else reference_long_axis
@@ -329,3 +375,4 @@ wall_lines = _native.wall_lines if _native is not None else reference_wall_lines
 depth = _native.depth if _native is not None else reference_depth
 coarse = _native.coarse if _native is not None else reference_coarse
 sector = _native.sector if _native is not None else reference_sector
+systole_misfits = _native.systole_misfits if _native is not None else reference_systole_misfits

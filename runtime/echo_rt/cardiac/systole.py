@@ -23,9 +23,12 @@ misplaced by about as much.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
+
+from echo_rt.cardiac import kernels
 
 Array = NDArray[np.float64]
 
@@ -95,7 +98,8 @@ def fit_systole(t_s: Array, curves: Array, t_ed_s: float, t_es_s: float, beat_s:
     Returns:
         None with fewer than `MIN_SAMPLES` samples, or where the volume does not fall.
     """
-    gap_s = float(np.median(np.diff(t_s))) if len(t_s) > 1 else 0.0
+    # Not np.median: at its first call it loads a part of NumPy for 20 ms.
+    gap_s = median(np.diff(t_s).tolist()) if len(t_s) > 1 else 0.0
     first, last = np.searchsorted(t_s, (t_ed_s - max(BEFORE_S, 1.5 * gap_s), t_es_s + max(_after_s(beat_s), 1.5 * gap_s)))
     if last - first < MIN_SAMPLES:
         return None
@@ -114,19 +118,18 @@ def fit_systole(t_s: Array, curves: Array, t_ed_s: float, t_es_s: float, beat_s:
         eds, ess = eds[possible], ess[possible]
         best = int(_costs(t, y, eds, ess, beat_s).argmin())
         ed, es = float(eds[best]), float(ess[best])
-    form = _form(t, np.array([ed]), np.array([es]), beat_s)
-    heights, _ = _solve(form, y)
+    slopes = _slopes(np.array([ed]), np.array([es]), beat_s)
+    form = kernels.systole_form(t, *slopes)
+    heights, _ = kernels.systole_heights(form, y)
     used = np.array([True, *(heights[0, 0, 1:] > 0)])
     if not used[2]:
         return None
     form = form[0][:, used]
-    fitted = np.linalg.pinv(form)
-    at = []
-    for moment in (ed, es):
-        near = np.abs(t - moment) <= max(SMOOTHING_S, 1.01 * gap_s)
-        mean = near / max(near.sum(), 1)
-        here = _form(np.array([moment]), np.array([ed]), np.array([es]), beat_s)[0, 0, used]
-        at.append(here @ fitted + mean - (mean @ form) @ fitted)
+    moments = np.array([ed, es])
+    near = np.abs(t - moments[:, None]) <= max(SMOOTHING_S, 1.01 * gap_s)
+    mean = near / np.maximum(near.sum(axis=1, keepdims=True), 1)
+    here = kernels.systole_form(moments, *slopes)[0][:, used]
+    at = (here - mean @ form) @ np.linalg.pinv(form) + mean
     return Systole(ed, es, at[0], at[1], int(first), int(last))
 
 
@@ -143,7 +146,7 @@ def _usual_systole_s(beat_s: float) -> float:
 
 def _costs(t: Array, y: Array, eds: Array, ess: Array, beat_s: float) -> Array:
     """(K,) minus the logarithm of how likely K pairs of moments are, whatever the heights and the noise of each curve of `y` (C, N)."""
-    _, misfit = _solve(_form(t, eds, ess, beat_s), y)
+    misfit = kernels.systole_misfits(t, y, *_slopes(eds, ess, beat_s))
     # The least that can be told from rounding and from a form that is not quite the heart's.
     misfit = np.maximum(misfit, 0.0) + 1e-6 * (y * y).sum(axis=1) + 1e-30
     late = (ess - eds - _usual_systole_s(beat_s)) / SYSTOLE_SD_S
@@ -151,8 +154,8 @@ def _costs(t: Array, y: Array, eds: Array, ess: Array, beat_s: float) -> Array:
     return costs
 
 
-def _form(t: Array, eds: Array, ess: Array, beat_s: float) -> Array:
-    """(K, N, 4): one, kick, ejection and filling at N times for K pairs of moments."""
+def _slopes(eds: Array, ess: Array, beat_s: float) -> tuple[Array, Array]:
+    """When the kick, the ejection and the filling of K pairs of moments begin, and how long they last: (3, K) each, in seconds."""
     share = min(1.0, beat_s / USUAL_BEAT_S)
     contraction, relaxation = share * CONTRACTION_S, share * RELAXATION_S
     systole = ess - eds
@@ -161,31 +164,4 @@ def _form(t: Array, eds: Array, ess: Array, beat_s: float) -> Array:
     begins = np.stack([eds, eds + contraction, ess + relaxation])
     lasts = np.stack([np.minimum(KICK_S, KICK_SHARE * diastole), ejection, np.minimum(FILLING_S, FILLING_SHARE * diastole)])
     begins[0] -= lasts[0]
-    u = np.clip((t - begins[..., None]) / lasts[..., None], 0.0, 1.0)
-    form = np.empty((len(eds), len(t), 4))
-    form[..., 0] = 1.0
-    form[..., 1] = u[0] * u[0] * (3 - 2 * u[0]) - 1
-    flow = u[1:] * (0.7 + u[1:] * (1.4 - 1.1 * u[1:]))
-    form[..., 2] = -flow[0]
-    form[..., 3] = flow[1]
-    return form
-
-
-def _solve(form: Array, y: Array) -> tuple[Array, Array]:
-    """For K forms (K, N, 4) and C curves (C, N): heights (K, C, 4) of the parts, none but the first negative, and what is left over,
-    squared (K, C)."""
-    square, right = (form.transpose(0, 2, 1) @ form)[:, None], y @ form
-    # A part that is zero in all samples has a height of zero.
-    square = square + 1e-9 * form.shape[1] * np.eye(4)
-    heights: Array = np.asarray(np.linalg.solve(square, right[..., None])[..., 0], np.float64)
-    for _ in range(2):
-        # What would be negative is left out: the best without it, in all but contrived cases.
-        wrong = heights < 0
-        wrong[..., 0] = False
-        if not wrong.any():
-            break
-        left = ~wrong
-        square, right = square * (left[..., :, None] & left[..., None, :]), right * left
-        square = square + wrong[..., :, None] * np.eye(4)
-        heights = np.asarray(np.linalg.solve(square, right[..., None])[..., 0], np.float64)
-    return heights, (y * y).sum(axis=1) - (heights * right).sum(axis=-1)
+    return begins, lasts

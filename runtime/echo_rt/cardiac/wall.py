@@ -16,6 +16,7 @@ base.
 from __future__ import annotations
 
 from collections import deque
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,7 +162,8 @@ def akinetic(motion_percent: Array, thickening_percent: Array) -> NDArray[np.boo
         motion_percent, thickening_percent: (6,) of one beat.
     """
     known = motion_percent[np.isfinite(motion_percent)]
-    expected = (float(np.median(known)) if known.size else 0.0) * _EXPECTED
+    # Not np.median: at its first call it loads a part of NumPy for 20 ms.
+    expected = (median(known.tolist()) if known.size else 0.0) * _EXPECTED
     still: NDArray[np.bool_] = (motion_percent < STILL_MOTION + STILL_SHARE * expected) & ~(thickening_percent >= STILL_THICKENING)
     return still
 
