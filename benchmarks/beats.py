@@ -96,6 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--by", default="truth", help="truth, masks, or a model")
     parser.add_argument("--seeds", type=int, nargs=2, default=(5000, 60), metavar=("FIRST", "COUNT"), help="of each kind of heart")
+    parser.add_argument("--kinds", nargs="+", default=list(CASES), choices=list(CASES), help="of hearts; all of them")
     parser.add_argument("--noise", type=float, nargs=2, default=(0.0, 0.0), metavar=("LOW", "HIGH"), help="percent of EDV, for truth")
     first, count = (given := parser.parse_args()).seeds
     heads = [
@@ -108,7 +109,7 @@ def main() -> None:
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     with ExitStack() as opened:
         engine = None if given.by in ("truth", "masks") else opened.enter_context(open_engine(given.by, "auto"))
-        for number, case in enumerate(CASES):
+        for number, case in enumerate(given.kinds):
             rows = []
             for seed in range(first + number * count, first + (number + 1) * count):
                 (phantom, frames), rng = draw(case, seed), np.random.default_rng([seed, 1])

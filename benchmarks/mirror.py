@@ -1,0 +1,59 @@
+"""How far the EF of a simulated clip and that of its mirror image are apart through a model: the other display convention, nothing else.
+
+    python benchmarks/mirror.py lv-edge --seeds 8800 10
+
+Hearts of EF 20 to 70 % and 50 to 110 bpm, 7 s at 30 frames a second. It prints a line a clip and a JSON line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+
+import numpy as np
+
+from echo_rt.cardiac.monitor import Monitor
+from echo_rt.engine import Engine, open_engine
+from echo_rt.sources.phantom import Phantom, PhantomOptions
+
+
+def clip(seed: int) -> PhantomOptions:
+    rng = np.random.default_rng(seed)
+    ef, hr = float(rng.uniform(20, 70)), float(rng.uniform(50, 110))
+    return PhantomOptions(ef=ef, hr=hr, fps=30, seconds=7, seed=seed, height=360, width=480)
+
+
+def both_ways(engine: Engine, phantom: Phantom) -> tuple[float | None, float | None]:
+    """The last rolling EF, in percent, of the clip and of its mirror image."""
+    monitors, last = (Monitor(engine.spec), Monitor(engine.spec, mirrored=True)), [None, None]
+    for frame in phantom:
+        for side, image in enumerate((frame.image, np.ascontiguousarray(frame.image[:, ::-1]))):
+            segmentation = engine.segment(image, monitors[side].state)
+            last[side] = monitors[side].update(segmentation, replace(frame, image=image)).ef.percent
+    return last[0], last[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="a model as `echo-rt file --model` takes it")
+    parser.add_argument("--seeds", type=int, nargs=2, default=(8800, 10), metavar=("FIRST", "COUNT"))
+    parser.add_argument("--device", default="auto")
+    arguments = parser.parse_args()
+    first, count = arguments.seeds
+    apart = []
+    with open_engine(arguments.model, arguments.device) as engine:
+        for seed in range(first, first + count):
+            with Phantom(clip(seed)) as phantom:
+                here, there = both_ways(engine, phantom)
+            print(f"{seed}: EF {phantom.options.ef:.0f}, found {here} and {there}")
+            if here is not None and there is not None:
+                apart.append(here - there)
+    result = {"model": arguments.model, "seeds": [first, first + count], "without_ef": count - len(apart)}
+    print(
+        json.dumps({**result, "points_apart_max": round(max(map(abs, apart), default=0.0), 2), "points_apart": np.round(apart, 2).tolist()})
+    )
+
+
+if __name__ == "__main__":
+    main()
