@@ -50,8 +50,9 @@ def main() -> None:
             if here is not None and there is not None:
                 apart.append(here - there)
     result = {"model": arguments.model, "seeds": [first, first + count], "without_ef": count - len(apart)}
+    most = round(max(map(abs, apart), default=0.0), 2)
     print(
-        json.dumps({**result, "points_apart_max": round(max(map(abs, apart), default=0.0), 2), "points_apart": np.round(apart, 2).tolist()})
+        json.dumps({**result, "points_apart_max": most, "points_apart": np.round(apart, 2).tolist()})
     )
 
 
