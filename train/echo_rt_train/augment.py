@@ -49,7 +49,7 @@ class Augment:
         Returns:
             Grey levels (h, w) float32 and class coverage (classes, h, w) float32 in 0 to 1.
         """
-        grey, target = self.of_one(rng).clip(image[None], covered[None], rng, 1)
+        grey, target = self.of_one(rng)[0].clip(image[None], covered[None], rng, 1)
         return grey[0], target[0]
 
     def clip(
@@ -87,9 +87,10 @@ class Augment:
             targets.append(cv2.resize(cover.astype(np.float32), half, interpolation=cv2.INTER_AREA) / 255)
         return np.asarray(greys, np.float32), np.ascontiguousarray(np.stack(targets).transpose(0, 3, 1, 2))
 
-    def of_one(self, rng: np.random.Generator) -> Augment:
-        """The changes of one item: `eased` with a probability of `ease`, else these."""
-        return self.eased() if rng.random() < self.ease else self
+    def of_one(self, rng: np.random.Generator) -> tuple[Augment, bool]:
+        """The changes of one item, and whether it is spared: `eased` ones with a probability of `ease`, else these."""
+        spared = bool(rng.random() < self.ease)
+        return self.eased() if spared else self, spared
 
     def eased(self) -> Augment:
         """The same changes, smaller by `EASE`, and blur by as much less likely; a mirror image is no change, and as likely as before."""

@@ -114,11 +114,11 @@ class GridImages(Dataset[Item]):
             index = int(rng.integers(self._real, len(self._stored)))
         one = self._stored[index]
         chosen = np.zeros(1, np.int64) if len(one.images) == 1 else _stretch(len(one.images), self._frames, rng)
-        augment = self._augment.of_one(rng)
+        augment, spared = self._augment.of_one(rng)
         grey, covered = augment.clip(one.images[chosen], one.covered[chosen], rng, self._frames)
         # A picture without a heart is of no view and no phase.
         view, phase = (one.view, one.phase) if covered.any() else (VIEWS.index("other"), PHASES.index("other"))
-        if self._augment.ease and augment is self._augment:
+        if self._augment.ease and not spared:
             # What is drawn too small in a picture that was changed much is not so in one as it comes.
             phase = PHASES.index("other")
         named = (torch.tensor(value) for value in (view, phase, drawn))
