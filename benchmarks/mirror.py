@@ -51,9 +51,7 @@ def main() -> None:
                 apart.append(here - there)
     result = {"model": arguments.model, "seeds": [first, first + count], "without_ef": count - len(apart)}
     most = round(max(map(abs, apart), default=0.0), 2)
-    print(
-        json.dumps({**result, "points_apart_max": most, "points_apart": np.round(apart, 2).tolist()})
-    )
+    print(json.dumps({**result, "points_apart_max": most, "points_apart": np.round(apart, 2).tolist()}))
 
 
 if __name__ == "__main__":

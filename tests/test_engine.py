@@ -111,6 +111,16 @@ def test_every_engine_hands_on_a_memory_and_forgets_without_it(device) -> None:
         np.testing.assert_array_equal(engine.segment(images[1], first.state).probability, second.probability)
 
 
+def test_every_engine_refuses_a_state_of_another_model(device) -> None:
+    image = heart(120, 160)
+    with open_engine("lv-edge-temporal", device) as one, open_engine("lv-edge", device) as other:
+        state = one.segment(image).state
+        for engine, foreign in ((other, state), (one, {"hidden": np.zeros((1, 8, 7, 9), np.float32)}), (one, 3)):
+            with pytest.raises(ParameterError, match="expected the state that this engine gave with the frame before, found"):
+                engine.segment(image, foreign)
+        one.segment(image, state)
+
+
 def test_a_crop_that_is_not_contiguous_is_the_same_as_its_copy(engine) -> None:
     view = image_of(600, 800, 3)[40:520:2, 100:700]
     np.testing.assert_array_equal(engine.segment(view).probability, engine.segment(view.copy()).probability)

@@ -1,5 +1,5 @@
-"""The monitor's loops over contours of some hundred points, over a coarse picture and over the samples of a systole, where NumPy would spend
-its time on the calls alone.
+"""The monitor's loops over contours, a coarse picture and the samples of a systole: some hundred points each, where NumPy would spend its
+time on the calls alone.
 
 Each is there twice. Those whose names begin with `reference_` are the definitions, in NumPy; the others are the same sums in native code,
 and the definitions themselves where it was not built. Positions are x, y; a field is zero outside of its array.

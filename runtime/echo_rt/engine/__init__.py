@@ -42,6 +42,7 @@ class Engine(Protocol):
 
         Raises:
             FrameError: the image is of another type or shape.
+            ParameterError: the state is not one that this engine gave, or one just like it.
             EngineClosedError: the engine was closed.
         """
         ...

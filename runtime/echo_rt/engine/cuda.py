@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from echo_rt.engine.cuda_driver import CudaDevice, find_device
 from echo_rt.engine.postprocess import postprocess, read_heads
 from echo_rt.engine.preprocess import Preprocess
-from echo_rt.engine.signature import check_signature
+from echo_rt.engine.signature import check_signature, foreign_state
 from echo_rt.errors import DeviceError, EngineClosedError, ModelError
 from echo_rt.model import ModelSpec
 from echo_rt.segmentation import Segmentation
@@ -100,6 +100,8 @@ class CudaEngine:
     def _segment(self, image: NDArray[np.uint8], state: Any) -> Segmentation:
         if self._session is None:
             raise EngineClosedError("expected an open engine, found one that was closed; open a new one with open_engine")
+        if state is not None and not (isinstance(state, dict) and state.keys() == self._start.keys()):
+            raise foreign_state(state)
         start = time.perf_counter()
         grid_map = self._preprocess(image, self._input[0, 0])
         np.copyto(self._staged, self._input)

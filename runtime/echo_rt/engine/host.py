@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from echo_rt.engine.postprocess import postprocess, read_heads
 from echo_rt.engine.preprocess import Preprocess
+from echo_rt.engine.signature import foreign_state
 from echo_rt.errors import EngineClosedError
 from echo_rt.model import ModelSpec
 from echo_rt.segmentation import Segmentation
@@ -72,12 +73,13 @@ class HostEngine(ABC):
         """See `echo_rt.engine.Engine.segment`."""
         if not self._open:
             raise EngineClosedError("expected an open engine, found one that was closed; open a new one with open_engine")
+        before = self._own(state)
         start = time.perf_counter()
         grid_map = self._preprocess(image, self._image[0, 0])
         ready = time.perf_counter()
         # Of its own in every frame: the caller may keep it.
         after: Tensors = {name: np.empty_like(first) for name, first in self._start.items()}
-        self._infer(self._start if state is None else state, after)
+        self._infer(before, after)
         done = time.perf_counter()
         probability, labels, tally = postprocess(self._out["logits"][0])
         view, confidence = read_heads({name: self._out[name][0] for name in self.spec.heads})
@@ -87,6 +89,16 @@ class HostEngine(ABC):
             "postprocess": 1e3 * (time.perf_counter() - done),
         }
         return Segmentation(probability, labels, grid_map, view, confidence, after or None, time_ms, tally)
+
+    def _own(self, state: Any) -> Tensors:
+        """A state that fits this network; the one that it begins with for None."""
+        if state is None:
+            return self._start
+        if isinstance(state, dict) and state.keys() == self._start.keys():
+            tensors: Tensors = state
+            if all(isinstance(t, np.ndarray) and t.shape == self._start[name].shape for name, t in tensors.items()):
+                return tensors
+        raise foreign_state(state)
 
     def close(self) -> None:
         """Free the network; a second call does nothing."""

@@ -1,10 +1,10 @@
-"""Whether a network has the inputs and outputs that its spec says."""
+"""Whether a network has the inputs and outputs that its spec says, and gets what it asks for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from echo_rt.errors import ModelError
+from echo_rt.errors import ModelError, ParameterError
 from echo_rt.model import VIEWS, ModelSpec
 
 Shape = Sequence[int | str | None]
@@ -34,3 +34,10 @@ def check_signature(origin: str, spec: ModelSpec, inputs: Mapping[str, Shape], o
     }
     if found != expected:
         raise ModelError(f"{origin}: its spec says {expected}, the network has {found}; export the model again")
+
+
+def foreign_state(state: object) -> ParameterError:
+    """What to raise at a temporal model's state that an engine did not give."""
+    return ParameterError(
+        f"expected the state that this engine gave with the frame before, found another {type(state).__name__}; begin with None"
+    )

@@ -22,6 +22,7 @@ from echo_rt.engine.cuda_kernels import fatbin_path, read_tally
 from echo_rt.engine.engine_cache import cached_engine, to_stderr
 from echo_rt.engine.postprocess import read_heads
 from echo_rt.engine.preprocess import check_image
+from echo_rt.engine.signature import foreign_state
 from echo_rt.engine.tensorrt_build import tensorrt_version
 from echo_rt.engine.tensorrt_plan import Network, Plan, Slot
 from echo_rt.errors import EngineClosedError, ParameterError
@@ -219,9 +220,7 @@ class TensorRtEngine:
             if gpu.closed:
                 raise EngineClosedError("expected an open engine, found one that was closed; open a new one with open_engine")
             if state is not None and not (isinstance(state, DeviceState) and state.pool is gpu.states):
-                raise ParameterError(
-                    f"expected the state that this engine gave with the frame before, found a {type(state).__name__}; begin with None"
-                )
+                raise foreign_state(state)
             with gpu.primary, cuda_errors(gpu.primary.cuda, "run a frame"):
                 plan = self._plan(image.shape)
                 slot = plan.next_slot()
