@@ -194,3 +194,8 @@ def test_where_some_are_spared_those_that_are_not_have_no_phase() -> None:
     assert 10 < len(place[ED]) < 30
     assert min(place[ED]) == pytest.approx(100, rel=1e-3), "all of the square of 20 pixels, on half the grid"
     assert min(place[OTHER]) < 90, "out of the picture in part"
+
+
+def test_what_is_spared_is_changed_less_and_mirrored_as_often() -> None:
+    spared = Augment(rotation_deg=20, blur=0.4, noise_grey=8, flip=0.5, ease=0.5).eased()
+    assert (spared.rotation_deg, spared.blur, spared.noise_grey, spared.flip, spared.ease) == (5, 0.1, 2, 0.5, 0)
