@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from itertools import islice, tee
+from itertools import islice
 from multiprocessing import get_context
 
 import cv2
@@ -64,11 +64,10 @@ def read_all(samples: Iterable[Sample], report: DataReport, processes: int = 1) 
         if processes > 1:
             samples = list(samples)
             pool = opened.enter_context(get_context("spawn").Pool(processes, cv2.setNumThreads, (1,)))
-            found: Iterable[Pair | SampleError] = pool.imap(_read_one, samples, CHUNK)
+            found: Iterable[tuple[Sample, Pair | SampleError]] = zip(samples, pool.imap(_read_one, samples, CHUNK), strict=True)
         else:
-            samples, again = tee(samples)
-            found = map(_read_one, again)
-        for sample, pair in zip(samples, found, strict=True):
+            found = ((sample, _read_one(sample)) for sample in samples)
+        for sample, pair in found:
             if isinstance(pair, SampleError):
                 report.note(pair)
                 continue
