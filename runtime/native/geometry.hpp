@@ -139,8 +139,8 @@ inline std::vector<Point> walled(const Point* points, const double* wall, const 
     contact = sine = cosine = 0;
     for (std::size_t i = 0; i < length; ++i) add((begin + i) % n, 1);
   }
-  // To the nearest whole number, halves to the even one, as Python rounds.
-  const auto middle = static_cast<std::ptrdiff_t>(std::nearbyint(all * std::atan2(sine, cosine) / (2 * std::acos(-1.0))));
+  // To the nearest point. The middle of a gap of an even number of points lies between two: always the one after it, whatever the last digit.
+  const auto middle = static_cast<std::ptrdiff_t>(std::floor(all * std::atan2(sine, cosine) / (2 * std::acos(-1.0)) + 0.5 + 1e-6));
   const auto whole = static_cast<std::ptrdiff_t>(n);
   std::size_t start = static_cast<std::size_t>((middle % whole + whole) % whole), skipped = 0;
   const auto has_wall = [&](std::size_t i) { return wall[(start + i) % n] > 0.5; };

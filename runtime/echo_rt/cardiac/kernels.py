@@ -7,7 +7,7 @@ and the definitions themselves where it was not built. Positions are x, y; a fie
 
 from __future__ import annotations
 
-from math import atan2, pi
+from math import atan2, floor, pi
 
 import cv2
 import numpy as np
@@ -105,7 +105,8 @@ def reference_walled(points: Array, wall: Array, atrium: Array, reach: int, shar
             return None
     # Circular mean of the position along the border.
     turn = 2 * pi / n * np.arange(n)
-    middle = round(n * atan2(contact @ np.sin(turn), contact @ np.cos(turn)) / (2 * pi))
+    # The middle of a gap of an even number of points lies between two: always the one after it, whatever the last digit.
+    middle = floor(n * atan2(contact @ np.sin(turn), contact @ np.cos(turn)) / (2 * pi) + 0.5 + 1e-6)
     points, walled = np.roll(points, -middle, axis=0), np.roll(wall, -middle) > 0.5
     if walled[0]:
         # A spot of wall in the middle of the opening (valve tissue); start beside it, or there is none.
