@@ -5,11 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from echo_rt_train.augment import Augment
 from echo_rt_train.data import PHASES, DataReport, Sample
 from echo_rt_train.images import GridImages, Item
-from echo_rt_train.objective import Objective, PhaseBias, area_inside, confidence_loss, disagreement, unsteadiness, with_mirror_images
+from echo_rt_train.objective import (
+    Objective,
+    PhaseBias,
+    confidence_loss,
+    disagreement,
+    disk_volumes,
+    inside,
+    unsteadiness,
+    with_mirror_images,
+)
 from echo_rt_train.unet import UNet
 
 ED, ES, OTHER = (PHASES.index(name) for name in ("ED", "ES", "other"))
@@ -105,7 +116,7 @@ def term(
     return bias(found, torch.full((count,), 200.0), Item(nothing, nothing, nothing, *where))
 
 
-def areas(*errors: float) -> torch.Tensor:
+def volumes(*errors: float) -> torch.Tensor:
     return (200 * (1 + torch.tensor(errors))).requires_grad_()
 
 
@@ -114,7 +125,7 @@ def test_the_area_is_that_inside_the_border_however_blurred_it_is(blur_px: float
     y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
     away = torch.hypot(x - 31.7, y - 32.2) - 12.0
     probability = torch.sigmoid(-away / blur_px)[None].requires_grad_()
-    found = area_inside(probability)
+    found = inside(probability).sum()
     assert found.item() == pytest.approx(np.pi * 12**2, rel=0.015)
     found.backward()
     assert probability.grad is not None
@@ -122,14 +133,46 @@ def test_the_area_is_that_inside_the_border_however_blurred_it_is(blur_px: float
     assert says[away.abs() < blur_px].sum() > 0.8, "the border has the say, not the middle"
 
 
+def spheroid(half_length: float, half_width: float, angle: float, at: tuple[float, float] = (40.0, 46.0)) -> torch.Tensor:
+    """(1, 80, 90) share of each pixel that an ellipse covers."""
+    fine = (torch.arange(80 * 8) + 0.5) / 8 - 0.5, (torch.arange(90 * 8) + 0.5) / 8 - 0.5
+    y, x = torch.meshgrid(fine[0] - at[0], fine[1] - at[1], indexing="ij")
+    u, v = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
+    covered = ((u / half_length) ** 2 + (v / half_width) ** 2 < 1).float()
+    return torch.nn.functional.avg_pool2d(covered[None, None], 8)[0]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(18, 30), st.floats(8, 14), st.floats(-3.2, 3.2))
+def test_the_volume_by_disks_is_that_of_a_spheroid_whichever_way_it_lies(half_length, half_width, angle) -> None:
+    mask = spheroid(half_length, half_width, angle)
+    for volume in disk_volumes(mask, mask):
+        assert volume.item() == pytest.approx(4 / 3 * np.pi * half_length * half_width**2, rel=0.02)
+
+
+def test_a_cavity_of_the_right_area_that_is_too_short_has_too_large_a_volume() -> None:
+    true, short = spheroid(25, 10, 0.4), spheroid(25 / 1.1, 10 * 1.1, 0.4)
+    assert short.sum().item() == pytest.approx(true.sum().item(), rel=0.01)
+    found, volume = disk_volumes(short, true)
+    assert (found / volume).item() == pytest.approx(1.1, rel=0.01)
+
+
+def test_a_picture_without_a_ventricle_has_no_volume_and_does_no_harm() -> None:
+    nothing, blank = torch.zeros(2, 80, 90), torch.zeros(2, 80, 90, requires_grad=True)
+    found, volume = disk_volumes(blank, nothing)
+    assert found.tolist() == volume.tolist() == [0, 0]
+    found.sum().backward()
+    assert torch.isfinite(blank.grad).all()  # type: ignore[arg-type]
+
+
 def test_errors_that_cancel_within_a_phase_are_no_bias() -> None:
-    assert term(PhaseBias(), areas(0.1, -0.1, 0.2, -0.2), [ED, ED, ES, ES]).item() == pytest.approx(0, abs=1e-9)
+    assert term(PhaseBias(), volumes(0.1, -0.1, 0.2, -0.2), [ED, ED, ES, ES]).item() == pytest.approx(0, abs=1e-9)
 
 
 def test_a_cavity_too_small_at_ed_and_too_large_at_es_is_pushed_apart() -> None:
     bias = PhaseBias()
     for _ in range(300):
-        found = areas(-0.02, -0.04, 0.03, 0.4)
+        found = volumes(-0.02, -0.04, 0.03, 0.4)
         last = term(bias, found, [ED, ED, ES, OTHER])
     assert last.item() == pytest.approx(0.03**2 + 0.03**2, rel=0.02)
     last.backward()
@@ -141,15 +184,15 @@ def test_a_cavity_too_small_at_ed_and_too_large_at_es_is_pushed_apart() -> None:
 def test_what_is_chance_in_one_batch_hardly_counts() -> None:
     bias = PhaseBias()
     for _ in range(50):
-        term(bias, areas(0.0), [ED])
-    assert term(bias, areas(0.2), [ED]).item() == pytest.approx((1 - PhaseBias.KEPT) * 0.2 * 0.2, rel=1e-4)
+        term(bias, volumes(0.0), [ED])
+    assert term(bias, volumes(0.2), [ED]).item() == pytest.approx((1 - PhaseBias.KEPT) * 0.2 * 0.2, rel=1e-4)
 
 
 @pytest.mark.parametrize("apart", [{"drawn": [False, True]}, {"view": [0, 1]}])
 def test_views_and_origins_do_not_pay_for_each_other(apart) -> None:
     bias = PhaseBias()
     for _ in range(300):
-        last = term(bias, areas(0.03, -0.03), [ED, ED], **apart)
+        last = term(bias, volumes(0.03, -0.03), [ED, ED], **apart)
     assert last.item() == pytest.approx(2 * 0.03**2, rel=0.02)
 
 
@@ -166,10 +209,10 @@ def test_a_ventricle_that_is_missed_counts_by_half_and_a_picture_without_one_not
 def test_a_group_that_is_not_in_a_batch_keeps_its_mean() -> None:
     bias = PhaseBias()
     for _ in range(100):
-        term(bias, areas(0.05), [ED])
+        term(bias, volumes(0.05), [ED])
     for _ in range(20):
-        assert term(bias, areas(0.0), [ES]).item() == 0
-    assert term(bias, areas(0.05), [ED]).item() == pytest.approx(0.05**2, rel=0.01)
+        assert term(bias, volumes(0.0), [ES]).item() == 0
+    assert term(bias, volumes(0.05), [ED]).item() == pytest.approx(0.05**2, rel=0.01)
 
 
 def sample(phase: str, known_place: int) -> Sample:

@@ -27,7 +27,7 @@ class Objective(nn.Module):
         loss: of the masks.
         jitter: weight of the unsteadiness of the cavity's area, see `unsteadiness`; for clips.
         mirror: weight of how far the masks of an item and of its mirror image are apart, see `disagreement`. Twice the work.
-        phase_bias: weight of the cavity's mean error at ED and at ES, see `PhaseBias`.
+        phase_bias: weight of the mean error of the cavity's volume at ED and at ES, see `PhaseBias`.
     """
 
     def __init__(self, network: UNet, loss: Loss, jitter: float = 0.0, mirror: float = 0.0, phase_bias: float = 0.0) -> None:
@@ -45,6 +45,7 @@ class Objective(nn.Module):
             item = with_mirror_images(item)
         parts: dict[str, list[Tensor]] = {}
         areas: list[Tensor] = []
+        volumes: list[Tensor] = []
         state: dict[str, Tensor] | None = None
         for t in range(item.grey.shape[1]):
             output: Output = self.network(item.grey[:, t].contiguous(memory_format=torch.channels_last), state)
@@ -58,13 +59,16 @@ class Objective(nn.Module):
                 parts.setdefault("confidence", []).append(confidence_loss(output.heads["confidence"].float()[:, 0], logits, target))
             if self.mirror:
                 parts.setdefault("mirror", []).append(self.mirror * disagreement(probability))
-            if self.jitter or self.phase_bias:
-                areas.append(torch.stack([area_inside(probability[:, CAVITY]), target[:, CAVITY].sum((1, 2))]))
+            found, true = inside(probability[:, CAVITY]), target[:, CAVITY]
+            if self.jitter:
+                areas.append(torch.stack([found.sum((1, 2)), true.sum((1, 2))]))
+            if self.phase_bias:
+                volumes.append(torch.stack(disk_volumes(found, true)))
         mean = {name: torch.stack(values).mean() for name, values in parts.items()}
         if self.jitter and len(areas) > 1:
             mean["jitter"] = self.jitter * unsteadiness(*torch.stack(areas, dim=-1))
         if self.phase_bias:
-            mean["phase_bias"] = self.phase_bias * self.bias(*torch.stack(areas, dim=-1).mean(-1), item)
+            mean["phase_bias"] = self.phase_bias * self.bias(*torch.stack(volumes, dim=-1).mean(-1), item)
         return mean
 
 
@@ -74,16 +78,45 @@ def with_mirror_images(item: Item) -> Item:
     return Item(*(torch.cat([of, mirrored.get(name, of)]) for name, of in item._asdict().items()))
 
 
-def area_inside(probability: Tensor) -> Tensor:
-    """What the contour at one half encloses, in pixels of the grid, smooth enough to learn by.
+def inside(probability: Tensor) -> Tensor:
+    """Which pixels the contour at one half encloses, smooth enough to learn by; (N, h, w) as the probability is.
 
-    Not the sum of the probabilities: a border in doubt is blurred, which leaves the sum as it is and draws the contour inwards wherever the
+    Not the probability itself: a border in doubt is blurred, which leaves the sum as it is and draws the contour inwards wherever the
     border is convex, the further the smaller the cavity.
+    """
+    return torch.sigmoid(STEEPER * torch.logit(probability, 1e-6))
+
+
+def disk_volumes(found: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
+    """Volumes by the method of disks (Lang et al., J Am Soc Echocardiogr 28:1-39, 2015), both across the main axis of the true cavity.
+
+    EF is made of volumes, and an area does not tell them: a cavity of the right area that is too short has too large a volume.
 
     Args:
-        probability: (N, h, w).
+        found, true: (N, h, w) share of each pixel that is inside.
+
+    Returns:
+        (N,) each, in cubic pixels of the grid.
     """
-    return torch.sigmoid(STEEPER * torch.logit(probability, 1e-6)).sum((1, 2))
+    height, width = true.shape[1:]
+    y, x = (torch.arange(size, dtype=true.dtype, device=true.device) - (size - 1) / 2 for size in (height, width))
+    mass = true.sum((1, 2)).clamp(min=1e-6)
+    moment = [(true * by).sum((1, 2)) / mass for by in (x, y[:, None], x * x, x * y[:, None], (y * y)[:, None])]
+    mean_x, mean_y, xx, xy, yy = moment
+    angle = 0.5 * torch.atan2(2 * (xy - mean_x * mean_y), (xx - mean_x**2) - (yy - mean_y**2))
+    # Along the axis from the middle of the image, in disks one pixel thick: a pixel belongs to the two nearest in part.
+    reach = (height + width) // 2
+    along = angle.cos()[:, None, None] * x + angle.sin()[:, None, None] * y[:, None] + reach
+    disk = along.floor()
+    part = along - disk
+    index = disk.long().clamp(0, 2 * reach - 1).flatten(1)
+
+    def volume(of: Tensor) -> Tensor:
+        empty = of.new_zeros(len(of), 2 * reach + 1)
+        chord = empty.scatter_add(1, index, (of * (1 - part)).flatten(1)).scatter_add(1, index + 1, (of * part).flatten(1))
+        return torch.pi / 4 * chord.square().sum(1)
+
+    return volume(found), volume(true)
 
 
 def disagreement(probability: Tensor) -> Tensor:
@@ -100,7 +133,7 @@ def disagreement(probability: Tensor) -> Tensor:
 
 
 class PhaseBias(nn.Module):
-    """The mean error of the cavity's area at ED and at ES, of each view of the data set and of what is mixed into it by itself.
+    """The mean error of the cavity's volume at ED and at ES, of each view of the data set and of what is mixed into it by itself.
 
     Where an image leaves a border in doubt the best mask lies towards the mean of all that it could be: a large cavity is drawn too small
     and a small one too large, the more so the worse the picture. A single mask is the better for it, and every EF the lower. Here the mean
@@ -112,7 +145,7 @@ class PhaseBias(nn.Module):
     """Of the running mean at each batch: it is that of the last ten or so. A longer one lags behind, and the bias swings."""
 
     MOST = 0.5
-    """Largest error of an area, as a share of it: a ventricle that was not found at all says nothing of phases."""
+    """Largest error of a volume, as a share of it: a ventricle that was not found at all says nothing of phases."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,7 +157,7 @@ class PhaseBias(nn.Module):
         """The term, the sum over origins, views and phases.
 
         Args:
-            found, true: (N,) areas in pixels.
+            found, true: (N,) volumes in cubic pixels.
             item: the batch they are of.
         """
         error = (found / true.clamp(min=1.0) - 1).clamp(-self.MOST, self.MOST)
