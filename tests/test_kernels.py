@@ -208,7 +208,7 @@ def test_numbers_that_are_none_are_survived(bad: float) -> None:
     ):
         for on, field in ((contour, layer), (points, layer), (contour, broken)):
             found = kernels.wall_lines(field, field, on, levels=levels, samples=48, **{**plain, **changed})
-            assert [len(part) for part in found] == [2, 2, 50]
+            assert [len(part) for part in found] == [2, 2, 50, 2, 2]
     assert kernels.wall_lines(layer, layer, contour, levels=np.full(14, bad), samples=48, **plain)[0].shape == (2, 12)
     assert len(kernels.depth(points[18:24], points)) == 50
 

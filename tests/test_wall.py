@@ -60,7 +60,7 @@ def measured(segmentation: Segmentation, spacing_mm: tuple[float, float] | None 
     assert border is not None
     ventricle = find_ventricle(segmentation, border, spacing_mm)
     assert ventricle is not None
-    return measure_wall(segmentation, ventricle, spacing_mm, mirrored)[0]
+    return measure_wall(segmentation, ventricle, spacing_mm, mirrored).measured
 
 
 def frozen(*segments: str, ef: float = 0.35) -> np.ndarray:
@@ -155,6 +155,23 @@ def test_what_moves_little_is_akinetic_only_where_the_wall_does_not_thicken_eith
     assert judged(2, np.nan) == mid_septal, "where no wall is seen the motion decides"
     assert judged(-8, -5) == mid_septal, "outwards is not inwards"
     assert judged(np.nan, np.nan) == nothing
+
+
+def test_where_the_speckle_was_followed_none_of_the_three_decides_alone() -> None:
+    def judged(motion: float, thickening: float, strain: float, elsewhere: float = 30.0) -> list[bool]:
+        strains = np.array([elsewhere, strain, elsewhere, elsewhere, elsewhere, elsewhere])
+        return akinetic(np.array([20.0, motion, 30, 30, 30, 20]), np.array([30.0, thickening, 30, 30, 30, 30]), strains).tolist()
+
+    nothing, mid_septal = [False] * 6, [False, True, False, False, False, False]
+    assert judged(5, 5, 2) == mid_septal
+    assert judged(2, 30, 30) == judged(30, 3, 30) == judged(30, 30, 0) == nothing
+    assert judged(20, 20, 2) == mid_septal, "a wall that is drawn as moving, and whose speckle stands still"
+    assert judged(20, 20, 2, elsewhere=np.nan) == judged(20, 20, 2, elsewhere=4.0) == nothing, "the speckle was not followed"
+    assert judged(20, 20, np.nan) == nothing, "nor was it here, so that motion and thickening have to be small"
+    assert judged(5, 5, np.nan) == mid_septal
+    assert judged(5, 45, 0) == nothing, "what thickens by so much moves"
+    assert judged(5, np.nan, 2) == mid_septal, "where no wall is seen the other two decide"
+    assert judged(np.nan, 5, 2) == nothing
 
 
 def test_a_ventricle_may_be_akinetic_all_over_and_a_weak_one_is_not() -> None:

@@ -1,4 +1,4 @@
-// The monitor's loops over contours of some hundred points. The definitions are in echo_rt/cardiac/kernels.py, under the same names.
+// The monitor's loops over contours of some hundred points. The definitions are in echo_rt/cardiac/kernels, under the same names.
 // Positions are x, y, points stand one after the other in one array. Nothing here reads outside of a field, whatever the positions are.
 #pragma once
 
@@ -224,10 +224,10 @@ inline double thickness(const Field& cavity, const Field& wall, Point start, Poi
   return NOTHING;
 }
 
-// points: n >= 3. levels: count + 2. distances, thicknesses: 2 x count, segment: n; written to.
+// points: n >= 3. levels: count + 2. distances, thicknesses, starts, normals: 2 x count, segment: n; written to.
 inline void wall_lines(const Field& cavity, const Field& wall, const Point* points, std::size_t n, Point up, double length, Point origin,
                        Point to_grid, const double* levels, std::size_t count, double reach, int samples, double* distances,
-                       double* thicknesses, int8_t* segment) {
+                       double* thicknesses, int8_t* segment, Point* starts, Point* normals) {
   const Point across{-up.y, up.x};
   std::vector<double> level(n), lateral(n), rising, outwards, profile(count + 2);
   for (std::size_t i = 0; i < n; ++i) level[i] = dot(points[i], up) / length, lateral[i] = dot(points[i], across);
@@ -261,6 +261,7 @@ inline void wall_lines(const Field& cavity, const Field& wall, const Point* poin
       const Point normal = (out * rise / size) * across - (slope / size) * up;
       const Point first{origin.x + to_grid.x * start.x, origin.y + to_grid.y * start.y};
       distances[side * count + k] = profile[k + 1];
+      starts[side * count + k] = start, normals[side * count + k] = normal;
       thicknesses[side * count + k] =
           thickness(cavity, wall, first, {unit * to_grid.x * normal.x, unit * to_grid.y * normal.y}, unit, samples);
     }

@@ -1,5 +1,5 @@
 // The private binding: thin, its arguments already checked by the Python side (echo_rt/engine/preprocess.py, echo_rt/engine/postprocess.py,
-// echo_rt/segmentation.py, echo_rt/cardiac/kernels.py).
+// echo_rt/segmentation.py, echo_rt/cardiac/kernels).
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
@@ -9,6 +9,7 @@
 #include "picture.hpp"
 #include "postprocess.hpp"
 #include "preprocess.hpp"
+#include "speckle.hpp"
 #include "systole.hpp"
 
 namespace nb = nanobind;
@@ -141,10 +142,12 @@ nb::tuple wall_lines(Layer cavity, Layer wall, Points points, Pair up, double le
   const std::size_t n = points.shape(0), count = levels.shape(0) - 2;
   if (n < 3 || levels.shape(0) < 2 || samples < 2) throw nb::value_error("expected three points, two levels and two samples, or more");
   auto distances = new_array<double>(std::size_t{2}, count), thicknesses = new_array<double>(std::size_t{2}, count);
+  auto starts = new_array<double>(std::size_t{2}, count, std::size_t{2}), normals = new_array<double>(std::size_t{2}, count, std::size_t{2});
   auto segment = new_array<int8_t>(n);
   echo_rt::wall_lines(field_of(cavity), field_of(wall), points_of(points), n, point_of(up), length, point_of(origin), point_of(to_grid),
-                      levels.data(), count, reach, samples, distances.data(), thicknesses.data(), segment.data());
-  return nb::make_tuple(distances, thicknesses, segment);
+                      levels.data(), count, reach, samples, distances.data(), thicknesses.data(), segment.data(),
+                      reinterpret_cast<echo_rt::Point*>(starts.data()), reinterpret_cast<echo_rt::Point*>(normals.data()));
+  return nb::make_tuple(distances, thicknesses, segment, starts, normals);
 }
 
 nb::ndarray<nb::numpy, double, nb::ndim<1>> depth(Points hull, Points points) {
@@ -181,6 +184,42 @@ nb::tuple coarse(Image image, std::pair<int, int> size, int dark, int chroma, st
   return nb::make_tuple(level, lit, share);
 }
 
+nb::ndarray<nb::numpy, float, nb::ndim<2>> cells(Image image, std::pair<int, int> corner, std::pair<int, int> size, int cell, int stride) {
+  const bool colour = image.ndim() == 3;
+  if (image.ndim() != 2 && !(colour && image.shape(2) == 3)) throw nb::value_error("expected an image (H, W) or (H, W, 3)");
+  const auto [row, column] = corner;
+  const auto [rows, columns] = size;
+  const auto fit = [=](int first, int count, std::size_t pixels) {
+    return first >= 0 && count >= 1 && (static_cast<int64_t>(first) + count) * cell <= static_cast<int64_t>(pixels);
+  };
+  if (cell < 1 || stride < 1 || !fit(row, rows, image.shape(0)) || !fit(column, columns, image.shape(1)))
+    throw nb::value_error("expected cells that lie in the image");
+  auto means = new_array<float>(static_cast<std::size_t>(rows), static_cast<std::size_t>(columns));
+  const uint8_t* first = image.data() + (colour ? image.stride(2) : 0) + static_cast<std::ptrdiff_t>(row) * cell * image.stride(0) +
+                         static_cast<std::ptrdiff_t>(column) * cell * image.stride(1);
+  echo_rt::cells(first, image.stride(0), image.stride(1), rows, columns, cell, stride, means.data());
+  return means;
+}
+
+using Lines = nb::ndarray<const double, nb::shape<2, -1, 2>, nb::c_contig, nb::device::cpu>;
+
+nb::tuple strain(Layer before, std::pair<int, int> before_corner, Layer after, std::pair<int, int> after_corner, Lines start, Lines normal,
+                 Pair origin, Pair to_cells, double unit, int samples, int rounds) {
+  const std::size_t lines = start.shape(1);
+  if (lines < 1 || lines % 3 || normal.shape(1) != lines || samples < 1) throw nb::value_error("expected lines in three thirds, and samples");
+  const echo_rt::Patch earlier{field_of(before), {origin.first - before_corner.second, origin.second - before_corner.first}},
+      later{field_of(after), {origin.first - after_corner.second, origin.second - after_corner.first}};
+  auto found = new_array<double>(std::size_t{2}, std::size_t{3}), certain = new_array<double>(std::size_t{2}, std::size_t{3});
+  const auto* starts = reinterpret_cast<const echo_rt::Point*>(start.data());
+  const auto* normals = reinterpret_cast<const echo_rt::Point*>(normal.data());
+  for (std::size_t third = 0; third < 6; ++third) {
+    const std::size_t first = third * (lines / 3);
+    const echo_rt::Strain one = echo_rt::strain(earlier, later, starts + first, normals + first, lines / 3, point_of(to_cells), unit, samples, rounds);
+    found.data()[third] = one.strain, certain.data()[third] = one.certain;
+  }
+  return nb::make_tuple(found, certain);
+}
+
 nb::object sector(Mask lit, double speck) {
   const std::vector<echo_rt::Point> corners =
       echo_rt::sector(lit.data(), static_cast<int>(lit.shape(0)), static_cast<int>(lit.shape(1)), speck);
@@ -207,5 +246,8 @@ NB_MODULE(_native, m) {
   m.def("depth", &depth, nb::arg("hull"), nb::arg("points"));
   m.def("systole_misfits", &systole_misfits, nb::arg("t"), nb::arg("y"), nb::arg("begins"), nb::arg("lasts"));
   m.def("coarse", &coarse, nb::arg("image"), nb::arg("size"), nb::arg("dark"), nb::arg("chroma"), nb::arg("window"));
+  m.def("cells", &cells, nb::arg("image"), nb::arg("corner"), nb::arg("size"), nb::arg("cell"), nb::arg("stride"));
+  m.def("strain", &strain, nb::arg("before"), nb::arg("before_corner"), nb::arg("after"), nb::arg("after_corner"), nb::arg("start"),
+        nb::arg("normal"), nb::arg("origin"), nb::arg("to_cells"), nb::arg("unit"), nb::arg("samples"), nb::arg("rounds"));
   m.def("sector", &sector, nb::arg("lit"), nb::arg("speck"));
 }

@@ -1,4 +1,4 @@
-// An image on a coarse grid, and the sector in it. The definitions are in echo_rt/cardiac/kernels.py, under the same names.
+// An image on a coarse grid, and the sector in it. The definitions are in echo_rt/cardiac/kernels, under the same names.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// How well a systole of a certain form fits, at many pairs of moments. The definitions are in echo_rt/cardiac/kernels.py, under the same names.
+// How well a systole of a certain form fits, at many pairs of moments. The definitions are in echo_rt/cardiac/kernels, under the same names.
 #pragma once
 
 #include <algorithm>

@@ -16,12 +16,14 @@ base.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
 from echo_rt.cardiac import kernels
+from echo_rt.cardiac.speckle import SpeckleTracking
 from echo_rt.frame import Frame
 from echo_rt.reading import Beat, LeftVentricle, WallBeat, WallReading
 from echo_rt.segmentation import Segmentation
@@ -58,6 +60,23 @@ on is lower where the contours scatter most."""
 _EXPECTED = np.array([BASE_MOVES[0], 1, 1.15, 1.15, 1, BASE_MOVES[1]])
 """The apex, which closes upon itself, comes in a little further than the middle."""
 
+NOT_FOLLOWED: Array = np.full(6, np.nan)
+"""The strain where the speckle was not followed."""
+
+STILL, AGREE, THICKENS = 0.8, 0.9, 40.0
+"""The limits where the speckle was followed: of the mean of the three shares, of the second smallest, and the thickening in percent from
+which on a segment is not still, whatever the rest says. Chosen on phantoms of the seeds 1000 to 1139."""
+
+FOLLOWED = 10.0
+"""Strain of the median segment, in percent, below which the speckle was not followed."""
+
+LEAST_MOTION, LEAST_THICKENING = 9.0, 12.0
+"""Percent that are expected of the median segment at least."""
+
+_EXPECTED_STRAIN = np.array([0.9, 0.95, 1, 1.1, 1.3, 1.05])
+"""As the strain of segments that move is followed in phantoms; along the beams, as at the apex, and away from the bright septum it is told
+a little larger."""
+
 # Levels of one side from base to apex, and one more at each end for the tangent there.
 _LEVEL = np.clip((np.arange(-1, 3 * LEVELS + 1) + 0.5) / (3 * LEVELS), 0, 1)
 # What lies at the border of a segment belongs half to its neighbour: the middle counts most.
@@ -76,10 +95,13 @@ class WallMotion:
 
     def __init__(self, mirrored: bool = False) -> None:
         self.mirrored = mirrored
+        self._speckle = SpeckleTracking(MEMORY_S)
         self.reset()
 
     def reset(self) -> None:
         """Forget everything."""
+        self._speckle.reset()
+        self._turned = False
         self._times: deque[float] = deque()
         self._measured: deque[Array] = deque()
         self._largest = 0.0
@@ -94,7 +116,7 @@ class WallMotion:
 
         Args:
             segmentation: of the frame.
-            frame: its time and its scale.
+            frame: its picture, its time and its scale.
             ventricle: measured in it; None where the frame cannot be used.
             beat: that was completed with this frame.
 
@@ -105,10 +127,12 @@ class WallMotion:
         if ventricle is None:
             self._complete(beat, calibrated=frame.spacing_mm is not None)
             return None, self._beat
-        measured, segment = measure_wall(segmentation, ventricle, frame.spacing_mm, self.mirrored)
-        distance, thickness = measured
+        wall = measure_wall(segmentation, ventricle, frame.spacing_mm, self.mirrored)
+        self._speckle.update(frame, ventricle, wall.start, wall.normal)
+        self._turned = wall.turned
+        distance, thickness = wall.measured
         self._times.append(frame.t_s)
-        self._measured.append(measured)
+        self._measured.append(wall.measured)
         while self._times[0] < frame.t_s - MEMORY_S:
             self._times.popleft()
             self._measured.popleft()
@@ -116,7 +140,7 @@ class WallMotion:
         if self._ed is None or (not self._ed_certain and ventricle.volume > self._largest):
             # Until the first end-diastole is certain the largest ventricle so far stands in for it.
             self._largest, self._ed = ventricle.volume, distance
-        return WallReading(thickness, self._ed - distance, segment, ventricle.calibrated), self._beat
+        return WallReading(thickness, self._ed - distance, wall.segment, ventricle.calibrated), self._beat
 
     def _complete(self, beat: Beat | None, calibrated: bool) -> None:
         if beat is None:
@@ -136,41 +160,87 @@ class WallMotion:
         if next_ed is not None:
             self._ed, self._ed_certain = next_ed[0], True
         if beat.accepted:
-            self._beat = wall_beat(ed, es, calibrated) if ed is not None and es is not None else None
+            strain = by_segment(self._speckle.of_beat(beat), self._turned)
+            self._beat = wall_beat(ed, es, calibrated, strain) if ed is not None and es is not None else None
 
 
-def wall_beat(ed: Array, es: Array, calibrated: bool) -> WallBeat:
+def wall_beat(ed: Array, es: Array, calibrated: bool, strain_percent: Array = NOT_FOLLOWED) -> WallBeat:
     """What the wall did between end-diastole and end-systole.
 
     Args:
         ed, es: (2, 6) distance of the endocardium from the long axis and thickness of the wall, by segment.
         calibrated: they are in mm, else in px.
+        strain_percent: (6,) thickening by the speckle.
     """
     whole = np.where(ed > 0, ed, np.nan)
     motion, thickening = 100 * (ed[0] - es[0]) / whole[0], 100 * (es[1] - ed[1]) / whole[1]
-    return WallBeat(motion, thickening, ed[1], akinetic(motion, thickening), calibrated)
+    return WallBeat(motion, thickening, strain_percent, ed[1], akinetic(motion, thickening, strain_percent), calibrated)
 
 
-def akinetic(motion_percent: Array, thickening_percent: Array) -> NDArray[np.bool_]:
-    """Which segments do not move: those that come inwards by less than their limit and thicken by less than `STILL_THICKENING`.
+def akinetic(motion_percent: Array, thickening_percent: Array, strain_percent: Array = NOT_FOLLOWED) -> NDArray[np.bool_]:
+    """Which segments do not move.
 
-    The limit is `STILL_MOTION` and `STILL_SHARE` of what can be expected of the segment in this ventricle. A segment that stands still is
-    not seen to: its neighbours draw it along, and so does the floating axis, both the more, the more the rest of the ventricle moves. When
-    nothing moves the first part alone remains, so that a ventricle may be akinetic all over. Where no wall is seen motion decides alone.
+    Where the speckle was followed: those whose motion, thickening and strain, each as a share of what can be expected of the segment in
+    this ventricle, have a mean below `STILL`, two of them below `AGREE`, and that thicken by less than `THICKENS`. None of the three can be
+    trusted alone: a segment that stands still is not seen to, its neighbours draw it along, and so does the floating axis; a wall that is
+    hardly seen is drawn where such a wall usually is; its speckle is noise.
+
+    Where it was not (too few pictures a second, a poor picture, a ventricle that does not move at all): those that come inwards by less
+    than `STILL_MOTION` and `STILL_SHARE` of what can be expected, and thicken by less than `STILL_THICKENING`. When nothing moves the first
+    part alone remains, so that a ventricle may be akinetic all over. Where no wall is seen motion decides alone.
 
     Args:
-        motion_percent, thickening_percent: (6,) of one beat.
+        motion_percent, thickening_percent, strain_percent: (6,) of one beat; NaN where not known.
     """
-    known = motion_percent[np.isfinite(motion_percent)]
+    motion, strain = _median(motion_percent), _median(strain_percent)
+    still: NDArray[np.bool_] = (motion_percent < STILL_MOTION + STILL_SHARE * motion * _EXPECTED) & ~(
+        thickening_percent >= STILL_THICKENING
+    )
+    followed = np.isfinite(strain_percent)
+    if 2 * followed.sum() < len(followed) or strain < FOLLOWED:
+        return still
+    shares = np.array([
+        motion_percent / (max(motion, LEAST_MOTION) * _EXPECTED),
+        thickening_percent / max(_median(thickening_percent), LEAST_THICKENING),
+        strain_percent / (strain * _EXPECTED_STRAIN),
+    ])  # fmt: skip
+    known = np.isfinite(shares)
+    # What moves twice as much as expected makes up for nothing more.
+    mean = np.clip(np.where(known, shares, 0.0), -2.0, 2.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    # NaN is sorted to the end.
+    agreed = (mean < STILL) & (np.sort(shares, axis=0)[1] < AGREE)
+    return np.where(followed & known[0], agreed & ~(thickening_percent >= THICKENS), still)
+
+
+def _median(values: Array) -> float:
+    """Of those that are known; 0 where none is."""
+    known = values[np.isfinite(values)].tolist()
     # Not np.median: at its first call it loads a part of NumPy for 20 ms.
-    expected = (median(known.tolist()) if known.size else 0.0) * _EXPECTED
-    still: NDArray[np.bool_] = (motion_percent < STILL_MOTION + STILL_SHARE * expected) & ~(thickening_percent >= STILL_THICKENING)
-    return still
+    return median(known) if known else 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredWall:
+    """The wall of one frame.
+
+    Attributes:
+        measured: (2, 6) mean distance of the endocardium from the long axis and mean thickness of the wall by segment, mm or px, thickness
+            NaN where no wall is seen.
+        segment: (N,) of each point of the contour.
+        start, normal: (2, 3 LEVELS, 2) lines through the wall, of the side that the contour begins with and of the other one.
+        turned: the contour begins with the lateral side.
+    """
+
+    measured: Array
+    segment: NDArray[np.int8]
+    start: Array
+    normal: Array
+    turned: bool
 
 
 def measure_wall(
     segmentation: Segmentation, ventricle: LeftVentricle, spacing_mm: tuple[float, float] | None, mirrored: bool = False
-) -> tuple[Array, NDArray[np.int8]]:
+) -> MeasuredWall:
     """The wall of one frame, by segment.
 
     Args:
@@ -178,10 +248,6 @@ def measure_wall(
         ventricle: measured in it.
         spacing_mm: height and width of a pixel (row, column), or None.
         mirrored: the septum is on the right of the picture.
-
-    Returns:
-        (2, 6) mean distance of the endocardium from the long axis and mean thickness of the wall, mm or px, thickness NaN where no wall
-        is seen; and (N,) the segment of each point of the contour.
     """
     row, column = spacing_mm or (1.0, 1.0)
     length, place = ventricle.length, segmentation.map
@@ -189,7 +255,7 @@ def measure_wall(
     x, y = (x0 + x1) / 2, (y0 + y1) / 2
     apex_x, apex_y = ventricle.apex.tolist()
     cavity, wall = segmentation.probability[1:3]
-    distances, found, segment = kernels.wall_lines(
+    distances, found, segment, start, normal = kernels.wall_lines(
         cavity,
         wall,
         (ventricle.contour - (x, y)) * (column, row),
@@ -201,12 +267,16 @@ def measure_wall(
         reach=REACH * length,
         samples=SAMPLES,
     )
-    by_side = np.array([distances.reshape(2, 3, LEVELS) @ _WEIGHT, _mean_thickness(found)])
-    by_segment = np.concatenate([by_side[:, 0], by_side[:, 1, ::-1]], axis=1)
     # The septal hinge is the one further to the left in the picture, whichever way up it is.
-    if (ventricle.hinges[0, 0] > ventricle.hinges[1, 0]) != mirrored:
-        by_segment, segment = by_segment[:, ::-1], (5 - segment).astype(np.int8)
-    return by_segment, segment
+    turned = (ventricle.hinges[0, 0] > ventricle.hinges[1, 0]) != mirrored
+    by_side = np.array([distances.reshape(2, 3, LEVELS) @ _WEIGHT, _mean_thickness(found)])
+    return MeasuredWall(by_segment(by_side, turned), (5 - segment).astype(np.int8) if turned else segment, start, normal, turned)
+
+
+def by_segment(by_side: Array, turned: bool) -> Array:
+    """What is known by side and third (..., 2, 3), from base to apex, as (..., 6) in the order of `SEGMENTS`."""
+    around = np.concatenate([by_side[..., 0, :], by_side[..., 1, ::-1]], axis=-1)
+    return around[..., ::-1] if turned else around
 
 
 def _mean_thickness(found: Array) -> Array:

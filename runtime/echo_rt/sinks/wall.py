@@ -36,6 +36,7 @@ def wall_summary(beats: Sequence[WallBeat], view: str | None) -> tuple[dict[str,
         found[segment] = {
             "motion_percent": _median([beat.motion_percent[n] for beat in beats], 1),
             "thickening_percent": _median([beat.thickening_percent[n] for beat in beats], 1),
+            "strain_percent": _median([beat.strain_percent[n] for beat in beats], 1),
             "thickness_ed": _median([beat.thickness_ed[n] for beat in beats], 2),
             "unit": beats[-1].unit,
             "akinetic": still[n],

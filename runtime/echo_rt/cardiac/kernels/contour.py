@@ -1,9 +1,4 @@
-"""The monitor's loops over contours, a coarse picture and the samples of a systole: some hundred points each, where NumPy would spend its
-time on the calls alone.
-
-Each is there twice. Those whose names begin with `reference_` are the definitions, in NumPy; the others are the same sums in native code,
-and the definitions themselves where it was not built. Positions are x, y; a field is zero outside of its array.
-"""
+"""The loops over a contour: where its border runs, which part of it has wall, its long axis, the wall beside it."""
 
 from __future__ import annotations
 
@@ -13,19 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-try:
-    from echo_rt import _native
-except ImportError:  # installed without a C++ compiler: the references do the same, more slowly
-    _native = None  # type: ignore[assignment]
-
-Array = NDArray[np.float64]
-Field = NDArray[np.float32]
-Grey = NDArray[np.uint8]
-
-Pair = tuple[float, float]
-
-LongAxis = tuple[float, float, tuple[float, float], tuple[float, ...]]
-"""Length of the long axis, area inside the contour, apex, diameters of the disks; in the unit of the contour, the area in its square."""
+from echo_rt.cardiac.kernels.types import Array, Field, LongAxis, Pair
 
 
 def reference_trace(
@@ -211,7 +194,7 @@ def reference_wall_lines(
     levels: Array,
     reach: float,
     samples: int,
-) -> tuple[Array, Array, NDArray[np.int8]]:
+) -> tuple[Array, Array, NDArray[np.int8], Array, Array]:
     """Where the endocardium lies at some levels of each side of the long axis, and how thick the wall is from there along its normal.
 
     The wall ends where cavity and wall together fall below one half; between two samples, in proportion.
@@ -230,7 +213,8 @@ def reference_wall_lines(
     Returns:
         (2, L) distance of the endocardium from the axis, on the side that the contour begins with and on the other one; (2, L)
         thickness, NaN where no wall or no end of it is seen; both in the unit of `points`. And (N,) of each point the third of the axis
-        that it belongs to: from 0 at the base to 2 at the apex on the first side, from 3 at the apex to 5 at the base on the other.
+        that it belongs to: from 0 at the base to 2 at the apex on the first side, from 3 at the apex to 5 at the base on the other. And
+        (2, L, 2) where each normal begins and its unit vector outwards, as `points` are.
     """
     along_axis, across = np.array(up), np.array([-up[1], up[0]])
     level, lateral = points @ along_axis / length, points @ across
@@ -240,15 +224,14 @@ def reference_wall_lines(
     profile = np.empty((2, len(levels)))
     for side, along in enumerate((slice(None, tip + 1), slice(None, tip - 1, -1))):
         profile[side] = np.interp(levels, np.maximum.accumulate(level[along]), out[side] * lateral[along])
-    # On the grid, the outward normal for each unit of length.
-    upwards, outwards = along_axis * to_grid, out[:, None, None] * across * to_grid
-    start = np.array(origin) + length * levels[1:-1, None] * upwards + profile[:, 1:-1, None] * outwards
+    outwards = out[:, None, None] * across
+    start = length * levels[1:-1, None] * along_axis + profile[:, 1:-1, None] * outwards
     rise, slope = length * (levels[2:] - levels[:-2]), profile[:, 2:] - profile[:, :-2]
-    normal = rise[:, None] * outwards - slope[..., None] * upwards
+    normal = rise[:, None] * outwards - slope[..., None] * along_axis
     normal /= np.maximum(np.hypot(rise, slope), 1e-9)[..., None]
 
     unit = reach / (samples - 1)
-    lines = start[..., None, :] + normal[..., None, :] * (unit * np.arange(samples))[:, None]
+    lines = np.array(origin) + to_grid * (start[..., None, :] + normal[..., None, :] * (unit * np.arange(samples))[:, None])
     muscle = sample(wall, lines)
     heart = sample(cavity, lines) + muscle
     ended = heart < 0.5
@@ -260,7 +243,7 @@ def reference_wall_lines(
 
     segment = np.minimum(3 * np.maximum(level, 0), 2).astype(np.int8)
     segment[tip + 1 :] = 5 - segment[tip + 1 :]
-    return profile[:, 1:-1], thickness, segment
+    return profile[:, 1:-1], thickness, segment, start, normal
 
 
 def reference_depth(hull: Array, points: Array) -> Array:
@@ -271,109 +254,3 @@ def reference_depth(hull: Array, points: Array) -> Array:
         inward = -inward
     depths: Array = (points @ inward.T - (hull * inward).sum(axis=1)).min(axis=1)
     return depths
-
-
-def reference_coarse(
-    image: Grey, size: tuple[int, int], dark: int, chroma: int, window: tuple[int, int, int, int]
-) -> tuple[Grey, Grey, float]:
-    """An image on a coarse grid: one of its pixels for each coarse one, as it is.
-
-    Args:
-        image: (H, W) grey or (H, W, 3) BGR.
-        size: height and width of the grid, at most those of the image.
-        dark: levels up to which a pixel is not lit.
-        chroma: levels between the strongest and the weakest colour from which on a pixel may be saturated; it is, where the weakest is
-            below that difference.
-        window: first and last row (the last one not included), first and last column in which saturated pixels are counted.
-
-    Returns:
-        (h, w) strongest colour; (h, w) 1 where it is lit, else 0; and of the window the share of saturated pixels in lit ones, those that
-        a line or a letter of one pixel's width makes left out.
-    """
-    (height, width), (rows, columns) = image.shape[:2], size
-    picked = image[(np.arange(rows) * height // rows)[:, None], np.arange(columns) * width // columns]
-    if picked.ndim == 2:
-        return picked, (picked > dark).astype(np.uint8), 0.0
-    level, weakest = picked.max(axis=2), picked.min(axis=2)
-    lit = (level > dark).astype(np.uint8)
-    difference = level - weakest
-    saturated = np.pad((difference > chroma) & (difference > weakest), ((1, 0), (1, 0)), constant_values=True)
-    flow = saturated[1:, 1:] & saturated[1:, :-1] & saturated[:-1, 1:] & saturated[:-1, :-1]
-    inside = slice(*window[:2]), slice(*window[2:])
-    lit_count = int(lit[inside].sum())
-    return level, lit, int(flow[inside].sum()) / lit_count if lit_count else 0.0
-
-
-def reference_sector(lit: Grey, speck: float) -> Array | None:
-    """The convex hull of what is lit.
-
-    Args:
-        lit: (h, w), 1 where it is, else 0. Gaps up to two pixels wide are closed, and what is thinner than three pixels is left out.
-        speck: pieces smaller than this share of the largest one are left out.
-
-    Returns:
-        Its corners (N, 2) x, y, in order; None where nothing is lit that has an area.
-    """
-    square = np.ones((3, 3), np.uint8)
-    lit = np.asarray(cv2.morphologyEx(cv2.morphologyEx(lit, cv2.MORPH_CLOSE, square), cv2.MORPH_OPEN, square), np.uint8)
-    _, pieces, stats, _ = cv2.connectedComponentsWithStats(lit, connectivity=8)
-    size = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
-    size[0] = 0.0  # of what is dark
-    y, x = np.nonzero(lit * (size >= speck * size.max())[pieces])
-    corners: Array = cv2.convexHull(np.stack([x, y], axis=1).astype(np.int32))[:, 0, :].astype(np.float64) if len(x) else np.zeros((0, 2))
-    return corners if len(corners) > 2 else None
-
-
-def systole_form(t: Array, begins: Array, lasts: Array) -> Array:
-    """The parts of K systoles of a certain form, see `echo_rt.cardiac.systole`.
-
-    Args:
-        t: (N,) times.
-        begins, lasts: (3, K) when the kick, the ejection and the filling begin, and how long they last.
-
-    Returns:
-        (K, N, 4): one, and those three. The kick goes from -1 to 0, the ejection from 0 to -1, the filling from 0 to 1.
-    """
-    u = np.clip((t - begins[..., None]) / lasts[..., None], 0.0, 1.0)
-    form = np.empty((begins.shape[1], len(t), 4))
-    form[..., 0] = 1.0
-    form[..., 1] = u[0] * u[0] * (3 - 2 * u[0]) - 1
-    flow = u[1:] * (0.7 + u[1:] * (1.4 - 1.1 * u[1:]))
-    form[..., 2] = -flow[0]
-    form[..., 3] = flow[1]
-    return form
-
-
-def systole_heights(form: Array, y: Array) -> tuple[Array, Array]:
-    """For K forms (K, N, 4) and C curves (C, N): heights (K, C, 4) of the parts, none but the first negative, and what is left over,
-    squared (K, C)."""
-    square, right = (form.transpose(0, 2, 1) @ form)[:, None], y @ form
-    # A part that is zero in all samples has a height of zero.
-    square = square + 1e-9 * form.shape[1] * np.eye(4)
-    heights: Array = np.asarray(np.linalg.solve(square, right[..., None])[..., 0], np.float64)
-    for _ in range(2):
-        # What would be negative is left out: the best without it, in all but contrived cases.
-        wrong = heights < 0
-        wrong[..., 0] = False
-        if not wrong.any():
-            break
-        left = ~wrong
-        square, right = square * (left[..., :, None] & left[..., None, :]), right * left
-        square = square + wrong[..., :, None] * np.eye(4)
-        heights = np.asarray(np.linalg.solve(square, right[..., None])[..., 0], np.float64)
-    return heights, (y * y).sum(axis=1) - (heights * right).sum(axis=-1)
-
-
-def reference_systole_misfits(t: Array, y: Array, begins: Array, lasts: Array) -> Array:
-    """(K, C) what K systoles, see `systole_form`, leave over of C curves (C, N), squared."""
-    return systole_heights(systole_form(t, begins, lasts), y)[1]
-
-
-trace = _native.trace if _native is not None else reference_trace
-walled = _native.walled if _native is not None else reference_walled
-long_axis = _native.long_axis if _native is not None else reference_long_axis
-wall_lines = _native.wall_lines if _native is not None else reference_wall_lines
-depth = _native.depth if _native is not None else reference_depth
-coarse = _native.coarse if _native is not None else reference_coarse
-sector = _native.sector if _native is not None else reference_sector
-systole_misfits = _native.systole_misfits if _native is not None else reference_systole_misfits

@@ -1,0 +1,132 @@
+// How the speckle of the wall moves from one picture to the next. The definitions are in echo_rt/cardiac/kernels, under the same names.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "geometry.hpp"
+
+namespace echo_rt {
+
+// first: the first pixel of the first cell. means: rows x columns, written to.
+inline void cells(const uint8_t* first, std::ptrdiff_t row_bytes, std::ptrdiff_t pixel_bytes, int rows, int columns, int cell, int stride,
+                  float* means) {
+  const int along = (cell + stride - 1) / stride;
+  const float share = 1.0f / static_cast<float>(along * along);
+  const std::ptrdiff_t wide = columns, to_next = stride * pixel_bytes, to_cell = cell * pixel_bytes;
+  std::vector<uint32_t> sums(static_cast<std::size_t>(columns));
+  for (int y = 0; y < rows; ++y) {
+    std::fill(sums.begin(), sums.end(), 0u);
+    for (int i = 0; i < along; ++i) {
+      const uint8_t* row = first + (static_cast<std::ptrdiff_t>(y) * cell + static_cast<std::ptrdiff_t>(i) * stride) * row_bytes;
+      for (std::ptrdiff_t x = 0; x < wide; ++x) {
+        const uint8_t* pixel = row + x * to_cell;
+        uint32_t sum = 0;
+        for (int j = 0; j < along; ++j) sum += pixel[j * to_next];
+        sums[static_cast<std::size_t>(x)] += sum;
+      }
+    }
+    for (std::ptrdiff_t x = 0; x < wide; ++x) means[y * wide + x] = static_cast<float>(sums[static_cast<std::size_t>(x)]) * share;
+  }
+  // Twice 1, 2, 1 is 1, 4, 6, 4, 1; but not at the edge, so that the two are done one after the other.
+  std::vector<float> line(static_cast<std::size_t>(columns)), above(line.size());
+  for (int pass = 0; pass < 2; ++pass) {
+    for (int y = 0; y < rows; ++y) {
+      float* row = means + y * wide;
+      std::copy(row, row + wide, line.begin());
+      for (int x = 1; x + 1 < columns; ++x) row[x] = 0.25f * (line[x - 1] + line[x + 1]) + 0.5f * line[x];
+      if (columns > 1) {
+        row[0] = 0.75f * line[0] + 0.25f * line[1];
+        row[wide - 1] = 0.75f * line[wide - 1] + 0.25f * line[wide - 2];
+      }
+    }
+    std::copy(means, means + wide, above.begin());
+    for (int y = 0; y < rows; ++y) {
+      float* row = means + y * wide;
+      const float* below = y + 1 < rows ? row + wide : row;
+      std::copy(row, row + wide, line.begin());
+      for (int x = 0; x < columns; ++x) row[x] = 0.25f * (above[x] + (below == row ? line[x] : below[x])) + 0.5f * line[x];
+      above.swap(line);
+    }
+  }
+}
+
+// A picture, and where on it what is measured has zero.
+struct Patch {
+  Field field;
+  Point zero;
+};
+
+struct Level {
+  double value;
+  Point slope;
+  bool inside;
+};
+
+// Bilinear, and the slope of the same surface.
+inline Level read(const Patch& patch, Point p) {
+  const double x = p.x + patch.zero.x, y = p.y + patch.zero.y;
+  const Field& field = patch.field;
+  // Written so that NaN is outside too.
+  if (!(x >= 0 && x < static_cast<double>(field.width - 1) && y >= 0 && y < static_cast<double>(field.height - 1))) return {0, {0, 0}, false};
+  const auto column = static_cast<std::ptrdiff_t>(x), row = static_cast<std::ptrdiff_t>(y);
+  const double fx = x - static_cast<double>(column), fy = y - static_cast<double>(row);
+  const float* at = field.data + row * field.width + column;
+  const double a = at[0], b = at[1], c = at[field.width], d = at[field.width + 1];
+  return {(a * (1 - fx) + b * fx) * (1 - fy) + (c * (1 - fx) + d * fx) * fy,
+          {(b - a) * (1 - fy) + (d - c) * fy, (c - a) * (1 - fx) + (d - b) * fx},
+          true};
+}
+
+struct Strain {
+  double strain, certain;
+};
+
+// starts, normals: `lines` of each, of one third of one side.
+inline Strain strain(const Patch& before, const Patch& after, const Point* starts, const Point* normals, std::size_t lines, Point to_cells,
+                     double unit, int samples, int rounds) {
+  const auto on_cells = [&](Point p) { return Point{p.x * to_cells.x, p.y * to_cells.y}; };
+  const auto size = static_cast<std::size_t>(samples);
+  // What is read of the later picture is the same in every round.
+  std::vector<Level> later(lines * size);
+  for (std::size_t i = 0; i < lines; ++i) {
+    for (std::size_t k = 0; k < size; ++k) later[i * size + k] = read(after, on_cells(starts[i] + static_cast<double>(k) * unit * normals[i]));
+  }
+  const double middle = 0.5 * unit * (samples - 1), most = 1.2 * unit;
+  double shift = 0, stretch = 0, slide = 0, certain = 0;
+  for (int round = 0; round < rounds; ++round) {
+    // The matrix a b c, b d e, c e f and the right side of the least squares.
+    double a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, right[3] = {0, 0, 0};
+    for (std::size_t i = 0; i < lines; ++i) {
+      const Point across = normals[i], along{-across.y, across.x};
+      for (std::size_t k = 0; k < size; ++k) {
+        const Level& there = later[i * size + k];
+        if (!there.inside) continue;
+        const double depth = static_cast<double>(k) * unit, outwards = depth - middle;
+        const Point earlier = starts[i] + (depth - shift - stretch * outwards) * across - slide * along;
+        const Level here = read(before, on_cells(earlier));
+        if (!here.inside) continue;
+        const Point slope = on_cells(0.5 * (there.slope + here.slope));
+        const double x = dot(slope, across), y = x * outwards, z = dot(slope, along), differs = here.value - there.value;
+        a += x * x, b += x * y, c += x * z, d += y * y, e += y * z, f += z * z;
+        right[0] += x * differs, right[1] += y * differs, right[2] += z * differs;
+      }
+    }
+    const double minor = a * f - c * c, p = d * f - e * e, q = c * e - b * f, r = b * e - c * d, s = b * c - a * e, t = a * d - b * b;
+    const double whole = a * p + b * q + c * r;
+    if (!(whole > 1e-9 * a * d * f)) {
+      certain = 0;
+      continue;
+    }
+    const auto step = [&](double u, double v, double w, double limit) {
+      return std::clamp((u * right[0] + v * right[1] + w * right[2]) / whole, -limit, limit);
+    };
+    shift += step(p, q, r, most), stretch += step(q, minor, s, 0.3), slide += step(r, s, t, most);
+    certain = minor > 0 ? whole / minor : 0;
+  }
+  return {stretch, certain};
+}
+
+}  // namespace echo_rt

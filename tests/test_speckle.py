@@ -1,0 +1,242 @@
+"""Thickening by the motion of the speckle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from echo_rt.cardiac import kernels
+from echo_rt.cardiac.monitor import Monitor
+from echo_rt.cardiac.speckle import MAX_STEP_S, MIN_STEP_S, SpeckleTracking
+from echo_rt.cardiac.wall import FOLLOWED
+from echo_rt.frame import Frame
+from echo_rt.model import ModelSpec
+from echo_rt.reading import SEGMENTS, Beat, Reading, WallBeat
+from echo_rt.segmentation import GridMap, Segmentation
+from echo_rt.sources.phantom import Phantom, PhantomOptions
+
+native = pytest.mark.skipif(kernels.strain is kernels.reference_strain, reason="the native kernels were not built: no C++ compiler")
+strains = pytest.mark.parametrize("strain", [pytest.param(kernels.strain, marks=native), kernels.reference_strain])
+SPEC = ModelSpec("the phantom's own masks", "1", 320, 240, 0.0, 1.0)
+SAMPLES, UNIT = 14, 1.0
+
+Texture = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def texture(seed: int) -> Texture:
+    """Grey levels at any place: waves of six to twelve cells in all directions."""
+    rng = np.random.default_rng(seed)
+    length, angle, phase = rng.uniform(6, 12, 40), rng.uniform(0, 2 * np.pi, 40), rng.uniform(0, 2 * np.pi, 40)
+    kx, ky = 2 * np.pi * np.cos(angle) / length, 2 * np.pi * np.sin(angle) / length
+    return lambda x, y: 100 + 8 * np.cos(kx * x[..., None] + ky * y[..., None] + phase).sum(-1)
+
+
+def upright() -> tuple[np.ndarray, np.ndarray]:
+    """The lines of two walls that stand upright, 30 to the left and to the right of a middle at (60, 70), one row apart."""
+    start = np.stack([np.stack([np.full(36, side * 30.0), -np.arange(36.0)], axis=-1) for side in (-1, 1)])
+    normal = np.zeros_like(start)
+    normal[0, :, 0], normal[1, :, 0] = -1, 1
+    return start, normal
+
+
+def pictures(seed: int, stretch: dict[tuple[int, int], float], shift: float = 0.0, slide: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """(90, 120) before and after: each third of each wall thickens by its own share."""
+    grain, (y, x) = texture(seed), np.mgrid[:90, :120].astype(float)
+    by_place = np.zeros((90, 120))
+    for (side, third), share in stretch.items():
+        by_place[59 - 12 * third : 71 - 12 * third, slice(60) if side == 0 else slice(60, None)] = share
+    outwards = np.abs(x - 60) - 30 - UNIT * (SAMPLES - 1) / 2
+    moved = shift + by_place * outwards
+    return grain(x, y).astype(np.float32), grain(x - np.sign(x - 60) * moved, y - slide).astype(np.float32)
+
+
+def found(strain, before: np.ndarray, after: np.ndarray, rounds: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    return strain(before, (0, 0), after, (0, 0), *upright(), (60.0, 70.0), (1.0, 1.0), UNIT, SAMPLES, rounds)
+
+
+@strains
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1000), st.floats(-0.08, 0.08), st.floats(-0.8, 0.8), st.floats(-0.8, 0.8))
+def test_a_wall_that_thickens_is_told_from_one_that_moves(strain, seed, stretch, shift, slide) -> None:
+    told, certain = found(strain, *pictures(seed, {(side, third): stretch for side in (0, 1) for third in (0, 1, 2)}, shift, slide))
+    np.testing.assert_allclose(told, stretch, atol=0.012)
+    assert (certain > 0).all()
+
+
+@strains
+def test_each_third_of_each_side_has_its_own(strain) -> None:
+    told, _ = found(strain, *pictures(3, {(0, 1): 0.06, (1, 2): -0.05}))
+    np.testing.assert_allclose(told, [[0, 0.06, 0], [0, 0, -0.05]], atol=0.02)
+
+
+@strains
+def test_where_there_is_no_grain_nothing_is_known(strain) -> None:
+    flat = np.full((90, 120), 80.0, np.float32)
+    stripes = np.repeat(texture(1)(np.arange(120.0), np.zeros(120))[None], 90, axis=0).astype(np.float32)
+    for picture in (flat, stripes, flat[:1, :1], flat[:0]):
+        told, certain = found(strain, picture, picture)
+        assert (told == 0).all()
+        assert (certain == 0).all(), "a wall of stripes may slide along them"
+
+
+@strains
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
+def test_numbers_that_are_none_are_survived(strain, bad: float) -> None:
+    (start, normal), picture = upright(), texture(0)(*np.mgrid[:90, :120].astype(float)).astype(np.float32)
+    for broken in (start, normal):
+        broken[0, 3] = bad
+        with np.errstate(all="ignore"):
+            told, _ = strain(picture, (0, 0), picture, (0, 0), start, normal, (60.0, 70.0), (1.0, 1.0), UNIT, SAMPLES, 2)
+        assert told.shape == (2, 3)
+        np.testing.assert_allclose(told[1], 0, atol=1e-6)
+
+
+@native
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 20), st.integers(1, 3))
+def test_the_strain_is_the_one_defined(seed, samples, rounds) -> None:
+    rng = np.random.default_rng(seed)
+    grain, (y, x) = texture(seed), np.mgrid[:90, :120].astype(float)
+    before, after = (np.asarray(grain(x + dx, y) + rng.normal(0, 5, x.shape), np.float32) for dx in (0.0, rng.normal()))
+    start, normal = upright()
+    start = start + rng.normal(0, 8, start.shape)
+    normal = normal + rng.normal(0, 0.5, normal.shape)
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+    corner, cut = (int(rng.integers(0, 20)), int(rng.integers(0, 20))), rng.integers(0, 20, 2)
+    arguments = before[corner[0] :, corner[1] :].copy(), corner, after[: 90 - cut[0], : 120 - cut[1]].copy(), (0, 0)
+    rest = np.ascontiguousarray(start), normal, (60.0, 70.0), (1.0, rng.uniform(0.7, 1.3)), rng.uniform(0.3, 1.5), samples, rounds
+    for one, other in zip(kernels.strain(*arguments, *rest), kernels.reference_strain(*arguments, *rest), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
+
+
+@native
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.booleans(), st.integers(1, 9), st.integers(1, 4))
+def test_cells_are_those_defined(seed, colour, cell, stride) -> None:
+    rng = np.random.default_rng(seed)
+    whole = rng.integers(0, 256, (int(rng.integers(2, 90)) + cell, int(rng.integers(2, 90)) + cell, 3), np.uint8)
+    image = whole[1:, 1:] if colour else whole[1:, 1:, 2]
+    most = np.array(image.shape[:2]) // cell
+    corner = rng.integers(0, most)
+    size = rng.integers(1, most - corner + 1)
+    arguments = image, tuple(corner.tolist()), tuple(size.tolist()), cell, stride
+    np.testing.assert_allclose(kernels.cells(*arguments), kernels.reference_cells(*arguments), rtol=1e-5)
+
+
+@native
+def test_cells_outside_of_the_image_and_lines_without_thirds_are_refused() -> None:
+    image, lines = np.zeros((20, 30), np.uint8), np.zeros((2, 4, 2))
+    for corner, size in (((0, 0), (5, 8)), ((-1, 0), (2, 2)), ((0, 6), (5, 2)), ((0, 0), (0, 3))):
+        with pytest.raises(ValueError, match="lie in the image"):
+            kernels.cells(image, corner, size, 4, 1)
+    with pytest.raises(ValueError, match="three thirds"):
+        kernels.strain(*[np.zeros((4, 4), np.float32), (0, 0)] * 2, lines, lines, (0.0, 0.0), (1.0, 1.0), 1.0, 3, 1)
+
+
+# -- a heart that beats ---------------------------------------------------------------------------------------------------------------
+
+
+def heart(**changed) -> Phantom:
+    usual = {"ef": 55.0, "hr": 75.0, "fps": 50.0, "seconds": 3.4, "seed": 4, "height": 240, "width": 320, "dropout": 0.0}
+    return Phantom(PhantomOptions(**{**usual, **changed}))
+
+
+def read(
+    phantom: Phantom, frames: Iterable[int] | None = None, image: Callable[[np.ndarray], np.ndarray] = lambda image: image
+) -> list[Reading]:
+    """By the phantom's own masks, and its pictures."""
+    monitor, seen = Monitor(SPEC), []
+    for number, k in enumerate(frames if frames is not None else range(phantom.frames or 0)):
+        labels = phantom.mask(k)
+        probability = (np.arange(4)[:, None, None] == labels).astype(np.float32)
+        segmentation = Segmentation(probability, labels, GridMap.letterbox(labels.shape, labels.shape))
+        seen.append(monitor.update(segmentation, Frame(image(phantom.frame(k).image), phantom.truth(k).t_s, number, phantom.spacing_mm)))
+    return seen
+
+
+def beats(readings: list[Reading]) -> list[WallBeat]:
+    return [r.wall_beat for r in readings if r.beat is not None and r.beat.accepted and r.wall_beat is not None]
+
+
+@pytest.mark.parametrize("segment", ["mid_septal", "apical_lateral"])
+def test_a_segment_that_stands_still_does_not_thicken_and_the_others_do(segment: str) -> None:
+    with heart(akinetic=(segment,)) as phantom:
+        found = beats(read(phantom))
+    assert len(found) >= 2
+    strain, n = np.median([beat.strain_percent for beat in found], axis=0), SEGMENTS.index(segment)
+    others = np.delete(strain, [n, 5 - n] if "apical" in segment else [n])  # the tip belongs to both sides
+    assert strain[n] < 0.6 * np.median(others)
+    assert (others > 8).all()
+    assert all(beat.akinetic[n] for beat in found)
+
+
+def test_colour_of_the_display_and_a_finer_picture_change_little() -> None:
+    with heart() as phantom:
+        plain = beats(read(phantom))[0].strain_percent
+        coloured = beats(read(phantom, image=lambda image: np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image))[
+            0
+        ].strain_percent
+        np.testing.assert_allclose(coloured, plain)
+    with heart(height=480, width=640) as phantom:
+        fine = beats(read(phantom))[0].strain_percent
+    assert abs(np.median(fine) - np.median(plain)) < 0.3 * np.median(plain)
+
+
+def test_a_picture_without_speckle_leaves_the_strain_unknown_and_the_flag_to_the_masks() -> None:
+    with heart(akinetic=("mid_septal",)) as phantom:
+        blank = beats(read(phantom, image=np.zeros_like))
+    for beat in blank:
+        assert np.isnan(beat.strain_percent).all()
+        assert beat.akinetic.tolist() == [segment == "mid_septal" for segment in SEGMENTS]
+
+
+def test_too_few_pictures_a_second_leave_it_unknown() -> None:
+    with heart(fps=60, seconds=4) as phantom:
+        found = beats(read(phantom, range(0, 240, 7)))
+    assert found
+    assert all(np.isnan(beat.strain_percent).all() for beat in found), f"7 / 60 s is more than {MAX_STEP_S} s"
+
+
+def test_more_pictures_than_are_needed_are_passed_over() -> None:
+    with heart(fps=100, seconds=1) as phantom:
+        tracking = SpeckleTracking(3.0)
+        monitor = Monitor(SPEC)
+        monitor._wall._speckle = tracking
+        for k in range(60):
+            labels = phantom.mask(k)
+            probability = (np.arange(4)[:, None, None] == labels).astype(np.float32)
+            segmentation = Segmentation(probability, labels, GridMap.letterbox(labels.shape, labels.shape))
+            monitor.update(segmentation, phantom.frame(k))
+    steps = [pair.end_s - pair.begin_s for pair in tracking._pairs]
+    assert len(steps) == 19
+    np.testing.assert_allclose(steps, MIN_STEP_S)
+
+
+def test_speckle_that_is_noise_leaves_the_flag_to_the_masks() -> None:
+    rng = np.random.default_rng(0)
+
+    def noisy(image: np.ndarray) -> np.ndarray:
+        return np.clip(0.1 * image + rng.normal(60, 25, image.shape), 0, 255).astype(np.uint8)
+
+    with heart() as phantom:
+        found = beats(read(phantom, image=noisy))
+    assert found
+    for beat in found:
+        known = beat.strain_percent[np.isfinite(beat.strain_percent)]
+        assert len(known) < 3 or np.median(known) < FOLLOWED
+        assert not beat.akinetic.any()
+
+
+def test_what_is_of_another_beat_or_patient_is_not_used() -> None:
+    with heart() as phantom:
+        readings, monitor = read(phantom), Monitor(SPEC)
+    first = next(r.beat for r in readings if r.beat is not None and r.beat.accepted)
+    assert isinstance(first, Beat)
+    tracking = monitor._wall._speckle
+    assert np.isnan(tracking.of_beat(first)).all()
+    assert np.isnan(tracking.of_beat(replace(first, esv=first.edv))).all(), "a volume that does not fall"
