@@ -13,7 +13,7 @@ import pytest
 
 from echo_rt.sources import camera, find_recordings, open_source
 from echo_rt.sources.camera import Camera
-from echo_rt.sources.opening import FeedOptions
+from echo_rt.sources.feed import FeedOptions
 from live_parts import eventually
 from test_cli import echo_rt
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from echo_rt.sources.base import Recording, Source
-from echo_rt.sources.opening import FeedOptions, is_feed, open_source
+from echo_rt.sources.feed import FeedOptions
+from echo_rt.sources.opening import is_feed, open_source
 from echo_rt.sources.paths import find_recordings
 
 if TYPE_CHECKING:

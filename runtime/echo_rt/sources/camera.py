@@ -16,8 +16,7 @@ from echo_rt.errors import ParameterError, SourceError, SourceNotFoundError
 from echo_rt.sources.feed import Feed
 
 if TYPE_CHECKING:
-    from echo_rt.sources.feed import Arrived
-    from echo_rt.sources.opening import FeedOptions
+    from echo_rt.sources.feed import Arrived, FeedOptions
 
 SYSTEM_LIST = Path("/sys/class/video4linux")
 """Where Linux lists cameras and capture cards."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,21 @@ class FeedClock:
             t_s = stamp_s + self._offset_s
         self._last_s = max(t_s, self._last_s + LEAST_STEP_S)
         return self._last_s
+
+
+@dataclass(frozen=True, slots=True)
+class FeedOptions:
+    """What a camera or a capture card is asked for; None leaves it as it is.
+
+    Attributes:
+        size: (width, height) in pixels.
+        fps: frames a second.
+        pixel_format: four letters, such as MJPG or YUYV.
+    """
+
+    size: tuple[int, int] | None = None
+    fps: float | None = None
+    pixel_format: str | None = None
 
 
 class Feed(ABC):

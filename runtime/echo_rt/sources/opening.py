@@ -6,11 +6,11 @@ import math
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from echo_rt.errors import ParameterError, SourceFormatError, SourceNotFoundError
 from echo_rt.sources.base import Source, too_short
+from echo_rt.sources.feed import FeedOptions
 from echo_rt.sources.paths import DICOM_SUFFIXES, IMAGE_SUFFIXES, RECORDING, expand_glob, is_dicom
 
 # Two characters at least: "C:" is a drive.
@@ -18,21 +18,6 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 
 
 _CAMERA = re.compile(r"\d{1,3}|/dev/video\d+")
-
-
-@dataclass(frozen=True, slots=True)
-class FeedOptions:
-    """What a camera or a capture card is asked for; None leaves it as it is.
-
-    Attributes:
-        size: (width, height) in pixels.
-        fps: frames a second.
-        pixel_format: four letters, such as MJPG or YUYV.
-    """
-
-    size: tuple[int, int] | None = None
-    fps: float | None = None
-    pixel_format: str | None = None
 
 
 def is_feed(uri: str) -> bool:
