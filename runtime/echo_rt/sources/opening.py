@@ -15,8 +15,6 @@ from echo_rt.sources.paths import DICOM_SUFFIXES, IMAGE_SUFFIXES, RECORDING, exp
 
 # Two characters at least: "C:" is a drive.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
-
-
 _CAMERA = re.compile(r"\d{1,3}|/dev/video\d+")
 
 
