@@ -120,7 +120,8 @@ def test_the_strain_is_the_one_defined(seed, samples, rounds) -> None:
 def test_cells_are_those_defined(seed, colour, cell, stride) -> None:
     rng = np.random.default_rng(seed)
     whole = rng.integers(0, 256, (int(rng.integers(2, 90)) + cell, int(rng.integers(2, 90)) + cell, 3), np.uint8)
-    image = whole[1:, 1:] if colour else whole[1:, 1:, 2]
+    image = whole[1:, 1:] if colour else np.ascontiguousarray(whole[..., 2])[1:, 1:] if seed % 3 else whole[1:, 1:, 2]
+    image = image[:, ::-1] if seed % 2 else image
     most = np.array(image.shape[:2]) // cell
     corner = rng.integers(0, most)
     size = rng.integers(1, most - corner + 1)

@@ -192,8 +192,9 @@ nb::ndarray<nb::numpy, float, nb::ndim<2>> cells(Image image, std::pair<int, int
   const auto fit = [=](int first, int count, std::size_t pixels) {
     return first >= 0 && count >= 1 && (static_cast<int64_t>(first) + count) * cell <= static_cast<int64_t>(pixels);
   };
-  if (cell < 1 || stride < 1 || !fit(row, rows, image.shape(0)) || !fit(column, columns, image.shape(1)))
-    throw nb::value_error("expected cells that lie in the image");
+  // Sixteen pixels and more would not go into the sums of the rows.
+  if (cell < 1 || stride < 1 || cell > 16 * stride || !fit(row, rows, image.shape(0)) || !fit(column, columns, image.shape(1)))
+    throw nb::value_error("expected cells that lie in the image, and 16 picks along a side at most");
   auto means = new_array<float>(static_cast<std::size_t>(rows), static_cast<std::size_t>(columns));
   const uint8_t* first = image.data() + (colour ? image.stride(2) : 0) + static_cast<std::ptrdiff_t>(row) * cell * image.stride(0) +
                          static_cast<std::ptrdiff_t>(column) * cell * image.stride(1);

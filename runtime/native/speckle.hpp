@@ -7,49 +7,54 @@
 #include <vector>
 
 #include "geometry.hpp"
+#include "preprocess.hpp"
 
 namespace echo_rt {
+
+ECHO_RT_CLONES inline void add_bytes(const uint8_t* bytes, std::size_t n, uint16_t* sums) {
+  for (std::size_t i = 0; i < n; ++i) sums[i] = static_cast<uint16_t>(sums[i] + bytes[i]);
+}
+
+// The weights 1, 4, 6, 4, 1 over five rows.
+ECHO_RT_CLONES inline void five(const float* a, const float* b, const float* c, const float* d, const float* e, std::size_t n, float* to) {
+  for (std::size_t i = 0; i < n; ++i) to[i] = 0.0625f * (a[i] + e[i]) + 0.25f * (b[i] + d[i]) + 0.375f * c[i];
+}
 
 // first: the first pixel of the first cell. means: rows x columns, written to.
 inline void cells(const uint8_t* first, std::ptrdiff_t row_bytes, std::ptrdiff_t pixel_bytes, int rows, int columns, int cell, int stride,
                   float* means) {
-  const int along = (cell + stride - 1) / stride;
-  const float share = 1.0f / static_cast<float>(along * along);
-  const std::ptrdiff_t wide = columns, to_next = stride * pixel_bytes, to_cell = cell * pixel_bytes;
-  std::vector<uint32_t> sums(static_cast<std::size_t>(columns));
+  const int picked = (cell + stride - 1) / stride;
+  const float share = 1.0f / static_cast<float>(picked * picked);
+  const auto wide = static_cast<std::size_t>(columns), pixels = wide * static_cast<std::size_t>(cell);
+  // Whole rows of bytes are added at once, those between the pixels too, where they stand close together.
+  const bool close = pixel_bytes >= 1 && pixel_bytes <= 4;
+  const std::size_t apart = close ? static_cast<std::size_t>(pixel_bytes) : 1, bytes = (pixels - 1) * apart + 1;
+  std::vector<uint16_t> sums(bytes);
+  std::vector<uint8_t> gathered(close ? 0 : pixels);
+  std::vector<float> raw(static_cast<std::size_t>(rows) * wide);
   for (int y = 0; y < rows; ++y) {
-    std::fill(sums.begin(), sums.end(), 0u);
-    for (int i = 0; i < along; ++i) {
+    std::fill(sums.begin(), sums.end(), uint16_t{0});
+    for (int i = 0; i < picked; ++i) {
       const uint8_t* row = first + (static_cast<std::ptrdiff_t>(y) * cell + static_cast<std::ptrdiff_t>(i) * stride) * row_bytes;
-      for (std::ptrdiff_t x = 0; x < wide; ++x) {
-        const uint8_t* pixel = row + x * to_cell;
-        uint32_t sum = 0;
-        for (int j = 0; j < along; ++j) sum += pixel[j * to_next];
-        sums[static_cast<std::size_t>(x)] += sum;
-      }
+      for (std::size_t x = 0; x < gathered.size(); ++x) gathered[x] = row[static_cast<std::ptrdiff_t>(x) * pixel_bytes];
+      add_bytes(close ? row : gathered.data(), bytes, sums.data());
     }
-    for (std::ptrdiff_t x = 0; x < wide; ++x) means[y * wide + x] = static_cast<float>(sums[static_cast<std::size_t>(x)]) * share;
+    float* mean = raw.data() + static_cast<std::size_t>(y) * wide;
+    const std::size_t to_cell = apart * static_cast<std::size_t>(cell), to_next = apart * static_cast<std::size_t>(stride);
+    for (std::size_t x = 0; x < wide; ++x) {
+      const uint16_t* sum = sums.data() + x * to_cell;
+      uint32_t whole = 0;
+      for (std::size_t j = 0, end = to_next * static_cast<std::size_t>(picked); j < end; j += to_next) whole += sum[j];
+      mean[x] = static_cast<float>(whole) * share;
+    }
   }
-  // Twice 1, 2, 1 is 1, 4, 6, 4, 1; but not at the edge, so that the two are done one after the other.
-  std::vector<float> line(static_cast<std::size_t>(columns)), above(line.size());
-  for (int pass = 0; pass < 2; ++pass) {
-    for (int y = 0; y < rows; ++y) {
-      float* row = means + y * wide;
-      std::copy(row, row + wide, line.begin());
-      for (int x = 1; x + 1 < columns; ++x) row[x] = 0.25f * (line[x - 1] + line[x + 1]) + 0.5f * line[x];
-      if (columns > 1) {
-        row[0] = 0.75f * line[0] + 0.25f * line[1];
-        row[wide - 1] = 0.75f * line[wide - 1] + 0.25f * line[wide - 2];
-      }
-    }
-    std::copy(means, means + wide, above.begin());
-    for (int y = 0; y < rows; ++y) {
-      float* row = means + y * wide;
-      const float* below = y + 1 < rows ? row + wide : row;
-      std::copy(row, row + wide, line.begin());
-      for (int x = 0; x < columns; ++x) row[x] = 0.25f * (above[x] + (below == row ? line[x] : below[x])) + 0.5f * line[x];
-      above.swap(line);
-    }
+  const auto row = [&](int y) { return raw.data() + static_cast<std::size_t>(std::clamp(y, 0, rows - 1)) * wide; };
+  std::vector<float> line(wide + 4);
+  for (int y = 0; y < rows; ++y) {
+    five(row(y - 2), row(y - 1), row(y), row(y + 1), row(y + 2), wide, line.data() + 2);
+    line[0] = line[1] = line[2];
+    line[wide + 2] = line[wide + 3] = line[wide + 1];
+    five(line.data(), line.data() + 1, line.data() + 2, line.data() + 3, line.data() + 4, wide, means + static_cast<std::size_t>(y) * wide);
   }
 }
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from echo_rt.cardiac.kernels.types import Array, Field, Grey, Pair
 
-_BINOMIAL = np.array([0.25, 0.5, 0.25], np.float32)
+_BINOMIAL = np.array([1, 4, 6, 4, 1], np.float32) / 16
 
 
 def reference_cells(image: Grey, corner: tuple[int, int], size: tuple[int, int], cell: int, stride: int) -> Field:
@@ -18,18 +18,16 @@ def reference_cells(image: Grey, corner: tuple[int, int], size: tuple[int, int],
         corner: row and column of the first cell, counted in cells from the image's first pixel.
         size: rows and columns of cells, all of them whole in the image.
         cell: pixels along the side of a cell.
-        stride: the mean of a cell is that of every so many pixels along each side, from its first one on.
+        stride: the mean of a cell is that of every so many pixels along each side, from its first one on; 16 of them at most.
 
     Returns:
-        (h, w) means of cells, smoothed twice by the weights 1, 2, 1 along both sides; beyond the part they go on as at its edge.
+        (h, w) means of cells, smoothed by the weights 1, 4, 6, 4, 1 along both sides; beyond the part they go on as at its edge.
     """
     (row, column), (rows, columns) = corner, size
     grey = image if image.ndim == 2 else image[:, :, 1]
     part = grey[row * cell : (row + rows) * cell, column * cell : (column + columns) * cell].reshape(rows, cell, columns, cell)
     mean = part[:, ::stride, :, ::stride].mean(axis=(1, 3), dtype=np.float32)
-    for _ in range(2):
-        mean = cv2.sepFilter2D(mean, -1, _BINOMIAL, _BINOMIAL, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(mean, np.float32)
+    return np.asarray(cv2.sepFilter2D(mean, -1, _BINOMIAL, _BINOMIAL, borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
 def reference_strain(
