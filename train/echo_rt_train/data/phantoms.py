@@ -47,9 +47,14 @@ def heart(seed: int, split: str, number: int) -> Phantom:
 @lru_cache(maxsize=8)
 def _heart(seed: int, split: str, number: int, thread: int) -> Phantom:
     # One for each thread: a phantom keeps its last frame and is not to be shared.
+    return Phantom(options_of(seed, split, number))
+
+
+def options_of(seed: int, split: str, number: int) -> PhantomOptions:
+    """What the heart with that number is made from, without making it."""
     rng = _rng(seed, split, number)
     options = random_options(rng)
-    return Phantom(for_training(options, rng) if split == "train" else options)
+    return for_training(options, rng) if split == "train" else options
 
 
 def for_training(options: PhantomOptions, rng: np.random.Generator) -> PhantomOptions:
@@ -128,7 +133,14 @@ class PhantomSamples(Sequence[Sample]):
         patient = f"phantom-{seed}-{self.split}-{number}"
         phase = ("ED", "ES")[place] if place < 2 else "other"
         return Sample(
-            patient, self.split, "4CH", phase, f"{patient} image {place}", partial(draw, seed, self.split, number, place), known=(1, 2, 3)
+            patient,
+            self.split,
+            "4CH",
+            phase,
+            f"{patient} image {place}",
+            partial(draw, seed, self.split, number, place),
+            known=(1, 2, 3),
+            still=bool(options_of(seed, self.split, number).akinetic),
         )
 
 
