@@ -89,7 +89,8 @@ def main() -> None:
             frozen = np.array([segment in options.akinetic for segment in SEGMENTS])
             counts += np.stack([frozen & flagged, frozen, ~frozen & flagged, ~frozen], axis=1)
             if beats:
-                figures = np.nanmedian([[b.motion_percent, b.thickening_percent, b.strain_percent] for b in beats], axis=0).T
+                known = np.ma.masked_invalid([[b.motion_percent, b.thickening_percent, b.strain_percent] for b in beats])
+                figures = np.ma.median(known, axis=0).filled(np.nan).T
                 motion += [(n, frozen[n], *figures[n]) for n in range(len(SEGMENTS))]
     print("| segment | found | false | motion, thickening, strain when akinetic (median, %) | when not |\n|---|---|---|---|---|")
     table = np.array(motion)
