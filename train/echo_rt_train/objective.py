@@ -138,7 +138,8 @@ class PhaseBias(nn.Module):
     Where an image leaves a border in doubt the best mask lies towards the mean of all that it could be: a large cavity is drawn too small
     and a small one too large, the more so the worse the picture. A single mask is the better for it, and every EF the lower. Here the mean
     over the images of a phase is held at nothing, not the error of each: a running mean, since that of one batch is mostly chance. What
-    is returned has the gradient of half the square of that mean.
+    is returned has the gradient of half the square of that mean. The error is that of the logarithm: EF is made of a ratio, and volumes at
+    ES, which scatter more, would be drawn too small if their plain mean had to be right.
 
     Hearts with parts that stand still, which training has more of than clinics, have a mean of their own: of all hearts together those are
     drawn too small at ES by as much as the others, which might have such a part too, are drawn too large.
@@ -148,7 +149,7 @@ class PhaseBias(nn.Module):
     """Of the running mean at each batch: it is that of the last ten or so. A longer one lags behind, and the bias swings."""
 
     MOST = 0.5
-    """Largest error of a volume, as a share of it: a ventricle that was not found at all says nothing of phases."""
+    """Largest error of a volume, in its logarithm: a ventricle that was not found at all says nothing of phases."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -163,7 +164,7 @@ class PhaseBias(nn.Module):
             found, true: (N,) volumes in cubic pixels.
             item: the batch they are of.
         """
-        error = (found / true.clamp(min=1.0) - 1).clamp(-self.MOST, self.MOST)
+        error = (found.clamp(min=1.0) / true.clamp(min=1.0)).log().clamp(-self.MOST, self.MOST)
         view, phase = (torch.stack([of == one for one in ones]) for of, ones in ((item.view, _VIEWS), (item.phase, _PHASES)))
         group = torch.stack([item.group == one for one in range(len(GROUPS))])
         # (groups, views, phases, N): 1 for what is of them.
