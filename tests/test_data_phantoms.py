@@ -93,13 +93,6 @@ def test_a_phantom_has_one_view() -> None:
         open_data({"format": "phantom", "views": ["2CH"]}).samples("train")
 
 
-def test_a_sample_says_whether_parts_of_its_heart_stand_still() -> None:
-    samples = phantoms(samples=90).samples("train")
-    still = [sample.still for sample in samples]
-    assert still == [bool(heart(1, "train", number // 3).options.akinetic) for number in range(90)]
-    assert 0 < sum(still) < 90
-
-
 def test_training_sees_failing_hearts_still_segments_and_clear_pictures_more_often_than_what_judges() -> None:
     train, val = ([heart(1, split, number).options for number in range(150)] for split in ("train", "val"))
     assert sum(o.ef < 30 for o in train) > 2 * sum(o.ef < 30 for o in val)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -30,8 +28,8 @@ ED, ES, OTHER = (PHASES.index(name) for name in ("ED", "ES", "other"))
 
 def batch(grey: torch.Tensor, covered: torch.Tensor) -> Item:
     count = len(grey)
-    known, phase, group = torch.ones(count, 4), torch.full((count,), ED), torch.zeros(count, dtype=torch.int64)
-    return Item(grey, covered, known, torch.arange(count) % 2, phase, group)
+    known, phase, drawn = torch.ones(count, 4), torch.full((count,), ED), torch.zeros(count, dtype=torch.bool)
+    return Item(grey, covered, known, torch.arange(count) % 2, phase, drawn)
 
 
 def test_unsteadiness_by_hand() -> None:
@@ -111,16 +109,15 @@ def test_a_network_that_takes_left_for_right_is_told_so() -> None:
 
 
 def term(
-    bias: PhaseBias, found: torch.Tensor, phase: list[int], group: list[int] | None = None, view: list[int] | None = None
+    bias: PhaseBias, found: torch.Tensor, phase: list[int], drawn: list[bool] | None = None, view: list[int] | None = None
 ) -> torch.Tensor:
     count, nothing = len(found), torch.empty(0)
-    where = torch.tensor(view or [0] * count), torch.tensor(phase), torch.tensor(group or [0] * count)
+    where = torch.tensor(view or [0] * count), torch.tensor(phase), torch.tensor(drawn or [False] * count)
     return bias(found, torch.full((count,), 200.0), Item(nothing, nothing, nothing, *where))
 
 
 def volumes(*errors: float) -> torch.Tensor:
-    """Off by these, in their logarithm."""
-    return (200 * torch.tensor(errors).exp()).requires_grad_()
+    return (200 * (1 + torch.tensor(errors))).requires_grad_()
 
 
 @pytest.mark.parametrize("blur_px", [1.0, 2.0, 3.0])
@@ -180,8 +177,7 @@ def test_a_cavity_too_small_at_ed_and_too_large_at_es_is_pushed_apart() -> None:
     assert last.item() == pytest.approx(0.03**2 + 0.03**2, rel=0.02)
     last.backward()
     ed, same, es, other = found.grad.tolist()  # type: ignore[union-attr]
-    assert ed == pytest.approx(same, rel=0.05)
-    assert ed < 0 < es, "descent makes the one larger and the other smaller"
+    assert ed == same < 0 < es, "descent makes the one larger and the other smaller"
     assert other == 0, "what is of neither phase has no say"
 
 
@@ -192,8 +188,8 @@ def test_what_is_chance_in_one_batch_hardly_counts() -> None:
     assert term(bias, volumes(0.2), [ED]).item() == pytest.approx((1 - PhaseBias.KEPT) * 0.2 * 0.2, rel=1e-4)
 
 
-@pytest.mark.parametrize("apart", [{"group": [0, 1]}, {"group": [1, 2]}, {"view": [0, 1]}])
-def test_views_and_groups_do_not_pay_for_each_other(apart) -> None:
+@pytest.mark.parametrize("apart", [{"drawn": [False, True]}, {"view": [0, 1]}])
+def test_views_and_origins_do_not_pay_for_each_other(apart) -> None:
     bias = PhaseBias()
     for _ in range(300):
         last = term(bias, volumes(0.03, -0.03), [ED, ED], **apart)
@@ -205,7 +201,7 @@ def test_a_ventricle_that_is_missed_counts_by_half_and_a_picture_without_one_not
     for _ in range(300):
         last = term(bias, torch.tensor([0.0]), [ES])
     assert last.item() == pytest.approx(PhaseBias.MOST**2, rel=0.02)
-    blank = Item(nothing, nothing, nothing, torch.tensor([0]), torch.tensor([ES]), torch.tensor([0]))
+    blank = Item(nothing, nothing, nothing, torch.tensor([0]), torch.tensor([ES]), torch.tensor([False]))
     assert PhaseBias()(torch.tensor([50.0]), torch.tensor([0.0]), blank).item() == 0
     assert not bias.state_dict(), "no part of the weights"
 
@@ -225,12 +221,10 @@ def sample(phase: str, known_place: int) -> Sample:
     return Sample(f"p{known_place}", "train", "4CH", phase, f"p{known_place}", lambda: (image, mask))
 
 
-@pytest.mark.parametrize(("still", "group"), [(False, 1), (True, 2)])
-def test_an_item_names_its_phase_and_its_group(still: bool, group: int) -> None:
-    mixed = replace(sample("ES", 3), still=still)
-    images = GridImages([sample("ED", 1), sample("ES", 2)], [mixed], 1.0, (32, 32), Augment(), 0, DataReport("toy"))
+def test_an_item_names_its_phase_and_whether_it_is_mixed_in() -> None:
+    images = GridImages([sample("ED", 1), sample("ES", 2)], [sample("ES", 3)], 1.0, (32, 32), Augment(), 0, DataReport("toy"))
     items = [images[place] for place in range(len(images))]
-    assert [(int(item.phase), int(item.group)) for item in items] == [(ED, 0), (ES, 0), (ES, group), (ES, group)]
+    assert [(int(item.phase), bool(item.drawn)) for item in items] == [(ED, False), (ES, False), (ES, True), (ES, True)]
     blank = GridImages([sample("ED", 1)], [], 0.0, (32, 32), Augment(no_heart=1.0), 0, DataReport("toy"))
     assert int(blank[0].phase) == OTHER, "without a heart there is no phase"
 

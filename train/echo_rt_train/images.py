@@ -21,10 +21,6 @@ MAX_STRIDE = 3
 """A clip is also shown at a half and a third of its frame rate: the network is not told the time."""
 
 
-GROUPS = ("of the data set", "mixed in", "mixed in, parts of the wall stand still")
-"""What an item is one of: hearts that a bias is told of by themselves."""
-
-
 class Item(NamedTuple):
     """One item, or a batch of them with N in front.
 
@@ -34,7 +30,7 @@ class Item(NamedTuple):
         known: (C,) float32: 1 for the classes that somebody traced.
         view: () int64: place in `echo_rt.model.VIEWS`.
         phase: () int64: place in `echo_rt_train.data.PHASES`; ``other`` for a clip, and where some items are spared and this one is not.
-        group: () int64: place in `GROUPS`.
+        drawn: () bool: not of the data set, but of what is mixed into it.
     """
 
     grey: Tensor
@@ -42,7 +38,7 @@ class Item(NamedTuple):
     known: Tensor
     view: Tensor
     phase: Tensor
-    group: Tensor
+    drawn: Tensor
 
 
 class _Stored(NamedTuple):
@@ -51,7 +47,6 @@ class _Stored(NamedTuple):
     known: Tensor
     view: int
     phase: int
-    still: bool
 
 
 class GridImages(Dataset[Item]):
@@ -126,7 +121,7 @@ class GridImages(Dataset[Item]):
         if self._augment.ease and not spared:
             # What is drawn too small in a picture that was changed much is not so in one as it comes.
             phase = PHASES.index("other")
-        named = (torch.tensor(value) for value in (view, phase, (2 if one.still else 1) if drawn else 0))
+        named = (torch.tensor(value) for value in (view, phase, drawn))
         return Item(torch.from_numpy(grey)[:, None], torch.from_numpy(covered), one.known, *named)
 
 
@@ -144,8 +139,8 @@ def _store(
         greys.append(grey)
         covers.append(covered if teacher is None else teacher.blend(image, covered))
     known = torch.tensor([label in (0, *origin.known) for label in range(len(CLASSES))], dtype=torch.float32)
-    phase, still = (origin.phase, origin.still) if isinstance(origin, Sample) else ("other", False)
-    return _Stored(np.stack(greys), np.stack(covers), known, VIEWS.index(origin.view), PHASES.index(phase), still)
+    phase = origin.phase if isinstance(origin, Sample) else "other"
+    return _Stored(np.stack(greys), np.stack(covers), known, VIEWS.index(origin.view), PHASES.index(phase))
 
 
 def _stretch(length: int, frames: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from echo_rt.model import CLASSES
 from echo_rt_train.data import PHASES, VIEWS
-from echo_rt_train.images import GROUPS, Item
+from echo_rt_train.images import Item
 from echo_rt_train.losses import Loss, soft_targets
 from echo_rt_train.unet import Output, UNet
 
@@ -133,42 +133,38 @@ def disagreement(probability: Tensor) -> Tensor:
 
 
 class PhaseBias(nn.Module):
-    """The mean error of the cavity's volume at ED and at ES, of each view and each of `GROUPS` by itself.
+    """The mean error of the cavity's volume at ED and at ES, of each view of the data set and of what is mixed into it by itself.
 
     Where an image leaves a border in doubt the best mask lies towards the mean of all that it could be: a large cavity is drawn too small
     and a small one too large, the more so the worse the picture. A single mask is the better for it, and every EF the lower. Here the mean
     over the images of a phase is held at nothing, not the error of each: a running mean, since that of one batch is mostly chance. What
-    is returned has the gradient of half the square of that mean. The error is that of the logarithm: EF is made of a ratio, and volumes at
-    ES, which scatter more, would be drawn too small if their plain mean had to be right.
-
-    Hearts with parts that stand still, which training has more of than clinics, have a mean of their own: of all hearts together those are
-    drawn too small at ES by as much as the others, which might have such a part too, are drawn too large.
+    is returned has the gradient of half the square of that mean.
     """
 
     KEPT = 0.9
     """Of the running mean at each batch: it is that of the last ten or so. A longer one lags behind, and the bias swings."""
 
     MOST = 0.5
-    """Largest error of a volume, in its logarithm: a ventricle that was not found at all says nothing of phases."""
+    """Largest error of a volume, as a share of it: a ventricle that was not found at all says nothing of phases."""
 
     def __init__(self) -> None:
         super().__init__()
-        # By group, view and phase. No part of the weights: it is found anew within an epoch.
-        self.register_buffer("running", torch.zeros(len(GROUPS), len(_VIEWS), len(_PHASES)), persistent=False)
+        # By origin, view and phase. No part of the weights: it is found anew within an epoch.
+        self.register_buffer("running", torch.zeros(2, len(_VIEWS), len(_PHASES)), persistent=False)
         self.running: Tensor
 
     def forward(self, found: Tensor, true: Tensor, item: Item) -> Tensor:
-        """The term, the sum over groups, views and phases.
+        """The term, the sum over origins, views and phases.
 
         Args:
             found, true: (N,) volumes in cubic pixels.
             item: the batch they are of.
         """
-        error = (found.clamp(min=1.0) / true.clamp(min=1.0)).log().clamp(-self.MOST, self.MOST)
+        error = (found / true.clamp(min=1.0) - 1).clamp(-self.MOST, self.MOST)
         view, phase = (torch.stack([of == one for one in ones]) for of, ones in ((item.view, _VIEWS), (item.phase, _PHASES)))
-        group = torch.stack([item.group == one for one in range(len(GROUPS))])
-        # (groups, views, phases, N): 1 for what is of them.
-        of_group = (group[:, None, None] & view[:, None] & phase & (true > 1)).to(error.dtype)
+        drawn = torch.stack([~item.drawn, item.drawn])
+        # (origins, views, phases, N): 1 for what is of the group.
+        of_group = (drawn[:, None, None] & view[:, None] & phase & (true > 1)).to(error.dtype)
         count = of_group.sum(-1)
         mean = (of_group @ error) / count.clamp(min=1.0)
         self.running = torch.where(count > 0, self.running.lerp(mean.detach(), 1 - self.KEPT), self.running)

@@ -47,14 +47,9 @@ def heart(seed: int, split: str, number: int) -> Phantom:
 @lru_cache(maxsize=8)
 def _heart(seed: int, split: str, number: int, thread: int) -> Phantom:
     # One for each thread: a phantom keeps its last frame and is not to be shared.
-    return Phantom(options_of(seed, split, number))
-
-
-def options_of(seed: int, split: str, number: int) -> PhantomOptions:
-    """What the heart with that number is made from, without making it."""
     rng = _rng(seed, split, number)
     options = random_options(rng)
-    return for_training(options, rng) if split == "train" else options
+    return Phantom(for_training(options, rng) if split == "train" else options)
 
 
 def for_training(options: PhantomOptions, rng: np.random.Generator) -> PhantomOptions:
@@ -133,14 +128,7 @@ class PhantomSamples(Sequence[Sample]):
         patient = f"phantom-{seed}-{self.split}-{number}"
         phase = ("ED", "ES")[place] if place < 2 else "other"
         return Sample(
-            patient,
-            self.split,
-            "4CH",
-            phase,
-            f"{patient} image {place}",
-            partial(draw, seed, self.split, number, place),
-            known=(1, 2, 3),
-            still=bool(options_of(seed, self.split, number).akinetic),
+            patient, self.split, "4CH", phase, f"{patient} image {place}", partial(draw, seed, self.split, number, place), known=(1, 2, 3)
         )
 
 

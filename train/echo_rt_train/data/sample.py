@@ -49,7 +49,6 @@ class Sample:
         spacing_mm: height and width of a pixel, or None where unknown. Pixels are square in what `read` gives.
         known: the labels that were traced. Where the mask has 0, none of *these* is there; a label that is not among them may be,
             so that a loss adds its probability to that of the background.
-        still: parts of the wall are known to stand still.
     """
 
     patient: str
@@ -60,7 +59,6 @@ class Sample:
     load: Callable[[], Pair]
     spacing_mm: tuple[float, float] | None = None
     known: tuple[int, ...] = LABELS
-    still: bool = False
 
     def read(self) -> Pair:
         """The image and the mask, both (H, W) uint8, the mask with labels 0 to 3.
