@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 CELL = 1 / 90
 """Side of a cell as a share of the long axis: a millimetre, the size of a speckle."""
 
-STRIDES = 3
+STRIDES = 2
 """Pixels along the side of a cell that its mean is made of, at most."""
 
 REACH, SAMPLES = 0.16, 14
