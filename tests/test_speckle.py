@@ -150,10 +150,13 @@ def heart(**changed) -> Phantom:
 
 
 def read(
-    phantom: Phantom, frames: Iterable[int] | None = None, image: Callable[[np.ndarray], np.ndarray] = lambda image: image
+    phantom: Phantom,
+    frames: Iterable[int] | None = None,
+    image: Callable[[np.ndarray], np.ndarray] = lambda image: image,
+    monitor: Monitor | None = None,
 ) -> list[Reading]:
     """By the phantom's own masks, and its pictures."""
-    monitor, seen = Monitor(SPEC), []
+    monitor, seen = monitor or Monitor(SPEC), []
     for number, k in enumerate(frames if frames is not None else range(phantom.frames or 0)):
         labels = phantom.mask(k)
         probability = (np.arange(4)[:, None, None] == labels).astype(np.float32)
@@ -206,15 +209,10 @@ def test_too_few_pictures_a_second_leave_it_unknown() -> None:
 
 
 def test_more_pictures_than_are_needed_are_passed_over() -> None:
+    monitor, tracking = Monitor(SPEC), SpeckleTracking(3.0)
+    monitor._wall._speckle = tracking
     with heart(fps=100, seconds=1) as phantom:
-        tracking = SpeckleTracking(3.0)
-        monitor = Monitor(SPEC)
-        monitor._wall._speckle = tracking
-        for k in range(60):
-            labels = phantom.mask(k)
-            probability = (np.arange(4)[:, None, None] == labels).astype(np.float32)
-            segmentation = Segmentation(probability, labels, GridMap.letterbox(labels.shape, labels.shape))
-            monitor.update(segmentation, phantom.frame(k))
+        read(phantom, range(60), monitor=monitor)
     steps = [pair.end_s - pair.begin_s for pair in tracking._pairs]
     assert len(steps) == 19
     np.testing.assert_allclose(steps, MIN_STEP_S)
@@ -236,10 +234,15 @@ def test_speckle_that_is_noise_leaves_the_flag_to_the_masks() -> None:
 
 
 def test_what_is_of_another_beat_or_patient_is_not_used() -> None:
-    with heart() as phantom:
-        readings, monitor = read(phantom), Monitor(SPEC)
-    first = next(r.beat for r in readings if r.beat is not None and r.beat.accepted)
-    assert isinstance(first, Beat)
+    monitor = Monitor(SPEC)
     tracking = monitor._wall._speckle
-    assert np.isnan(tracking.of_beat(first)).all()
-    assert np.isnan(tracking.of_beat(replace(first, esv=first.edv))).all(), "a volume that does not fall"
+    with heart() as phantom:
+        readings = read(phantom, monitor=monitor)
+    last = [r.beat for r in readings if r.beat is not None and r.beat.accepted][-1]
+    assert isinstance(last, Beat)
+    assert np.isfinite(tracking.of_beat(last)).all()
+    later = replace(last, t_ed_s=last.t_ed_s + 9, t_es_s=last.t_es_s + 9, t_next_ed_s=last.t_next_ed_s + 9)
+    assert np.isnan(tracking.of_beat(later)).all()
+    assert np.isnan(tracking.of_beat(replace(last, esv=last.edv))).all(), "a volume that does not fall"
+    monitor.reset()
+    assert np.isnan(tracking.of_beat(last)).all()

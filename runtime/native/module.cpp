@@ -168,9 +168,14 @@ nb::ndarray<nb::numpy, double, nb::ndim<2>> systole_misfits(Levels t, Curves y, 
   return misfits;
 }
 
-nb::tuple coarse(Image image, std::pair<int, int> size, int dark, int chroma, std::array<int, 4> window) {
+bool is_colour(const Image& image) {
   const bool colour = image.ndim() == 3;
   if (image.ndim() != 2 && !(colour && image.shape(2) == 3)) throw nb::value_error("expected an image (H, W) or (H, W, 3)");
+  return colour;
+}
+
+nb::tuple coarse(Image image, std::pair<int, int> size, int dark, int chroma, std::array<int, 4> window) {
+  const bool colour = is_colour(image);
   const int height = static_cast<int>(image.shape(0)), width = static_cast<int>(image.shape(1));
   const auto [rows, columns] = size;
   const auto [row_begin, row_end, column_begin, column_end] = window;
@@ -185,8 +190,7 @@ nb::tuple coarse(Image image, std::pair<int, int> size, int dark, int chroma, st
 }
 
 nb::ndarray<nb::numpy, float, nb::ndim<2>> cells(Image image, std::pair<int, int> corner, std::pair<int, int> size, int cell, int stride) {
-  const bool colour = image.ndim() == 3;
-  if (image.ndim() != 2 && !(colour && image.shape(2) == 3)) throw nb::value_error("expected an image (H, W) or (H, W, 3)");
+  const bool colour = is_colour(image);
   const auto [row, column] = corner;
   const auto [rows, columns] = size;
   const auto fit = [=](int first, int count, std::size_t pixels) {

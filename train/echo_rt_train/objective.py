@@ -59,8 +59,8 @@ class Objective(nn.Module):
                 parts.setdefault("confidence", []).append(confidence_loss(output.heads["confidence"].float()[:, 0], logits, target))
             if self.mirror:
                 parts.setdefault("mirror", []).append(self.mirror * disagreement(probability))
-            found, true = inside(probability[:, CAVITY]), target[:, CAVITY]
-            if self.jitter:
+            if self.jitter or self.phase_bias:
+                found, true = inside(probability[:, CAVITY]), target[:, CAVITY]
                 areas.append(torch.stack([found.sum((1, 2)), true.sum((1, 2))]))
             if self.phase_bias:
                 volumes.append(torch.stack(disk_volumes(found, true)))

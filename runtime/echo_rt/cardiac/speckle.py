@@ -57,6 +57,12 @@ class _Patch:
     corner: tuple[int, int]
     cell: int
 
+    @property
+    def middle(self) -> float:
+        """Of a cell, in pixels from its first one, as its mean was made."""
+        stride = _stride(self.cell)
+        return (self.cell - 1) // stride * stride / 2
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
@@ -103,11 +109,8 @@ class SpeckleTracking:
         patch = self._last = _cut(frame, ventricle, length_px, cell)
         if last is None or patch is None or last.cell != cell or frame.t_s - last.t_s > MAX_STEP_S + 1e-6:
             return
-        stride = ceil(cell / STRIDES)
-        # The middle of a cell, as its mean was made.
-        middle = (cell - 1) // stride * stride / 2
         (x0, y0), (x1, y1) = ventricle.hinges.tolist()
-        origin = ((x0 + x1) / 2 - middle) / cell, ((y0 + y1) / 2 - middle) / cell
+        origin = ((x0 + x1) / 2 - patch.middle) / cell, ((y0 + y1) / 2 - patch.middle) / cell
         strain, certain = kernels.strain(
             last.field,
             last.corner,
@@ -157,4 +160,8 @@ def _cut(frame: Frame, ventricle: LeftVentricle, length_px: float, cell: int) ->
     size = last[0] - first[0], last[1] - first[1]
     if min(size) < 2:
         return None
-    return _Patch(frame.t_s, ventricle.volume, kernels.cells(frame.image, first, size, cell, ceil(cell / STRIDES)), first, cell)
+    return _Patch(frame.t_s, ventricle.volume, kernels.cells(frame.image, first, size, cell, _stride(cell)), first, cell)
+
+
+def _stride(cell: int) -> int:
+    return ceil(cell / STRIDES)

@@ -101,7 +101,6 @@ class WallMotion:
     def reset(self) -> None:
         """Forget everything."""
         self._speckle.reset()
-        self._turned = False
         self._times: deque[float] = deque()
         self._measured: deque[Array] = deque()
         self._largest = 0.0
@@ -129,7 +128,6 @@ class WallMotion:
             return None, self._beat
         wall = measure_wall(segmentation, ventricle, frame.spacing_mm, self.mirrored)
         self._speckle.update(frame, ventricle, wall.start, wall.normal)
-        self._turned = wall.turned
         distance, thickness = wall.measured
         self._times.append(frame.t_s)
         self._measured.append(wall.measured)
@@ -160,7 +158,7 @@ class WallMotion:
         if next_ed is not None:
             self._ed, self._ed_certain = next_ed[0], True
         if beat.accepted:
-            strain = by_segment(self._speckle.of_beat(beat), self._turned)
+            strain = by_segment(self._speckle.of_beat(beat))
             self._beat = wall_beat(ed, es, calibrated, strain) if ed is not None and es is not None else None
 
 
@@ -227,15 +225,13 @@ class MeasuredWall:
         measured: (2, 6) mean distance of the endocardium from the long axis and mean thickness of the wall by segment, mm or px, thickness
             NaN where no wall is seen.
         segment: (N,) of each point of the contour.
-        start, normal: (2, 3 LEVELS, 2) lines through the wall, of the side that the contour begins with and of the other one.
-        turned: the contour begins with the lateral side.
+        start, normal: (2, 3 LEVELS, 2) lines through the wall, those of the septal side first.
     """
 
     measured: Array
     segment: NDArray[np.int8]
     start: Array
     normal: Array
-    turned: bool
 
 
 def measure_wall(
@@ -267,16 +263,16 @@ def measure_wall(
         reach=REACH * length,
         samples=SAMPLES,
     )
-    # The septal hinge is the one further to the left in the picture, whichever way up it is.
-    turned = (ventricle.hinges[0, 0] > ventricle.hinges[1, 0]) != mirrored
     by_side = np.array([distances.reshape(2, 3, LEVELS) @ _WEIGHT, _mean_thickness(found)])
-    return MeasuredWall(by_segment(by_side, turned), (5 - segment).astype(np.int8) if turned else segment, start, normal, turned)
+    # The septal hinge is the one further to the left in the picture, whichever way up it is.
+    if (ventricle.hinges[0, 0] > ventricle.hinges[1, 0]) != mirrored:
+        by_side, segment, start, normal = by_side[:, ::-1], (5 - segment).astype(np.int8), start[::-1], normal[::-1]
+    return MeasuredWall(by_segment(by_side), segment, start, normal)
 
 
-def by_segment(by_side: Array, turned: bool) -> Array:
-    """What is known by side and third (..., 2, 3), from base to apex, as (..., 6) in the order of `SEGMENTS`."""
-    around = np.concatenate([by_side[..., 0, :], by_side[..., 1, ::-1]], axis=-1)
-    return around[..., ::-1] if turned else around
+def by_segment(by_side: Array) -> Array:
+    """What is known by side and third (..., 2, 3), the septal side first, from base to apex, as (..., 6) in the order of `SEGMENTS`."""
+    return np.concatenate([by_side[..., 0, :], by_side[..., 1, ::-1]], axis=-1)
 
 
 def _mean_thickness(found: Array) -> Array:
