@@ -93,12 +93,12 @@ def test_a_phantom_has_one_view() -> None:
         open_data({"format": "phantom", "views": ["2CH"]}).samples("train")
 
 
-def test_training_sees_failing_hearts_still_segments_and_clear_pictures_more_often_than_what_judges() -> None:
+def test_training_sees_failing_hearts_and_clear_pictures_more_often_than_what_judges_and_still_segments_less_often() -> None:
     train, val = ([heart(1, split, number).options for number in range(150)] for split in ("train", "val"))
     assert sum(o.ef < 30 for o in train) > 2 * sum(o.ef < 30 for o in val)
     assert min(o.variety for o in train) < 0.5
     assert {o.variety for o in val} == {1.0}
-    assert sum(bool(o.akinetic) for o in train) > 1.4 * sum(bool(o.akinetic) for o in val)
+    assert 20 < sum(bool(o.akinetic) for o in train) < 0.8 * sum(bool(o.akinetic) for o in val)
     small, large = (np.median([o.edv_ml for o in train if low <= o.ef < high]) for low, high in ((55, 77), (0, 40)))
     assert large > 1.15 * small, "a failing ventricle is large, in training too"
     assert all(Phantom(o).mask(0).any() for o in train[:8])
