@@ -94,6 +94,18 @@ def test_the_finder_is_causal() -> None:
     assert len(full) > len(short)
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 9999), st.sampled_from([25, 30, 50, 60]), st.floats(0, 100))
+def test_the_same_frames_make_the_same_beats_however_their_times_are_rounded(seed: int, fps: int, start_s: float) -> None:
+    rng = np.random.default_rng(seed)
+    once = volume_at(np.arange(fps) / fps) + rng.normal(0, 3, fps)
+    beats = run(start_s + np.arange(8 * fps) / fps, np.tile(once, 8))[1:]
+    assert len(beats) >= 4
+    for beat in beats:
+        assert beat.heart_rate_bpm == pytest.approx(60, abs=0.01)
+        assert beat.ef_percent == pytest.approx(beats[0].ef_percent, abs=0.01)
+
+
 def test_noise_alone_is_no_beat() -> None:
     rng = np.random.default_rng(3)
     times = np.arange(0, 20, 0.02)

@@ -22,13 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_rt.cardiac.systole import fit_systole
+from echo_rt.frame import CLOCK_S
 from echo_rt.reading import Beat, Disks
 
 HALF_WINDOW_S = 0.06
 """Half of the smoothing window, and with it the lag of the curve: 7 frames at 50 fps. At low rates one frame to each side."""
-
-CLOCK_S = 1e-6
-"""Time stamps closer than that are the same: sums of frame times carry rounding."""
 
 HYSTERESIS = 0.30
 """How far the curve must turn back, as a share of its running amplitude, before an extremum counts. Diastasis and the atrial kick

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_rt.cardiac import kernels
-from echo_rt.frame import Frame
+from echo_rt.frame import CLOCK_S, Frame
 from echo_rt.reading import Beat, LeftVentricle
 
 Array = NDArray[np.float64]
@@ -101,13 +101,14 @@ class SpeckleTracking:
                 length, from the middle between its hinges on.
         """
         last = self._last
-        if last is not None and frame.t_s - last.t_s < MIN_STEP_S - 1e-6:
+        if last is not None and frame.t_s - last.t_s < MIN_STEP_S - CLOCK_S:
             return
         row, column = frame.spacing_mm or (1.0, 1.0)
-        length_px = ventricle.length / max(row, column)
-        cell = last.cell if last is not None and 0.5 < length_px * CELL / last.cell < 2 else max(1, round(length_px * CELL))
+        length_px = ventricle.length / row, ventricle.length / column
+        shorter_px = min(length_px)
+        cell = last.cell if last is not None and 0.5 < shorter_px * CELL / last.cell < 2 else max(1, round(shorter_px * CELL))
         patch = self._last = _cut(frame, ventricle, length_px, cell)
-        if last is None or patch is None or last.cell != cell or frame.t_s - last.t_s > MAX_STEP_S + 1e-6:
+        if last is None or patch is None or last.cell != cell or frame.t_s - last.t_s > MAX_STEP_S + CLOCK_S:
             return
         (x0, y0), (x1, y1) = ventricle.hinges.tolist()
         origin = ((x0 + x1) / 2 - patch.middle) / cell, ((y0 + y1) / 2 - patch.middle) / cell
@@ -134,7 +135,8 @@ class SpeckleTracking:
         The strain of each pair of pictures is noise for the most part. That of a beat is the multiple of the fall of the volume's logarithm
         that explains them best, by least squares over the whole beat, systole and filling: times that fall from ED to ES.
         """
-        pairs = [pair for pair in self._pairs if pair.begin_s >= beat.t_ed_s - MIN_STEP_S and pair.end_s <= beat.t_next_ed_s + MIN_STEP_S]
+        first_s, last_s = beat.t_ed_s - MIN_STEP_S - CLOCK_S, beat.t_next_ed_s + MIN_STEP_S + CLOCK_S
+        pairs = [pair for pair in self._pairs if pair.begin_s >= first_s and pair.end_s <= last_s]
         if len(pairs) < FEWEST or not 0 < beat.esv < beat.edv:
             return np.full((2, 3), np.nan)
         fall = np.array([pair.fall for pair in pairs])[:, None, None]
@@ -150,13 +152,13 @@ class SpeckleTracking:
         return np.where(100 * whole * np.sqrt(left / information) <= MOST_ERROR, thickening, np.nan)
 
 
-def _cut(frame: Frame, ventricle: LeftVentricle, length_px: float, cell: int) -> _Patch | None:
-    """The part of a frame that holds the wall; None where that is not in the picture."""
+def _cut(frame: Frame, ventricle: LeftVentricle, length_px: tuple[float, float], cell: int) -> _Patch | None:
+    """The part of a frame that holds the wall; None where that is not in the picture. `length_px`: the long axis in rows and columns."""
     height, width = frame.image.shape[:2]
-    margin = REACH * length_px + MARGIN * cell
+    rows, columns = (REACH * length + MARGIN * cell for length in length_px)
     (left, top), (right, bottom) = ventricle.contour.min(axis=0).tolist(), ventricle.contour.max(axis=0).tolist()
-    first = max(0, int((top - margin) / cell)), max(0, int((left - margin) / cell))
-    last = min(height // cell, ceil((bottom + margin) / cell)), min(width // cell, ceil((right + margin) / cell))
+    first = max(0, int((top - rows) / cell)), max(0, int((left - columns) / cell))
+    last = min(height // cell, ceil((bottom + rows) / cell)), min(width // cell, ceil((right + columns) / cell))
     size = last[0] - first[0], last[1] - first[1]
     if min(size) < 2:
         return None

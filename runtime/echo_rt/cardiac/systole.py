@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_rt.cardiac import kernels
+from echo_rt.frame import CLOCK_S
 
 Array = NDArray[np.float64]
 
@@ -100,7 +101,8 @@ def fit_systole(t_s: Array, curves: Array, t_ed_s: float, t_es_s: float, beat_s:
     """
     # Not np.median: at its first call it loads a part of NumPy for 20 ms.
     gap_s = median(np.diff(t_s).tolist()) if len(t_s) > 1 else 0.0
-    first, last = np.searchsorted(t_s, (t_ed_s - max(BEFORE_S, 1.5 * gap_s), t_es_s + max(_after_s(beat_s), 1.5 * gap_s)))
+    before_s, after_s = max(BEFORE_S, 1.5 * gap_s) + CLOCK_S, max(_after_s(beat_s), 1.5 * gap_s) + CLOCK_S
+    first, last = np.searchsorted(t_s, (t_ed_s - before_s, t_es_s + after_s))
     if last - first < MIN_SAMPLES:
         return None
     t, y = t_s[first:last], curves[:, first:last]
@@ -126,7 +128,7 @@ def fit_systole(t_s: Array, curves: Array, t_ed_s: float, t_es_s: float, beat_s:
         return None
     form = form[0][:, used]
     moments = np.array([ed, es])
-    near = np.abs(t - moments[:, None]) <= max(SMOOTHING_S, 1.01 * gap_s)
+    near = np.abs(t - moments[:, None]) <= max(SMOOTHING_S, 1.01 * gap_s) + CLOCK_S
     mean = near / np.maximum(near.sum(axis=1, keepdims=True), 1)
     here = kernels.systole_form(moments, *slopes)[0][:, used]
     at = (here - mean @ form) @ np.linalg.pinv(form) + mean

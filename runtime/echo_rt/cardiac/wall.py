@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from echo_rt.cardiac import kernels
 from echo_rt.cardiac.speckle import SpeckleTracking
-from echo_rt.frame import Frame
+from echo_rt.frame import CLOCK_S, Frame
 from echo_rt.reading import Beat, LeftVentricle, WallBeat, WallReading
 from echo_rt.segmentation import Segmentation
 
@@ -146,7 +146,7 @@ class WallMotion:
         times, measured = np.array(self._times), np.array(self._measured)
 
         def around(t_s: float) -> Array | None:
-            near = np.abs(times - t_s) <= HALF_WINDOW_S + 1e-6
+            near = np.abs(times - t_s) <= HALF_WINDOW_S + CLOCK_S
             if not near.any():
                 return None
             # Of a segment whose wall is missing in some of the frames, the others.
