@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echo_rt.cardiac.beats import OUT_OF_LINE, TOO_FEW_FRAMES, TOO_LONG, TOO_SHORT, BeatFinder, Sample, quadratic_fit
+from echo_rt.cardiac.beats import (
+    HEART_RATE_BPM,
+    MEMORY_S,
+    OUT_OF_LINE,
+    TOO_FEW_FRAMES,
+    TOO_LONG,
+    TOO_SHORT,
+    BeatFinder,
+    Sample,
+    quadratic_fit,
+)
 from echo_rt.reading import Beat
 
 
@@ -99,7 +109,9 @@ def test_the_finder_is_causal() -> None:
 def test_the_same_frames_make_the_same_beats_however_their_times_are_rounded(seed: int, fps: int, start_s: float) -> None:
     rng = np.random.default_rng(seed)
     once = volume_at(np.arange(fps) / fps) + rng.normal(0, 3, fps)
-    beats = run(start_s + np.arange(8 * fps) / fps, np.tile(once, 8))[1:]
+    found = run(start_s + np.arange(8 * fps) / fps, np.tile(once, 8))
+    # From when the running amplitude is that of a whole memory: before it turns are certain earlier or later.
+    beats = [beat for beat in found if beat.t_ed_s > start_s + MEMORY_S - 1]
     assert len(beats) >= 4
     for beat in beats:
         assert beat.heart_rate_bpm == pytest.approx(60, abs=0.01)
@@ -110,6 +122,25 @@ def test_noise_alone_is_no_beat() -> None:
     rng = np.random.default_rng(3)
     times = np.arange(0, 20, 0.02)
     assert run(times, 100 + rng.normal(0, 0.8, len(times))) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 9999), st.sampled_from([15, 25, 50, 120]))
+def test_whatever_the_curve_a_beat_is_in_order_and_an_accepted_one_is_a_hearts(seed: int, fps: int) -> None:
+    rng = np.random.default_rng(seed)
+    times = np.cumsum(rng.uniform(0.2, 1.8, 6 * fps) / fps)
+    for beat in run(times, rng.uniform(20, 150, len(times))):
+        assert beat.t_ed_s < beat.t_es_s < beat.t_next_ed_s
+        assert not beat.accepted or HEART_RATE_BPM[0] <= beat.heart_rate_bpm <= HEART_RATE_BPM[1]
+
+
+def test_ed_is_near_where_the_fall_begins_however_long_the_ventricle_rested_before() -> None:
+    """In a slow heart noise puts the largest volume anywhere in a rest of most of a second."""
+    times = np.arange(0, 60, 0.02)
+    true = np.interp(times % 1.6, [0, 0.05, 0.4, 0.47, 0.75, 1.6], [120, 120, 50, 50, 120, 120])
+    beats = run(times, true + np.random.default_rng(2).normal(0, 3, len(times)))
+    assert len(beats) >= 35
+    assert max(abs((beat.t_ed_s + 0.8) % 1.6 - 0.8) for beat in beats) < 0.13
 
 
 def test_a_variable_frame_rate_with_dropped_frames_gives_the_same_beats() -> None:

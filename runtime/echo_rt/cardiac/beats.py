@@ -21,7 +21,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_rt.cardiac.systole import fit_systole
+from echo_rt.cardiac.systole import ejected_s, fit_systole
 from echo_rt.frame import CLOCK_S
 from echo_rt.reading import Beat, Disks
 
@@ -82,13 +82,14 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """An extremum of the curve. `whole` says that the curve was seen on both sides of it, not cut by a gap; `certain_s` is the time of the
-    newest sample when it became certain."""
+    """An extremum of the curve. `whole` says that the curve was seen on both sides of it, not cut by a gap. When it became certain, the
+    newest point of the smoothed curve was `turned`, and the newest sample was of `certain_s`."""
 
     sample: Sample
     whole: bool
     frames: int
     good_frames: int
+    turned: Sample | None = None
     certain_s: float = 0.0
 
 
@@ -195,7 +196,7 @@ class BeatFinder:
 
     def _diastole_ended(self, here: Phase, amplitude: float) -> Beat | None:
         assert self._high is not None
-        next_ed = replace(self._high, certain_s=self._samples[-1].t_s) if self._high.whole else None
+        next_ed = replace(self._high, turned=here.sample, certain_s=self._samples[-1].t_s) if self._high.whole else None
         beat = self._beat(self._ed, self._es, next_ed, amplitude) if self._ed and self._es and next_ed else None
         self._ed, self._es = next_ed, None
         self._rising, self._low = False, here
@@ -217,14 +218,14 @@ class BeatFinder:
         return self._highs[0][1] - self._lows[0][1]
 
     def _beat(self, first: Phase, middle: Phase, last: Phase, amplitude: float) -> Beat | None:
-        reason = self._reason(first, middle, last, amplitude)
+        ed, es, next_ed_s = self._refined(first, middle, last)
+        reason = self._reason(first, middle, last, amplitude, next_ed_s - ed.t_s)
         if reason == OUT_OF_LINE and not self._falls:
             # Where the curve begins its amplitude is not known yet, and a ripple passes for a beat: there was none.
             return None
         if reason in (None, OUT_OF_LINE):
             # Rejected ones too: where the heart or the view has changed, what is usual changes.
             self._falls.append(first.sample.volume - middle.sample.volume)
-        ed, es, next_ed_s = self._refined(first, middle, last)
         return Beat(
             t_ed_s=ed.t_s,
             t_es_s=es.t_s,
@@ -243,13 +244,15 @@ class BeatFinder:
         )
 
     def _refined(self, first: Phase, middle: Phase, last: Phase) -> tuple[Sample, Sample, float]:
-        """ED and ES of a beat where the form of a systole puts them, and the time of the next ED; as they are with too few samples."""
+        """ED and ES of a beat where the form of a systole puts them, and the time of the next ED. Where the form does not
+        fit, or there are too few samples for it, those of the smoothed curve."""
         samples, ed, es, next_ed = list(self._samples), first.sample, middle.sample, last.sample
+        ed_s, next_ed_s = (_systole_begins(phase, ed, es, next_ed.t_s - ed.t_s) for phase in (first, last))
         times = np.array([s.t_s for s in samples])
         # The atrium is largest when the ventricle is smallest.
         curves = np.array([[s.volume for s in samples], [s.length for s in samples], [-s.atrium for s in samples]])
-        beat_s = next_ed.t_s - ed.t_s
-        systole = fit_systole(times, curves, ed.t_s, es.t_s, beat_s)
+        beat_s = next_ed_s - ed_s
+        systole = fit_systole(times, curves, ed_s, es.t_s, beat_s)
         if systole is not None:
             part = samples[systole.first : systole.last]
             at_ed, at_es = weighted(part, systole.at_ed, systole.t_ed_s), weighted(part, systole.at_es, systole.t_es_s)
@@ -259,21 +262,23 @@ class BeatFinder:
                 systole_s = at_es.t_s - at_ed.t_s
                 begun = [
                     fit_systole(times[:seen], curves[:, :seen], t_s, t_s + systole_s, beat_s, length_known=True)
-                    for t_s, seen in ((ed.t_s, int(np.searchsorted(times, first.certain_s, "right"))), (next_ed.t_s, len(times)))
+                    for t_s, seen in ((ed_s, int(np.searchsorted(times, first.certain_s, "right"))), (next_ed_s, len(times)))
                 ]
                 if begun[0] is not None and begun[1] is not None:
                     beat_s = begun[1].t_ed_s - begun[0].t_ed_s
-                return at_ed, at_es, at_ed.t_s + beat_s
+                # Of a ripple on noise they may come out in any order.
+                if systole_s < beat_s:
+                    return at_ed, at_es, at_ed.t_s + beat_s
         disks_ed, disks_es = (samples[int(np.abs(times - phase.t_s).argmin())].disks for phase in (ed, es))
         return replace(ed, disks=disks_ed), replace(es, disks=disks_es), next_ed.t_s
 
-    def _reason(self, first: Phase, middle: Phase, last: Phase, amplitude: float) -> str | None:
-        """Why a beat does not count; None where it does."""
-        duration_s = last.sample.t_s - first.sample.t_s
-        if duration_s < 60 / HEART_RATE_BPM[1]:
+    def _reason(self, first: Phase, middle: Phase, last: Phase, amplitude: float, beat_s: float) -> str | None:
+        """Why a beat of so many seconds does not count; None where it does."""
+        if beat_s < 60 / HEART_RATE_BPM[1]:
             return TOO_SHORT
-        if duration_s > 60 / HEART_RATE_BPM[0]:
+        if beat_s > 60 / HEART_RATE_BPM[0]:
             return TOO_LONG
+        duration_s = last.sample.t_s - first.sample.t_s
         times = [s.t_s for s in self._samples if first.sample.t_s - CLOCK_S <= s.t_s <= last.sample.t_s + CLOCK_S]
         hole_s = max(after - before for before, after in pairwise([first.sample.t_s, *times, last.sample.t_s]))
         frames, good = last.frames - first.frames, last.good_frames - first.good_frames
@@ -283,6 +288,16 @@ class BeatFinder:
         if not IN_LINE[0] * usual <= first.sample.volume - middle.sample.volume <= IN_LINE[1] * usual:
             return OUT_OF_LINE
         return None
+
+
+def _systole_begins(phase: Phase, ed: Sample, es: Sample, beat_s: float) -> float:
+    """About when the systole began whose ED is that phase, by a beat's ED, ES and length.
+
+    Where the ventricle rests before it contracts, as in a slow heart or in atrial fibrillation, the largest volume may lie anywhere in that
+    rest. The fall tells better: a share of it is reached about as long after ED in every heart of that rate.
+    """
+    assert phase.turned is not None
+    return phase.turned.t_s - ejected_s((ed.volume - phase.turned.volume) / (ed.volume - es.volume), beat_s)
 
 
 def weighted(samples: Sequence[Sample], weights: NDArray[np.float64], t_s: float) -> Sample:

@@ -47,8 +47,7 @@ BEFORE_S, AFTER_S = 0.10, 0.17
 """How much of the curve before ED and after ES takes part. Further away the heart may do what it likes."""
 
 SEARCH_S = ((0.02, 4), (0.005, 2), (0.0015, 2))
-"""The search, coarse to fine: steps of so many seconds, so many to either side of the best so far. Together they reach 94 ms from the
-extremes of the smoothed curve."""
+"""The search, coarse to fine: steps of so many seconds, so many to either side of the mean so far. Together they reach 94 ms."""
 
 SYSTOLE_SD_S = 0.04
 """Standard deviation of the length of systole around the line of healthy hearts. Theirs is 15 ms; in heart failure ejection is shorter by
@@ -65,6 +64,9 @@ SMOOTHING_S = 0.06
 counts."""
 
 MIN_EJECTION_S = 0.06
+
+_U: Array = np.linspace(0.0, 1.0, 21)
+_EJECTED = kernels.share_ejected(_U)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def fit_systole(t_s: Array, curves: Array, t_ed_s: float, t_es_s: float, beat_s:
         t_s: (M,) times of the samples, increasing.
         curves: (C, M); the volume, and any others that fall and rise with it, in any units. One that is not finite in all samples that take
             part has no say; the volume is.
-        t_ed_s, t_es_s: where the smoothed curve has its extremes.
+        t_ed_s, t_es_s: about where they are, within 90 ms.
         beat_s: length of the beat.
         length_known: ES follows ED at the distance given, as of a systole that is still going on.
 
@@ -118,8 +120,10 @@ def fit_systole(t_s: Array, curves: Array, t_ed_s: float, t_es_s: float, beat_s:
         if not possible.any():
             return None
         eds, ess = eds[possible], ess[possible]
-        best = int(_costs(t, y, eds, ess, beat_s).argmin())
-        ed, es = float(eds[best]), float(ess[best])
+        # Their mean, weighted by how likely they are: where two are about as likely, the least change of a picture would choose the other.
+        costs = _costs(t, y, eds, ess, beat_s)
+        likely = np.exp(costs.min() - costs)
+        ed, es = float(likely @ eds / likely.sum()), float(likely @ ess / likely.sum())
     slopes = _slopes(np.array([ed]), np.array([es]), beat_s)
     form = kernels.systole_form(t, *slopes)
     heights, _ = kernels.systole_heights(form, y)
@@ -144,6 +148,12 @@ def _usual_systole_s(beat_s: float) -> float:
     line's data, 0.4 of the beat."""
     ejection = min(max(0.413 - 0.0017 * 60 / beat_s, 0.4 * beat_s), 0.5 * beat_s)
     return ejection + CONTRACTION_S * min(1.0, beat_s / USUAL_BEAT_S)
+
+
+def ejected_s(share: float, beat_s: float) -> float:
+    """From ED until such a share of the stroke volume has left, in a heart as most."""
+    contraction = CONTRACTION_S * min(1.0, beat_s / USUAL_BEAT_S)
+    return contraction + float(np.interp(share, _EJECTED, _U)) * (_usual_systole_s(beat_s) - contraction)
 
 
 def _costs(t: Array, y: Array, eds: Array, ess: Array, beat_s: float) -> Array:

@@ -18,14 +18,14 @@ from echo_rt.cardiac.kernels.contour import (
 )
 from echo_rt.cardiac.kernels.picture import reference_coarse, reference_sector
 from echo_rt.cardiac.kernels.speckle import reference_cells, reference_strain
-from echo_rt.cardiac.kernels.systole import reference_systole_misfits, systole_form, systole_heights
+from echo_rt.cardiac.kernels.systole import reference_systole_misfits, share_ejected, systole_form, systole_heights
 
 try:
     from echo_rt import _native
 except ImportError:  # installed without a C++ compiler: the references do the same, more slowly
     _native = None  # type: ignore[assignment]
 
-__all__ = ["sample", "signed_area", "systole_form", "systole_heights"]
+__all__ = ["sample", "share_ejected", "signed_area", "systole_form", "systole_heights"]
 
 trace = _native.trace if _native is not None else reference_trace
 walled = _native.walled if _native is not None else reference_walled

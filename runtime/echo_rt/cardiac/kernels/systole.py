@@ -21,10 +21,16 @@ def systole_form(t: Array, begins: Array, lasts: Array) -> Array:
     form = np.empty((begins.shape[1], len(t), 4))
     form[..., 0] = 1.0
     form[..., 1] = u[0] * u[0] * (3 - 2 * u[0]) - 1
-    flow = u[1:] * (0.7 + u[1:] * (1.4 - 1.1 * u[1:]))
+    flow = share_ejected(u[1:])
     form[..., 2] = -flow[0]
     form[..., 3] = flow[1]
     return form
+
+
+def share_ejected(u: Array) -> Array:
+    """Which share of the stroke volume has left after a share `u` of the ejection, or has come in after one of the rapid filling."""
+    share: Array = u * (0.7 + u * (1.4 - 1.1 * u))
+    return share
 
 
 def systole_heights(form: Array, y: Array) -> tuple[Array, Array]:
