@@ -248,7 +248,9 @@ def test_what_is_of_another_beat_or_patient_is_not_used() -> None:
         readings = read(phantom, monitor=monitor)
     last = [r.beat for r in readings if r.beat is not None and r.beat.accepted][-1]
     assert isinstance(last, Beat)
-    assert np.isfinite(tracking.of_beat(last)).all()
+    thickening, error = tracking.of_beat(last)
+    assert np.isfinite(thickening).all()
+    assert (error > 0).all()
     later = replace(last, t_ed_s=last.t_ed_s + 9, t_es_s=last.t_es_s + 9, t_next_ed_s=last.t_next_ed_s + 9)
     assert np.isnan(tracking.of_beat(later)).all()
     assert np.isnan(tracking.of_beat(replace(last, esv=last.edv))).all(), "a volume that does not fall"

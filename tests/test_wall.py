@@ -158,9 +158,10 @@ def test_what_moves_little_is_akinetic_only_where_the_wall_does_not_thicken_eith
 
 
 def test_where_the_speckle_was_followed_none_of_the_three_decides_alone() -> None:
-    def judged(motion: float, thickening: float, strain: float, elsewhere: float = 30.0) -> list[bool]:
+    def judged(motion: float, thickening: float, strain: float, elsewhere: float = 30.0, error: float = 3.0) -> list[bool]:
         strains = np.array([elsewhere, strain, elsewhere, elsewhere, elsewhere, elsewhere])
-        return akinetic(np.array([20.0, motion, 30, 30, 30, 20]), np.array([30.0, thickening, 30, 30, 30, 30]), strains).tolist()
+        masks = np.array([20.0, motion, 30, 30, 30, 20]), np.array([30.0, thickening, 30, 30, 30, 30])
+        return akinetic(*masks, strains, np.full(6, error)).tolist()
 
     nothing, mid_septal = [False] * 6, [False, True, False, False, False, False]
     assert judged(5, 5, 2) == mid_septal
@@ -169,7 +170,8 @@ def test_where_the_speckle_was_followed_none_of_the_three_decides_alone() -> Non
     assert judged(20, 20, 2, elsewhere=np.nan) == judged(20, 20, 2, elsewhere=4.0) == nothing, "the speckle was not followed"
     assert judged(20, 20, np.nan) == nothing, "nor was it here, so that motion and thickening have to be small"
     assert judged(5, 5, np.nan) == mid_septal
-    assert judged(5, 45, 0) == nothing, "what thickens by so much moves"
+    assert judged(28, 28, 13.5) == mid_septal, "speckle that is known well outweighs masks in doubt"
+    assert judged(28, 28, 13.5, error=15) == nothing, "not so where it is known badly"
     assert judged(5, np.nan, 2) == mid_septal, "where no wall is seen the other two decide"
     assert judged(np.nan, 5, 2) == nothing
 

@@ -117,6 +117,7 @@ class WallBeat:
         motion_percent: inward motion from ED to ES, in percent of the endocardium's distance from the long axis at ED.
         thickening_percent: (thickness at ES - at ED) / thickness at ED x 100; NaN where no wall is seen.
         strain_percent: thickening from ED to ES by the motion of the speckle, see `echo_rt.cardiac.speckle`; NaN where it was not followed.
+        strain_error_percent: its standard error, in the same percent.
         thickness_ed: at ED; mm where `calibrated`, else px.
         akinetic: bool, the segment does not move; the rule is in `echo_rt.cardiac.wall`.
         calibrated: whether the scale of the image is known.
@@ -125,6 +126,7 @@ class WallBeat:
     motion_percent: NDArray[np.float64]
     thickening_percent: NDArray[np.float64]
     strain_percent: NDArray[np.float64]
+    strain_error_percent: NDArray[np.float64]
     thickness_ed: NDArray[np.float64]
     akinetic: NDArray[np.bool_]
     calibrated: bool
