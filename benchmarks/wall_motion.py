@@ -2,11 +2,13 @@
 
     python benchmarks/wall_motion.py masks --seeds 5000 5200
     python benchmarks/wall_motion.py lv-edge --seeds 5000 5200
+    python benchmarks/wall_motion.py lv-edge --data CAMUS      # segments flagged in hearts with an EF of 55 % and more; or masks, experts'
 
 It prints a table by segment and one JSON line. Six clips in seven have one akinetic segment, each of the six in turn, the seventh has
 none: 4.5 s at 50 frames a second (or --fps), EF 35 to 70 %, 50 to 100 beats a minute, all else as the seed draws it. Flagged are the
 segments that the summary of the clip calls akinetic. The limits in `echo_rt.cardiac.wall` were chosen on the seeds 1000 to 1199; others
-are for the check.
+are for the check. A data set has stills: there it is said what is flagged without the strain, and with strains drawn as those of segments
+that move.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from contextlib import ExitStack
 import numpy as np
 
 from echo_rt.cardiac.monitor import Monitor
+from echo_rt.cardiac.wall import APART, EXPECTED_STRAIN, MIDDLE, SCATTER, akinetic, measure_wall, wall_beat
 from echo_rt.engine import Engine, open_engine
 from echo_rt.model import ModelSpec
 from echo_rt.reading import SEGMENTS, Reading, WallBeat
@@ -26,6 +29,14 @@ from echo_rt.segmentation import GridMap, Segmentation
 from echo_rt.sinks.wall import akinetic_segments
 from echo_rt.sources.phantom import Phantom, PhantomOptions
 from echo_rt.stream import follow
+from echo_rt_train.data import open_data, read_all
+from echo_rt_train.evaluate.ejection import ef_percent, expert_segmentation, ventricle
+
+HEALTHY_PERCENT, STRAIN_PERCENT, ERROR_PERCENT = (
+    55.0,
+    25.0,
+    4.0,
+)  # EF from which on a heart should have no still segment; a strain, and its error
 
 SPEC = ModelSpec("the phantom's own masks", "1", 320, 240, 0.0, 1.0)
 
@@ -65,17 +76,43 @@ def wall_beats(readings: Iterator[Reading]) -> list[WallBeat]:
     return [reading.wall_beat for reading in accepted if reading.wall_beat is not None]
 
 
+def of_patients(engine: Engine | None, root: str) -> dict[str, float]:
+    """What is flagged in the 4CH images of all patients whose EF by the experts' masks is `HEALTHY_PERCENT` or more."""
+    data, found = open_data({"root": root, "views": ["4CH"]}), {}
+    for sample, (image, labels) in read_all([*data.samples("train"), *data.samples("val")], data.report):
+        expert = expert_segmentation(labels)
+        drawn = engine.segment(image, None) if engine else expert
+        inside = ventricle(drawn, sample.spacing_mm)
+        wall = measure_wall(drawn, inside, sample.spacing_mm).measured if inside is not None else None
+        found.setdefault(sample.patient, {})[sample.phase] = ventricle(expert, sample.spacing_mm), wall
+    rng, beats = np.random.default_rng(0), []
+    for phases in found.values():
+        (ed, wall_ed), (es, wall_es) = (phases.get(phase, (None, None)) for phase in ("ED", "ES"))
+        if wall_ed is not None and wall_es is not None and ef_percent([[ed], [es]]) >= HEALTHY_PERCENT:
+            beats.append(wall_beat(wall_ed, wall_es, calibrated=True))
+    moving = (MIDDLE + APART / 2)[2, 0]
+    strains = STRAIN_PERCENT * EXPECTED_STRAIN * rng.normal(moving, SCATTER[2, 0], (len(beats), len(SEGMENTS)))
+    error = np.full(len(SEGMENTS), ERROR_PERCENT)
+    followed = [akinetic(b.motion_percent, b.thickening_percent, s, error) for b, s in zip(beats, strains, strict=True)]
+    without = float(np.mean([beat.akinetic for beat in beats]))
+    return {"patients": len(beats), "flagged_without_strain": round(without, 3), "flagged_with_strain": round(float(np.mean(followed)), 3)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a model as `echo-rt file --model` takes it, or `masks`")
     parser.add_argument("--seeds", type=int, nargs=2, default=(5000, 5200), metavar=("FIRST", "END"))
     parser.add_argument("--fps", type=float, default=50, help="frames a second")
+    parser.add_argument("--data", metavar="ROOT", help="patients of a data set instead of phantoms")
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
     # By segment: [frozen and flagged, frozen, moving and flagged, moving]; and the clips that gave no beat.
     counts, motion, unread = np.zeros((len(SEGMENTS), 4), int), [], 0
     with ExitStack() as opened:
         engine = None if arguments.model == "masks" else opened.enter_context(open_engine(arguments.model, arguments.device))
+        if arguments.data:
+            print(json.dumps({"model": arguments.model, **of_patients(engine, arguments.data)}))
+            return
         for seed in range(*arguments.seeds):
             options = clip(seed, arguments.fps)
             with Phantom(options) as phantom:

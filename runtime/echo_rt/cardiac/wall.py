@@ -80,7 +80,7 @@ SHARES = (-2.0, 3.0)
 LEAST_MOTION, LEAST_THICKENING = 9.0, 12.0
 """Percent that are expected of the median segment at least."""
 
-_EXPECTED_STRAIN = np.array([0.9, 0.95, 1, 1.1, 1.3, 1.05])
+EXPECTED_STRAIN = np.array([0.9, 0.95, 1, 1.1, 1.3, 1.05])
 """As the strain of segments that move is followed in phantoms; along the beams, as at the apex, and away from the bright septum it is told
 a little larger."""
 
@@ -214,7 +214,7 @@ def akinetic(
     shares = np.array([
         motion_percent / (max(motion, LEAST_MOTION) * _EXPECTED),
         thickening_percent / max(_median(thickening_percent), LEAST_THICKENING),
-        strain_percent / (strain * _EXPECTED_STRAIN),
+        strain_percent / (strain * EXPECTED_STRAIN),
     ])  # fmt: skip
     variance = np.repeat(SCATTER**2, shares.shape[1], axis=1)
     variance[2] += (np.nan_to_num(error_percent) / strain) ** 2
