@@ -170,8 +170,8 @@ def test_where_the_speckle_was_followed_none_of_the_three_decides_alone() -> Non
     assert judged(20, 20, 2, elsewhere=np.nan) == judged(20, 20, 2, elsewhere=4.0) == nothing, "the speckle was not followed"
     assert judged(20, 20, np.nan) == nothing, "nor was it here, so that motion and thickening have to be small"
     assert judged(5, 5, np.nan) == mid_septal
-    assert judged(28.5, 28.5, 15) == mid_septal, "speckle that is known well outweighs masks in doubt"
-    assert judged(28.5, 28.5, 15, error=15) == nothing, "not so where it is known badly"
+    assert judged(28.5, 28.5, 13) == mid_septal, "speckle that is known well outweighs masks in doubt"
+    assert judged(28.5, 28.5, 13, error=15) == nothing, "not so where it is known badly"
     assert judged(5, np.nan, 2) == mid_septal, "where no wall is seen the other two decide"
     assert judged(np.nan, 5, 2) == nothing
 
