@@ -32,11 +32,8 @@ from echo_rt.stream import follow
 from echo_rt_train.data import open_data, read_all
 from echo_rt_train.evaluate.ejection import ef_percent, expert_segmentation, ventricle
 
-HEALTHY_PERCENT, STRAIN_PERCENT, ERROR_PERCENT = (
-    55.0,
-    25.0,
-    4.0,
-)  # EF from which on a heart should have no still segment; a strain, and its error
+HEALTHY_PERCENT = 55.0  # EF from which on a heart should have no still segment
+STRAIN_PERCENT, ERROR_PERCENT = 25.0, 4.0  # of a segment that moves, and its standard error
 
 SPEC = ModelSpec("the phantom's own masks", "1", 320, 240, 0.0, 1.0)
 
@@ -117,9 +114,7 @@ def main() -> None:
             options = clip(seed, arguments.fps)
             with Phantom(options) as phantom:
                 readings = from_masks(phantom) if engine is None else through(engine, phantom)
-                beats: list[WallBeat] = [
-                    r.wall_beat for r in readings if r.beat is not None and r.beat.accepted and r.wall_beat is not None
-                ]
+                beats = wall_beats(readings)
             unread += not beats
             # A clip without a beat flags nothing: its akinetic segment is missed.
             flagged = akinetic_segments(beats)

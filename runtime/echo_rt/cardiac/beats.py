@@ -28,7 +28,7 @@ from echo_rt.reading import Beat, Disks
 HALF_WINDOW_S = 0.08
 """Half of the smoothing window, and with it the lag of the curve: 9 frames at 50 fps. At low rates one frame to each side. With 0.06 the
 noise of a contour makes two beats of one where the heart is slow and its stroke small; a shorter one is not needed, since the moments are
-not taken from this curve."""
+taken from this curve only where samples are few."""
 
 HYSTERESIS = 0.30
 """How far the curve must turn back, as a share of its running amplitude, before an extremum counts. Diastasis and the atrial kick

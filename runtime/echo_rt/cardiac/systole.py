@@ -143,17 +143,23 @@ def _after_s(beat_s: float) -> float:
     return AFTER_S * min(1.0, beat_s / USUAL_BEAT_S)
 
 
+def _ejection_s(beat_s: float) -> float:
+    """How long ejection usually lasts: 413 ms - 1.7 ms a beat a minute; above the rates of that line's data, 0.4 of the beat."""
+    return min(max(0.413 - 0.0017 * 60 / beat_s, 0.4 * beat_s), 0.5 * beat_s)
+
+
+def _contraction_s(beat_s: float) -> float:
+    return CONTRACTION_S * min(1.0, beat_s / USUAL_BEAT_S)
+
+
 def _usual_systole_s(beat_s: float) -> float:
-    """From the closing of the mitral valve to that of the aortic one: ejection is 413 ms - 1.7 ms a beat a minute; above the rates of that
-    line's data, 0.4 of the beat."""
-    ejection = min(max(0.413 - 0.0017 * 60 / beat_s, 0.4 * beat_s), 0.5 * beat_s)
-    return ejection + CONTRACTION_S * min(1.0, beat_s / USUAL_BEAT_S)
+    """From the closing of the mitral valve to that of the aortic one."""
+    return _ejection_s(beat_s) + _contraction_s(beat_s)
 
 
 def ejected_s(share: float, beat_s: float) -> float:
     """From ED until such a share of the stroke volume has left, in a heart as most."""
-    contraction = CONTRACTION_S * min(1.0, beat_s / USUAL_BEAT_S)
-    return contraction + float(np.interp(share, _EJECTED, _U)) * (_usual_systole_s(beat_s) - contraction)
+    return _contraction_s(beat_s) + float(np.interp(share, _EJECTED, _U)) * _ejection_s(beat_s)
 
 
 def _costs(t: Array, y: Array, eds: Array, ess: Array, beat_s: float) -> Array:
@@ -168,8 +174,7 @@ def _costs(t: Array, y: Array, eds: Array, ess: Array, beat_s: float) -> Array:
 
 def _slopes(eds: Array, ess: Array, beat_s: float) -> tuple[Array, Array]:
     """When the kick, the ejection and the filling of K pairs of moments begin, and how long they last: (3, K) each, in seconds."""
-    share = min(1.0, beat_s / USUAL_BEAT_S)
-    contraction, relaxation = share * CONTRACTION_S, share * RELAXATION_S
+    contraction, relaxation = _contraction_s(beat_s), RELAXATION_S * min(1.0, beat_s / USUAL_BEAT_S)
     systole = ess - eds
     diastole = np.maximum(beat_s - systole - relaxation, 0.05)
     ejection = np.maximum(systole - contraction, MIN_EJECTION_S)

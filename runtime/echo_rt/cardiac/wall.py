@@ -72,8 +72,8 @@ AGREE = 1.0
 """Of the three shares two have to be below what can be expected: none decides alone."""
 
 EVIDENCE = -0.4
-"""Natural logarithm of how much likelier standing still has to be: a little less than as likely finds 96 % of the segments of those
-phantoms and flags 4 % of the others."""
+"""Natural logarithm of how much likelier standing still than moving has to be. A little less than as likely: so 96 % of the still segments
+of those phantoms are found, and 4 % of the others flagged."""
 
 FOLLOWED = 10.0
 """Strain of the median segment, in percent, below which the speckle was not followed."""
