@@ -45,6 +45,17 @@ def test_any_other_curve_of_the_same_samples_is_read_at_the_same_moments() -> No
         assert weights @ (0.3 * volumes[part] + 7) == pytest.approx(0.3 * (weights @ volumes[part]) + 7)
 
 
+def test_whether_a_frame_at_the_end_of_a_window_takes_part_hangs_on_no_rounding() -> None:
+    """At 30 frames a second the window begins three frames before ED."""
+    taken = set()
+    for start in range(200):
+        times = start + np.arange(40) / 30
+        systole = fit_systole(times, np.interp(np.arange(40), [0, 10, 20, 30], [120, 120, 50, 120])[None], times[10], times[20], 0.8)
+        assert systole is not None
+        taken.add((systole.first, systole.last))
+    assert len(taken) == 1
+
+
 def test_noise_moves_the_moments_less_than_it_moves_the_extremes() -> None:
     times, volumes, cycle = beat(ef=45)
     rng = np.random.default_rng(1)
