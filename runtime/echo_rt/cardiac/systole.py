@@ -49,6 +49,9 @@ BEFORE_S, AFTER_S = 0.10, 0.17
 SEARCH_S = ((0.02, 4), (0.005, 2), (0.0015, 2))
 """The search, coarse to fine: steps of so many seconds, so many to either side of the mean so far. Together they reach 94 ms."""
 
+FASTEST_OF_LINE = 147.0
+"""Beats a minute up to which the length of ejection follows the line of Weissler."""
+
 SYSTOLE_SD_S = 0.04
 """Standard deviation of the length of systole around the line of healthy hearts. Theirs is 15 ms; in heart failure ejection is shorter by
 some 40 ms, which contraction before it makes up for in part."""
@@ -144,8 +147,8 @@ def _after_s(beat_s: float) -> float:
 
 
 def _ejection_s(beat_s: float) -> float:
-    """How long ejection usually lasts: 413 ms - 1.7 ms a beat a minute; above the rates of that line's data, 0.4 of the beat."""
-    return min(max(0.413 - 0.0017 * 60 / beat_s, 0.4 * beat_s), 0.5 * beat_s)
+    """How long ejection usually lasts: 413 ms - 1.7 ms a beat a minute; above the rates of that line's data 0.4 of the beat, as there."""
+    return 0.413 - 0.0017 * 60 / beat_s if 60 / beat_s <= FASTEST_OF_LINE else 0.4 * beat_s
 
 
 def _contraction_s(beat_s: float) -> float:

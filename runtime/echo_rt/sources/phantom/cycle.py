@@ -17,6 +17,9 @@ from echo_rt.sources.phantom.options import PhantomOptions, stream
 ISOVOLUMIC = 0.01
 """Change of volume in an isovolumic phase as a fraction of the stroke volume: small, but enough to make ED and ES instants."""
 
+FASTEST_OF_LINE = 147.0
+"""Beats a minute beyond which Weissler's line says nothing: ejection would soon take no time at all."""
+
 PHASES = ("isovolumic contraction", "ejection", "isovolumic relaxation", "rapid filling", "diastasis", "atrial contraction")
 
 
@@ -85,11 +88,11 @@ def _sweep(u: float) -> float:
 def systole_s(rr_s: float) -> tuple[float, float, float]:
     """Isovolumic contraction, ejection and isovolumic relaxation in seconds for a beat of that length.
 
-    Ejection follows Weissler (Circulation 1968): 413 ms - 1.7 ms a beat a minute; at rates beyond that line's data it takes at least 0.4 of
-    the beat. The isovolumic phases of 50 and 70 ms shorten with the beat.
+    Ejection follows Weissler (Circulation 1968): 413 ms - 1.7 ms a beat a minute, up to `FASTEST_OF_LINE` a minute; where the heart is faster
+    it takes 0.4 of the beat, as it does there. The isovolumic phases of 50 and 70 ms shorten with the beat.
     """
     shorter = min(1.0, rr_s / 0.8)
-    ejection = min(max(0.413 - 0.0017 * 60 / rr_s, 0.4 * rr_s), 0.5 * rr_s)
+    ejection = 0.413 - 0.0017 * 60 / rr_s if 60 / rr_s <= FASTEST_OF_LINE else 0.4 * rr_s
     return 0.05 * shorter, ejection, 0.07 * shorter
 
 
