@@ -51,8 +51,8 @@ def test_every_beat_of_a_regular_heart_is_found_once(ef: float, rate: float, fps
     assert whole - 1 <= len(beats) <= whole + 1
     assert all(beat.accepted for beat in beats)
     # This heart turns slowly, like no real one: for 3 % of the beat it is as good as at ED or ES, and the earliest moment counts.
-    # Where a beat has no more than 17 frames, one ED in a hundred, between two of them, is a twentieth of a frame further off: 1.1.
-    frame = 1.1 * max(1 / fps, 0.02, 0.03 * 60 / rate)
+    # Where it is fast its systole is 40 ms shorter than a heart's, and its ED, between two of the few frames, a seventh of one further off.
+    frame = 1.2 * max(1 / fps, 0.02, 0.03 * 60 / rate)
     for beat in beats:
         ed_phase = (beat.t_ed_s * rate / 60 + start + 0.5) % 1.0 - 0.5
         es_phase = (beat.t_es_s * rate / 60 + start) % 1.0 - 0.35
@@ -140,7 +140,7 @@ def test_ed_is_near_where_the_fall_begins_however_long_the_ventricle_rested_befo
     true = np.interp(times % 1.6, [0, 0.05, 0.4, 0.47, 0.75, 1.6], [120, 120, 50, 50, 120, 120])
     beats = run(times, true + np.random.default_rng(2).normal(0, 3, len(times)))
     assert len(beats) >= 35
-    assert max(abs((beat.t_ed_s + 0.8) % 1.6 - 0.8) for beat in beats) < 0.15
+    assert max(abs((beat.t_ed_s + 0.8) % 1.6 - 0.8) for beat in beats) < 0.05
 
 
 def test_a_variable_frame_rate_with_dropped_frames_gives_the_same_beats() -> None:
@@ -185,7 +185,7 @@ def test_where_the_curve_is_flat_systole_begins_and_ends_at_the_corners() -> Non
     rng = np.random.default_rng(2)
     times = np.arange(0, 12, 0.02)
     volumes = np.interp(times % 1.2, [0, 0.05, 0.35, 0.43, 0.65, 1.07, 1.2], [120, 120, 100, 100, 113, 115, 120])
-    for noise, late_s in ((0.0, 0.03), (0.6, 0.05)):
+    for noise, late_s in ((0.0, 0.03), (0.6, 0.035)):
         beats = run(times, volumes + rng.normal(0, noise, len(times)))
         assert len(beats) >= 8
         assert all((beat.t_ed_s + 0.6) % 1.2 - 0.6 == pytest.approx(0, abs=late_s) for beat in beats)

@@ -308,10 +308,10 @@ def test_systoles_are_compared_as_defined(seed, samples, curves, noise) -> None:
     rng = np.random.default_rng(seed)
     t = np.sort(rng.uniform(0, 0.8, samples))
     eds = rng.uniform(0, 0.3, 20)
-    begins, lasts = np.stack([eds - 0.1, eds, eds + 0.3]), rng.uniform(0.01, 0.4, (3, 20))
+    begins, lasts = np.stack([eds - 0.1, eds, eds + 0.3, eds - 0.02, eds + 0.3]), rng.uniform(0.01, 0.4, (5, 20))
     # Heights of either sign: what is negative is left out. And parts that are the same in all samples.
     form = kernels.systole_form(t, begins[:, :1], lasts[:, :1])[0]
-    y = rng.normal(0, 1, (curves, 4)) @ form.T + noise * rng.normal(0, 1, (curves, samples))
+    y = rng.normal(0, 1, (curves, 5)) @ form.T + noise * rng.normal(0, 1, (curves, samples))
     y -= y.mean(axis=1, keepdims=True)
     arguments = t, y, begins, lasts
     slow = kernels.reference_systole_misfits(*arguments)

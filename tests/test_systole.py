@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echo_rt.cardiac.systole import fit_systole
-from echo_rt.sources.phantom.cycle import Rhythm
+from echo_rt.cardiac.systole import ejected_s, fit_systole
+from echo_rt.sources.phantom.cycle import Rhythm, systole_s
 from echo_rt.sources.phantom.options import PhantomOptions
 
 
@@ -89,6 +89,46 @@ def test_other_curves_of_the_same_heart_put_the_moments_right_where_the_volume_e
             errors.append(abs(systole.t_ed_s - cycle.start_s))
     assert np.mean(together) < 0.75 * np.mean(alone)
     assert np.mean(beside_noise) < 1.3 * np.mean(alone)  # a curve that says nothing has little say, one that is not known none
+
+
+def test_a_volume_that_falls_when_the_valve_closes_has_not_begun_to_empty() -> None:
+    """As through a network, which takes the closed leaflets for the floor of the cavity."""
+    times, volumes, cycle = beat(ef=40)
+    knots = [cycle.start_s - 0.025, cycle.start_s + 0.025, cycle.es_s + 0.07, cycle.es_s + 0.12]
+    rng, late_s = np.random.default_rng(4), []
+    for _ in range(40):
+        drawn = volumes + 8.0 * np.interp(times, knots, [1, 0, 0, 1]) + rng.normal(0, 1.2, len(times))
+        systole = fit_systole(times, drawn[None], cycle.start_s, cycle.es_s, cycle.end_s - cycle.start_s)
+        assert systole is not None
+        late_s.append(systole.t_ed_s - cycle.start_s)
+    assert np.mean(late_s) == pytest.approx(0, abs=0.02)  # 30 ms too early where the form has no valve
+
+
+@pytest.mark.parametrize("longer_s", [-0.03, 0.03])
+def test_a_systole_longer_or_shorter_than_most_is_found_as_it_is(longer_s: float) -> None:
+    times, volumes, cycle = beat(ef=45)
+    # The beat's clock runs slower in systole and makes up for it after.
+    real_s = np.interp(times, [cycle.start_s, cycle.es_s, cycle.end_s], [cycle.start_s, cycle.es_s + longer_s, cycle.end_s])
+    real_s = np.where((times < cycle.start_s) | (times > cycle.end_s), times, real_s)
+    rng, late_s, length_s = np.random.default_rng(5), [], []
+    for _ in range(40):
+        noisy = volumes + rng.normal(0, 1.5, len(times))
+        systole = fit_systole(real_s, noisy[None], cycle.start_s, cycle.es_s, cycle.end_s - cycle.start_s)
+        assert systole is not None
+        late_s.append(systole.t_ed_s - cycle.start_s)
+        length_s.append(systole.t_es_s - systole.t_ed_s - (cycle.es_s - cycle.start_s))
+    # What is expected has a say, since the fall begins slowly: a quarter of the difference.
+    assert np.mean(late_s) == pytest.approx(0, abs=0.01)
+    assert np.mean(length_s) / longer_s > 0.5
+
+
+@pytest.mark.parametrize(("rate", "ejection_ms"), [(40, 345), (60, 311), (100, 243), (140, 175), (180, 133)])
+def test_systole_is_expected_to_last_as_long_as_in_people_at_that_rate(rate: float, ejection_ms: float) -> None:
+    """413 ms - 1.7 ms a beat a minute (Weissler 1968), and contraction before it; the simulated hearts the same."""
+    beat_s = 60 / rate
+    contraction_ms = 50 * min(1.0, beat_s / 0.8)
+    assert 1e3 * ejected_s(1.0, beat_s) == pytest.approx(contraction_ms + ejection_ms, abs=1)
+    assert 1e3 * np.array(systole_s(beat_s)[:2]) == pytest.approx([contraction_ms, ejection_ms], abs=1)
 
 
 def test_a_systole_that_is_still_going_on_is_found_by_its_beginning() -> None:

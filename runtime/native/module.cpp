@@ -161,8 +161,9 @@ using Curves = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::
 
 nb::ndarray<nb::numpy, double, nb::ndim<2>> systole_misfits(Levels t, Curves y, Curves begins, Curves lasts) {
   const std::size_t n = t.shape(0), curves = y.shape(0), pairs = begins.shape(1);
-  if (!n || y.shape(1) != n || begins.shape(0) != 3 || lasts.shape(0) != 3 || lasts.shape(1) != pairs)
-    throw nb::value_error("expected N times, curves (C, N), begins and lasts (3, K)");
+  const bool paired = begins.shape(0) == echo_rt::kSlopes && lasts.shape(0) == echo_rt::kSlopes && lasts.shape(1) == pairs;
+  if (!n || y.shape(1) != n || !paired)
+    throw nb::value_error("expected N times, curves (C, N), begins and lasts (5, K)");
   auto misfits = new_array<double>(pairs, curves);
   echo_rt::systole_misfits(t.data(), n, y.data(), curves, begins.data(), lasts.data(), pairs, misfits.data());
   return misfits;

@@ -10,7 +10,8 @@
 
 namespace echo_rt {
 
-constexpr std::size_t kParts = 4;  // one, kick, ejection, filling
+constexpr std::size_t kParts = 5;  // one, kick, ejection, filling, valve
+constexpr std::size_t kSlopes = 5;  // of the kick, the ejection, the filling, the valve's closing and its opening
 using Heights = std::array<double, kParts>;
 using Square = std::array<Heights, kParts>;
 
@@ -35,29 +36,34 @@ inline Heights solve(Square a, Heights b) {
   return b;
 }
 
-// t: n. y: curves x n. begins, lasts: 3 x pairs. misfits: pairs x curves, written to.
+// t: n. y: curves x n. begins, lasts: 5 x pairs. misfits: pairs x curves, written to.
 inline void systole_misfits(const double* t, std::size_t n, const double* y, std::size_t curves, const double* begins, const double* lasts,
                             std::size_t pairs, double* misfits) {
-  std::vector<double> parts(3 * n);
+  constexpr std::size_t kValve = kParts - 1;
+  std::vector<double> parts((kParts - 1) * n);
   std::vector<double> power(curves, 0.0);
   for (std::size_t c = 0; c < curves; ++c) {
     for (std::size_t i = 0; i < n; ++i) power[c] += y[c * n + i] * y[c * n + i];
   }
   for (std::size_t k = 0; k < pairs; ++k) {
-    for (std::size_t p = 0; p < 3; ++p) {
-      const double begin = begins[p * pairs + k], last = lasts[p * pairs + k];
-      double* part = &parts[p * n];
+    for (std::size_t s = 0; s < kSlopes; ++s) {
+      const double begin = begins[s * pairs + k], last = lasts[s * pairs + k];
+      // Closing and opening are slopes of one part.
+      double* part = &parts[std::min(s, kValve - 1) * n];
       for (std::size_t i = 0; i < n; ++i) {
         const double u = std::min(std::max((t[i] - begin) / last, 0.0), 1.0);
-        part[i] = p == 0 ? u * u * (3 - 2 * u) - 1 : (p == 1 ? -u : u) * (0.7 + u * (1.4 - 1.1 * u));
+        if (s == 0) part[i] = u * u * (3 - 2 * u) - 1;
+        if (s == 1 || s == 2) part[i] = (s == 1 ? -u : u) * (0.7 + u * (1.4 - 1.1 * u));
+        if (s == 3) part[i] = -u;
+        if (s == 4) part[i] += u;
       }
     }
     Square whole{};
     whole[0][0] = static_cast<double>(n);
-    for (std::size_t p = 0; p < 3; ++p) {
+    for (std::size_t p = 0; p + 1 < kParts; ++p) {
       const double* one = &parts[p * n];
       for (std::size_t i = 0; i < n; ++i) whole[0][p + 1] += one[i];
-      for (std::size_t q = p; q < 3; ++q) {
+      for (std::size_t q = p; q + 1 < kParts; ++q) {
         const double* other = &parts[q * n];
         for (std::size_t i = 0; i < n; ++i) whole[p + 1][q + 1] += one[i] * other[i];
       }
@@ -66,16 +72,17 @@ inline void systole_misfits(const double* t, std::size_t n, const double* y, std
       for (std::size_t q = 0; q < p; ++q) whole[p][q] = whole[q][p];
       whole[p][p] += 1e-9 * static_cast<double>(n);
     }
+    whole[kValve][kValve] += 1;  // the sample that has none
     for (std::size_t c = 0; c < curves; ++c) {
       const double* curve = y + c * n;
       Heights right{};
       for (std::size_t i = 0; i < n; ++i) right[0] += curve[i];
-      for (std::size_t p = 0; p < 3; ++p) {
+      for (std::size_t p = 0; p + 1 < kParts; ++p) {
         for (std::size_t i = 0; i < n; ++i) right[p + 1] += curve[i] * parts[p * n + i];
       }
       Square square = whole;
       Heights heights = solve(square, right);
-      for (int time = 0; time < 2; ++time) {
+      for (int time = 0; time < 3; ++time) {
         bool wrong = false;
         for (std::size_t p = 1; p < kParts; ++p) {
           if (!(heights[p] < 0)) continue;

@@ -12,19 +12,16 @@ def systole_form(t: Array, begins: Array, lasts: Array) -> Array:
 
     Args:
         t: (N,) times.
-        begins, lasts: (3, K) when the kick, the ejection and the filling begin, and how long they last.
+        begins, lasts: (5, K) when the kick, the ejection, the filling, the closing of the valve and its opening begin, and how long they
+            last.
 
     Returns:
-        (K, N, 4): one, and those three. The kick goes from -1 to 0, the ejection from 0 to -1, the filling from 0 to 1.
+        (K, N, 5): one, and the kick, which goes from -1 to 0, the ejection from 0 to -1, the filling from 0 to 1, the valve from 0 to
+        -1 and back.
     """
     u = np.clip((t - begins[..., None]) / lasts[..., None], 0.0, 1.0)
-    form = np.empty((begins.shape[1], len(t), 4))
-    form[..., 0] = 1.0
-    form[..., 1] = u[0] * u[0] * (3 - 2 * u[0]) - 1
-    flow = share_ejected(u[1:])
-    form[..., 2] = -flow[0]
-    form[..., 3] = flow[1]
-    return form
+    flow = share_ejected(u[1:3])
+    return np.stack([np.ones_like(u[0]), u[0] * u[0] * (3 - 2 * u[0]) - 1, -flow[0], flow[1], u[4] - u[3]], axis=-1)
 
 
 def share_ejected(u: Array) -> Array:
@@ -34,13 +31,15 @@ def share_ejected(u: Array) -> Array:
 
 
 def systole_heights(form: Array, y: Array) -> tuple[Array, Array]:
-    """For K forms (K, N, 4) and C curves (C, N): heights (K, C, 4) of the parts, none but the first negative, and what is left over,
-    squared (K, C)."""
+    """For K forms (K, N, 5) and C curves (C, N): heights (K, C, 5) of the parts, none but the first negative, and what is left over,
+    squared (K, C). One more sample has nothing in it but the valve, and says that there is none."""
+    parts = form.shape[2]
     square, right = (form.transpose(0, 2, 1) @ form)[:, None], y @ form
     # A part that is zero in all samples has a height of zero.
-    square = square + 1e-9 * form.shape[1] * np.eye(4)
+    square = square + 1e-9 * form.shape[1] * np.eye(parts)
+    square[..., -1, -1] += 1.0
     heights: Array = np.asarray(np.linalg.solve(square, right[..., None])[..., 0], np.float64)
-    for _ in range(2):
+    for _ in range(3):
         # What would be negative is left out: the best without it, in all but contrived cases.
         wrong = heights < 0
         wrong[..., 0] = False
@@ -48,7 +47,7 @@ def systole_heights(form: Array, y: Array) -> tuple[Array, Array]:
             break
         left = ~wrong
         square, right = square * (left[..., :, None] & left[..., None, :]), right * left
-        square = square + wrong[..., :, None] * np.eye(4)
+        square = square + wrong[..., :, None] * np.eye(parts)
         heights = np.asarray(np.linalg.solve(square, right[..., None])[..., 0], np.float64)
     return heights, (y * y).sum(axis=1) - (heights * right).sum(axis=-1)
 

@@ -88,8 +88,8 @@ def _sweep(u: float) -> float:
 def systole_s(rr_s: float) -> tuple[float, float, float]:
     """Isovolumic contraction, ejection and isovolumic relaxation in seconds for a beat of that length.
 
-    Ejection follows Weissler (Circulation 1968): 413 ms - 1.7 ms a beat a minute, up to `FASTEST_OF_LINE` a minute; where the heart is faster
-    it takes 0.4 of the beat, as it does there. The isovolumic phases of 50 and 70 ms shorten with the beat.
+    Ejection follows Weissler (Circulation 1968): 413 ms - 1.7 ms a beat a minute, up to `FASTEST_OF_LINE`; where the heart is faster it
+    takes 0.4 of the beat, as it does there. The isovolumic phases of 50 and 70 ms shorten with the beat.
     """
     shorter = min(1.0, rr_s / 0.8)
     ejection = 0.413 - 0.0017 * 60 / rr_s if 60 / rr_s <= FASTEST_OF_LINE else 0.4 * rr_s
