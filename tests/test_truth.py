@@ -84,7 +84,7 @@ def test_ed_and_es_of_every_beat_of_the_true_curve_are_found_within_a_frame(ef, 
         assert len(same) == 1
         assert same[0].t_es_s == pytest.approx(true.t_es_s, abs=frame)
         # Of eight frames a beat none need show the largest volume or the smallest.
-        assert same[0].ef_percent == pytest.approx(true.ef_percent, abs=1 if fps > 12 * hr / 60 else 2.5)
+        assert same[0].ef_percent == pytest.approx(true.ef_percent, abs=1 if fps > 12 * hr / 60 else 3)
     assert len(beats) <= len(truth) + 1
 
 
