@@ -51,8 +51,8 @@ def test_every_beat_of_a_regular_heart_is_found_once(ef: float, rate: float, fps
     assert whole - 1 <= len(beats) <= whole + 1
     assert all(beat.accepted for beat in beats)
     # This heart turns slowly, like no real one: for 3 % of the beat it is as good as at ED or ES, and the earliest moment counts.
-    # Where it is fast its systole is 40 ms shorter than a heart's, and its ED, between two of the few frames, a seventh of one further off.
-    frame = 1.2 * max(1 / fps, 0.02, 0.03 * 60 / rate)
+    # Where it is fast its systole is 40 ms shorter than a heart's, and without corners that would show it: its ED is up to 26 ms off.
+    frame = 1.35 * max(1 / fps, 0.02, 0.03 * 60 / rate)
     for beat in beats:
         ed_phase = (beat.t_ed_s * rate / 60 + start + 0.5) % 1.0 - 0.5
         es_phase = (beat.t_es_s * rate / 60 + start) % 1.0 - 0.35
