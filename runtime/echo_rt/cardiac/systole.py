@@ -116,7 +116,7 @@ def fit_systole(t_s: Array, curves: Array, t_ed_s: float, t_es_s: float, beat_s:
     """
     # Not np.median: at its first call it loads a part of NumPy for 20 ms.
     gap_s = median(np.diff(t_s).tolist()) if len(t_s) > 1 else 0.0
-    before_s, after_s = max(BEFORE_S, 1.5 * gap_s) + CLOCK_S, max(_after_s(beat_s), 1.5 * gap_s) + CLOCK_S
+    before_s, after_s = max(BEFORE_S, 1.5 * gap_s) + CLOCK_S, max(AFTER_S * _shorter(beat_s), 1.5 * gap_s) + CLOCK_S
     first, last = np.searchsorted(t_s, (t_ed_s - before_s, t_es_s + after_s))
     if last - first < MIN_SAMPLES:
         return None
@@ -152,8 +152,9 @@ def fit_systole(t_s: Array, curves: Array, t_ed_s: float, t_es_s: float, beat_s:
     return Systole(ed, es, at[0], at[1], int(first), int(last))
 
 
-def _after_s(beat_s: float) -> float:
-    return AFTER_S * min(1.0, beat_s / USUAL_BEAT_S)
+def _shorter(beat_s: float) -> float:
+    """How much shorter the isovolumic phases and the valve's motion are in a beat of that length: a factor."""
+    return min(1.0, beat_s / USUAL_BEAT_S)
 
 
 def _ejection_s(beat_s: float) -> float:
@@ -162,7 +163,7 @@ def _ejection_s(beat_s: float) -> float:
 
 
 def _contraction_s(beat_s: float) -> float:
-    return CONTRACTION_S * min(1.0, beat_s / USUAL_BEAT_S)
+    return CONTRACTION_S * _shorter(beat_s)
 
 
 def _usual_systole_s(beat_s: float) -> float:
@@ -187,12 +188,12 @@ def _costs(t: Array, y: Array, eds: Array, ess: Array, beat_s: float) -> Array:
 
 def _slopes(eds: Array, ess: Array, beat_s: float) -> tuple[Array, Array]:
     """When the slopes of `kernels.systole_form` begin for K pairs of moments, and how long they last: (5, K) each, in seconds."""
-    shorter = min(1.0, beat_s / USUAL_BEAT_S)
-    contraction, relaxation, valve = _contraction_s(beat_s), RELAXATION_S * shorter, np.full(len(eds), VALVE_S * shorter)
+    relaxation, valve = RELAXATION_S * _shorter(beat_s), np.full(len(eds), VALVE_S * _shorter(beat_s))
     systole = ess - eds
     diastole = np.maximum(beat_s - systole - relaxation, 0.05)
     kick, filling = np.minimum(KICK_S, KICK_SHARE * diastole), np.minimum(FILLING_S, FILLING_SHARE * diastole)
     opens = ess + relaxation
+    contraction = _contraction_s(beat_s)
     begins = np.stack([eds - kick, eds + contraction, opens, eds - valve / 2, opens])
     lasts = np.stack([kick, np.maximum(systole - contraction, MIN_EJECTION_S), filling, valve, valve])
     return begins, lasts
