@@ -1,4 +1,4 @@
-"""Thickening by the motion of the speckle."""
+"""Motion and thickening of the wall by its speckle."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 
 from echo_rt.cardiac import kernels
 from echo_rt.cardiac.monitor import Monitor
-from echo_rt.cardiac.speckle import MAX_STEP_S, MIN_STEP_S, SpeckleTracking
-from echo_rt.cardiac.wall import FOLLOWED
+from echo_rt.cardiac.speckle import MAX_STEP_S, MIN_STEP_S, SpeckleTracking, as_a_rigid_body
+from echo_rt.cardiac.wall import EXPECTED_SPECKLE_MOTION, FOLLOWED
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
 from echo_rt.reading import SEGMENTS, Beat, Reading, WallBeat
 from echo_rt.segmentation import GridMap, Segmentation
 from echo_rt.sources.phantom import Phantom, PhantomOptions
 
-native = pytest.mark.skipif(kernels.strain is kernels.reference_strain, reason="the native kernels were not built: no C++ compiler")
-strains = pytest.mark.parametrize("strain", [pytest.param(kernels.strain, marks=native), kernels.reference_strain])
+native = pytest.mark.skipif(kernels.follow is kernels.reference_follow, reason="the native kernels were not built: no C++ compiler")
+follows = pytest.mark.parametrize("follow", [pytest.param(kernels.follow, marks=native), kernels.reference_follow])
 SPEC = ModelSpec("the phantom's own masks", "1", 320, 240, 0.0, 1.0)
 SAMPLES, UNIT = 14, 1.0
 
@@ -55,53 +55,77 @@ def pictures(seed: int, stretch: dict[tuple[int, int], float], shift: float = 0.
     return grain(x, y).astype(np.float32), grain(x - np.sign(x - 60) * moved, y - slide).astype(np.float32)
 
 
-def found(strain, before: np.ndarray, after: np.ndarray, rounds: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    return strain(before, (0, 0), after, (0, 0), *upright(), (60.0, 70.0), (1.0, 1.0), UNIT, SAMPLES, rounds)
+def found(follow, before: np.ndarray, after: np.ndarray, rounds: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    return follow(before, (0, 0), after, (0, 0), *upright(), (60.0, 70.0), (1.0, 1.0), UNIT, SAMPLES, rounds)
 
 
-@strains
+@follows
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1000), st.floats(-0.08, 0.08), st.floats(-0.8, 0.8), st.floats(-0.8, 0.8))
-def test_a_wall_that_thickens_is_told_from_one_that_moves(strain, seed, stretch, shift, slide) -> None:
-    told, certain = found(strain, *pictures(seed, {(side, third): stretch for side in (0, 1) for third in (0, 1, 2)}, shift, slide))
+def test_a_wall_that_thickens_is_told_from_one_that_moves(follow, seed, stretch, shift, slide) -> None:
+    told, certain = found(follow, *pictures(seed, {(side, third): stretch for side in (0, 1) for third in (0, 1, 2)}, shift, slide))
     # Between the cells a bilinear picture is a little flatter than the grain.
-    np.testing.assert_allclose(told, stretch, atol=0.03)
-    assert told.mean() == pytest.approx(stretch, abs=0.012)
+    np.testing.assert_allclose(told[..., 1], stretch, atol=0.03)
+    assert told[..., 1].mean() == pytest.approx(stretch, abs=0.012)
+    np.testing.assert_allclose(told[..., 0], shift, atol=0.1)
+    # Down the screen is to the left of who looks out of the left wall, and to the right of who looks out of the right one.
+    np.testing.assert_allclose(told[..., 2], np.array([[-slide], [slide]]) * np.ones(3), atol=0.1)
     assert (certain > 0).all()
 
 
-@strains
-def test_each_third_of_each_side_has_its_own(strain) -> None:
-    told, _ = found(strain, *pictures(3, {(0, 1): 0.06, (1, 2): -0.05}))
-    np.testing.assert_allclose(told, [[0, 0.06, 0], [0, 0, -0.05]], atol=0.02)
+@follows
+def test_each_third_of_each_side_has_its_own(follow) -> None:
+    told, _ = found(follow, *pictures(3, {(0, 1): 0.06, (1, 2): -0.05}))
+    np.testing.assert_allclose(told[..., 1], [[0, 0.06, 0], [0, 0, -0.05]], atol=0.02)
 
 
-@strains
-def test_where_there_is_no_grain_nothing_is_known(strain) -> None:
+@follows
+def test_where_there_is_no_grain_nothing_is_known(follow) -> None:
     flat = np.full((90, 120), 80.0, np.float32)
     stripes = np.repeat(texture(1)(np.arange(120.0), np.zeros(120))[None], 90, axis=0).astype(np.float32)
     for picture in (flat, stripes, flat[:1, :1], flat[:0]):
-        told, certain = found(strain, picture, picture)
+        told, certain = found(follow, picture, picture)
         assert (told == 0).all()
         assert (certain == 0).all(), "a wall of stripes may slide along them"
 
 
-@strains
+@follows
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
-def test_numbers_that_are_none_are_survived(strain, bad: float) -> None:
+def test_numbers_that_are_none_are_survived(follow, bad: float) -> None:
     (start, normal), picture = upright(), texture(0)(*np.mgrid[:90, :120].astype(float)).astype(np.float32)
     for broken in (start, normal):
         broken[0, 3] = bad
         with np.errstate(all="ignore"):
-            told, _ = strain(picture, (0, 0), picture, (0, 0), start, normal, (60.0, 70.0), (1.0, 1.0), UNIT, SAMPLES, 2)
-        assert told.shape == (2, 3)
+            told, _ = follow(picture, (0, 0), picture, (0, 0), start, normal, (60.0, 70.0), (1.0, 1.0), UNIT, SAMPLES, 2)
+        assert told.shape == (2, 3, 3)
         np.testing.assert_allclose(told[1], 0, atol=1e-6)
+
+
+moves = st.floats(-3, 3)
+
+
+@given(moves, moves, st.floats(-0.1, 0.1), st.lists(st.booleans(), min_size=6, max_size=6))
+def test_a_heart_that_swings_as_a_whole_has_no_motion_of_its_own(x, y, turn, seen) -> None:
+    # Two walls that lean towards each other at the apex.
+    height, side = np.linspace(0, 60, 36), np.array([-1.0, 1.0])[:, None]
+    middle = np.stack([side * (25 - height**2 / 180), np.broadcast_to(-height, (2, 36))], axis=-1)
+    normal = np.stack([side * np.ones(36), np.broadcast_to(-height / 90, (2, 36))], axis=-1)
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+    moved = np.array([x, y]) + turn * np.stack([-middle[..., 1], middle[..., 0]], axis=-1)
+    along = np.stack([-normal[..., 1], normal[..., 0]], axis=-1)
+    shift, slide = ((moved * way).sum(-1).reshape(2, 3, 12).mean(-1) for way in (normal, along))
+    hidden = np.where(np.array(seen).reshape(2, 3), shift, np.nan)
+    explained = as_a_rigid_body(hidden, slide, middle, normal)
+    if sum(seen) >= 2:
+        np.testing.assert_allclose(explained, shift, atol=1e-9)
+    elif not any(seen):
+        assert np.isnan(explained).all()
 
 
 @native
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 20), st.integers(1, 3))
-def test_the_strain_is_the_one_defined(seed, samples, rounds) -> None:
+def test_the_motion_is_the_one_defined(seed, samples, rounds) -> None:
     rng = np.random.default_rng(seed)
     grain, (y, x) = texture(seed), np.mgrid[:90, :120].astype(float)
     before, after = (np.asarray(grain(x + dx, y) + rng.normal(0, 5, x.shape), np.float32) for dx in (0.0, rng.normal()))
@@ -112,7 +136,7 @@ def test_the_strain_is_the_one_defined(seed, samples, rounds) -> None:
     corner, cut = (int(rng.integers(0, 20)), int(rng.integers(0, 20))), rng.integers(0, 20, 2)
     arguments = before[corner[0] :, corner[1] :].copy(), corner, after[: 90 - cut[0], : 120 - cut[1]].copy(), (0, 0)
     rest = np.ascontiguousarray(start), normal, (60.0, 70.0), (1.0, rng.uniform(0.7, 1.3)), rng.uniform(0.3, 1.5), samples, rounds
-    for one, other in zip(kernels.strain(*arguments, *rest), kernels.reference_strain(*arguments, *rest), strict=True):
+    for one, other in zip(kernels.follow(*arguments, *rest), kernels.reference_follow(*arguments, *rest), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
 
 
@@ -138,7 +162,7 @@ def test_cells_outside_of_the_image_and_lines_without_thirds_are_refused() -> No
         with pytest.raises(ValueError, match="lie in the image"):
             kernels.cells(image, corner, size, 4, 1)
     with pytest.raises(ValueError, match="three thirds"):
-        kernels.strain(*[np.zeros((4, 4), np.float32), (0, 0)] * 2, lines, lines, (0.0, 0.0), (1.0, 1.0), 1.0, 3, 1)
+        kernels.follow(*[np.zeros((4, 4), np.float32), (0, 0)] * 2, lines, lines, (0.0, 0.0), (1.0, 1.0), 1.0, 3, 1)
 
 
 # -- a heart that beats ---------------------------------------------------------------------------------------------------------------
@@ -176,10 +200,14 @@ def test_a_segment_that_stands_still_does_not_thicken_and_the_others_do(segment:
     with heart(akinetic=(segment,)) as phantom:
         found = beats(read(phantom))
     assert len(found) >= 2
-    strain, n = np.median([beat.strain_percent for beat in found], axis=0), SEGMENTS.index(segment)
-    others = np.delete(strain, [n, 5 - n] if "apical" in segment else [n])  # the tip belongs to both sides
-    assert strain[n] < 0.6 * np.median(others)
-    assert (others > 8).all()
+    n = SEGMENTS.index(segment)
+    strain, motion = (np.median([getattr(beat, name) for beat in found], axis=0) for name in ("strain_percent", "speckle_motion_percent"))
+    others = [n, 5 - n] if "apical" in segment else [n]  # the tip belongs to both sides
+    assert strain[n] < 0.6 * np.median(np.delete(strain, others))
+    assert (np.delete(strain, others) > 8).all()
+    share = motion / EXPECTED_SPECKLE_MOTION
+    assert share[n] < 0.75 * np.median(np.delete(share, others))
+    assert (np.delete(motion, others) > 3).all()
     assert all(beat.akinetic[n] for beat in found)
 
 
@@ -248,9 +276,10 @@ def test_what_is_of_another_beat_or_patient_is_not_used() -> None:
         readings = read(phantom, monitor=monitor)
     last = [r.beat for r in readings if r.beat is not None and r.beat.accepted][-1]
     assert isinstance(last, Beat)
-    thickening, error = tracking.of_beat(last)
-    assert np.isfinite(thickening).all()
-    assert (error > 0).all()
+    followed = tracking.of_beat(last)
+    assert np.isfinite(followed).all()
+    assert (followed.strain_error_percent > 0).all()
+    assert (followed.inwards_error > 0).all()
     later = replace(last, t_ed_s=last.t_ed_s + 9, t_es_s=last.t_es_s + 9, t_next_ed_s=last.t_next_ed_s + 9)
     assert np.isnan(tracking.of_beat(later)).all()
     assert np.isnan(tracking.of_beat(replace(last, esv=last.edv))).all(), "a volume that does not fall"

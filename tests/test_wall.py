@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from echo_rt.cardiac.geometry import find_ventricle, outline
 from echo_rt.cardiac.monitor import Monitor
-from echo_rt.cardiac.wall import akinetic, measure_wall, wall_beat
+from echo_rt.cardiac.wall import EXPECTED_SPECKLE_MOTION, akinetic, measure_wall, wall_beat
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
 from echo_rt.reading import SEGMENTS, Reading, WallBeat
@@ -157,23 +157,25 @@ def test_what_moves_little_is_akinetic_only_where_the_wall_does_not_thicken_eith
     assert judged(np.nan, np.nan) == nothing
 
 
-def test_where_the_speckle_was_followed_none_of_the_three_decides_alone() -> None:
-    def judged(motion: float, thickening: float, strain: float, elsewhere: float = 30.0, error: float = 3.0) -> list[bool]:
-        strains = np.array([elsewhere, strain, elsewhere, elsewhere, elsewhere, elsewhere])
+def test_where_the_speckle_was_followed_neither_masks_nor_speckle_decide_alone() -> None:
+    def judged(motion: float, thickening: float, strain: float, speckle: float, elsewhere: float = 30.0, error: float = 3.0) -> list[bool]:
+        strains, moved = np.full(6, elsewhere), 20 * EXPECTED_SPECKLE_MOTION
+        strains[1], moved[1] = strain, speckle
         masks = np.array([20.0, motion, 30, 30, 30, 20]), np.array([30.0, thickening, 30, 30, 30, 30])
-        return akinetic(*masks, strains, np.full(6, error)).tolist()
+        return akinetic(*masks, strains, np.full(6, error), moved, np.full(6, error)).tolist()
 
     nothing, mid_septal = [False] * 6, [False, True, False, False, False, False]
-    assert judged(5, 5, 2) == mid_septal
-    assert judged(2, 30, 30) == judged(30, 3, 30) == judged(30, 30, 0) == nothing
-    assert judged(20, 20, 2) == mid_septal, "a wall that is drawn as moving, and whose speckle stands still"
-    assert judged(20, 20, 2, elsewhere=np.nan) == judged(20, 20, 2, elsewhere=4.0) == nothing, "the speckle was not followed"
-    assert judged(20, 20, np.nan) == nothing, "nor was it here, so that motion and thickening have to be small"
-    assert judged(5, 5, np.nan) == mid_septal
-    assert judged(28.5, 28.5, 13) == mid_septal, "speckle that is known well outweighs masks in doubt"
-    assert judged(28.5, 28.5, 13, error=15) == nothing, "not so where it is known badly"
-    assert judged(5, np.nan, 2) == mid_septal, "where no wall is seen the other two decide"
-    assert judged(np.nan, 5, 2) == nothing
+    assert judged(5, 5, 2, 10) == mid_septal
+    assert judged(2, 30, 30, 22) == judged(30, 3, 30, 22) == judged(30, 30, 0, 22) == judged(30, 30, 30, 0) == nothing
+    assert judged(2, 3, 30, 22) == judged(30, 30, 0, 5) == nothing, "nor do two of them"
+    assert judged(20, 20, 2, 10) == mid_septal, "a wall that is drawn as moving, and whose speckle stands still"
+    assert judged(20, 20, 2, 10, elsewhere=np.nan) == judged(20, 20, 2, 10, elsewhere=4.0) == nothing, "the speckle was not followed"
+    assert judged(20, 20, np.nan, np.nan) == nothing, "nor was it here, so that motion and thickening have to be small"
+    assert judged(5, 5, np.nan, np.nan) == mid_septal
+    assert judged(29.9, 35, 9, 10) == mid_septal, "speckle that is known well outweighs masks that say otherwise"
+    assert judged(29.9, 35, 9, 10, error=15) == nothing, "not so where it is known badly"
+    assert judged(5, np.nan, 2, 10) == mid_septal, "where no wall is seen the other three decide"
+    assert judged(np.nan, 5, 2, 10) == nothing
 
 
 def test_a_ventricle_may_be_akinetic_all_over_and_a_weak_one_is_not() -> None:

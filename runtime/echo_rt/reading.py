@@ -118,6 +118,9 @@ class WallBeat:
         thickening_percent: (thickness at ES - at ED) / thickness at ED x 100; NaN where no wall is seen.
         strain_percent: thickening from ED to ES by the motion of the speckle, see `echo_rt.cardiac.speckle`; NaN where it was not followed.
         strain_error_percent: its standard error, in the same percent.
+        speckle_motion_percent: inward motion of the middle of the wall from ED to ES by the speckle, against the heart as a rigid body, in
+            percent of the same distance as `motion_percent`; NaN where it was not followed.
+        speckle_motion_error_percent: its standard error, in the same percent.
         thickness_ed: at ED; mm where `calibrated`, else px.
         akinetic: bool, the segment does not move; the rule is in `echo_rt.cardiac.wall`.
         calibrated: whether the scale of the image is known.
@@ -127,6 +130,8 @@ class WallBeat:
     thickening_percent: NDArray[np.float64]
     strain_percent: NDArray[np.float64]
     strain_error_percent: NDArray[np.float64]
+    speckle_motion_percent: NDArray[np.float64]
+    speckle_motion_error_percent: NDArray[np.float64]
     thickness_ed: NDArray[np.float64]
     akinetic: NDArray[np.bool_]
     calibrated: bool

@@ -209,19 +209,21 @@ nb::ndarray<nb::numpy, float, nb::ndim<2>> cells(Image image, std::pair<int, int
 
 using Lines = nb::ndarray<const double, nb::shape<2, -1, 2>, nb::c_contig, nb::device::cpu>;
 
-nb::tuple strain(Layer before, std::pair<int, int> before_corner, Layer after, std::pair<int, int> after_corner, Lines start, Lines normal,
+nb::tuple follow(Layer before, std::pair<int, int> before_corner, Layer after, std::pair<int, int> after_corner, Lines start, Lines normal,
                  Pair origin, Pair to_cells, double unit, int samples, int rounds) {
   const std::size_t lines = start.shape(1);
   if (lines < 1 || lines % 3 || normal.shape(1) != lines || samples < 1) throw nb::value_error("expected lines in three thirds, and samples");
   const echo_rt::Patch earlier{field_of(before), {origin.first - before_corner.second, origin.second - before_corner.first}},
       later{field_of(after), {origin.first - after_corner.second, origin.second - after_corner.first}};
-  auto found = new_array<double>(std::size_t{2}, std::size_t{3}), certain = new_array<double>(std::size_t{2}, std::size_t{3});
+  auto found = new_array<double>(std::size_t{2}, std::size_t{3}, std::size_t{3});
+  auto certain = new_array<double>(std::size_t{2}, std::size_t{3});
   const auto* starts = reinterpret_cast<const echo_rt::Point*>(start.data());
   const auto* normals = reinterpret_cast<const echo_rt::Point*>(normal.data());
   for (std::size_t third = 0; third < 6; ++third) {
     const std::size_t first = third * (lines / 3);
-    const echo_rt::Strain one = echo_rt::strain(earlier, later, starts + first, normals + first, lines / 3, point_of(to_cells), unit, samples, rounds);
-    found.data()[third] = one.strain, certain.data()[third] = one.certain;
+    const echo_rt::Motion one = echo_rt::follow(earlier, later, starts + first, normals + first, lines / 3, point_of(to_cells), unit, samples, rounds);
+    double* at = found.data() + 3 * third;
+    at[0] = one.shift, at[1] = one.strain, at[2] = one.slide, certain.data()[third] = one.certain;
   }
   return nb::make_tuple(found, certain);
 }
@@ -253,7 +255,7 @@ NB_MODULE(_native, m) {
   m.def("systole_misfits", &systole_misfits, nb::arg("t"), nb::arg("y"), nb::arg("begins"), nb::arg("lasts"));
   m.def("coarse", &coarse, nb::arg("image"), nb::arg("size"), nb::arg("dark"), nb::arg("chroma"), nb::arg("window"));
   m.def("cells", &cells, nb::arg("image"), nb::arg("corner"), nb::arg("size"), nb::arg("cell"), nb::arg("stride"));
-  m.def("strain", &strain, nb::arg("before"), nb::arg("before_corner"), nb::arg("after"), nb::arg("after_corner"), nb::arg("start"),
+  m.def("follow", &follow, nb::arg("before"), nb::arg("before_corner"), nb::arg("after"), nb::arg("after_corner"), nb::arg("start"),
         nb::arg("normal"), nb::arg("origin"), nb::arg("to_cells"), nb::arg("unit"), nb::arg("samples"), nb::arg("rounds"));
   m.def("sector", &sector, nb::arg("lit"), nb::arg("speck"));
 }

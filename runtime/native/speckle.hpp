@@ -85,12 +85,13 @@ inline Level read(const Patch& patch, Point p) {
           true};
 }
 
-struct Strain {
-  double strain, certain;
+// How a third moved between two pictures, and how certain its strain is.
+struct Motion {
+  double shift, strain, slide, certain;
 };
 
 // starts, normals: `lines` of each, of one third of one side.
-inline Strain strain(const Patch& before, const Patch& after, const Point* starts, const Point* normals, std::size_t lines, Point to_cells,
+inline Motion follow(const Patch& before, const Patch& after, const Point* starts, const Point* normals, std::size_t lines, Point to_cells,
                      double unit, int samples, int rounds) {
   const auto on_cells = [&](Point p) { return Point{p.x * to_cells.x, p.y * to_cells.y}; };
   const auto size = static_cast<std::size_t>(samples);
@@ -131,7 +132,7 @@ inline Strain strain(const Patch& before, const Patch& after, const Point* start
     shift += step(p, q, r, most), stretch += step(q, minor, s, 0.3), slide += step(r, s, t, most);
     certain = minor > 0 ? whole / minor : 0;
   }
-  return {stretch, certain};
+  return {shift, stretch, slide, certain};
 }
 
 }  // namespace echo_rt

@@ -1,9 +1,11 @@
-"""How the muscle thickens, by its speckle: the grain of the picture belongs to the tissue and moves with it.
+"""How the muscle moves and thickens, by its speckle: the grain of the picture belongs to the tissue and moves with it.
 
 The contour of a network says where a border is likely, and where a wall is hardly seen that is where such a wall usually is; so a segment
-that stands still is drawn as moving. Its speckle stands still too. What is measured is the strain across the wall, how far its outside
-moves away from its inside: it needs no frame of reference, and a probe that moves changes nothing of it (D'hooge et al., Eur J
-Echocardiogr 1:154-170, 2000).
+that stands still is drawn as moving. Its speckle stands still too. Two things are measured. The strain across the wall is how far its
+outside moves away from its inside: it needs no frame of reference, and a probe that moves changes nothing of it (D'hooge et al., Eur J
+Echocardiogr 1:154-170, 2000). The inward motion of the middle of the wall does need one: the heart as a whole swings and is pulled to and
+fro by more than a wall comes inwards. It is what is left of the motion of all six segments when the shift and the turn of a rigid body
+that explain most of it are taken off. The contour has no part in either.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from math import ceil, log
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,17 +69,35 @@ class _Patch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
-    """Of two pictures: when they were taken, by how much the volume fell (in its logarithm), the strain (2, 3) and how certain it is."""
+    """Of two pictures: when they were taken, by how much the volume fell (in its logarithm), the motion (2, 3, 3) and how certain its
+    strain is (2, 3), see `kernels.follow`; and (2, L, 2) the middle of the wall on each line, and the lines' directions."""
 
     begin_s: float
     end_s: float
     fall: float
-    strain: Array
+    motion: Array
     certain: Array
+    middle: Array
+    normal: Array
+
+
+class Followed(NamedTuple):
+    """What the speckle did in a beat from ED to ES, by side and third from base to apex (2, 3); NaN where it was not followed.
+
+    Attributes:
+        strain_percent, strain_error_percent: thickening of the wall, and its standard error.
+        inwards, inwards_error: motion of the middle of the wall towards the cavity, against the heart as a rigid body, and the standard
+            error; in the unit of the ventricle's length.
+    """
+
+    strain_percent: Array
+    strain_error_percent: Array
+    inwards: Array
+    inwards_error: Array
 
 
 class SpeckleTracking:
-    """Feed it every frame whose wall was measured; it tells of a beat how much each third of the two sides thickened.
+    """Feed it every frame whose wall was measured; it tells of a beat how much each third of the two sides moved and thickened.
 
     Args:
         memory_s: how far back it remembers.
@@ -112,7 +133,8 @@ class SpeckleTracking:
             return
         (x0, y0), (x1, y1) = ventricle.hinges.tolist()
         origin = ((x0 + x1) / 2 - patch.middle) / cell, ((y0 + y1) / 2 - patch.middle) / cell
-        strain, certain = kernels.strain(
+        unit = REACH * ventricle.length / (SAMPLES - 1)
+        motion, certain = kernels.follow(
             last.field,
             last.corner,
             patch.field,
@@ -121,37 +143,63 @@ class SpeckleTracking:
             normal,
             origin,
             to_cells=(1 / (column * cell), 1 / (row * cell)),
-            unit=REACH * ventricle.length / (SAMPLES - 1),
+            unit=unit,
             samples=SAMPLES,
             rounds=ROUNDS,
         )
-        self._pairs.append(_Pair(last.t_s, patch.t_s, log(last.volume / patch.volume), strain, certain))
+        middle = start + 0.5 * unit * (SAMPLES - 1) * normal
+        self._pairs.append(_Pair(last.t_s, patch.t_s, log(last.volume / patch.volume), motion, certain, middle, normal))
         while self._pairs[0].begin_s < frame.t_s - self.memory_s:
             self._pairs.popleft()
 
-    def of_beat(self, beat: Beat) -> tuple[Array, Array]:
-        """Thickening in percent from ED to ES, and its standard error: (2, 3) each, by side and third from base to apex; NaN where that is
-        above `MOST_ERROR`.
+    def of_beat(self, beat: Beat) -> Followed:
+        """What the speckle did from ED to ES; not known where the standard error of the strain is above `MOST_ERROR`.
 
-        The strain of each pair of pictures is noise for the most part. That of a beat is the multiple of the fall of the volume's logarithm
+        The motion between two pictures is noise for the most part. That of a beat is the multiple of the fall of the volume's logarithm
         that explains them best, by least squares over the whole beat, systole and filling: times that fall from ED to ES.
         """
         first_s, last_s = beat.t_ed_s - MIN_STEP_S - CLOCK_S, beat.t_next_ed_s + MIN_STEP_S + CLOCK_S
         pairs = [pair for pair in self._pairs if pair.begin_s >= first_s and pair.end_s <= last_s]
         if len(pairs) < FEWEST or not 0 < beat.esv < beat.edv:
-            return np.full((2, 3), np.nan), np.full((2, 3), np.nan)
-        fall = np.array([pair.fall for pair in pairs])[:, None, None]
+            return Followed(*np.full((4, 2, 3), np.nan))
+        fall = np.array([pair.fall for pair in pairs])[:, None, None, None]
         # A curve that does not come back to where it began has drifted.
         fall = fall - fall.mean()
-        strain, certain = (np.array([getattr(pair, name) for pair in pairs]) for name in ("strain", "certain"))
-        information = (certain * fall * fall).sum(axis=0)
+        motion, certain = np.array([pair.motion for pair in pairs]), np.array([pair.certain for pair in pairs])
+        # The shifts are known about as well in every pair.
+        weight = np.where(certain > 0, 1.0, 0.0)[..., None].repeat(3, axis=-1)
+        weight[..., 1] = certain
+        information = (weight * fall * fall).sum(axis=0)
         information = np.where(information > 0, information, np.nan)
-        share = (certain * fall * strain).sum(axis=0) / information
-        left = (certain * (strain - share * fall) ** 2).sum(axis=0) / (len(pairs) - 1)
+        share = (weight * fall * motion).sum(axis=0) / information
+        left = (weight * (motion - share * fall) ** 2).sum(axis=0) / (len(pairs) - 1)
         whole = log(beat.edv / beat.esv)
-        error = 100 * whole * np.sqrt(left / information)
-        known = error <= MOST_ERROR
-        return np.where(known, 100 * np.expm1(share * whole), np.nan), np.where(known, error, np.nan)
+        error = whole * np.sqrt(left / information)
+        middle, normal = (np.mean([getattr(pair, name) for pair in pairs], axis=0) for name in ("middle", "normal"))
+        outwards = whole * (share[..., 0] - as_a_rigid_body(share[..., 0], share[..., 2], middle, normal))
+        said = np.array([100 * np.expm1(share[..., 1] * whole), 100 * error[..., 1], -outwards, error[..., 0]])
+        return Followed(*np.where(100 * error[..., 1] <= MOST_ERROR, said, np.nan))
+
+
+def as_a_rigid_body(shift: Array, slide: Array, middle: Array, normal: Array) -> Array:
+    """(2, 3) the shifts of a rigid body that moves as much as all segments together, by least squares.
+
+    Args:
+        shift, slide: (2, 3) outwards and along the wall; NaN where not known.
+        middle, normal: (2, L, 2) places and directions of lines, L a multiple of 3.
+    """
+    along = np.stack([-normal[..., 1], normal[..., 0]], axis=-1)
+    # What moving by one along x, along y, and turning by one give along each direction, in the mean of the lines of a third.
+    across_by, along_by = (
+        np.concatenate([way, (middle[..., :1] * way[..., 1:] - middle[..., 1:] * way[..., :1])], axis=-1).reshape(2, 3, -1, 3).mean(axis=2)
+        for way in (normal, along)
+    )
+    known = np.isfinite(shift) & np.isfinite(slide)
+    if not known.any():
+        return np.full(shift.shape, np.nan)
+    body = np.linalg.lstsq(np.concatenate([across_by[known], along_by[known]]), np.concatenate([shift[known], slide[known]]), rcond=None)[0]
+    explained: Array = across_by @ body
+    return explained
 
 
 def _cut(frame: Frame, ventricle: LeftVentricle, length_px: tuple[float, float], cell: int) -> _Patch | None:

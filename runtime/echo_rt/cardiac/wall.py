@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_rt.cardiac import kernels
-from echo_rt.cardiac.speckle import SpeckleTracking
+from echo_rt.cardiac.speckle import Followed, SpeckleTracking
 from echo_rt.frame import CLOCK_S, Frame
 from echo_rt.reading import Beat, LeftVentricle, WallBeat, WallReading
 from echo_rt.segmentation import Segmentation
@@ -60,20 +60,21 @@ on is lower where the contours scatter most."""
 _EXPECTED = np.array([BASE_MOVES[0], 1, 1.15, 1.15, 1, BASE_MOVES[1]])
 """The apex, which closes upon itself, comes in a little further than the middle."""
 
-NOT_FOLLOWED: Array = np.full(6, np.nan)
-"""The strain where the speckle was not followed, and its error."""
+UNKNOWN: Array = np.full(6, np.nan)
+"""What the speckle says where it was not followed."""
 
-MIDDLE, APART, SCATTER = (np.array(of)[:, None] for of in ((0.90, 0.80, 0.65), (0.60, 0.50, 0.90), (0.30, 0.40, 0.45)))
-"""Of motion, thickening and strain, each as a share of what can be expected: the middle between segments that move and such that stand
-still, how far apart these are in the mean, and the standard deviation of both. Of phantoms of the seeds 1000 to 1139 through lv-edge; but
-their walls are drawn more evenly (0.25) than those of CAMUS's patients (0.47 to 0.74), so that thickening counts for less."""
+MIDDLE, APART, SCATTER = (np.array(of)[:, None] for of in ((0.90, 0.80, 0.65, 0.82), (0.60, 0.50, 0.90, 0.37), (0.30, 0.40, 0.45, 0.30)))
+"""Of motion, thickening, strain and motion of the speckle, each as a share of what can be expected: the middle between segments that move
+and such that stand still, how far apart these are in the mean, and the standard deviation of both. Of phantoms of the seeds 1000 to 1139
+and 6500 to 6669 through lv-edge; but their walls are drawn more evenly (0.25) than those of CAMUS's patients (0.47 to 0.74), so that
+thickening counts for less, and so may the motion of the speckle (0.25)."""
 
 AGREE = 1.0
-"""Of the three shares two have to be below what can be expected: none decides alone."""
+"""Of the four shares three have to be below what can be expected: not two decide alone."""
 
-EVIDENCE = -0.4
-"""Natural logarithm of how much likelier standing still than moving has to be. A little less than as likely: so 96 % of the still segments
-of those phantoms are found, and 4 % of the others flagged."""
+EVIDENCE = -0.6
+"""Natural logarithm of how much likelier standing still than moving has to be. A little less than as likely: so 95 % of the still segments
+of those phantoms are found, and 3 % of the others flagged."""
 
 FOLLOWED = 10.0
 """Strain of the median segment, in percent, below which the speckle was not followed."""
@@ -81,12 +82,15 @@ FOLLOWED = 10.0
 SHARES = (-2.0, 3.0)
 """What a share counts for at least and at most."""
 
-LEAST_MOTION, LEAST_THICKENING = 9.0, 12.0
+LEAST_MOTION, LEAST_THICKENING, LEAST_SPECKLE_MOTION = 9.0, 12.0, 2.0
 """Percent that are expected of the median segment at least."""
 
 EXPECTED_STRAIN = np.array([0.9, 0.95, 1, 1.1, 1.3, 1.05])
 """As the strain of segments that move is followed in phantoms; along the beams, as at the apex, and away from the bright septum it is told
 a little larger."""
+
+EXPECTED_SPECKLE_MOTION = np.array([0.7, 1.1, 1.55, 1.2, 0.9, 0.9])
+"""As segments that move are followed in phantoms: what the walls have in common passes for a motion of the whole."""
 
 # Levels of one side from base to apex, and one more at each end for the tangent there.
 _LEVEL = np.clip((np.arange(-1, 3 * LEVELS + 1) + 0.5) / (3 * LEVELS), 0, 1)
@@ -169,44 +173,48 @@ class WallMotion:
         if next_ed is not None:
             self._ed, self._ed_certain = next_ed[0], True
         if beat.accepted:
-            strain, error = map(by_segment, self._speckle.of_beat(beat))
-            self._beat = wall_beat(ed, es, calibrated, strain, error) if ed is not None and es is not None else None
+            followed = Followed(*by_segment(np.array(self._speckle.of_beat(beat))))
+            self._beat = wall_beat(ed, es, calibrated, followed) if ed is not None and es is not None else None
 
 
-def wall_beat(
-    ed: Array, es: Array, calibrated: bool, strain_percent: Array = NOT_FOLLOWED, error_percent: Array = NOT_FOLLOWED
-) -> WallBeat:
+def wall_beat(ed: Array, es: Array, calibrated: bool, followed: Followed | None = None) -> WallBeat:
     """What the wall did between end-diastole and end-systole.
 
     Args:
         ed, es: (2, 6) distance of the endocardium from the long axis and thickness of the wall, by segment.
         calibrated: they are in mm, else in px.
-        strain_percent, error_percent: (6,) thickening by the speckle, and its standard error.
+        followed: (6,) each, what the speckle did; None where it was not followed at all.
     """
     whole = np.where(ed > 0, ed, np.nan)
     motion, thickening = 100 * (ed[0] - es[0]) / whole[0], 100 * (es[1] - ed[1]) / whole[1]
-    still = akinetic(motion, thickening, strain_percent, error_percent)
-    return WallBeat(motion, thickening, strain_percent, error_percent, ed[1], still, calibrated)
+    strain, strain_error, inwards, inwards_error = followed or [UNKNOWN] * 4
+    speckle = strain, strain_error, 100 * inwards / whole[0], 100 * inwards_error / whole[0]
+    return WallBeat(motion, thickening, *speckle, ed[1], akinetic(motion, thickening, *speckle), calibrated)
 
 
 def akinetic(
-    motion_percent: Array, thickening_percent: Array, strain_percent: Array = NOT_FOLLOWED, error_percent: Array = NOT_FOLLOWED
+    motion_percent: Array,
+    thickening_percent: Array,
+    strain_percent: Array = UNKNOWN,
+    strain_error_percent: Array = UNKNOWN,
+    speckle_motion_percent: Array = UNKNOWN,
+    speckle_motion_error_percent: Array = UNKNOWN,
 ) -> NDArray[np.bool_]:
     """Which segments do not move.
 
-    Where the speckle was followed: those of which motion, thickening and strain, each as a share of what can be expected of the segment in
-    this ventricle, taken together are as likely those of a segment that stands still (the linear discriminant of Fisher, Ann Eugen
-    7:179-188, 1936: each counts the more the further it lies from the `MIDDLE`, and the less it is known), where two of them agree. None
-    can be trusted alone: a segment that stands still is not seen to, its neighbours draw it along, and so does the floating axis; a wall
-    that is hardly seen is drawn where such a wall usually is; its speckle is noise.
+    Where the speckle was followed: those of which motion and thickening, by the contour and by the speckle, each as a share of what can be
+    expected of the segment in this ventricle, taken together are as likely those of a segment that stands still (the linear discriminant
+    of Fisher, Ann Eugen 7:179-188, 1936: each counts the more the further it lies from the `MIDDLE`, and the less it is known), where
+    three of the four agree. None can be trusted alone: a segment that stands still is not seen to, its neighbours draw it along, and so
+    does the floating axis; a wall that is hardly seen is drawn where such a wall usually is; its speckle is noise.
 
     Where it was not (too few pictures a second, a poor picture, a ventricle that does not move at all): those that come inwards by less
     than `STILL_MOTION` and `STILL_SHARE` of what can be expected, and thicken by less than `STILL_THICKENING`. When nothing moves the first
     part alone remains, so that a ventricle may be akinetic all over. Where no wall is seen motion decides alone.
 
     Args:
-        motion_percent, thickening_percent, strain_percent: (6,) of one beat; NaN where not known.
-        error_percent: (6,) standard error of the strain.
+        motion_percent, thickening_percent, strain_percent, speckle_motion_percent: (6,) of one beat; NaN where not known.
+        strain_error_percent, speckle_motion_error_percent: (6,) standard errors.
     """
     motion, strain = _median(motion_percent), _median(strain_percent)
     still: NDArray[np.bool_] = (motion_percent < STILL_MOTION + STILL_SHARE * motion * _EXPECTED) & ~(
@@ -215,18 +223,20 @@ def akinetic(
     followed = np.isfinite(strain_percent)
     if 2 * followed.sum() < len(followed) or strain < FOLLOWED:
         return still
-    shares = np.array([
-        motion_percent / (max(motion, LEAST_MOTION) * _EXPECTED),
-        thickening_percent / max(_median(thickening_percent), LEAST_THICKENING),
-        strain_percent / (strain * EXPECTED_STRAIN),
+    whole = np.array([
+        max(motion, LEAST_MOTION) * _EXPECTED,
+        np.full(6, max(_median(thickening_percent), LEAST_THICKENING)),
+        strain * EXPECTED_STRAIN,
+        max(_median(speckle_motion_percent), LEAST_SPECKLE_MOTION) * EXPECTED_SPECKLE_MOTION,
     ])  # fmt: skip
-    variance = np.repeat(SCATTER**2, shares.shape[1], axis=1)
-    variance[2] += (np.nan_to_num(error_percent) / strain) ** 2
+    shares = np.array([motion_percent, thickening_percent, strain_percent, speckle_motion_percent]) / whole
+    errors = np.nan_to_num([np.zeros(6), np.zeros(6), strain_error_percent, speckle_motion_error_percent]) / whole
+    variance = SCATTER**2 + errors**2
     # What moves several times as much as expected makes up for nothing more.
     against = np.clip(shares, *SHARES) - MIDDLE
     evidence = -np.where(np.isfinite(against), APART / variance * against, 0.0).sum(axis=0)
     # NaN is sorted to the end.
-    agreed = (evidence > EVIDENCE) & (np.sort(shares, axis=0)[1] < AGREE)
+    agreed = (evidence > EVIDENCE) & (np.sort(shares, axis=0)[2] < AGREE)
     return np.where(followed & np.isfinite(shares[0]), agreed, still)
 
 

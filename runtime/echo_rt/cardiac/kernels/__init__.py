@@ -17,7 +17,7 @@ from echo_rt.cardiac.kernels.contour import (
     signed_area,
 )
 from echo_rt.cardiac.kernels.picture import reference_coarse, reference_sector
-from echo_rt.cardiac.kernels.speckle import reference_cells, reference_strain
+from echo_rt.cardiac.kernels.speckle import reference_cells, reference_follow
 from echo_rt.cardiac.kernels.systole import reference_systole_misfits, share_ejected, systole_form, systole_heights
 
 try:
@@ -36,4 +36,4 @@ coarse = _native.coarse if _native is not None else reference_coarse
 sector = _native.sector if _native is not None else reference_sector
 systole_misfits = _native.systole_misfits if _native is not None else reference_systole_misfits
 cells = _native.cells if _native is not None else reference_cells
-strain = _native.strain if _native is not None else reference_strain
+follow = _native.follow if _native is not None else reference_follow

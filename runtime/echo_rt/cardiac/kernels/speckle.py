@@ -30,7 +30,7 @@ def reference_cells(image: Grey, corner: tuple[int, int], size: tuple[int, int],
     return np.asarray(cv2.sepFilter2D(mean, -1, _BINOMIAL, _BINOMIAL, borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
-def reference_strain(
+def reference_follow(
     before: Field,
     before_corner: tuple[int, int],
     after: Field,
@@ -43,7 +43,7 @@ def reference_strain(
     samples: int,
     rounds: int,
 ) -> tuple[Array, Array]:
-    """How much the wall thickened between two pictures, in each third of its two sides, by the motion of its grain.
+    """How the wall moved and thickened between two pictures, in each third of its two sides, by the motion of its grain.
 
     In a third all moves by one distance along the wall and, across it, by another one that changes linearly from the inside to the outside:
     that change is the strain. The three are found as Lucas and Kanade find a shift (IJCAI 1981, 674-679): by least squares of the
@@ -60,8 +60,9 @@ def reference_strain(
         rounds: of the search.
 
     Returns:
-        (2, 3) strain, positive where the wall thickens; (2, 3) how certain it is, the inverse of its variance but for a factor: 0 where
-        nothing can be told. A sample of which either place is outside of its picture is left out.
+        (2, 3, 3) shift of the middle of the wall outwards; strain, positive where the wall thickens; shift along it, to the right of the
+        normal on the screen. (2, 3) how certain the strain is, the inverse of its variance but for a factor: 0 where nothing can be told. A
+        sample of which either place is outside of its picture is left out.
     """
     across = normal.reshape(2, 3, -1, 1, 2)
     along = np.stack([-across[..., 1], across[..., 0]], axis=-1)
@@ -96,7 +97,7 @@ def reference_strain(
         step = np.einsum("ij...,...j->...i", cofactors, right) / np.where(known, whole, 1.0)[..., None]
         found += np.where(known[..., None], np.clip(step, -most, most), 0.0)
         certain = np.where(known & (minor > 0), whole / np.where(minor > 0, minor, 1.0), 0.0)
-    return found[..., 1], certain
+    return found, certain
 
 
 def _read(field: Field, points: Array) -> tuple[Array, Array, np.ndarray]:
