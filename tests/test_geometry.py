@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from unittest import mock
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from echo_rt.cardiac import geometry
 from echo_rt.cardiac.geometry import disks_volume, endocardium, find_ventricle, measure, outline
 from echo_rt.reading import Disks
 from shapes import half_ellipsoid, labels_of, segmentation_of, ventricle
@@ -117,6 +122,23 @@ def test_a_cavity_closed_all_round_has_no_mitral_plane() -> None:
     border = outline(segmentation_of(labels))
     assert border is not None
     assert endocardium(border) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0, 0.2), st.floats(0.3, 6))
+def test_what_lies_far_from_the_cavity_has_no_say_in_its_border(seed: int, doubt: float, blur: float) -> None:
+    # Uncertain everywhere, and blurred by as much as a network's border: what is cut off could be seen in the last digit.
+    rng = np.random.default_rng(seed)
+    plain = ventricle(angle_deg=rng.uniform(0, 360), centre=tuple(rng.uniform(60, 180, 2)))
+    cavity = cv2.GaussianBlur(plain.probability[1], (0, 0), blur) * (1 - doubt) + doubt * rng.uniform(0, 1, plain.labels.shape)
+    seen = replace(plain, probability=np.concatenate([plain.probability[:1], cavity[None].astype(np.float32), plain.probability[2:]]))
+    cut = outline(seen)
+    with mock.patch.object(geometry, "MARGIN", 1000):
+        whole = outline(seen)
+    assert cut is not None
+    assert whole is not None
+    for name in ("points", "wall", "atrium", "area"):
+        np.testing.assert_allclose(getattr(cut, name), getattr(whole, name), atol=1e-5)
 
 
 def test_no_cavity_has_no_outline() -> None:

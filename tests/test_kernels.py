@@ -70,7 +70,7 @@ def test_a_border_is_traced_as_defined(seed, size, smooth, reach) -> None:
     probability = probabilities(np.random.default_rng(seed), size, smooth)
     field, chains = borders(probability[1])
     for chain in chains:
-        arguments = field, chain, 0.5, probability[2], probability[3], 2, reach
+        arguments = field, chain, 0.5, probability[2], probability[3], (-2.0, -2.0), reach
         fast, slow = kernels.trace(*arguments), kernels.reference_trace(*arguments)
         if slow[3] < 0.01:
             continue  # a pixel or two: whether it runs clockwise, and where its outside is, hangs on the last digit
@@ -82,7 +82,7 @@ def test_a_border_is_traced_as_defined(seed, size, smooth, reach) -> None:
 @pytest.mark.parametrize("chain", [np.empty((0, 2)), [[0, 0]], [[0, 0], [19, 9]], [[0, 0], [19, 0], [19, 9], [0, 9]]])
 def test_the_smallest_chains_and_those_at_the_edge_of_the_field_are_traced(chain) -> None:
     layer = np.random.default_rng(0).random((10, 20), dtype=np.float32)
-    points, wall, atrium, area = kernels.trace(layer, np.array(chain, np.int32), 0.5, layer, layer, 0, 0.1)
+    points, wall, atrium, area = kernels.trace(layer, np.array(chain, np.int32), 0.5, layer, layer, (0.0, 0.0), 0.1)
     assert points.shape == (len(chain), 2)
     assert wall.shape == atrium.shape == (len(chain),)
     assert np.isfinite(points).all()
@@ -189,10 +189,10 @@ def test_numbers_that_are_none_are_survived(bad: float) -> None:
     points = contour.copy()
     points[20:30] = bad
     chain = np.array([[3, 3], [9, 3], [9, 9], [3, 9]], np.int32)
-    assert len(kernels.trace(broken, chain, 0.5, layer, layer, 2, 0.1)[0]) == 4
-    assert len(kernels.trace(layer, chain, bad, layer, layer, bad, bad)[0]) == 4
+    assert len(kernels.trace(broken, chain, 0.5, layer, layer, (-2.0, -2.0), 0.1)[0]) == 4
+    assert len(kernels.trace(layer, chain, bad, layer, layer, (bad, bad), bad)[0]) == 4
     far = np.array([[2**31 - 1, -(2**31)]] * 9, np.int32)
-    assert len(kernels.trace(layer, far, 0.5, layer, layer, 2, 0.1)[0]) == 9
+    assert len(kernels.trace(layer, far, 0.5, layer, layer, (-2.0, -2.0), 0.1)[0]) == 9
     kernels.long_axis(points, 0.97, 20)
     kernels.long_axis(contour, bad, 20)
     plain = {"up": (0.0, -1.0), "length": 15.0, "origin": (15.0, 18.0), "to_grid": (1.0, 1.0), "reach": 7.0}

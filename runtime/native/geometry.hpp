@@ -36,6 +36,13 @@ struct Field {
   }
   // Bilinear.
   double sample(Point p) const {
+    // Nearly all points are well inside: nothing to check, and to cut off what is behind the point is to round down.
+    if (p.x >= 0 && p.x < static_cast<double>(width - 1) && p.y >= 0 && p.y < static_cast<double>(height - 1)) {
+      const auto x = static_cast<std::ptrdiff_t>(p.x), y = static_cast<std::ptrdiff_t>(p.y);
+      const double fx = p.x - static_cast<double>(x), fy = p.y - static_cast<double>(y);
+      const float *here = data + y * width + x, *next = here + width;
+      return (here[0] * (1 - fx) + here[1] * fx) * (1 - fy) + (next[0] * (1 - fx) + next[1] * fx) * fy;
+    }
     // Written so that NaN is outside too: it must not become an index.
     if (!(p.x > -1 && p.x < static_cast<double>(width) && p.y > -1 && p.y < static_cast<double>(height))) return 0;
     const double left = std::floor(p.x), top = std::floor(p.y), fx = p.x - left, fy = p.y - top;
@@ -54,7 +61,7 @@ inline double signed_area(const Point* points, std::size_t n) {
 
 // chain: n pixels x, y. points, wall, atrium: n each, written to. Returns the area.
 inline double trace(const Field& field, const int32_t* chain, std::size_t n, double level, const Field& wall_field,
-                    const Field& atrium_field, double pad, double reach, Point* points, double* wall, double* atrium) {
+                    const Field& atrium_field, Point origin, double reach, Point* points, double* wall, double* atrium) {
   for (std::size_t i = 0; i < n; ++i) {
     const std::ptrdiff_t x = chain[2 * i], y = chain[2 * i + 1];
     const Point gradient{(field.at(x + 1, y) - field.at(x - 1, y)) / 2.0, (field.at(x, y + 1) - field.at(x, y - 1)) / 2.0};
@@ -75,11 +82,11 @@ inline double trace(const Field& field, const int32_t* chain, std::size_t n, dou
   for (std::size_t i = 0; i < n; ++i) {
     const Point tangent = points[(i + 2) % n] - points[(i + n - 2 % n) % n];
     const double length = std::max(norm(tangent), 1e-9);
-    const Point beside = points[i] + (outwards / length) * Point{tangent.y, -tangent.x} - Point{pad, pad};
+    const Point beside = points[i] + (outwards / length) * Point{tangent.y, -tangent.x} + origin;
     wall[i] = wall_field.sample(beside);
     atrium[i] = atrium_field.sample(beside);
   }
-  for (std::size_t i = 0; i < n; ++i) points[i] = points[i] - Point{pad, pad};
+  for (std::size_t i = 0; i < n; ++i) points[i] = points[i] + origin;
   return area;
 }
 

@@ -112,11 +112,11 @@ nb::object array_of(const std::vector<echo_rt::Point>& points) {
 echo_rt::Point point_of(const Pair& pair) { return {pair.first, pair.second}; }
 
 // All of these take some microseconds: the interpreter's lock is kept.
-nb::tuple trace(Layer field, Chain chain, double level, Layer wall, Layer atrium, double pad, double reach) {
+nb::tuple trace(Layer field, Chain chain, double level, Layer wall, Layer atrium, Pair origin, double reach) {
   const std::size_t n = chain.shape(0);
   auto points = new_array<double>(n, std::size_t{2});
   auto beside_wall = new_array<double>(n), beside_atrium = new_array<double>(n);
-  const double area = echo_rt::trace(field_of(field), chain.data(), n, level, field_of(wall), field_of(atrium), pad, reach,
+  const double area = echo_rt::trace(field_of(field), chain.data(), n, level, field_of(wall), field_of(atrium), point_of(origin), reach,
                                      reinterpret_cast<echo_rt::Point*>(points.data()), beside_wall.data(), beside_atrium.data());
   return nb::make_tuple(points, beside_wall, beside_atrium, area);
 }
@@ -245,7 +245,7 @@ NB_MODULE(_native, m) {
   m.def("postprocess", &postprocess, nb::arg("logits"));
   m.def("enlarge", &enlarge, nb::arg("probability"), nb::arg("scale"), nb::arg("x0"), nb::arg("y0"), nb::arg("image_height"),
         nb::arg("image_width"));
-  m.def("trace", &trace, nb::arg("field"), nb::arg("chain"), nb::arg("level"), nb::arg("wall"), nb::arg("atrium"), nb::arg("pad"),
+  m.def("trace", &trace, nb::arg("field"), nb::arg("chain"), nb::arg("level"), nb::arg("wall"), nb::arg("atrium"), nb::arg("origin"),
         nb::arg("reach"));
   m.def("walled", &walled, nb::arg("points"), nb::arg("wall"), nb::arg("atrium"), nb::arg("reach"), nb::arg("sharpen"));
   m.def("long_axis", &long_axis, nb::arg("points"), nb::arg("shell"), nb::arg("disks"));

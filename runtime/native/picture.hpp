@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "geometry.hpp"
+#include "preprocess.hpp"
 
 namespace echo_rt {
 
@@ -21,36 +23,72 @@ struct Pixels {
   int channels, height, width;
 };
 
+// Of n pixels by their colours: the strongest, and 1 where it is saturated.
+ECHO_RT_CLONES inline void strongest(const uint8_t* blue, const uint8_t* green, const uint8_t* red, int n, int chroma, uint8_t* levels,
+                                     uint8_t* saturated) {
+  for (int x = 0; x < n; ++x) {
+    const uint8_t most = std::max(std::max(blue[x], green[x]), red[x]), least = std::min(std::min(blue[x], green[x]), red[x]);
+    const int difference = most - least;
+    levels[x] = most;
+    saturated[x] = static_cast<uint8_t>((difference > chroma) & (difference > least));
+  }
+}
+
+ECHO_RT_CLONES inline void brighter(const uint8_t* levels, int n, int dark, uint8_t* bright) {
+  for (int x = 0; x < n; ++x) bright[x] = levels[x] > dark;
+}
+
+ECHO_RT_CLONES inline int sum(const uint8_t* ones, int n) {
+  int count = 0;
+  for (int x = 0; x < n; ++x) count += ones[x];
+  return count;
+}
+
+// What is one pixel thin, a line or a letter, is no flow: all of two by two pixels must be coloured.
+ECHO_RT_CLONES inline int squares(const uint8_t* above, const uint8_t* here, int n) {
+  int count = 0;
+  for (int x = 0; x < n; ++x) count += here[x] & here[x - 1] & above[x] & above[x - 1];
+  return count;
+}
+
 // level, lit: (height, width), written to. Returns the share of colour.
 inline double coarse(const Pixels& image, int height, int width, int dark, int chroma, const Window& window, uint8_t* level, uint8_t* lit) {
-  std::vector<std::ptrdiff_t> columns(static_cast<std::size_t>(width));
+  const auto wide = static_cast<std::size_t>(width);
+  std::vector<std::ptrdiff_t> columns(wide);
   for (int x = 0; x < width; ++x) columns[x] = static_cast<int64_t>(x) * image.width / width * image.pixel_bytes;
-  // Of the row before and of this one: 1 where the colour is saturated.
-  std::vector<uint8_t> saturated(2 * static_cast<std::size_t>(width));
-  uint8_t *above = saturated.data(), *here = above + width;
+  const auto row_at = [&](int y) { return image.data + static_cast<int64_t>(y) * image.height / height * image.row_bytes; };
+  std::vector<uint8_t> colours(3 * wide);
+  uint8_t *blue = colours.data(), *green = blue + width, *red = green + width;
+  // Of the row before and of this one: 1 where the colour is saturated, as all is that lies outside of the image.
+  std::vector<uint8_t> saturated(2 * (wide + 1), 1);
+  uint8_t *above = saturated.data() + 1, *here = above + wide + 1;
   int64_t flow = 0, lit_count = 0;
-  for (int y = 0; y < height; ++y, std::swap(above, here)) {
-    const uint8_t* row = image.data + static_cast<int64_t>(y) * image.height / height * image.row_bytes;
+  for (int y = 0; y < height; ++y) {
+    const uint8_t* row = row_at(y);
+#if defined(__GNUC__)
+    // Rows lie pages apart, which no processor foresees.
+    if (y + 1 < height && image.row_bytes > 0 && image.pixel_bytes > 0) {
+      const uint8_t* next = row_at(y + 1);
+      for (std::ptrdiff_t byte = 0; byte <= columns[wide - 1]; byte += 64) __builtin_prefetch(next + byte);
+    }
+#endif
     uint8_t *levels = level + static_cast<std::ptrdiff_t>(y) * width, *bright = lit + static_cast<std::ptrdiff_t>(y) * width;
     if (image.channels == 1) {
       for (int x = 0; x < width; ++x) levels[x] = row[columns[x]];
     } else {
       for (int x = 0; x < width; ++x) {
         const uint8_t* pixel = row + columns[x];
-        const uint8_t blue = pixel[0], green = pixel[image.colour_bytes], red = pixel[2 * image.colour_bytes];
-        const uint8_t strongest = std::max({blue, green, red}), weakest = std::min({blue, green, red});
-        levels[x] = strongest;
-        here[x] = strongest - weakest > chroma && strongest - weakest > weakest;
+        blue[x] = pixel[0], green[x] = pixel[image.colour_bytes], red[x] = pixel[2 * image.colour_bytes];
       }
+      strongest(blue, green, red, width, chroma, levels, here);
     }
-    for (int x = 0; x < width; ++x) bright[x] = levels[x] > dark;
-    if (image.channels == 1 || y < window.row_begin || y >= window.row_end) continue;
-    for (int x = window.column_begin; x < window.column_end; ++x) {
-      lit_count += bright[x];
-      // What is one pixel thin, a line or a letter, is no flow: all of two by two pixels must be coloured, those outside of the image aside.
-      const bool left = !x || (here[x - 1] && (!y || above[x - 1]));
-      flow += here[x] && (!y || above[x]) && left;
+    brighter(levels, width, dark, bright);
+    if (image.channels == 1) continue;
+    if (y >= window.row_begin && y < window.row_end && window.column_begin < window.column_end) {
+      const int first = window.column_begin, n = window.column_end - first;
+      lit_count += sum(bright + first, n), flow += squares(above + first, here + first, n);
     }
+    std::swap(above, here);
   }
   return lit_count ? static_cast<double>(flow) / static_cast<double>(lit_count) : 0.0;
 }
@@ -94,7 +132,8 @@ inline std::vector<Point> convex_hull(const std::vector<Point>& points) {
 inline std::vector<Point> sector(const uint8_t* lit, int height, int width, double speck) {
   const auto larger = [](uint8_t a, uint8_t b) { return std::max(a, b); };
   const auto smaller = [](uint8_t a, uint8_t b) { return std::min(a, b); };
-  std::vector<uint8_t> picture(lit, lit + static_cast<std::ptrdiff_t>(height) * width), rows(picture.size());
+  std::vector<uint8_t> picture(static_cast<std::size_t>(height) * width), rows(picture.size());
+  for (std::size_t i = 0; i < picture.size(); ++i) picture[i] = lit[i] != 0;
   three_by_three(picture, rows, height, width, larger);  // closing
   three_by_three(picture, rows, height, width, smaller);
   three_by_three(picture, rows, height, width, smaller);  // opening
@@ -114,10 +153,12 @@ inline std::vector<Point> sector(const uint8_t* lit, int height, int width, doub
   for (int y = 0; y < height; ++y) {
     const std::size_t first = stretches.size();
     const uint8_t* row = &picture[static_cast<std::size_t>(y) * width];
-    for (int x = 0; x < width; ++x) {
-      if (!row[x]) continue;
-      const int begin = x;
-      while (x < width && row[x]) ++x;
+    for (int x = 0; x < width;) {
+      const auto* lit_from = static_cast<const uint8_t*>(std::memchr(row + x, 1, static_cast<std::size_t>(width - x)));
+      if (!lit_from) break;
+      const int begin = static_cast<int>(lit_from - row);
+      const auto* dark_from = static_cast<const uint8_t*>(std::memchr(lit_from, 0, static_cast<std::size_t>(width - begin)));
+      x = dark_from ? static_cast<int>(dark_from - row) : width;
       while (above < first && (stretches[above].y < y - 1 || stretches[above].end < begin)) ++above;
       const std::size_t i = stretches.size();
       stretches.push_back({y, begin, x});

@@ -21,7 +21,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_rt.cardiac.systole import ejected_s, fit_systole
+from echo_rt.cardiac.systole import ejected_s, fit_beginning, fit_systole
 from echo_rt.frame import CLOCK_S
 from echo_rt.reading import Beat, Disks
 
@@ -263,11 +263,11 @@ class BeatFinder:
                 # was seen of this one when it had gone on for as long: a heart of another form errs in both alike.
                 systole_s = at_es.t_s - at_ed.t_s
                 begun = [
-                    fit_systole(times[:seen], curves[:, :seen], t_s, t_s + systole_s, beat_s, length_known=True)
+                    fit_beginning(times[:seen], curves[:, :seen], t_s, systole_s, beat_s)
                     for t_s, seen in ((ed_s, int(np.searchsorted(times, first.certain_s, "right"))), (next_ed_s, len(times)))
                 ]
                 if begun[0] is not None and begun[1] is not None:
-                    beat_s = begun[1].t_ed_s - begun[0].t_ed_s
+                    beat_s = begun[1] - begun[0]
                 # Of a ripple on noise they may come out in any order.
                 if systole_s < beat_s:
                     return at_ed, at_es, at_ed.t_s + beat_s

@@ -100,7 +100,7 @@ class Systole:
     last: int
 
 
-def fit_systole(t_s: Array, curves: Array, t_ed_s: float, t_es_s: float, beat_s: float, *, length_known: bool = False) -> Systole | None:
+def fit_systole(t_s: Array, curves: Array, t_ed_s: float, t_es_s: float, beat_s: float) -> Systole | None:
     """Fit one systole.
 
     Args:
@@ -109,21 +109,56 @@ def fit_systole(t_s: Array, curves: Array, t_ed_s: float, t_es_s: float, beat_s:
             part has no say; the volume is.
         t_ed_s, t_es_s: about where they are, within 90 ms.
         beat_s: length of the beat.
-        length_known: ES follows ED at the distance given, as of a systole that is still going on.
 
     Returns:
         None with fewer than `MIN_SAMPLES` samples, or where the volume does not fall.
     """
+    part = _part(t_s, curves, t_ed_s, t_es_s, beat_s)
+    moments = _moments(part, t_ed_s, t_es_s, beat_s) if part is not None else None
+    return _weights(part, *moments, beat_s) if part is not None and moments is not None else None
+
+
+def fit_beginning(t_s: Array, curves: Array, t_ed_s: float, systole_s: float, beat_s: float) -> float | None:
+    """ED of a systole that is still going on, whose length is known.
+
+    Args:
+        t_s, curves, t_ed_s, beat_s: as of `fit_systole`.
+        systole_s: from ED to ES.
+
+    Returns:
+        In seconds; None with fewer than `MIN_SAMPLES` samples.
+    """
+    part = _part(t_s, curves, t_ed_s, t_ed_s + systole_s, beat_s)
+    moments = _moments(part, t_ed_s, t_ed_s + systole_s, beat_s, length_known=True) if part is not None else None
+    return moments[0] if moments is not None else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """The samples that take part, from `first` to before `last`: their times (N,), the curves (C, N) less their means, and the usual
+    distance of two samples."""
+
+    first: int
+    last: int
+    t: Array
+    y: Array
+    gap_s: float
+
+
+def _part(t_s: Array, curves: Array, t_ed_s: float, t_es_s: float, beat_s: float) -> _Part | None:
     # Not np.median: at its first call it loads a part of NumPy for 20 ms.
     gap_s = median(np.diff(t_s).tolist()) if len(t_s) > 1 else 0.0
     before_s, after_s = max(BEFORE_S, 1.5 * gap_s) + CLOCK_S, max(AFTER_S * _shorter(beat_s), 1.5 * gap_s) + CLOCK_S
-    first, last = np.searchsorted(t_s, (t_ed_s - before_s, t_es_s + after_s))
+    first, last = np.searchsorted(t_s, (t_ed_s - before_s, t_es_s + after_s)).tolist()
     if last - first < MIN_SAMPLES:
         return None
-    t, y = t_s[first:last], curves[:, first:last]
+    y = curves[:, first:last]
     y = y[np.isfinite(y).all(axis=1)]
-    y = y - y.mean(axis=1, keepdims=True)
-    ed, es = t_ed_s, t_es_s
+    return _Part(first, last, t_s[first:last], y - y.mean(axis=1, keepdims=True), gap_s)
+
+
+def _moments(part: _Part, ed: float, es: float, beat_s: float, *, length_known: bool = False) -> tuple[float, float] | None:
+    """ED and ES where they are likeliest, around those given; with `length_known` at the same distance."""
     for step_s, steps in SEARCH_S:
         along: Array = step_s * np.arange(-steps, steps + 1, dtype=np.float64)
         # Where the length is known both moments move together.
@@ -134,12 +169,18 @@ def fit_systole(t_s: Array, curves: Array, t_ed_s: float, t_es_s: float, beat_s:
             return None
         eds, ess = eds[possible], ess[possible]
         # Their mean, weighted by how likely they are: where two are about as likely, the least change of a picture would choose the other.
-        costs = _costs(t, y, eds, ess, beat_s)
+        costs = _costs(part.t, part.y, eds, ess, beat_s)
         likely = np.exp(costs.min() - costs)
         ed, es = float(likely @ eds / likely.sum()), float(likely @ ess / likely.sum())
+    return ed, es
+
+
+def _weights(part: _Part, ed: float, es: float, beat_s: float) -> Systole | None:
+    """The weights of the samples at the moments; None where the volume does not fall."""
+    t, gap_s = part.t, part.gap_s
     slopes = _slopes(np.array([ed]), np.array([es]), beat_s)
     form = kernels.systole_form(t, *slopes)
-    heights, _ = kernels.systole_heights(form, y)
+    heights, _ = kernels.systole_heights(form, part.y[:1])
     used = np.array([True, *(heights[0, 0, 1:] > 0)])
     if not used[2]:
         return None
@@ -149,7 +190,7 @@ def fit_systole(t_s: Array, curves: Array, t_ed_s: float, t_es_s: float, beat_s:
     mean = near / np.maximum(near.sum(axis=1, keepdims=True), 1)
     here = kernels.systole_form(moments, *slopes)[0][:, used]
     at = (here - mean @ form) @ np.linalg.pinv(form) + mean
-    return Systole(ed, es, at[0], at[1], int(first), int(last))
+    return Systole(ed, es, at[0], at[1], part.first, part.last)
 
 
 def _shorter(beat_s: float) -> float:

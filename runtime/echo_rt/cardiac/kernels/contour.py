@@ -12,18 +12,18 @@ from echo_rt.cardiac.kernels.types import Array, Field, LongAxis, Pair
 
 
 def reference_trace(
-    field: Field, chain: NDArray[np.int32], level: float, wall: Field, atrium: Field, pad: float, reach: float
+    field: Field, chain: NDArray[np.int32], level: float, wall: Field, atrium: Field, origin: Pair, reach: float
 ) -> tuple[Array, Array, Array, float]:
     """Move a closed chain of pixels to where the field has the level, and look beside it.
 
     The pixels go along the gradient, in three Newton steps of at most a pixel.
 
     Args:
-        field: (H + 2 pad, W + 2 pad), with a margin around the grid.
+        field: (h, w), the part of the grid with the border, and a margin around it.
         chain: (N, 2) pixels of `field`, none of them at its edge.
         level: of the field, inside above it.
         wall, atrium: (H, W) probabilities on the grid.
-        pad: width of the margin in pixels.
+        origin: x and y of the first pixel of `field` on the grid.
         reach: how far outside of the border `wall` and `atrium` are read, as a fraction of the square root of its area.
 
     Returns:
@@ -42,8 +42,8 @@ def reference_trace(
     # Outward unit normals, from the points two steps before and after.
     tangent = np.roll(points, -2, axis=0) - np.roll(points, 2, axis=0)
     tangent /= np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9)[:, None]
-    beside = points + reach * np.sqrt(area) * np.stack([tangent[:, 1], -tangent[:, 0]], axis=1) - pad
-    return points - pad, sample(wall, beside), sample(atrium, beside), area
+    beside = points + reach * np.sqrt(area) * np.stack([tangent[:, 1], -tangent[:, 0]], axis=1) + origin
+    return points + origin, sample(wall, beside), sample(atrium, beside), area
 
 
 def sample(field: Field, points: Array) -> Array:
