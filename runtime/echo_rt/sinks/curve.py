@@ -251,6 +251,10 @@ class CurveSink(FileSink):
         axes.set_ylabel(f"inwards ({self._displacement_unit})")
         axes.margins(x=0.01, y=0.08)
         axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=6, handlelength=1.2, **LEGEND)
+        if any(still):
+            # Or who reads it wonders at a red curve that rises: where a wall is hardly seen a network draws it as moving.
+            note = "drawn: the contour; akinetic by contour and speckle together"
+            axes.text(1.0, -0.19, note, transform=axes.transAxes, ha="right", va="top", fontsize=9, color=GREY)
 
     def _mark_extremes(self, axes: Axes, extremes: ClipExtremes) -> None:
         unit = "mL" if self._calibrated else "px³"
