@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from echo_rt.engine import engine_cache
+from echo_rt.engine import engine_cache, private_files
 from echo_rt.engine.cuda_driver import CudaDevice
-from echo_rt.engine.engine_cache import EngineRecord, Wanted, cache_folder, cached_engine, read_engine, record_path, write_engine
+from echo_rt.engine.engine_cache import EngineRecord, Wanted, cached_engine, read_engine, record_path, write_engine
+from echo_rt.engine.private_files import cache_folder, user_key
 from echo_rt.engine.tensorrt_build import BuildOptions, TensorInfo
 from echo_rt.errors import ModelError, OutputError
 from stand_in_tensorrt import MARK, stand_in
@@ -255,7 +256,7 @@ def test_a_full_disk_leaves_no_half_written_file_and_what_was_there(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     if broken == "write":
-        monkeypatch.setattr(engine_cache, "_written", full)
+        monkeypatch.setattr(private_files, "_written", full)
     else:
         monkeypatch.setattr(os, broken, full)
     with pytest.raises(OutputError, match=r"my\.engine: expected to write there, found: No space left on device; free some space"):
@@ -293,7 +294,7 @@ def test_two_processes_that_begin_together_share_one_key(cache: Path, monkeypatc
         link(source, target)
 
     monkeypatch.setattr(os, "link", late)
-    assert engine_cache._user_key(folder) == b"k" * 32
+    assert user_key(folder) == b"k" * 32
     assert {path.name for path in folder.iterdir()} == {"seal.key"}
 
 

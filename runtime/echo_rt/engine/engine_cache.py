@@ -16,9 +16,7 @@ import hashlib
 import hmac
 import json
 import os
-import secrets
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,14 +27,13 @@ from typing import Any
 
 from echo_rt.engine import tensorrt_build
 from echo_rt.engine.cuda_driver import CudaDevice, find_device
+from echo_rt.engine.private_files import cache_folder, read_sealed, tag, user_key, write_pair, write_sealed
 from echo_rt.engine.tensorrt_build import BuildOptions, Progress, TensorInfo
-from echo_rt.errors import ModelError, OutputError, output_errors
+from echo_rt.errors import ModelError, output_errors
 from echo_rt.model import ModelSpec, read_spec
 
 FORMAT = 1
 """Version of the record's layout, and of the way engines are built: a higher one makes every engine anew."""
-
-_KEY_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -183,7 +180,7 @@ def cached_engine(
     device = device or find_device()
     wanted = Wanted.here(onnx, spec, device, options, tensorrt_build.tensorrt_version(device))
     folder = cache_folder()
-    key = _user_key(folder)
+    key = user_key(folder)
     path = folder / f"{model.stem}-{wanted.slot()}.engine"
     if isinstance(stored := _read(path, key, wanted), StoredEngine):
         return stored
@@ -204,7 +201,7 @@ def _build(
     # The times depend on the GPU and the release, not on the model: all models share them.
     timings = path.with_name(f"timing-{sha256(f'{wanted.gpu} {wanted.tensorrt}'.encode())[:16]}.cache")
     start = time.monotonic()
-    built = tensorrt_build.build(onnx, str(model), spec, device, wanted.options, _read_sealed(timings, key), progress)
+    built = tensorrt_build.build(onnx, str(model), spec, device, wanted.options, read_sealed(timings, key), progress)
     record = EngineRecord(
         wanted=wanted,
         engine_sha256=sha256(built.engine),
@@ -213,8 +210,8 @@ def _build(
         built_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         build_s=round(time.monotonic() - start, 1),
     )
-    _write_pair(path, built.engine, record.to_json(key))
-    _write(timings, _tag(built.timing_cache, key) + built.timing_cache)
+    write_pair(path, built.engine, record_path(path), record.to_json(key).encode())
+    write_sealed(timings, built.timing_cache, key)
     return StoredEngine(path, built.engine, record, built=True)
 
 
@@ -247,7 +244,7 @@ def read_engine(path: str | os.PathLike[str], wanted: Wanted | None = None) -> S
         ModelError: there is none, this user did not build it, it is not whole, or it differs from what is wanted.
         OutputError: the cache folder, where the user's key is, cannot be used.
     """
-    stored = _read(Path(path), _user_key(cache_folder()), wanted)
+    stored = _read(Path(path), user_key(cache_folder()), wanted)
     if isinstance(stored, str):
         raise ModelError(f"{path}: {stored}; build it again with `echo-rt export tensorrt`")
     return stored
@@ -260,29 +257,14 @@ def write_engine(engine: StoredEngine, target: str | os.PathLike[str]) -> Stored
         OutputError: that is refused.
     """
     target = Path(target)
-    _write_pair(target, engine.data, engine.record.to_json(_user_key(cache_folder())))
+    # Killed half-way, it leaves an engine without its record or with that of another, which nobody loads.
+    write_pair(target, engine.data, record_path(target), engine.record.to_json(user_key(cache_folder())).encode())
     return StoredEngine(target, engine.data, engine.record, engine.built)
 
 
 def record_path(engine: Path) -> Path:
     """Where the record of an engine file lies."""
     return engine.with_name(engine.name + ".json")
-
-
-def cache_folder() -> Path:
-    """The folder of this user's engines, for its owner alone; made where it is missing.
-
-    Raises:
-        OutputError: it cannot be made, or belongs to somebody else.
-    """
-    from platformdirs import user_cache_path
-
-    folder = user_cache_path("echo-rt", appauthor=False) / "engines"
-    with output_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _check_owner(folder)
-        folder.chmod(0o700)
-    return folder
 
 
 def sha256(data: bytes) -> str:
@@ -309,92 +291,7 @@ def _read(path: Path, key: bytes, wanted: Wanted | None) -> StoredEngine | str:
 
 def _seal(record: Mapping[str, Any], key: bytes) -> str:
     canonical = json.dumps(record, sort_keys=True, separators=(",", ":"))
-    return _tag(canonical.encode(), key).hex()
-
-
-def _tag(data: bytes, key: bytes) -> bytes:
-    return hmac.digest(key, data, "sha256")
-
-
-def _read_sealed(path: Path, key: bytes) -> bytes:
-    """The content of a file that begins with its tag; nothing where it is missing or not ours."""
-    try:
-        raw = path.read_bytes()
-    except OSError:
-        return b""
-    tag, data = raw[:_KEY_BYTES], raw[_KEY_BYTES:]
-    return data if hmac.compare_digest(tag, _tag(data, key)) else b""
-
-
-def _user_key(folder: Path) -> bytes:
-    """The key of this user's seals. It is made at the first use, and anew where others could have read it: then no seal holds."""
-    path = folder / "seal.key"
-    with output_errors(path):
-        try:
-            _check_owner(path)
-            key = path.read_bytes()
-            if len(key) == _KEY_BYTES and not _open_to_others(path):
-                return key
-            path.unlink()
-        except FileNotFoundError:
-            pass
-        part = _written(path, secrets.token_bytes(_KEY_BYTES))
-        try:
-            # Unlike a rename, a link never replaces the key that another process made meanwhile.
-            os.link(part, path)
-        except FileExistsError:
-            pass
-        finally:
-            part.unlink()
-        return path.read_bytes()
-
-
-def _open_to_others(path: Path) -> bool:
-    # On Windows the user's cache folder is closed to others by its access list, and the bits mean nothing.
-    return sys.platform != "win32" and path.stat().st_mode & 0o077 != 0
-
-
-def _check_owner(path: Path) -> None:
-    if sys.platform != "win32" and (owner := path.stat().st_uid) != os.getuid():
-        raise OutputError(f"{path}: expected it to be yours, found it to be that of user {owner}; remove it or set XDG_CACHE_HOME")
-
-
-def _write_pair(path: Path, engine: bytes, record: str) -> None:
-    """Write both files. Killed half-way, it leaves a new engine with the record of another, or with none, which nobody loads."""
-    beside = record_path(path)
-    with output_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        leftovers: list[Path] = []
-        try:
-            leftovers.append(_written(path, engine))
-            leftovers.append(_written(beside, record.encode()))
-            new_engine, new_record = leftovers
-            os.replace(new_engine, path)
-            leftovers = [new_record, path, beside]
-            os.replace(new_record, beside)
-            leftovers = []
-        finally:
-            for leftover in leftovers:
-                leftover.unlink(missing_ok=True)
-
-
-def _write(path: Path, data: bytes) -> None:
-    with output_errors(path):
-        os.replace(_written(path, data), path)
-
-
-def _written(path: Path, data: bytes) -> Path:
-    """A file of another name beside `path` that holds the data, for its owner alone, and is safe on the disk."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with open(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return Path(name)
+    return tag(canonical.encode(), key).hex()
 
 
 def _reason(error: Exception) -> str:
