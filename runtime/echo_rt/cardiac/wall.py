@@ -66,23 +66,23 @@ UNKNOWN: Array = np.full(6, np.nan)
 MIDDLE, APART, SCATTER = (np.array(of)[:, None] for of in ((0.90, 0.80, 0.65, 0.82), (0.60, 0.50, 0.90, 0.37), (0.30, 0.40, 0.45, 0.30)))
 """Of motion, thickening, strain and motion of the speckle, each as a share of what can be expected: the middle between segments that move
 and such that stand still, how far apart these are in the mean, and the standard deviation of both. Of phantoms of the seeds 1000 to 1139
-and 6500 to 6669 through lv-edge; but their walls are drawn more evenly (0.25) than those of CAMUS's patients (0.47 to 0.74), so that
+and 6500 to 6953 through lv-edge; but their walls are drawn more evenly (0.25) than those of CAMUS's patients (0.47 to 0.74), so that
 thickening counts for less, and so may the motion of the speckle (0.25)."""
 
 AGREE = 1.0
 """Of the four shares three have to be below what can be expected: not two decide alone."""
 
-EVIDENCE = -0.6
-"""Natural logarithm of how much likelier standing still than moving has to be. A little less than as likely: so 95 % of the still segments
-of those phantoms are found, and 3 % of the others flagged."""
+EVIDENCE = -0.9
+"""Natural logarithm of how much likelier standing still than moving has to be. Less than as likely: so 94 % of the still segments of those
+phantoms are found, and 4 % of the others flagged."""
 
-FOLLOWED = 10.0
+FOLLOWED = 5.0
 """Strain of the median segment, in percent, below which the speckle was not followed."""
 
 SHARES = (-2.0, 3.0)
 """What a share counts for at least and at most."""
 
-LEAST_MOTION, LEAST_THICKENING, LEAST_SPECKLE_MOTION = 9.0, 12.0, 2.0
+LEAST_MOTION, LEAST_THICKENING, LEAST_STRAIN, LEAST_SPECKLE_MOTION = 9.0, 12.0, 10.0, 2.0
 """Percent that are expected of the median segment at least."""
 
 EXPECTED_STRAIN = np.array([0.9, 0.95, 1, 1.1, 1.3, 1.05])
@@ -226,7 +226,7 @@ def akinetic(
     whole = np.array([
         max(motion, LEAST_MOTION) * _EXPECTED,
         np.full(6, max(_median(thickening_percent), LEAST_THICKENING)),
-        strain * EXPECTED_STRAIN,
+        max(strain, LEAST_STRAIN) * EXPECTED_STRAIN,
         max(_median(speckle_motion_percent), LEAST_SPECKLE_MOTION) * EXPECTED_SPECKLE_MOTION,
     ])  # fmt: skip
     shares = np.array([motion_percent, thickening_percent, strain_percent, speckle_motion_percent]) / whole
