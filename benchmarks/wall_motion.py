@@ -7,8 +7,8 @@
 It prints a table by segment and one JSON line. Six clips in seven have one akinetic segment, each of the six in turn, the seventh has
 none: 4.5 s at 50 frames a second (or --fps), EF 35 to 70 %, 50 to 100 beats a minute, all else as the seed draws it. Flagged are the
 segments that the summary of the clip calls akinetic. The limits in `echo_rt.cardiac.wall` were chosen on the seeds 1000 to 1199 and 6500
-to 6953; others are for the check. A data set has stills: there it is said what is flagged without the speckle, and with one drawn as that of segments that
-move.
+to 6953; others are for the check. A data set has stills: there it is said what is flagged without the speckle, and with one drawn as that
+of segments that move.
 """
 
 from __future__ import annotations
