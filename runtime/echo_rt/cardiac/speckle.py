@@ -5,7 +5,7 @@ that stands still is drawn as moving. Its speckle stands still too. Two things a
 outside moves away from its inside: it needs no frame of reference, and a probe that moves changes nothing of it (D'hooge et al., Eur J
 Echocardiogr 1:154-170, 2000). The inward motion of the middle of the wall does need one: the heart as a whole swings and is pulled to and
 fro by more than a wall comes inwards. It is what is left of the motion of all six segments when the shift and the turn of a rigid body
-that explain most of it are taken off. The contour has no part in either.
+that explain most of it are taken off. The contour only says where to look.
 """
 
 from __future__ import annotations

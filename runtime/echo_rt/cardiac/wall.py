@@ -102,7 +102,7 @@ _WEIGHT /= _WEIGHT.sum()
 class WallMotion:
     """Feed it every frame; it measures the wall in it, and tells for each accepted beat how the segments moved.
 
-    It remembers `MEMORY_S` of two numbers a segment.
+    It remembers `MEMORY_S` of two numbers a segment, and of how the speckle moved along the lines through the wall.
 
     Args:
         mirrored: the septum is on the right of the picture.
