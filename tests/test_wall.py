@@ -170,6 +170,8 @@ def test_where_the_speckle_was_followed_neither_masks_nor_speckle_decide_alone()
     assert judged(2, 3, 30, 22) == judged(30, 30, 0, 5) == nothing, "nor do two of them"
     assert judged(20, 20, 2, 10) == mid_septal, "a wall that is drawn as moving, and whose speckle stands still"
     assert judged(20, 20, 2, 10, elsewhere=np.nan) == judged(20, 20, 2, 10, elsewhere=4.0) == nothing, "the speckle was not followed"
+    assert judged(29, 27, 24, 8) == mid_septal, "where the rest is in doubt the motion of the speckle decides"
+    assert judged(29, 27, 24, 26) == nothing
     assert judged(20, 20, np.nan, np.nan) == nothing, "nor was it here, so that motion and thickening have to be small"
     assert judged(5, 5, np.nan, np.nan) == mid_septal
     assert judged(29.9, 35, 9, 10) == mid_septal, "speckle that is known well outweighs masks that say otherwise"
