@@ -23,7 +23,7 @@ from echo_rt.model import ModelSpec
 from echo_rt.segmentation import Segmentation
 from echo_rt.sources.phantom import Phantom, PhantomOptions
 
-LOOPS = ("trace", "walled", "long_axis", "wall_lines", "depth", "systole_misfits", "coarse", "sector", "cells", "follow")
+LOOPS = ("smoothed", "trace", "walled", "long_axis", "wall_lines", "depth", "systole_misfits", "coarse", "sector", "cells", "follow")
 FPS, SECONDS, TIMES = 50, 3, 20
 
 

@@ -79,6 +79,25 @@ def test_a_border_is_traced_as_defined(seed, size, smooth, reach) -> None:
 
 
 @native
+@settings(max_examples=100, deadline=None)
+@given(seeds, sizes, st.sampled_from([0.5, 1.0, 4.0, 12.0]), st.integers(0, 12), st.integers(0, 4), st.integers(0, 4), st.floats(0.1, 1.1))
+def test_a_part_of_a_field_is_smoothed_as_defined(seed, size, smooth, margin, pad, reach, level) -> None:
+    rng = np.random.default_rng(seed)
+    arguments = probabilities(rng, size, smooth)[1], level, margin, pad, rng.uniform(0, 1, 2 * reach + 1).astype(np.float32)
+    fast, slow = kernels.smoothed(*arguments), kernels.reference_smoothed(*arguments)
+    assert (fast is None) == (slow is None)
+    if fast is not None and slow is not None:
+        assert fast[1] == slow[1]
+        np.testing.assert_allclose(fast[0], slow[0], atol=1e-5, rtol=1e-5)
+
+
+@native
+def test_an_even_number_of_weights_is_refused() -> None:
+    with pytest.raises(ValueError, match="odd number of weights"):
+        kernels.smoothed(np.zeros((4, 4), np.float32), 0.5, 1, 1, np.ones(2, np.float32))
+
+
+@native
 @pytest.mark.parametrize("chain", [np.empty((0, 2)), [[0, 0]], [[0, 0], [19, 9]], [[0, 0], [19, 0], [19, 9], [0, 9]]])
 def test_the_smallest_chains_and_those_at_the_edge_of_the_field_are_traced(chain) -> None:
     layer = np.random.default_rng(0).random((10, 20), dtype=np.float32)

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "preprocess.hpp"
+
 namespace echo_rt {
 
 constexpr double NOTHING = std::numeric_limits<double>::quiet_NaN();
@@ -57,6 +59,58 @@ inline double signed_area(const Point* points, std::size_t n) {
   double twice = 0;
   for (std::size_t i = 0; i < n; ++i) twice += cross(points[i], points[i + 1 < n ? i + 1 : 0]);
   return twice / 2;
+}
+
+// A part of a field and, from `left` and `top` on, its place on it; nothing where it has no pixels.
+struct Part {
+  std::vector<float> field;
+  int height, width, left, top;
+};
+
+ECHO_RT_CLONES inline void add_weighted(const float* from, float weight, int n, float* to) {
+  for (int i = 0; i < n; ++i) to[i] += weight * from[i];
+}
+
+ECHO_RT_CLONES inline int count_above(const float* from, float level, int n) {
+  int count = 0;
+  for (int i = 0; i < n; ++i) count += from[i] > level;
+  return count;
+}
+
+// weights: 2 reach + 1.
+inline Part smoothed(const Field& cavity, float level, int margin, int pad, const float* weights, int reach) {
+  const int height = static_cast<int>(cavity.height), width = static_cast<int>(cavity.width);
+  int top = height, bottom = 0, left = width, right = 0;
+  for (int y = 0; y < height; ++y) {
+    const float* row = cavity.data + static_cast<std::ptrdiff_t>(y) * width;
+    if (!count_above(row, level, width)) continue;
+    top = std::min(top, y), bottom = y + 1;
+    int first = 0, last = width;
+    while (!(row[first] > level)) ++first;
+    while (!(row[last - 1] > level)) --last;
+    left = std::min(left, first), right = std::max(right, last);
+  }
+  if (top >= bottom) return {{}, 0, 0, 0, 0};
+  top = std::max(0, top - margin), left = std::max(0, left - margin);
+  const int rows = std::min(height, bottom + margin) - top, columns = std::min(width, right + margin) - left;
+  Part part{{}, rows + 2 * pad, columns + 2 * pad, left - pad, top - pad};
+  const auto wide = static_cast<std::size_t>(part.width);
+  // Along the rows, which are zero beyond their ends; then along the columns.
+  std::vector<float> line(wide + 2 * static_cast<std::size_t>(reach), 0.0f), along(static_cast<std::size_t>(rows) * wide, 0.0f);
+  for (int y = 0; y < rows; ++y) {
+    const float* from = cavity.data + static_cast<std::ptrdiff_t>(top + y) * width + left;
+    std::copy(from, from + columns, line.begin() + reach + pad);
+    for (int k = 0; k <= 2 * reach; ++k) add_weighted(line.data() + k, weights[k], part.width, along.data() + static_cast<std::size_t>(y) * wide);
+  }
+  part.field.assign(static_cast<std::size_t>(part.height) * wide, 0.0f);
+  for (int y = 0; y < part.height; ++y) {
+    for (int k = 0; k <= 2 * reach; ++k) {
+      const int from = y - pad + k - reach;
+      if (from < 0 || from >= rows) continue;
+      add_weighted(along.data() + static_cast<std::size_t>(from) * wide, weights[k], part.width, part.field.data() + static_cast<std::size_t>(y) * wide);
+    }
+  }
+  return part;
 }
 
 // chain: n pixels x, y. points, wall, atrium: n each, written to. Returns the area.

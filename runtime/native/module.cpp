@@ -112,6 +112,15 @@ nb::object array_of(const std::vector<echo_rt::Point>& points) {
 echo_rt::Point point_of(const Pair& pair) { return {pair.first, pair.second}; }
 
 // All of these take some microseconds: the interpreter's lock is kept.
+nb::object smoothed(Layer cavity, float level, int margin, int pad, nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu> weights) {
+  if (margin < 0 || pad < 0 || weights.shape(0) % 2 == 0) throw nb::value_error("expected margins of no less than nothing, and an odd number of weights");
+  const echo_rt::Part part = echo_rt::smoothed(field_of(cavity), level, margin, pad, weights.data(), static_cast<int>(weights.shape(0) / 2));
+  if (part.field.empty()) return nb::none();
+  auto field = new_array<float>(static_cast<std::size_t>(part.height), static_cast<std::size_t>(part.width));
+  std::memcpy(field.data(), part.field.data(), part.field.size() * sizeof(float));
+  return nb::make_tuple(field, nb::make_tuple(part.left, part.top));
+}
+
 nb::tuple trace(Layer field, Chain chain, double level, Layer wall, Layer atrium, Pair origin, double reach) {
   const std::size_t n = chain.shape(0);
   auto points = new_array<double>(n, std::size_t{2});
@@ -245,6 +254,7 @@ NB_MODULE(_native, m) {
   m.def("postprocess", &postprocess, nb::arg("logits"));
   m.def("enlarge", &enlarge, nb::arg("probability"), nb::arg("scale"), nb::arg("x0"), nb::arg("y0"), nb::arg("image_height"),
         nb::arg("image_width"));
+  m.def("smoothed", &smoothed, nb::arg("cavity"), nb::arg("level"), nb::arg("margin"), nb::arg("pad"), nb::arg("weights"));
   m.def("trace", &trace, nb::arg("field"), nb::arg("chain"), nb::arg("level"), nb::arg("wall"), nb::arg("atrium"), nb::arg("origin"),
         nb::arg("reach"));
   m.def("walled", &walled, nb::arg("points"), nb::arg("wall"), nb::arg("atrium"), nb::arg("reach"), nb::arg("sharpen"));

@@ -29,6 +29,9 @@ sub-pixel border exists, and moves the border of a circle of 8 pixels' radius by
 MARGIN = 10
 """Grid pixels around the cavity that take part: further away nothing is smoothed into the border, nor does it move there."""
 
+PAD = 2
+"""Pixels of zeros around the grid: they close contours that run into its edge."""
+
 REACH = 0.06
 """How far outside the cavity one looks for wall or atrium, as a fraction of the square root of the cavity's area: about 2 pixels
 on a grid of 128. Relative, so that a scaled image is measured the same."""
@@ -49,6 +52,9 @@ MIN_PIXELS = 30
 
 Points = NDArray[np.float64]
 
+# To more than three standard deviations.
+_SMOOTHING = np.asarray(cv2.getGaussianKernel(7, CONTOUR_SIGMA)[:, 0], np.float32)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outline:
@@ -68,21 +74,16 @@ class Outline:
 
 def outline(segmentation: Segmentation) -> Outline | None:
     """The border of the largest piece of cavity, its holes filled; None where there is no cavity to speak of."""
-    cavity = segmentation.probability[1]
-    x, y, width, height = cv2.boundingRect((cavity > 0.5).view(np.uint8))
-    left, top = max(0, x - MARGIN), max(0, y - MARGIN)
-    # A margin of zeros closes contours that run into the edge of the grid.
-    pad = 2
-    part = cavity[top : y + height + MARGIN, left : x + width + MARGIN]
-    field = cv2.copyMakeBorder(part, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0.0)
-    field = cv2.GaussianBlur(field, (0, 0), CONTOUR_SIGMA)
+    smoothed = kernels.smoothed(segmentation.probability[1], 0.5, MARGIN, PAD, _SMOOTHING)
+    if smoothed is None:
+        return None
+    field, origin = smoothed
     pieces, _ = cv2.findContours((field > 0.5).view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if not pieces:
         return None
-    chain = max(pieces, key=cv2.contourArea)[:, 0, :]
+    chain = np.asarray(max(pieces, key=cv2.contourArea)[:, 0, :], np.int32)
     if len(chain) < 8 or cv2.contourArea(chain) < MIN_PIXELS:
         return None
-    origin = left - pad, top - pad
     return Outline(*kernels.trace(field, chain, 0.5, segmentation.probability[2], segmentation.probability[3], origin, REACH))
 
 

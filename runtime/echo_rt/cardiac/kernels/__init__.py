@@ -10,6 +10,7 @@ from __future__ import annotations
 from echo_rt.cardiac.kernels.contour import (
     reference_depth,
     reference_long_axis,
+    reference_smoothed,
     reference_trace,
     reference_wall_lines,
     reference_walled,
@@ -27,6 +28,7 @@ except ImportError:  # installed without a C++ compiler: the references do the s
 
 __all__ = ["sample", "share_ejected", "signed_area", "systole_form", "systole_heights"]
 
+smoothed = _native.smoothed if _native is not None else reference_smoothed
 trace = _native.trace if _native is not None else reference_trace
 walled = _native.walled if _native is not None else reference_walled
 long_axis = _native.long_axis if _native is not None else reference_long_axis

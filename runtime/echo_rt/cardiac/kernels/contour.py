@@ -11,6 +11,31 @@ from numpy.typing import NDArray
 from echo_rt.cardiac.kernels.types import Array, Field, LongAxis, Pair
 
 
+def reference_smoothed(
+    cavity: Field, level: float, margin: int, pad: int, weights: NDArray[np.float32]
+) -> tuple[Field, tuple[int, int]] | None:
+    """The part of a field where it lies above a level, smoothed, with a margin around it.
+
+    Args:
+        cavity: (H, W).
+        level: what lies above it counts.
+        margin: pixels of the field around what counts that take part, as far as there are any.
+        pad: pixels of zeros around that; beyond them there are zeros too.
+        weights: (2 R + 1,) of the smoothing along both sides.
+
+    Returns:
+        (h, w) the part, padded and smoothed, and x and y of its first pixel on the field; None where nothing lies above the level.
+    """
+    x, y, width, height = cv2.boundingRect((cavity > level).view(np.uint8))
+    if not width:
+        return None
+    left, top = max(0, x - margin), max(0, y - margin)
+    part = cavity[top : y + height + margin, left : x + width + margin]
+    padded = cv2.copyMakeBorder(part, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0.0)
+    smooth = cv2.sepFilter2D(padded, -1, weights, weights, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(smooth, np.float32), (left - pad, top - pad)
+
+
 def reference_trace(
     field: Field, chain: NDArray[np.int32], level: float, wall: Field, atrium: Field, origin: Pair, reach: float
 ) -> tuple[Array, Array, Array, float]:
