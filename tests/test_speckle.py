@@ -66,8 +66,8 @@ def test_a_wall_that_thickens_is_told_from_one_that_moves(follow, seed, stretch,
     told, certain = found(follow, *pictures(seed, {(side, third): stretch for side in (0, 1) for third in (0, 1, 2)}, shift, slide))
     # Down the screen is to the left of who looks out of the left wall, and to the right of who looks out of the right one.
     drawn = np.stack([np.full((2, 3), shift), np.full((2, 3), stretch), np.array([[-slide], [slide]]).repeat(3, axis=1)], axis=-1)
-    # Between the cells a bilinear picture is a little flatter than the grain: of 2,500 drawn the worst third was 0.10, 0.03 and 0.11 off, the
-    # worst mean of the six 0.018, 0.006 and 0.018.
+    # Between the cells a bilinear picture is a little flatter than the grain: of 2,500 drawn the worst third was 0.10, 0.03 and 0.11 off,
+    # the worst mean of the six 0.018, 0.006 and 0.018.
     assert (np.abs(told - drawn) < (0.2, 0.05, 0.2)).all()
     assert (np.abs((told - drawn).mean(axis=(0, 1))) < (0.04, 0.012, 0.04)).all()
     assert (certain > 0).all()
