@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import echo_rt  # noqa: F401 - before a test imports ONNX Runtime: it switches off its telemetry
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 

@@ -1,4 +1,7 @@
-"""There is never a number without a moving heart, and always a reason. All of it through the engine, as `echo-rt file` goes."""
+"""Noise, blank screens, still pictures, colour Doppler and stills of other organs come to no number, and always to a reason.
+
+All of it through the engine, as `echo-rt file` goes. Real recordings of other organs are not here: some still get an EF, docs/figures.md.
+"""
 
 from __future__ import annotations
 

@@ -284,6 +284,7 @@ def test_a_stale_figure_and_a_lost_source_never_look_current(viewer, page) -> No
     last = show_all(viewer)
     page.goto(viewer.url)
     expect(page.locator("#figures")).to_have_attribute("data-ef", "good", timeout=10_000)
+    expect(page.locator("#ef-check")).to_be_in_viewport()
     viewer.show(with_ef(last, 44, stale=True))
     expect(page.locator("#figures")).to_have_attribute("data-ef", "stale")
     until_text(page, "#ef-note", "not current: last good beat 9 s ago")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from echo_rt import telemetry
 from echo_rt.stream import process, stream
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from echo_rt.reading import Beat, EjectionFraction, LeftVentricle, Quality, Reading, WallBeat, WallReading
     from echo_rt.segmentation import Segmentation
     from echo_rt.sources import Source, open_source
+
+telemetry.switch_off()
 
 # Where each other public name lives. They are imported at first use, so that `import echo_rt` costs next to nothing.
 _HOME = {

@@ -1,0 +1,134 @@
+"""Nothing that echo-rt loads calls its vendor: name look-ups, watched from below, and what is left in the user's home."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+STAYS = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n{}\nwhile True: signal.pause()"
+ENGINE = """
+import numpy as np
+import echo_rt
+engine = echo_rt.open_engine(device={device!r})
+engine.segment(np.zeros((240, 320), np.uint8))
+"""
+
+# What is watched: a program's text, or the arguments of `echo-rt`.
+PROGRAMS: dict[str, str | list[str]] = {
+    "engine cpu": STAYS.format(ENGINE.format(device="cpu")),
+    "engine openvino": STAYS.format(ENGINE.format(device="openvino")),
+    "training and export": STAYS.format("import echo_rt_export.conversion, echo_rt_train.training"),
+    "doctor": ["doctor"],
+    "file": ["file", "CINE", "--out", "OUT"],
+    "live with its page": ["live", "phantom:?fps=15", "--view", "web", "--port", "0"],
+}
+ENDING = ("doctor", "file")
+
+# The same libraries without echo-rt. Where they do call, the watch must see it; else it proves nothing.
+VENDORS: dict[str, str | list[str]] = {name: STAYS.format(f"import {name}") for name in ("onnxruntime", "openvino")}
+PATIENCE_S = 40
+"""ONNX Runtime first calls some 10 s after it was loaded."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A program that was watched.
+
+    Attributes:
+        status: it ended with.
+        calls: names looked up and addresses called, in order.
+        left: files in its home, relative to it.
+    """
+
+    status: int
+    calls: list[str]
+    left: list[str]
+
+
+class _Program:
+    def __init__(self, folder: Path, library: Path, what: str | list[str], cine: Path) -> None:
+        self.log, self.home = folder / "calls", folder / "home"
+        self.home.mkdir(parents=True)
+        # Nothing of this environment but the path: the libraries keep quiet by themselves where they find the variables of a CI service.
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LD_PRELOAD": str(library), "NETWORK_WATCH_LOG": str(self.log)}
+        named = {"CINE": str(cine), "OUT": str(folder / "out")}
+        arguments = ["-c", what] if isinstance(what, str) else ["-m", "echo_rt", *(named.get(word, word) for word in what)]
+        self.stays = isinstance(what, str) or what[0] not in ENDING
+        with (folder / "output").open("w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, *arguments], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=folder
+            )
+
+    def calls(self) -> list[str]:
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+    def end(self) -> Watched:
+        if self.stays:
+            self.process.terminate()
+        status = self.process.wait(timeout=PATIENCE_S)
+        left = [str(path.relative_to(self.home)) for path in sorted(self.home.rglob("*")) if path.is_file()]
+        return Watched(status, self.calls(), left)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The watch, compiled."""
+    compiler = shutil.which("cc")
+    if not sys.platform.startswith("linux") or compiler is None:
+        pytest.skip("look-ups are watched by a preloaded library: that needs Linux and a C compiler")
+    made = tmp_path_factory.mktemp("watch") / "network_watch.so"
+    source = Path(__file__).with_name("network_watch.c")
+    subprocess.run([compiler, "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", source, "-o", made, "-ldl"], check=True)
+    return made
+
+
+@pytest.fixture(scope="module")
+def watched(library: Path, cine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Watched]]:
+    """All of them side by side, until the vendors' own programs have called; by then the others would have called too."""
+    folder = tmp_path_factory.mktemp("watched")
+    programs = {**PROGRAMS, **VENDORS}
+    if find_spec("openvino") is None:
+        programs = {name: what for name, what in programs.items() if "openvino" not in str(what)}
+    running = {name: _Program(folder / name.replace(" ", "-"), library, what, cine) for name, what in programs.items()}
+    try:
+        give_up = time.monotonic() + PATIENCE_S
+        while time.monotonic() < give_up and not all(running[name].calls() for name in VENDORS if name in running):
+            time.sleep(0.2)
+        yield {name: program.end() for name, program in running.items()}
+    finally:
+        for program in running.values():
+            program.process.kill()
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_no_name_is_looked_up_and_no_host_called(watched: dict[str, Watched], name: str) -> None:
+    if name not in watched:
+        pytest.skip("openvino is not installed")
+    assert watched[name].calls == []
+    assert watched[name].status == 0
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_no_identifier_is_left_in_the_home_of_the_user(watched: dict[str, Watched], name: str) -> None:
+    if name not in watched:
+        pytest.skip("openvino is not installed")
+    vendors = [path for path in watched[name].left if "microsoft" in path.lower() or path.startswith("intel/")]
+    assert vendors == []
+
+
+@pytest.mark.parametrize("name", VENDORS)
+def test_the_watch_sees_the_libraries_call_when_nothing_keeps_them_from_it(watched: dict[str, Watched], name: str) -> None:
+    if name not in watched:
+        pytest.skip("openvino is not installed")
+    if not watched[name].calls:
+        pytest.skip(f"this version of {name} called nobody in {PATIENCE_S} s, so that its silence under echo-rt proves nothing")
+    assert all(call.startswith("name ") for call in watched[name].calls), "the watch lets no look-up out, so that no address is known"
