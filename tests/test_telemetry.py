@@ -7,14 +7,21 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-STAYS = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n{}\nwhile True: signal.pause()"
+STAYS = """
+import signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+{}
+print("loaded", flush=True)
+while True:
+    signal.pause()
+"""
 ENGINE = """
 import numpy as np
 import echo_rt
@@ -63,10 +70,15 @@ class _Program:
         named = {"CINE": str(cine), "OUT": str(folder / "out")}
         arguments = ["-c", what] if isinstance(what, str) else ["-m", "echo_rt", *(named.get(word, word) for word in what)]
         self.stays = isinstance(what, str) or what[0] not in ENDING
-        with (folder / "output").open("w") as output:
+        self.output = folder / "output"
+        with self.output.open("w") as output:
             self.process = subprocess.Popen(
                 [sys.executable, *arguments], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=folder
             )
+
+    def loaded(self) -> bool:
+        """Whether it has loaded all that it loads: it has said something, or has ended."""
+        return self.process.poll() is not None or (self.stays and self.output.stat().st_size > 0)
 
     def calls(self) -> list[str]:
         return self.log.read_text().splitlines() if self.log.exists() else []
@@ -93,16 +105,30 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def watched(library: Path, cine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Watched]]:
-    """All of them side by side, until the vendors' own programs have called; by then the others would have called too."""
+    """All of them side by side, until the vendors' own programs have called.
+
+    Those begin when the others have loaded everything. So by then the others would have called too.
+    """
     folder = tmp_path_factory.mktemp("watched")
-    programs = {**PROGRAMS, **VENDORS}
-    if find_spec("openvino") is None:
-        programs = {name: what for name, what in programs.items() if "openvino" not in str(what)}
-    running = {name: _Program(folder / name.replace(" ", "-"), library, what, cine) for name, what in programs.items()}
-    try:
+    running: dict[str, _Program] = {}
+
+    def start(programs: dict[str, str | list[str]]) -> list[_Program]:
+        for name, what in programs.items():
+            if find_spec("openvino") is not None or "openvino" not in name:
+                running[name] = _Program(folder / name.replace(" ", "-"), library, what, cine)
+        return [running[name] for name in programs if name in running]
+
+    def wait(condition: Callable[[], bool]) -> bool:
         give_up = time.monotonic() + PATIENCE_S
-        while time.monotonic() < give_up and not all(running[name].calls() for name in VENDORS if name in running):
+        while not (met := condition()) and time.monotonic() < give_up:
             time.sleep(0.2)
+        return met
+
+    try:
+        ours = start(PROGRAMS)
+        assert wait(lambda: all(program.loaded() for program in ours)), "a program did not begin"
+        theirs = start(VENDORS)
+        wait(lambda: all(program.calls() for program in theirs))
         yield {name: program.end() for name, program in running.items()}
     finally:
         for program in running.values():

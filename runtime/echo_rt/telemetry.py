@@ -14,7 +14,8 @@ def switch_off() -> None:
 
     ONNX Runtime reads its variable once, when it is loaded. Its own ``disable_telemetry_events`` comes too late: the
     look-ups go on, and an identifier of the machine stays in the user's cache. So a program that imports onnxruntime
-    itself imports echo_rt before it, or sets the variable.
+    itself imports echo_rt before it, or sets the variable. On Windows it writes to the system's own event log instead,
+    which the variable does not reach.
 
     OpenVINO has no variable. It has a stub that it takes where openvino_telemetry cannot be imported, and None in
     ``sys.modules`` says just that. Where a program has loaded openvino_telemetry before, its choice stands.
