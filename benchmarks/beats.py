@@ -3,8 +3,9 @@
     python benchmarks/beats.py --noise 1 4     # true volume curves with noise of 1 to 4 % of EDV: the beat finder alone
     python benchmarks/beats.py --by masks      # the phantom's own masks through the monitor; or --by MODEL its images
 
-EF is 15 to 75 %, the rate 40 to 180 bpm (in arrhythmia to 120), 15 to 120 fps, 8 frames a beat or more. Was a beat found, once, with ED and
-ES within a frame or 20 ms (the first and last are not asked for)? How far is EF from that of its beats; does the interval hold the heart's?
+EF is 15 to 75 %, the rate 40 to 180 bpm (in arrhythmia to 120), 15 to 120 fps, 8 frames a beat or more. Was a beat
+found, once, with ED and ES within a frame or 20 ms (the first and last are not asked for)? How far is EF from that of
+its beats; does the interval hold the heart's?
 """
 
 from __future__ import annotations
@@ -22,19 +23,28 @@ from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import Engine, open_engine
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
+from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.reading import Beat, EjectionFraction
-from echo_rt.sources.phantom import Phantom, PhantomOptions
 from echo_rt_train.evaluate.ejection import expert_segmentation
 
 NOISE_S = 0.12  # how long half of the noise lasts; the other half is white
-CASES = {"regular": ("sinus", False), "AF": ("af", False), "ectopic": ("ectopic", False), "uneven frames": ("sinus", True)}
+CASES = {
+    "regular": ("sinus", False),
+    "AF": ("af", False),
+    "ectopic": ("ectopic", False),
+    "uneven frames": ("sinus", True),
+}
 COUNTS = ("beats", "missed", "invented", "doubled", "rejected")
 
 
 def draw(case: str, seed: int, seconds: float = 10.0) -> tuple[Phantom, list[int]]:
     """A phantom, and those of its frames that arrive."""
     rng, (rhythm, uneven) = np.random.default_rng(seed), CASES[case]
-    ef, hr, fps = rng.uniform(15, 75), rng.uniform(40, 180 if rhythm == "sinus" else 120), float(rng.choice([15, 25, 30, 50, 60, 120]))
+    ef, hr, fps = (
+        rng.uniform(15, 75),
+        rng.uniform(40, 180 if rhythm == "sinus" else 120),
+        float(rng.choice([15, 25, 30, 50, 60, 120])),
+    )
     fps = 120.0 if uneven else fps if fps >= 8 * hr / 60 else 50.0
     phantom = Phantom(PhantomOptions(ef, hr, fps, seconds, seed, height=360, width=480, rhythm=rhythm))
     mean_s = min(rng.choice([0.02, 0.03, 0.05]), 60 / hr / 8)
@@ -43,7 +53,9 @@ def draw(case: str, seed: int, seconds: float = 10.0) -> tuple[Phantom, list[int
     return phantom, frames[rng.random(len(frames)) > 0.1].tolist() if uneven else list(range(phantom.frames or 0))
 
 
-def from_truth(phantom: Phantom, frames: list[int], noise: float, rng: np.random.Generator) -> Iterator[tuple[Beat, EjectionFraction]]:
+def from_truth(
+    phantom: Phantom, frames: list[int], noise: float, rng: np.random.Generator
+) -> Iterator[tuple[Beat, EjectionFraction]]:
     """The beats of the true curve with noise of a share of EDV, and the rolling EF after each."""
     finder, rolling, lasting, before_s = BeatFinder(), RollingEjectionFraction("disks"), rng.normal(), 0.0
     sd_ml = noise * np.sqrt(0.5) * phantom.beats()[0].edv_ml
@@ -73,7 +85,9 @@ def score(phantom: Phantom, frames: list[int], found: list[tuple[Beat, EjectionF
     for beat, _ in found:
         nearest = int(np.argmin([abs(true.t_ed_s - beat.t_ed_s) for true in truth]))
         same = abs(truth[nearest].t_ed_s - beat.t_ed_s) < 0.35 * 60 / truth[nearest].heart_rate_bpm
-        of.setdefault(nearest if same else -1 if truth[0].t_ed_s <= beat.t_ed_s < truth[-1].t_ed_s else -2, []).append(beat)
+        of.setdefault(nearest if same else -1 if truth[0].t_ed_s <= beat.t_ed_s < truth[-1].t_ed_s else -2, []).append(
+            beat
+        )
     due = [i for i, true in enumerate(truth) if true.t_ed_s > 0.1 and true.t_next_ed_s < sure_s]
     pairs = [(truth[i], beats[0]) for i, beats in of.items() if i >= 0]
     accepted = [(beat, ef) for beat, ef in found if beat.accepted]
@@ -88,16 +102,23 @@ def score(phantom: Phantom, frames: list[int], found: list[tuple[Beat, EjectionF
     heart = median(true.ef_percent for true in truth)
     for n in (1, 3, 5):
         ends = [(ef.low or 0, ef.high or 0) for _, ef in accepted if ef.beats == n][-1:]
-        row |= {f"holds {n}": [100.0 * (low <= heart <= high) for low, high in ends], f"width {n}": [high - low for low, high in ends]}
+        row |= {
+            f"holds {n}": [100.0 * (low <= heart <= high) for low, high in ends],
+            f"width {n}": [high - low for low, high in ends],
+        }
     return row
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--by", default="truth", help="truth, masks, or a model")
-    parser.add_argument("--seeds", type=int, nargs=2, default=(5000, 60), metavar=("FIRST", "COUNT"), help="of each kind of heart")
+    parser.add_argument(
+        "--seeds", type=int, nargs=2, default=(5000, 60), metavar=("FIRST", "COUNT"), help="of each kind of heart"
+    )
     parser.add_argument("--kinds", nargs="+", default=list(CASES), choices=list(CASES), help="of hearts; all of them")
-    parser.add_argument("--noise", type=float, nargs=2, default=(0.0, 0.0), metavar=("LOW", "HIGH"), help="percent of EDV, for truth")
+    parser.add_argument(
+        "--noise", type=float, nargs=2, default=(0.0, 0.0), metavar=("LOW", "HIGH"), help="percent of EDV, for truth"
+    )
     first, count = (given := parser.parse_args()).seeds
     heads = [
         "hearts",
@@ -114,12 +135,20 @@ def main() -> None:
             for seed in range(first + number * count, first + (number + 1) * count):
                 (phantom, frames), rng = draw(case, seed), np.random.default_rng([seed, 1])
                 curve = from_truth(phantom, frames, rng.uniform(*given.noise) / 100, rng)
-                rows.append(score(phantom, frames, list(curve if given.by == "truth" else from_frames(phantom, frames, engine))))
+                rows.append(
+                    score(phantom, frames, list(curve if given.by == "truth" else from_frames(phantom, frames, engine)))
+                )
             of = {name: np.array([number for row in rows for number in row[name]]) for name in rows[0]}
             held = (f"{of[f'holds {n}'].mean():.0f}, {of[f'width {n}'].mean():.1f}" for n in (1, 3, 5))
             figures = of["EF"].mean(), np.abs(of["EF"]).mean(), *np.percentile(np.abs(of["EF"]), (50, 95, 100))
             error = "{:+.2f}, {:.2f}; {:.2f}, {:.2f}, {:.2f}".format(*figures)
-            cells = [case, *(f"{of[name].sum():.0f}" for name in COUNTS), f"{of['ED'].mean():.1f}, {of['ES'].mean():.1f}", error, *held]
+            cells = [
+                case,
+                *(f"{of[name].sum():.0f}" for name in COUNTS),
+                f"{of['ED'].mean():.1f}, {of['ES'].mean():.1f}",
+                error,
+                *held,
+            ]
             print(f"| {' | '.join(cells)} |", flush=True)
 
 

@@ -1,12 +1,13 @@
-"""What a frame costs in the engine, as ratios that hold on other machines too; everything side by side in one process, in turns.
+"""What a frame costs in the engine, as ratios that hold on other machines too; everything side by side in one process,
+in turns.
 
     python benchmarks/engines.py                # lv-edge, frames of 600x800; a table and one JSON line
     python benchmarks/engines.py --threads 1
     python benchmarks/engines.py --program      # `echo-rt file` on a video of 640x480 instead: frames a second, memory, time of the import
 
-`plain loop` is what one writes without echo-rt: OpenCV resizes and pads, NumPy normalises, ONNX Runtime runs the FP32 file, NumPy takes the
-softmax and the winner, OpenCV brings the labels back to the image's size. `whole frame` is the same answer by the engine: uint8 in, labels
-at the image's size and the areas out.
+`plain loop` is what one writes without echo-rt: OpenCV resizes and pads, NumPy normalises, ONNX Runtime runs the FP32
+file, NumPy takes the softmax and the winner, OpenCV brings the labels back to the image's size. `whole frame` is the
+same answer by the engine: uint8 in, labels at the image's size and the areas out.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from echo_rt.arrays import Image
 from echo_rt.engine import postprocess as post
-from echo_rt.engine.cpu import CpuEngine
 from echo_rt.engine.host import HostEngine
+from echo_rt.engine.onnx_runtime.cpu import CpuEngine
 from echo_rt.engine.preprocess import Preprocess
 from echo_rt.model import ModelSpec, model_path, read_spec
+from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.segmentation import GridMap, Segmentation
-from echo_rt.sources.phantom import Phantom, PhantomOptions
 
-Image = NDArray[np.uint8]
 STEPS = ("preprocess grey", "preprocess BGR", "postprocess", "mask")
 
 
@@ -102,7 +103,9 @@ def plain_loop(path: str, spec: ModelSpec, threads: int) -> Callable[[Image], tu
 
     def run(image: Image) -> tuple[Image, list[int]]:
         grid, place = letterboxed(image, spec)
-        logits = session.run(["logits"], {"image": ((grid - spec.mean) / spec.std)[None, None].astype(np.float32)})[0][0]
+        logits = session.run(["logits"], {"image": ((grid - spec.mean) / spec.std)[None, None].astype(np.float32)})[0][
+            0
+        ]
         labels = at_image_size(logits, place, image.shape)
         return labels, [int((labels == label).sum()) for label in range(4)]
 
@@ -117,7 +120,9 @@ def stages(height: int, width: int, rounds: int) -> dict[str, float]:
     grid, out = (spec.height, spec.width), np.empty((spec.height, spec.width), np.float32)
     native, numpy = (Preprocess(grid, spec.mean, spec.std, native=flag) for flag in (True, False))
     rng = np.random.default_rng(0)
-    logits = np.ascontiguousarray(20 * cv2.GaussianBlur(rng.normal(size=(*grid, 4)), (0, 0), 4).transpose(2, 0, 1), np.float32)
+    logits = np.ascontiguousarray(
+        20 * cv2.GaussianBlur(rng.normal(size=(*grid, 4)), (0, 0), 4).transpose(2, 0, 1), np.float32
+    )
     probability, labels, tally = post.reference(logits)
     segmentation = Segmentation(probability, labels, GridMap.letterbox((height, width), grid), tally=tally)
     return medians(
@@ -141,12 +146,15 @@ def whole(height: int, width: int, threads: int, rounds: int) -> dict[str, float
     with ExitStack() as opened:
         files = {precision: model_path(f"lv-edge.{precision}") for precision in ("fp32", "int8")}
         engines: dict[str, HostEngine] = {
-            f"cpu {precision}": opened.enter_context(CpuEngine(str(path), read_spec(path), threads)) for precision, path in files.items()
+            f"cpu {precision}": opened.enter_context(CpuEngine(str(path), read_spec(path), threads))
+            for precision, path in files.items()
         }
         try:
             from echo_rt.engine.openvino import OpenVinoEngine
 
-            engines["openvino fp32"] = opened.enter_context(OpenVinoEngine(str(files["fp32"]), read_spec(files["fp32"]), threads))
+            engines["openvino fp32"] = opened.enter_context(
+                OpenVinoEngine(str(files["fp32"]), read_spec(files["fp32"]), threads)
+            )
         except ImportError:
             pass
         loop = plain_loop(str(files["fp32"]), read_spec(files["fp32"]), threads)
@@ -186,7 +194,9 @@ def paced(threads: int, fps: float = 60, count: int = 240) -> dict[str, float]:
                 run()
                 times.append(1e3 * (time.perf_counter() - start))
             found[f"a frame every 1/{fps:g} s, {name}: ms"] = statistics.median(times)
-            found[f"a frame every 1/{fps:g} s, {name}: cores busy"] = (time.process_time() - busy) / (time.perf_counter() - begin)
+            found[f"a frame every 1/{fps:g} s, {name}: cores busy"] = (time.process_time() - busy) / (
+                time.perf_counter() - begin
+            )
     return found
 
 
@@ -232,7 +242,9 @@ def _import_s() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, nargs=2, default=(600, 800), metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--threads", type=int, default=0, help="of the network; 0: as an engine takes them, half of the processors")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="of the network; 0: as an engine takes them, half of the processors"
+    )
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--program", action="store_true", help="echo-rt file as a whole instead")
     given = parser.parse_args()

@@ -1,11 +1,13 @@
-"""What a frame costs on an NVIDIA GPU, from bytes to probabilities and labels on the processor: benchmarks/results/gpu-MACHINE.json.
+"""What a frame costs on an NVIDIA GPU, from bytes to probabilities and labels on the processor:
+benchmarks/results/gpu-MACHINE.json.
 
     python benchmarks/gpu.py                       # lv-edge, 600 x 800; needs '.[tensorrt,train]', nvcc at installation, torch with CUDA
     python benchmarks/gpu.py --frames 5000 --without torch --without onnxruntime
 
-The ways run in turn, a chunk of frames each, so that clocks and heat are the same for all; p50 and p99 are of all chunks together. All
-give the same masks, or the benchmark fails. `torch` is what one writes with torch for speed: the same preprocess, the network in FP16 and
-softmax in one CUDA graph with page-locked copies. `onnxruntime` is the `cuda` engine.
+The ways run in turn, a chunk of frames each, so that clocks and heat are the same for all; p50 and p99 are of all
+chunks together. All give the same masks, or the benchmark fails. `torch` is what one writes with torch for speed: the
+same preprocess, the network in FP16 and softmax in one CUDA graph with page-locked copies. `onnxruntime` is the `cuda`
+engine.
 """
 
 from __future__ import annotations
@@ -72,16 +74,20 @@ def frames_of(size: tuple[int, int], count: int) -> list[np.ndarray]:
     """Frames of a simulated heart, grey, at that size."""
     import cv2
 
-    from echo_rt.sources.phantom import Phantom, PhantomOptions
+    from echo_rt.phantom import Phantom, PhantomOptions
 
     with Phantom(PhantomOptions(seconds=count / 20, fps=20)) as source:
-        grey = [cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY) if frame.image.ndim == 3 else frame.image for frame in source]
+        grey = [
+            cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY) if frame.image.ndim == 3 else frame.image for frame in source
+        ]
     return [cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR) for image in grey[:count]]
 
 
-def open_ways(opened: ExitStack, path: Path, spec: ModelSpec, size: tuple[int, int], without: list[str]) -> dict[str, Way]:
+def open_ways(
+    opened: ExitStack, path: Path, spec: ModelSpec, size: tuple[int, int], without: list[str]
+) -> dict[str, Way]:
     """All ways that were asked for; the first one is what the others are compared with."""
-    from echo_rt.engine.tensorrt import TensorRtEngine
+    from echo_rt.engine.tensorrt.engine import TensorRtEngine
 
     ways: dict[str, Way] = {}
     for name, graph in (("tensorrt, graph", True), ("tensorrt, no graph", False)):
@@ -90,7 +96,7 @@ def open_ways(opened: ExitStack, path: Path, spec: ModelSpec, size: tuple[int, i
     if "torch" not in without:
         ways["torch FP16, graph"] = torch_way(path, spec, size)
     if "onnxruntime" not in without:
-        from echo_rt.engine.cuda import CudaEngine
+        from echo_rt.engine.onnx_runtime.cuda import CudaEngine
 
         onnxruntime = opened.enter_context(CudaEngine(str(path), spec_of(path)))
         ways["onnxruntime cuda"] = lambda image: onnxruntime.segment(image).labels
@@ -104,7 +110,8 @@ def spec_of(path: Path) -> ModelSpec:
 
 
 def torch_way(path: Path, spec: ModelSpec, size: tuple[int, int], device: str = "cuda") -> Way:
-    """Torch as one writes it for speed: page-locked copies, everything from luma to labels on the GPU in FP16, one CUDA graph.
+    """Torch as one writes it for speed: page-locked copies, everything from luma to labels on the GPU in FP16, one CUDA
+    graph.
 
     Args:
         path: the shipped ONNX file; the weights beside it are read.
@@ -115,7 +122,7 @@ def torch_way(path: Path, spec: ModelSpec, size: tuple[int, int], device: str = 
     import torch
 
     from echo_rt_export.onnx_file import fold_batch_norm
-    from echo_rt_train.weights import load_weights
+    from echo_rt_network.weights import load_weights
 
     on_gpu = device != "cpu"
     dtype = torch.float16 if on_gpu else torch.float32
@@ -129,7 +136,10 @@ def torch_way(path: Path, spec: ModelSpec, size: tuple[int, int], device: str = 
     columns = torch.from_numpy(coverage(place.scale, place.x0, place.grid[1], size[1]).copy()).to(device)
     host = torch.empty(size, dtype=torch.uint8, pin_memory=on_gpu)
     frame = torch.empty(size, dtype=torch.uint8, device=device)
-    found = [torch.empty((4, *place.grid), pin_memory=on_gpu), torch.empty(place.grid, dtype=torch.uint8, pin_memory=on_gpu)]
+    found = [
+        torch.empty((4, *place.grid), pin_memory=on_gpu),
+        torch.empty(place.grid, dtype=torch.uint8, pin_memory=on_gpu),
+    ]
 
     def step() -> None:
         frame.copy_(host, non_blocking=True)
@@ -175,7 +185,9 @@ def differences(ways: Mapping[str, Way], images: list[np.ndarray]) -> dict[str, 
     for name in others:
         found[name] = float(np.mean([(ways[name](image) != ways[first](image)).mean() for image in images]))
         if found[name] > MAX_DIFFERENT:
-            raise SystemExit(f"{name} differs from {first} in {found[name]:.2%} of the pixels: it does something else, and is not compared")
+            raise SystemExit(
+                f"{name} differs from {first} in {found[name]:.2%} of the pixels: it does something else, and is not compared"
+            )
     return found
 
 
@@ -203,7 +215,10 @@ def table(ms: Mapping[str, Mapping[str, float]]) -> str:
     """In markdown, with how many times as long as the first way each takes."""
     base = next(iter(ms.values()))["p50"]
     lines = ["| way | p50 ms | p99 ms | times the first |", "|---|---|---|---|"]
-    lines += [f"| {name} | {found['p50']:.3f} | {found['p99']:.3f} | {found['p50'] / base:.2f} |" for name, found in ms.items()]
+    lines += [
+        f"| {name} | {found['p50']:.3f} | {found['p99']:.3f} | {found['p50'] / base:.2f} |"
+        for name, found in ms.items()
+    ]
     return "\n".join(lines)
 
 

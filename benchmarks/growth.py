@@ -1,4 +1,5 @@
-"""What a frame costs as things grow: image, width of the network, length of the recording, streams at once. A table and one JSON line.
+"""What a frame costs as things grow: image, width of the network, length of the recording, streams at once. A table and
+one JSON line.
 
 python benchmarks/growth.py [--minutes 0.17 1 10] [--json FILE] [--plot PICTURE]
 """
@@ -20,7 +21,7 @@ from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import open_engine
 from echo_rt.frame import Frame
 from echo_rt.model import models
-from echo_rt.stream import follow
+from echo_rt.pipeline import follow
 
 SIZES = ((120, 160), (240, 320), (480, 640), (600, 800), (960, 1280), (1080, 1920))
 
@@ -31,12 +32,19 @@ def by_size(frames: int) -> list[dict[str, Any]]:
     with open_engine("lv-edge", "cpu") as engine:
         for height, width in SIZES:
             times = run(engine, heart_frames(Plan(frames=frames, height=height, width=width), 50.0))
-            rows.append({"height": height, "width": width, **{stage: round(float(np.median(of)), 3) for stage, of in times.items()}})
+            rows.append(
+                {
+                    "height": height,
+                    "width": width,
+                    **{stage: round(float(np.median(of)), 3) for stage, of in times.items()},
+                }
+            )
     return rows
 
 
 def by_length(minutes: list[float]) -> list[dict[str, float]]:
-    """Milliseconds a frame over recordings of so many minutes at 50 frames a second, and the memory that the process has held by then."""
+    """Milliseconds a frame over recordings of so many minutes at 50 frames a second, and the memory that the process
+    has held by then."""
     rows = []
     drawn = heart_frames(Plan(frames=280, height=240, width=320), 50.0)
     with open_engine("lv-edge", "cpu") as engine:
@@ -58,7 +66,8 @@ def by_length(minutes: list[float]) -> list[dict[str, float]]:
 
 
 def by_width(frames: int) -> list[dict[str, Any]]:
-    """Medians in ms of the network alone, for the shipped models: as many levels, lv-full of twice the channels of lv-edge."""
+    """Medians in ms of the network alone, for the shipped models: as many levels, lv-full of twice the channels of
+    lv-edge."""
     rows = []
     for model in models():
         row: dict[str, Any] = {"model": model.name, "multiply_adds": multiply_adds(model.file("fp32"))}
@@ -84,7 +93,9 @@ def plot(result: dict[str, Any], path: Path) -> None:
     means = [row["ms_a_frame"] for row in result["length"]]
     length.plot([row["minutes"] for row in result["length"]], means, marker="o")
     length.set(xlabel="minutes of recording", ylabel="ms a frame, mean", ylim=(0, 1.2 * max(means)), xscale="log")
-    at_once.plot([int(n) for n in result["streams"]], [of["frames_a_second"] for of in result["streams"].values()], marker="o")
+    at_once.plot(
+        [int(n) for n in result["streams"]], [of["frames_a_second"] for of in result["streams"].values()], marker="o"
+    )
     at_once.set(xlabel="streams at once", ylabel="frames a second, all together", ylim=(0, None))
     figure.tight_layout()
     figure.savefig(path)
@@ -103,14 +114,18 @@ def main() -> None:
     result["streams"] = {str(count): streams("lv-edge", "cpu", plan, count) for count in (1, 2, 4)}
     print("| image | preprocess | network | postprocess | monitor | mask |\n|---|---|---|---|---|---|")
     for row in result["size"]:
-        stages = " | ".join(f"{row[stage]:.2f}" for stage in ("preprocess", "network", "postprocess", "monitor", "mask"))
+        stages = " | ".join(
+            f"{row[stage]:.2f}" for stage in ("preprocess", "network", "postprocess", "monitor", "mask")
+        )
         print(f"| {row['height']}x{row['width']} | {stages} |")
     print("\n| model | G multiply-adds | FP32 ms | INT8 ms |\n|---|---|---|---|")
     for row in result["width"]:
         print(f"| {row['model']} | {row['multiply_adds'] / 1e9:.3f} | {row['fp32']:.2f} | {row['int8']:.2f} |")
     print("\n| minutes | frames | beats | ms a frame | memory, MB |\n|---|---|---|---|---|")
     for row in result["length"]:
-        print(f"| {row['minutes']:.2g} | {row['frames']} | {row['beats']} | {row['ms_a_frame']:.3f} | {row['peak_memory_mb']:.0f} |")
+        print(
+            f"| {row['minutes']:.2g} | {row['frames']} | {row['beats']} | {row['ms_a_frame']:.3f} | {row['peak_memory_mb']:.0f} |"
+        )
     print("\n| streams | frames a second |\n|---|---|")
     for count, of in result["streams"].items():
         print(f"| {count} | {of['frames_a_second']:.0f} |")

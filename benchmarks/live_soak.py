@@ -2,8 +2,9 @@
 
     python benchmarks/live_soak.py --minutes 5 --fps 60 [--model lv-edge] [--record DIR]
 
-The phantom is rendered beforehand, a few seconds of it, and played in a circle with a clock that goes on: drawing it costs as much as the
-engine, and a camera's pictures come for nothing. `--drawn` draws each frame anew instead, in the same process. Run it on a quiet machine.
+The phantom is rendered beforehand, a few seconds of it, and played in a circle with a clock that goes on: drawing it
+costs as much as the engine, and a camera's pictures come for nothing. `--drawn` draws each frame anew instead, in the
+same process. Run it on a quiet machine.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from echo_rt.frame import Frame
 from echo_rt.live.capture import Opening
 from echo_rt.live.loop import Live
 from echo_rt.live.settings import Settings
-from echo_rt.sinks.recorder import Recorder
+from echo_rt.outputs.recorder import Recorder
 from echo_rt.sources import open_source
 from echo_rt.sources.pace import Paced
 

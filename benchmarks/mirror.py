@@ -1,7 +1,8 @@
-"""How far the EF of a simulated clip and that of its mirror image are apart through a model: the other display convention, nothing else.
+"""How far the EF of a simulated clip and that of its mirror image are apart through a model: the other display
+convention, nothing else.
 
-    python benchmarks/mirror.py lv-edge --seeds 8800 10
-    python benchmarks/mirror.py lv-edge.fp32 --data CAMUS     # ED and ES images of the validation patients, each view by itself
+    python benchmarks/mirror.py lv-edge --seeds 8800 10 python benchmarks/mirror.py lv-edge.fp32 --data CAMUS     # ED
+    and ES images of the validation patients, each view by itself
 
 Hearts of EF 20 to 70 % and 50 to 110 bpm, 7 s at 30 frames a second. It prints a line a clip and a JSON line; of
 patients a JSON line a view.
@@ -17,7 +18,7 @@ import numpy as np
 
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import Engine, open_engine
-from echo_rt.sources.phantom import Phantom, PhantomOptions
+from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt_train.data import open_data, read_all
 from echo_rt_train.evaluate.ejection import ef_pairs, ventricle
 
@@ -39,7 +40,8 @@ def both_ways(engine: Engine, phantom: Phantom) -> tuple[float | None, float | N
 
 
 def of_patients(engine: Engine, root: str) -> dict[str, list[float]]:
-    """By view, the difference of EF between the images of a patient and their mirror images, in points, where both could be measured."""
+    """By view, the difference of EF between the images of a patient and their mirror images, in points, where both
+    could be measured."""
     data = open_data({"root": root})
     there, mirrored = {}, {}
     for sample, (image, _) in read_all(data.samples("val"), data.report):

@@ -1,9 +1,11 @@
-"""What a frame costs in the monitor, on one core: a markdown table, with the native loops and with their definitions in NumPy.
+"""What a frame costs in the monitor, on one core: a markdown table, with the native loops and with their definitions in
+NumPy.
 
     python benchmarks/monitor_time.py          # lv-edge's masks of a simulated heart; or --model MODEL, --size 600x800
 
-Three seconds of a feed at 50 fps, again and again for a minute. The frames in which a beat is completed, one a second, cost most. "After
-the network" is as in the product: every frame is segmented just before, by a network that leaves little of the monitor in the caches.
+Three seconds of a feed at 50 fps, again and again for a minute. The frames in which a beat is completed, one a second,
+cost most. "After the network" is as in the product: every frame is segmented just before, by a network that leaves
+little of the monitor in the caches.
 """
 
 from __future__ import annotations
@@ -15,15 +17,27 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from echo_rt.cardiac import kernels
+from echo_rt import reference as kernels
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import open_engine
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
+from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.segmentation import Segmentation
-from echo_rt.sources.phantom import Phantom, PhantomOptions
 
-LOOPS = ("smoothed", "trace", "walled", "long_axis", "wall_lines", "depth", "systole_misfits", "coarse", "sector", "cells", "follow")
+LOOPS = (
+    "smoothed",
+    "trace",
+    "walled",
+    "long_axis",
+    "wall_lines",
+    "depth",
+    "systole_misfits",
+    "coarse",
+    "sector",
+    "cells",
+    "follow",
+)
 FPS, SECONDS, TIMES = 50, 3, 20
 
 
@@ -43,7 +57,12 @@ def main() -> None:
         print("| loops | mean ms | median ms | p95 ms | p99 ms |\n|---|---|---|---|---|")
         if kernels.trace is not kernels.reference_trace:
             row("native", engine.spec, frames, seen.__getitem__)
-            row("native, after the network", engine.spec, frames, lambda place: engine.segment(frames[place].image, None))
+            row(
+                "native, after the network",
+                engine.spec,
+                frames,
+                lambda place: engine.segment(frames[place].image, None),
+            )
         for loop in LOOPS:
             setattr(kernels, loop, getattr(kernels, f"reference_{loop}"))
         row("NumPy", engine.spec, frames, seen.__getitem__)

@@ -1,16 +1,17 @@
-"""echo-rt beside what its users would pick instead: one process, the same frames, in turns, so that a disturbance hits all alike.
+"""echo-rt beside what its users would pick instead: one process, the same frames, in turns, so that a disturbance hits
+all alike.
 
     python benchmarks/peers.py                       # needs pip install '.[train,openvino]'
     python benchmarks/peers.py --json benchmarks/results/peers-NAME.json
 
-Every candidate takes a grey frame of 600x800 and gives labels at the image's size; a `whole reading` also has the ventricle measured, the
-quality judged and the beats found.
-The published recipes are rebuilt from their papers at their own sizes, with random weights: their speed is measured, not what they find.
+Every candidate takes a grey frame of 600x800 and gives labels at the image's size; a `whole reading` also has the
+ventricle measured, the quality judged and the beats found. The published recipes are rebuilt from their papers at their
+own sizes, with random weights: their speed is measured, not what they find.
 
-- `plain loop`: lv-edge in FP32 by OpenCV, NumPy and ONNX Runtime (benchmarks/engines.py).
-- `torch`, `torch.compile`: lv-edge in FP32, the same steps around it.
-- `U-Net 64, 224x224`: U-Net of 64 to 1,024 channels (Ronneberger et al., MICCAI 2015), as EchoMotion uses it.
-- `DeepLabV3-ResNet50, 112x112`: Chen et al., arXiv 1706.05587, in torchvision's form, as EchoNet-Dynamic segments with (Ouyang et al.,
+- `plain loop`: lv-edge in FP32 by OpenCV, NumPy and ONNX Runtime (benchmarks/engines.py). - `torch`, `torch.compile`:
+lv-edge in FP32, the same steps around it. - `U-Net 64, 224x224`: U-Net of 64 to 1,024 channels (Ronneberger et al.,
+MICCAI 2015), as EchoMotion uses it. - `DeepLabV3-ResNet50, 112x112`: Chen et al., arXiv 1706.05587, in torchvision's
+form, as EchoNet-Dynamic segments with (Ouyang et al.,
   Nature 580:252-256, 2020).
 - `U-Net, two down-steps, 224x224`: as the wall-motion model of the HMC-QU authors has it.
 """
@@ -40,8 +41,8 @@ from echo_rt.engine.host import default_threads
 from echo_rt.errors import MissingExtraError
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec, model_path, models_dir, read_spec
-from echo_rt_train.unet import UNet
-from echo_rt_train.weights import load_weights
+from echo_rt_network.unet import UNet
+from echo_rt_network.weights import load_weights
 
 
 class Bottleneck(nn.Module):
@@ -55,23 +56,41 @@ class Bottleneck(nn.Module):
             return [nn.Conv2d(a, b, side, step, wide * (side // 2), wide, bias=False), nn.BatchNorm2d(b)]
 
         self.body = nn.Sequential(
-            *conv(channels_in, width, 1), nn.ReLU(), *conv(width, width, 3, stride, dilation), nn.ReLU(), *conv(width, out, 1)
+            *conv(channels_in, width, 1),
+            nn.ReLU(),
+            *conv(width, width, 3, stride, dilation),
+            nn.ReLU(),
+            *conv(width, out, 1),
         )
-        self.short = nn.Sequential(*conv(channels_in, out, 1, stride)) if stride != 1 or channels_in != out else nn.Identity()
+        self.short = (
+            nn.Sequential(*conv(channels_in, out, 1, stride)) if stride != 1 or channels_in != out else nn.Identity()
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(self.body(x) + self.short(x))
 
 
 class DeepLabV3(nn.Module):
-    """DeepLabV3 on ResNet-50 with an output stride of 8, as torchvision builds it: 39.6 M parameters with one output channel."""
+    """DeepLabV3 on ResNet-50 with an output stride of 8, as torchvision builds it: 39.6 M parameters with one output
+    channel."""
 
     def __init__(self, channels: int = 3, classes: int = 1) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(channels, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(channels, 64, 7, 2, 3, bias=False),
+            nn.BatchNorm2d(64),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2, 1),
+        ]
         wide = 64
-        # Blocks, width, stride of the first, dilation of the first and of the others: strides of the last two stages became dilations.
-        for blocks, width, stride, first, rest in ((3, 64, 1, 1, 1), (4, 128, 2, 1, 1), (6, 256, 1, 1, 2), (3, 512, 1, 2, 4)):
+        # Blocks, width, stride of the first, dilation of the first and of the others: strides of the last two stages
+        # became dilations.
+        for blocks, width, stride, first, rest in (
+            (3, 64, 1, 1, 1),
+            (4, 128, 2, 1, 1),
+            (6, 256, 1, 1, 2),
+            (3, 512, 1, 2, 4),
+        ):
             for block in range(blocks):
                 layers.append(Bottleneck(wide, width, stride if block == 0 else 1, first if block == 0 else rest))
                 wide = 4 * width
@@ -79,10 +98,14 @@ class DeepLabV3(nn.Module):
 
         def branch(side: int, dilation: int) -> nn.Sequential:
             padding = 0 if side == 1 else dilation
-            return nn.Sequential(nn.Conv2d(wide, 256, side, 1, padding, dilation, bias=False), nn.BatchNorm2d(256), nn.ReLU())
+            return nn.Sequential(
+                nn.Conv2d(wide, 256, side, 1, padding, dilation, bias=False), nn.BatchNorm2d(256), nn.ReLU()
+            )
 
         self.branches = nn.ModuleList([branch(1, 1), *(branch(3, rate) for rate in (12, 24, 36))])
-        self.pooled = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(wide, 256, 1, bias=False), nn.BatchNorm2d(256), nn.ReLU())
+        self.pooled = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Conv2d(wide, 256, 1, bias=False), nn.BatchNorm2d(256), nn.ReLU()
+        )
         self.head = nn.Sequential(
             nn.Conv2d(5 * 256, 256, 1, bias=False), nn.BatchNorm2d(256), nn.ReLU(),
             nn.Conv2d(256, 256, 3, padding=1, bias=False), nn.BatchNorm2d(256), nn.ReLU(), nn.Conv2d(256, classes, 1),
@@ -99,13 +122,19 @@ def parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def segmenter(network: Callable[[Tensor], Tensor], spec: ModelSpec, channels: int) -> Callable[[np.ndarray], np.ndarray]:
+def segmenter(
+    network: Callable[[Tensor], Tensor], spec: ModelSpec, channels: int
+) -> Callable[[np.ndarray], np.ndarray]:
     """Image in, labels at its size out, by OpenCV, NumPy and torch."""
 
     @torch.inference_mode()
     def run(image: np.ndarray) -> np.ndarray:
         grid, place = letterboxed(image, spec)
-        tensor = torch.from_numpy((grid - spec.mean) / spec.std).float()[None, None].expand(1, channels, spec.height, spec.width)
+        tensor = (
+            torch.from_numpy((grid - spec.mean) / spec.std)
+            .float()[None, None]
+            .expand(1, channels, spec.height, spec.width)
+        )
         return at_image_size(network(tensor)[0].numpy(), place, image.shape)
 
     return run
@@ -141,7 +170,9 @@ def candidates(
     found["plain loop"] = lambda k: loop(images[k % 16])
     edge, spec = load_weights(models_dir() / "lv-edge.safetensors")
     edge = edge.eval().to(memory_format=torch.channels_last)
-    nets: dict[str, tuple[nn.Module | Callable[[Tensor], Tensor], ModelSpec, int]] = {"torch": (lambda x: edge(x).logits, spec, 1)}
+    nets: dict[str, tuple[nn.Module | Callable[[Tensor], Tensor], ModelSpec, int]] = {
+        "torch": (lambda x: edge(x).logits, spec, 1)
+    }
     if compiled:
         quick = torch.compile(edge)
         nets["torch.compile"] = (lambda x: quick(x).logits, spec, 1)
@@ -149,7 +180,11 @@ def candidates(
     echonet = DeepLabV3().eval()
     nets["U-Net 64, 224x224 (random weights)"] = (lambda x: motion(x).logits, replace(spec, height=224, width=224), 1)
     nets["DeepLabV3-ResNet50, 112x112 (random weights)"] = (echonet, replace(spec, height=112, width=112), 3)
-    nets["U-Net, two down-steps, 224x224 (random weights)"] = (lambda x: wall(x).logits, replace(spec, height=224, width=224), 1)
+    nets["U-Net, two down-steps, 224x224 (random weights)"] = (
+        lambda x: wall(x).logits,
+        replace(spec, height=224, width=224),
+        1,
+    )
     for name, (network, grid, channels) in nets.items():
         run = segmenter(network, grid, channels)  # type: ignore[arg-type]
         found[name] = lambda k, run=run: run(images[k % 16])
@@ -163,8 +198,12 @@ def candidates(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out; it needs a C++ compiler and a minute")
-    parser.add_argument("--threads", type=int, default=default_threads(), help="of the others; echo-rt has its own choice")
+    parser.add_argument(
+        "--no-compile", action="store_true", help="leave torch.compile out; it needs a C++ compiler and a minute"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=default_threads(), help="of the others; echo-rt has its own choice"
+    )
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)

@@ -2,8 +2,8 @@
 
     python benchmarks/phantom_realism.py --camus CAMUS
 
-Real are random CAMUS four-chamber training frames and pydicom's cine (which has no masks: its whole sector alone). Each cell is the median
-over frames, with the 5th and 95th percentile. Nothing of a real image is written anywhere.
+Real are random CAMUS four-chamber training frames and pydicom's cine (which has no masks: its whole sector alone). Each
+cell is the median over frames, with the 5th and 95th percentile. Nothing of a real image is written anywhere.
 """
 
 from __future__ import annotations
@@ -19,17 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.examples import get_path
 
+from echo_rt.arrays import Image
+from echo_rt.phantom import Phantom, PhantomOptions, random_options
 from echo_rt.sources import open_source
-from echo_rt.sources.phantom import Phantom, PhantomOptions, random_options
-
-Grey = NDArray[np.uint8]
 
 
 class Picture(NamedTuple):
     """A frame (H, W), its labels (H, W) if known, and the size of its pixels if known."""
 
-    grey: Grey
-    labels: Grey | None
+    grey: Image
+    labels: Image | None
     spacing_mm: float | None
 
 
@@ -40,7 +39,9 @@ def camus(folder: Path, count: int, rng: np.random.Generator) -> Iterator[Pictur
     for n in rng.choice(len(rows), count, replace=False):
         path = folder / rows[n]["file"]
         labels = cv2.imread(str(path.with_name(path.stem + "_gt.png")), cv2.IMREAD_GRAYSCALE)
-        yield Picture(np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8), np.asarray(labels, np.uint8), 0.308)
+        yield Picture(
+            np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8), np.asarray(labels, np.uint8), 0.308
+        )
 
 
 def cine(every: int) -> Iterator[Picture]:
@@ -52,19 +53,26 @@ def cine(every: int) -> Iterator[Picture]:
 
 
 def phantoms(count: int, training: bool, rng: np.random.Generator) -> Iterator[Picture]:
-    """Random phantoms at a random moment, of random seeds or as training draws them, without graphics, at CAMUS's usual size."""
+    """Random phantoms at a random moment, of random seeds or as training draws them, without graphics, at CAMUS's usual
+    size."""
     for seed in range(count):
         if training:
             options = random_options(rng)
         else:
-            options = PhantomOptions(seed=seed, variety=1.0, overlay=False, height=520, width=620, ef=float(rng.uniform(25, 70)))
+            options = PhantomOptions(
+                seed=seed, variety=1.0, overlay=False, height=520, width=620, ef=float(rng.uniform(25, 70))
+            )
         phantom = Phantom(options)
         k = int(rng.integers(100))
         image = phantom.frame(k).image
-        yield Picture(np.asarray(image if image.ndim == 2 else image[..., 1], np.uint8), phantom.mask(k), phantom.sector.spacing_mm)
+        yield Picture(
+            np.asarray(image if image.ndim == 2 else image[..., 1], np.uint8),
+            phantom.mask(k),
+            phantom.sector.spacing_mm,
+        )
 
 
-def sector(grey: Grey) -> NDArray[np.bool_]:
+def sector(grey: Image) -> NDArray[np.bool_]:
     """(H, W) the hull of the largest lit region, which leaves graphics beside the sector out."""
     lit = cv2.morphologyEx((grey > 3).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((15, 15), np.uint8))
     lit = cv2.morphologyEx(lit, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
@@ -74,10 +82,12 @@ def sector(grey: Grey) -> NDArray[np.bool_]:
     return np.asarray(hull, bool)
 
 
-def grain(grey: Grey, region: NDArray[np.bool_], depth_px: float) -> tuple[float, float]:
-    """Speckle size in pixels down and across the image: full width at half maximum of the autocorrelation inside a region.
+def grain(grey: Image, region: NDArray[np.bool_], depth_px: float) -> tuple[float, float]:
+    """Speckle size in pixels down and across the image: full width at half maximum of the autocorrelation inside a
+    region.
 
-    Near the middle of a sector down is along the beam. What is larger than a fortieth of the depth is anatomy, and is taken out first.
+    Near the middle of a sector down is along the beam. What is larger than a fortieth of the depth is anatomy, and is
+    taken out first.
     """
     weight = region.astype(np.float64)
     sigma = depth_px / 40
@@ -136,7 +146,9 @@ def measure(picture: Picture) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--camus", type=Path, default=None, help="folder with index.csv; without it the cine alone is compared with")
+    parser.add_argument(
+        "--camus", type=Path, default=None, help="folder with index.csv; without it the cine alone is compared with"
+    )
     parser.add_argument("--count", type=int, default=60, help="frames of each kind")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)

@@ -1,19 +1,23 @@
-"""Where the thresholds of the quality rules come from: what each rule measures on training data, and how much of them it refuses.
+"""Where the thresholds of the quality rules come from: what each rule measures on training data, and how much of them
+it refuses.
 
     python benchmarks/quality_thresholds.py --camus CAMUS [--model lv-edge] [--split train] [--clips 24]
 
-Four kinds of frames: the CAMUS images of a split; the same with the sector narrowed until a tenth of the traced cavity is lost, which
-`max_edge_share` is there to find; phantom clips as they are drawn for training, with the machine's graphics; and pydicom's cine. For each,
-percentiles of every quantity over its frames, and the share of frames that each rule refuses.
+Four kinds of frames: the CAMUS images of a split; the same with the sector narrowed until a tenth of the traced cavity
+is lost, which `max_edge_share` is there to find; phantom clips as they are drawn for training, with the machine's
+graphics; and pydicom's cine. For each, percentiles of every quantity over its frames, and the share of frames that each
+rule refuses.
 
-How `DEFAULT_QUALITY` was chosen, from CAMUS training images (1,596) and phantoms as in training (24 clips, 3,230 frames) alone:
+How `DEFAULT_QUALITY` was chosen, from CAMUS training images (1,596) and phantoms as in training (24 clips, 3,230
+frames) alone:
 
-- max_edge_share: the 98th percentile of CAMUS (0.118). Most of what lies above is cut: its lateral wall runs along the sector's edge.
-- min_length_to_width: below the lowest of CAMUS (1.015). Dilated ventricles are nearly round, and are those whose EF matters most.
-- min_length_share: a tenth below the lowest of the phantoms (0.958), for breath and contours less steady than theirs.
-- min_changed_share: a sixth of the lowest of the phantoms (0.33). DICOM changes nothing in a repeated frame, H.264 some 0.01 to 0.03.
-- max_colour_share: the phantoms' coloured letters, marks and ECG count for less than 0.001; a jet of 4 cm² in a sector of 15 cm is 0.03.
-- min_wall_contact, min_confidence and the cavity fractions: outside of the 0.1th and 99.9th percentiles of CAMUS.
+- max_edge_share: the 98th percentile of CAMUS (0.118). Most of what lies above is cut: its lateral wall runs along the
+sector's edge. - min_length_to_width: below the lowest of CAMUS (1.015). Dilated ventricles are nearly round, and are
+those whose EF matters most. - min_length_share: a tenth below the lowest of the phantoms (0.958), for breath and
+contours less steady than theirs. - min_changed_share: a sixth of the lowest of the phantoms (0.33). DICOM changes
+nothing in a repeated frame, H.264 some 0.01 to 0.03. - max_colour_share: the phantoms' coloured letters, marks and ECG
+count for less than 0.001; a jet of 4 cm² in a sector of 15 cm is 0.03. - min_wall_contact, min_confidence and the
+cavity fractions: outside of the 0.1th and 99.9th percentiles of CAMUS.
 """
 
 from __future__ import annotations
@@ -35,8 +39,8 @@ from echo_rt.cardiac.picture import Picture
 from echo_rt.cardiac.quality import Evidence, Past, assess, gather
 from echo_rt.engine import Engine, open_engine
 from echo_rt.frame import Frame
+from echo_rt.phantom import Phantom, random_options
 from echo_rt.sources import open_source
-from echo_rt.sources.phantom import Phantom, random_options
 from echo_rt_train.data import open_data
 
 PERCENT = (0.0, 0.1, 1.0, 2.0, 50.0, 98.0, 99.0, 99.9, 100.0)
@@ -62,7 +66,14 @@ def phantoms(clips: int) -> Iterator[Iterator[Frame]]:
     """Two seconds each, of random hearts and machines, at 25 to 120 frames a second."""
     rng = np.random.default_rng(7)
     for _ in range(clips):
-        options = replace(random_options(rng), height=240, width=320, seconds=2.0, fps=float(rng.choice([25, 50, 80, 120])), overlay=True)
+        options = replace(
+            random_options(rng),
+            height=240,
+            width=320,
+            seconds=2.0,
+            fps=float(rng.choice([25, 50, 80, 120])),
+            overlay=True,
+        )
         yield iter(Phantom(options))
 
 
@@ -100,13 +111,16 @@ def main() -> None:
         print("thresholds:", ", ".join(f"{name} {threshold:g}" for name, threshold in engine.spec.quality.items()))
         for kind, recordings in {
             f"CAMUS {arguments.split}": stills(arguments.camus, arguments.split, narrowed=False),
-            f"CAMUS {arguments.split}, a tenth of the cavity cut off": stills(arguments.camus, arguments.split, narrowed=True),
+            f"CAMUS {arguments.split}, a tenth of the cavity cut off": stills(
+                arguments.camus, arguments.split, narrowed=True
+            ),
             "phantom clips": phantoms(arguments.clips),
             "cine": cine(),
         }.items():
             evidence, refused = judged(chain(recordings), engine)
             print(
-                f"\n{kind}: {len(evidence)} frames;", ", ".join(f"{reason} {n / len(evidence):.2%}" for reason, n in refused.most_common())
+                f"\n{kind}: {len(evidence)} frames;",
+                ", ".join(f"{reason} {n / len(evidence):.2%}" for reason, n in refused.most_common()),
             )
             print(f"{'percentile':>18}", "".join(f"{percent:8g}" for percent in PERCENT))
             for name in (name for name, number in asdict(evidence[0]).items() if isinstance(number, float)):

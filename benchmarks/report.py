@@ -49,7 +49,16 @@ def bench() -> Iterator[str]:
         for stage, of in engine["stages"].items():
             figures = " | ".join(f"{of[key]:.2f}" for key in ("p50", "p95", "p99", "max", "jitter"))
             yield f"| {engine['device']} {engine['precision']} | {stage} | {figures} |"
-    heads = ("engine", "of the ceiling", "frames/s", "from a file", "60 Hz: age p50, p99 ms", "streams: frames/s", "cold start", "memory")
+    heads = (
+        "engine",
+        "of the ceiling",
+        "frames/s",
+        "from a file",
+        "60 Hz: age p50, p99 ms",
+        "streams: frames/s",
+        "cold start",
+        "memory",
+    )
     yield f"\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}"
     for engine in result["engines"]:
         age = engine["paced"]["age_ms"]

@@ -1,4 +1,5 @@
-"""Each stage of a frame and the whole of it, by pytest-benchmark: `make bench` measures, `make test` only runs them once."""
+"""Each stage of a frame and the whole of it, by pytest-benchmark: `make bench` measures, `make test` only runs them
+once."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from echo_rt.engine import DEVICES, open_engine, probe
 from echo_rt.engine import postprocess as post
 from echo_rt.engine.preprocess import Preprocess
 from echo_rt.errors import DeviceError, MissingExtraError
-from echo_rt.stream import follow
+from echo_rt.pipeline import follow
 
 pytest.importorskip("pytest_benchmark")
 

@@ -1,14 +1,15 @@
-"""Whether the flag `akinetic` finds the segment that does not move, on phantoms, from their own masks or through a model.
+"""Whether the flag `akinetic` finds the segment that does not move, on phantoms, from their own masks or through a
+model.
 
-    python benchmarks/wall_motion.py masks --seeds 5000 5200
-    python benchmarks/wall_motion.py lv-edge --seeds 5000 5200
-    python benchmarks/wall_motion.py lv-edge --data CAMUS      # segments flagged in hearts with an EF of 55 % and more; or masks, experts'
+    python benchmarks/wall_motion.py masks --seeds 5000 5200 python benchmarks/wall_motion.py lv-edge --seeds 5000 5200
+    python benchmarks/wall_motion.py lv-edge --data CAMUS      # segments flagged in hearts with an EF of 55 % and more;
+    or masks, experts'
 
-It prints a table by segment and one JSON line. Six clips in seven have one akinetic segment, each of the six in turn, the seventh has
-none: 4.5 s at 50 frames a second (or --fps), EF 35 to 70 %, 50 to 100 beats a minute, all else as the seed draws it. Flagged are the
-segments that the summary of the clip calls akinetic. The limits in `echo_rt.cardiac.wall` were chosen on the seeds 1000 to 1199 and 6500
-to 6953; others are for the check. A data set has stills: there it is said what is flagged without the speckle, and with one drawn as that
-of segments that move.
+It prints a table by segment and one JSON line. Six clips in seven have one akinetic segment, each of the six in turn,
+the seventh has none: 4.5 s at 50 frames a second (or --fps), EF 35 to 70 %, 50 to 100 beats a minute, all else as the
+seed draws it. Flagged are the segments that the summary of the clip calls akinetic. The limits in
+`echo_rt.cardiac.wall` were chosen on the seeds 1000 to 1199 and 6500 to 6953; others are for the check. A data set has
+stills: there it is said what is flagged without the speckle, and with one drawn as that of segments that move.
 """
 
 from __future__ import annotations
@@ -21,14 +22,23 @@ from contextlib import ExitStack
 import numpy as np
 
 from echo_rt.cardiac.monitor import Monitor
-from echo_rt.cardiac.wall import APART, EXPECTED_SPECKLE_MOTION, EXPECTED_STRAIN, MIDDLE, SCATTER, akinetic, measure_wall, wall_beat
+from echo_rt.cardiac.wall import (
+    APART,
+    EXPECTED_SPECKLE_MOTION,
+    EXPECTED_STRAIN,
+    MIDDLE,
+    SCATTER,
+    akinetic,
+    measure_wall,
+    wall_beat,
+)
 from echo_rt.engine import Engine, open_engine
 from echo_rt.model import ModelSpec
+from echo_rt.outputs.wall import akinetic_segments
+from echo_rt.phantom import Phantom, PhantomOptions
+from echo_rt.pipeline import follow
 from echo_rt.reading import SEGMENTS, Reading, WallBeat
 from echo_rt.segmentation import GridMap, Segmentation
-from echo_rt.sinks.wall import akinetic_segments
-from echo_rt.sources.phantom import Phantom, PhantomOptions
-from echo_rt.stream import follow
 from echo_rt_train.data import open_data, read_all
 from echo_rt_train.evaluate.ejection import ef_percent, expert_segmentation, ventricle
 
@@ -93,9 +103,15 @@ def of_patients(engine: Engine | None, root: str) -> dict[str, float]:
     motions = SPECKLE_MOTION_PERCENT * EXPECTED_SPECKLE_MOTION * rng.normal(moving[3], SCATTER[3, 0], shape)
     errors = np.full(shape, STRAIN_ERROR_PERCENT), np.full(shape, SPECKLE_MOTION_ERROR_PERCENT)
     drawn = zip(beats, strains, errors[0], motions, errors[1], strict=True)
-    followed = float(np.mean([akinetic(beat.motion_percent, beat.thickening_percent, *speckle) for beat, *speckle in drawn]))
+    followed = float(
+        np.mean([akinetic(beat.motion_percent, beat.thickening_percent, *speckle) for beat, *speckle in drawn])
+    )
     without = float(np.mean([beat.akinetic for beat in beats]))
-    return {"patients": len(beats), "flagged_without_speckle": round(without, 3), "flagged_with_speckle": round(followed, 3)}
+    return {
+        "patients": len(beats),
+        "flagged_without_speckle": round(without, 3),
+        "flagged_with_speckle": round(followed, 3),
+    }
 
 
 def main() -> None:
@@ -109,7 +125,9 @@ def main() -> None:
     # By segment: [frozen and flagged, frozen, moving and flagged, moving]; and the clips that gave no beat.
     counts, motion, unread = np.zeros((len(SEGMENTS), 4), int), [], 0
     with ExitStack() as opened:
-        engine = None if arguments.model == "masks" else opened.enter_context(open_engine(arguments.model, arguments.device))
+        engine = (
+            None if arguments.model == "masks" else opened.enter_context(open_engine(arguments.model, arguments.device))
+        )
         if arguments.data:
             print(json.dumps({"model": arguments.model, **of_patients(engine, arguments.data)}))
             return
@@ -124,7 +142,9 @@ def main() -> None:
             frozen = np.array([segment in options.akinetic for segment in SEGMENTS])
             counts += np.stack([frozen & flagged, frozen, ~frozen & flagged, ~frozen], axis=1)
             if beats:
-                told = [[b.motion_percent, b.thickening_percent, b.strain_percent, b.speckle_motion_percent] for b in beats]
+                told = [
+                    [b.motion_percent, b.thickening_percent, b.strain_percent, b.speckle_motion_percent] for b in beats
+                ]
                 known = np.ma.masked_invalid(told)
                 figures = np.ma.median(known, axis=0).filled(np.nan).T
                 motion += [(n, frozen[n], *figures[n]) for n in range(len(SEGMENTS))]
@@ -133,12 +153,19 @@ def main() -> None:
     )
     table = np.array(motion)
     for n, segment in enumerate(SEGMENTS):
-        still, moving = (np.nanmedian(table[(table[:, 0] == n) & (table[:, 1] == kind)][:, 2:], axis=0) for kind in (1, 0))
+        still, moving = (
+            np.nanmedian(table[(table[:, 0] == n) & (table[:, 1] == kind)][:, 2:], axis=0) for kind in (1, 0)
+        )
         found, false = (f"{counts[n, k]}/{counts[n, k + 1]}" for k in (0, 2))
         columns = [", ".join(f"{figure:.0f}" for figure in row) for row in (still, moving)]
         print(f"| {segment} | {found} | {false} | {columns[0]} | {columns[1]} |")
     a, b, c, d = (int(number) for number in counts.sum(axis=0))
-    result = {"model": arguments.model, "seeds": list(arguments.seeds), "sensitivity": round(a / b, 3), "false_flags": round(c / d, 3)}
+    result = {
+        "model": arguments.model,
+        "seeds": list(arguments.seeds),
+        "sensitivity": round(a / b, 3),
+        "false_flags": round(c / d, 3),
+    }
     print(json.dumps({**result, "akinetic": b, "normal": d, "clips_without_a_beat": unread}))
 
 

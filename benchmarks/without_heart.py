@@ -1,9 +1,10 @@
-"""How often something that is no apical view gets a figure: real pictures and recordings of other organs, views and screens.
+"""How often something that is no apical view gets a figure: real pictures and recordings of other organs, views and
+screens.
 
     python benchmarks/without_heart.py FOLDER [--model lv-edge]
 
-FOLDER holds pictures or recordings and an index.csv with the columns file and organ_or_view. Of a recording it counts whether it
-comes to an EF, and how; of a picture, whether the frame is called usable. Every one of either is a mistake.
+FOLDER holds pictures or recordings and an index.csv with the columns file and organ_or_view. Of a recording it counts
+whether it comes to an EF, and how; of a picture, whether the frame is called usable. Every one of either is a mistake.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def main() -> None:
             summary = echo_rt.process(path, engine)
             if summary["ef_percent"] is not None:
                 wrong[kind] += 1
-                print(f"{path.name}: EF {summary['ef_percent']:.0f} % by {summary['ef_method']}, {len(summary['beats'])} beats")
+                print(
+                    f"{path.name}: EF {summary['ef_percent']:.0f} % by {summary['ef_method']}, {len(summary['beats'])} beats"
+                )
     for kind in sorted(shown):
         print(f"{kind:28} {wrong[kind]:4} of {shown[kind]}")
     print(f"{'all':28} {wrong.total():4} of {shown.total()}")

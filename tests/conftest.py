@@ -25,3 +25,11 @@ def cine() -> Path:
     from pydicom.examples import get_path
 
     return Path(get_path("ybr_color"))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data folder of three patients whose hearts are drawn."""
+    from support.training import write_data
+
+    return write_data(tmp_path)

@@ -28,7 +28,10 @@ def test_the_frames_come_in_their_order_and_end() -> None:
 
 def test_an_error_comes_after_the_frames_before_it() -> None:
     taken: list[int] = []
-    with pytest.raises(SourceFormatError, match="cut off"), read_ahead(frames(3, SourceFormatError("cut off"))) as ahead:
+    with (
+        pytest.raises(SourceFormatError, match="cut off"),
+        read_ahead(frames(3, SourceFormatError("cut off"))) as ahead,
+    ):
         taken.extend(frame.index for frame in ahead)
     assert taken == [0, 1, 2]
 

@@ -19,14 +19,7 @@ from echo_rt.cardiac.beats import (
     quadratic_fit,
 )
 from echo_rt.reading import Beat
-
-
-def volume_at(phase: np.ndarray | float, edv: float = 120.0, ef: float = 60.0) -> np.ndarray:
-    """A plain heart: half a cosine down in the first 35 % of the beat, half a cosine back up in the rest; ED at phase 0."""
-    phase = np.asarray(phase) % 1.0
-    down = 0.5 * (1 + np.cos(np.pi * phase / 0.35))
-    up = 0.5 * (1 - np.cos(np.pi * (phase - 0.35) / 0.65))
-    return edv * (1 - ef / 100 * (1 - np.where(phase < 0.35, down, up)))
+from support.hearts import volume_at
 
 
 def run(times: np.ndarray, volumes: np.ndarray, finder: BeatFinder | None = None) -> list[Beat]:
@@ -46,12 +39,14 @@ def test_every_beat_of_a_regular_heart_is_found_once(ef: float, rate: float, fps
     seconds = 10.0
     times = np.arange(0, seconds, 1 / fps)
     beats = run(times, volume_at(times * rate / 60 + start, ef=ef))
-    # ED falls on whole phases; one or two beats are not whole at the ends, the last one is certain only after it turned.
+    # ED falls on whole phases; one or two beats are not whole at the ends, the last one is certain only after it
+    # turned.
     whole = int(np.floor(seconds * rate / 60 + start)) - int(np.ceil(start)) - 1
     assert whole - 1 <= len(beats) <= whole + 1
     assert all(beat.accepted for beat in beats)
-    # This heart turns slowly, like no real one: for 3 % of the beat it is as good as at ED or ES, and the earliest moment counts.
-    # Where it is fast its systole is 40 ms shorter than a heart's, and without corners that would show it: its ED is up to 26 ms off.
+    # This heart turns slowly, like no real one: for 3 % of the beat it is as good as at ED or ES, and the earliest
+    # moment counts. Where it is fast its systole is 40 ms shorter than a heart's, and without corners that would show
+    # it: its ED is up to 26 ms off.
     frame = 1.35 * max(1 / fps, 0.02, 0.03 * 60 / rate)
     for beat in beats:
         ed_phase = (beat.t_ed_s * rate / 60 + start + 0.5) % 1.0 - 0.5
@@ -106,7 +101,9 @@ def test_the_finder_is_causal() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 9999), st.sampled_from([25, 30, 50, 60]), st.floats(0, 100))
-def test_the_same_frames_make_the_same_beats_however_their_times_are_rounded(seed: int, fps: int, start_s: float) -> None:
+def test_the_same_frames_make_the_same_beats_however_their_times_are_rounded(
+    seed: int, fps: int, start_s: float
+) -> None:
     rng = np.random.default_rng(seed)
     once = volume_at(np.arange(fps) / fps) + rng.normal(0, 3, fps)
     found = run(start_s + np.arange(8 * fps) / fps, np.tile(once, 8))
@@ -180,8 +177,8 @@ def test_a_hole_that_can_hide_end_systole_rejects_the_beat_though_most_frames_ar
 
 
 def test_where_the_curve_is_flat_systole_begins_and_ends_at_the_corners() -> None:
-    """A ventricle of an EF of 17 %: 50 ms of contraction, 0.3 s of ejection, 80 ms of relaxation, filling, and a kick before the next ED.
-    It ejects at a constant rate, unlike any heart, and that costs up to 30 ms."""
+    """A ventricle of an EF of 17 %: 50 ms of contraction, 0.3 s of ejection, 80 ms of relaxation, filling, and a kick
+    before the next ED. It ejects at a constant rate, unlike any heart, and that costs up to 30 ms."""
     rng = np.random.default_rng(2)
     times = np.arange(0, 12, 0.02)
     volumes = np.interp(times % 1.2, [0, 0.05, 0.35, 0.43, 0.65, 1.07, 1.2], [120, 120, 100, 100, 113, 115, 120])

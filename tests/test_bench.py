@@ -11,14 +11,14 @@ import onnxruntime
 import pytest
 
 from echo_rt.bench import measure, report
-from echo_rt.bench.command import bench
 from echo_rt.bench.machine import describe, product_model
 from echo_rt.bench.work import multiply_adds
-from echo_rt.cli import app
+from echo_rt.commands.app import app
+from echo_rt.commands.bench import bench
 from echo_rt.errors import ModelError, ParameterError
 from echo_rt.model import models
 from echo_rt_export.model_file import write_model
-from test_model import SPEC, toy_model
+from support.toy import SPEC, toy_model
 
 
 def test_the_products_that_the_ceiling_is_measured_with_are_right() -> None:
@@ -66,7 +66,16 @@ def test_a_paced_feed_hands_over_no_frame_before_it_is_due() -> None:
 
 
 def result(network_ms: float, iqr_ms: float = 0.2) -> dict:
-    stage = {"p50": network_ms, "p95": 1.0, "p99": 1.0, "max": 1.0, "mean": 1.0, "iqr": iqr_ms, "jitter": 0.1, "frames": 9}
+    stage = {
+        "p50": network_ms,
+        "p95": 1.0,
+        "p99": 1.0,
+        "max": 1.0,
+        "mean": 1.0,
+        "iqr": iqr_ms,
+        "jitter": 0.1,
+        "frames": 9,
+    }
     engine = {"device": "cpu", "model": "lv-edge", "precision": "int8", "stages": {"network": stage}}
     return {"format": 1, "machine": describe(), "engines": [engine]}
 
@@ -80,13 +89,28 @@ def test_a_comparison_calls_faster_only_what_is_more_than_the_spread(after: floa
 
 def test_comparing_what_is_no_result_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{}")
-    with pytest.raises(ParameterError, match="expected the JSON of `echo-rt bench`, found something else; make one with"):
+    with pytest.raises(
+        ParameterError, match="expected the JSON of `echo-rt bench`, found something else; make one with"
+    ):
         bench(compare=(tmp_path / "a.json", tmp_path / "a.json"))
 
 
 def test_a_whole_run_ends_in_one_line_of_json_and_can_be_compared(tmp_path: Path, capsys) -> None:
     out, picture = tmp_path / "r" / "a.json", tmp_path / "p.png"
-    options = ["bench", "--device", "cpu", "--frames", "20", "--quick", "--size", "120x160", "--json", str(out), "--plot", str(picture)]
+    options = [
+        "bench",
+        "--device",
+        "cpu",
+        "--frames",
+        "20",
+        "--quick",
+        "--size",
+        "120x160",
+        "--json",
+        str(out),
+        "--plot",
+        str(picture),
+    ]
     app(options, standalone_mode=False)
     said = capsys.readouterr().out
     found = json.loads(said.strip().splitlines()[-1])

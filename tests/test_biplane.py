@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +15,15 @@ from echo_rt.cardiac.biplane import biplane
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import ParameterError, SourceNotFoundError
 from echo_rt.frame import Frame
-from echo_rt.model import ModelSpec
 from echo_rt.reading import Beat, Biplane, Disks
-from echo_rt.segmentation import Segmentation
-from echo_rt.sources.phantom import open_phantom
-from shapes import labels_of, segmentation_of
-from test_beats import volume_at
-from test_cli import echo_rt
-
-SPEC = ModelSpec("toy", "1", 240, 240, 0.0, 1.0)
+from support.hearts import A2C, A4C, SPEC, Traced, volume_at
+from support.program import echo_rt
+from support.shapes import labels_of, segmentation_of
 
 
-def beat(rate: float, ed: float = 40.0, es: float = 30.0, length: float = 90.0, start: float = 0.0, accepted: bool = True) -> Beat:
+def beat(
+    rate: float, ed: float = 40.0, es: float = 30.0, length: float = 90.0, start: float = 0.0, accepted: bool = True
+) -> Beat:
     """One whose ventricle is a cylinder of the given diameters."""
     volumes = [np.pi / 4 * d * d * length / 1000 for d in (ed, es)]
     end = start + 60 / rate
@@ -68,13 +63,19 @@ def test_without_a_scale_in_one_view_there_is_an_ef_and_no_volume_and_the_reason
 @given(st.floats(0.01, 100), st.floats(0.01, 100), st.floats(20, 39), st.floats(20, 49), st.floats(60, 120))
 def test_ef_does_not_depend_on_the_scale_of_either_view(one, other, es_a4c, es_a2c, length) -> None:
     plain = paired([beat(60, 40, es_a4c, length)], [beat(60, 50, es_a2c, 85)], (False, False))
-    scaled = paired([beat(60, one * 40, one * es_a4c, one * length)], [beat(60, other * 50, other * es_a2c, other * 85)], (False, False))
+    scaled = paired(
+        [beat(60, one * 40, one * es_a4c, one * length)],
+        [beat(60, other * 50, other * es_a2c, other * 85)],
+        (False, False),
+    )
     assert scaled.ef.percent == pytest.approx(plain.ef.percent, abs=1e-6)
 
 
 @given(st.floats(0.1, 10))
 def test_volumes_grow_with_the_cube_of_the_scale_of_both_views(scale: float) -> None:
-    plain, scaled = (paired([beat(60, s * 40, s * 30, s * 90)], [beat(60, s * 50, s * 36, s * 80)]) for s in (1.0, scale))
+    plain, scaled = (
+        paired([beat(60, s * 40, s * 30, s * 90)], [beat(60, s * 50, s * 36, s * 80)]) for s in (1.0, scale)
+    )
     assert plain.edv is not None
     assert scaled.edv == pytest.approx(scale**3 * plain.edv)
     assert scaled.ef.percent == pytest.approx(plain.ef.percent)
@@ -88,7 +89,9 @@ def test_the_pairs_are_those_nearest_in_heart_rate_and_no_beat_is_used_twice() -
 
 
 def test_of_many_pairs_the_five_nearest_count() -> None:
-    found = paired([beat(60 + i, start=float(i)) for i in range(8)], [beat(60 + i + 0.1 * i, start=float(i)) for i in range(8)])
+    found = paired(
+        [beat(60 + i, start=float(i)) for i in range(8)], [beat(60 + i + 0.1 * i, start=float(i)) for i in range(8)]
+    )
     assert len(found.beats) == found.ef.beats == 5
     assert [pair.a4c.t_ed_s for pair in found.beats] == sorted(pair.a4c.t_ed_s for pair in found.beats)
 
@@ -96,7 +99,10 @@ def test_of_many_pairs_the_five_nearest_count() -> None:
 def test_rates_more_than_a_tenth_apart_are_not_paired_and_both_are_named() -> None:
     found = paired([beat(60)], [beat(66.1)])
     assert found.ef.percent is None
-    assert found.ef.reason == "expected beats of heart rates within 10% of each other, found 60 bpm in A4C and 66 bpm in A2C"
+    assert (
+        found.ef.reason
+        == "expected beats of heart rates within 10% of each other, found 60 bpm in A4C and 66 bpm in A2C"
+    )
     assert paired([beat(60)], [beat(65.9)]).ef.percent is not None
 
 
@@ -119,28 +125,12 @@ def test_the_beats_of_a_monitor_keep_the_disks_that_give_the_volume_of_an_ellipt
     a4c, a2c = watched(40, 120), watched(30, 115)
     for one in a4c:
         assert one.disks_ed is not None
-        assert np.pi / 4 * np.sum(np.square(one.disks_ed.diameters)) * one.disks_ed.length / 20000 == pytest.approx(one.edv, rel=0.01)
+        assert np.pi / 4 * np.sum(np.square(one.disks_ed.diameters)) * one.disks_ed.length / 20000 == pytest.approx(
+            one.edv, rel=0.01
+        )
     found = paired(a4c, a2c)
     assert found.edv == pytest.approx(2 / 3 * np.pi * 40 * 30 * 120 * 0.8**3 / 1000, rel=0.02)
     assert found.ef.percent == pytest.approx(50, abs=1.5)
-
-
-class Traced:
-    """An engine that has the masks of some phantoms, in the order in which their frames will come."""
-
-    description = "the phantoms' own masks"
-
-    def __init__(self, *uris: str) -> None:
-        self.spec = SPEC
-        phantoms = [open_phantom(uri) for uri in uris]
-        self._masks: Iterator[np.ndarray] = chain.from_iterable((p.mask(k) for k in range(p.frames or 0)) for p in phantoms)
-
-    def segment(self, image: np.ndarray, state: object = None) -> Segmentation:
-        return segmentation_of(next(self._masks))
-
-
-SMALL = "height=160&width=200&seconds=4&fps=30&overlay=0"
-A4C, A2C = f"phantom:?ef=40&hr=75&seed=1&edv_ml=120&{SMALL}", f"phantom:?ef=50&hr=74&seed=2&edv_ml=120&{SMALL}"
 
 
 def process_traced(a4c: str = A4C, a2c: str = A2C, **options) -> dict:
@@ -159,7 +149,9 @@ def test_the_summary_has_biplane_figures_beside_those_of_both_views(tmp_path: Pa
     assert result["volume_unit"] == "mL"
     assert {"edv", "esv", "ef_percent", "beats"} <= set(result["biplane"])
     assert result["biplane"]["edv"] == result["edv"] == pytest.approx(120, rel=0.15)
-    assert all(abs(pair["heart_rate_a4c_bpm"] / pair["heart_rate_a2c_bpm"] - 1) < 0.1 for pair in result["biplane"]["beats"])
+    assert all(
+        abs(pair["heart_rate_a4c_bpm"] / pair["heart_rate_a2c_bpm"] - 1) < 0.1 for pair in result["biplane"]["beats"]
+    )
     assert seen == [(done, 240) for done in range(1, 241)]
     one, other = sorted(tmp_path.iterdir())
     assert json.loads((one / "summary.json").read_text()) == result
@@ -194,7 +186,9 @@ def test_methods_that_do_not_go_with_the_recordings_are_refused(options: dict, m
 
 def test_the_command_line_shows_the_biplane_figure_over_both_views_and_names_what_is_missing(tmp_path: Path) -> None:
     clip = "height=240&width=320&fps=25&variety=0.2&seconds="
-    run = echo_rt("file", f"phantom:?seed=11&{clip}4", "--a2c", f"phantom:?seed=12&{clip}4", "--out", tmp_path, "--no-overlay")
+    run = echo_rt(
+        "file", f"phantom:?seed=11&{clip}4", "--a2c", f"phantom:?seed=12&{clip}4", "--out", tmp_path, "--no-overlay"
+    )
     assert run.returncode == 0, run.stderr
     assert [line.split()[0] for line in run.stdout.splitlines()[1:4]][1:] == ["A4C", "A2C"]
     assert "EF by biplane" in run.stdout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,21 +11,18 @@ import cv2
 import numpy as np
 import pytest
 
-from clips import write_video
-from test_model import toy_model
+from support.clips import write_video
+from support.program import echo_rt
+from support.toy import toy_model
 
 FILES = {"summary.json", "readings.csv", "masks.npz", "overlay.mp4", "curve.png"}
 
 
-def echo_rt(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from echo_rt.cli import main; main()", *map(str, arguments)]
-    settings = {**os.environ, "COLUMNS": "220", **environment}
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=settings, check=False)
-
-
 def noise(path: Path, frames: int = 20) -> Path:
     rng = np.random.default_rng(0)
-    return write_video(path, rng.integers(0, 256, (frames, 120, 160, 3), dtype=np.uint8), codec="mjpeg", pix_fmt="yuvj420p")
+    return write_video(
+        path, rng.integers(0, 256, (frames, 120, 160, 3), dtype=np.uint8), codec="mjpeg", pix_fmt="yuvj420p"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +200,9 @@ def test_wrong_options_end_with_status_2_and_without_a_traceback(arguments: str)
 
 
 def test_a_missing_system_library_is_named_with_the_package_that_brings_it(cine: Path, tmp_path: Path) -> None:
-    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file: No such file or directory')")
+    (tmp_path / "cv2.py").write_text(
+        "raise ImportError('libGL.so.1: cannot open shared object file: No such file or directory')"
+    )
     run = echo_rt("file", cine, PYTHONPATH=str(tmp_path))
     assert run.returncode == 2
     assert run.stderr.strip().splitlines() == [
@@ -218,10 +216,14 @@ def test_a_missing_system_library_is_named_with_the_package_that_brings_it(cine:
 
 
 def test_without_the_native_kernels_the_reference_does_the_same(cine: Path) -> None:
-    code = "import sys; sys.modules['echo_rt._native'] = None\nfrom echo_rt.cli import main; main()"
-    plain = subprocess.run([sys.executable, "-c", code, "file", str(cine), "--json"], capture_output=True, text=True, check=True)
+    code = "import sys; sys.modules['echo_rt._native'] = None\nfrom echo_rt.commands.app import main; main()"
+    plain = subprocess.run(
+        [sys.executable, "-c", code, "file", str(cine), "--json"], capture_output=True, text=True, check=True
+    )
     native = echo_rt("file", cine, "--json")
-    assert json.loads(plain.stdout)[0]["ef_percent"] == pytest.approx(json.loads(native.stdout)[0]["ef_percent"], abs=0.2)
+    assert json.loads(plain.stdout)[0]["ef_percent"] == pytest.approx(
+        json.loads(native.stdout)[0]["ef_percent"], abs=0.2
+    )
 
 
 def test_a_command_whose_part_is_not_installed_says_what_to_install(tmp_path: Path) -> None:

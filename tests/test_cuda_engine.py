@@ -9,12 +9,13 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from echo_rt.engine import DEVICES, cuda, open_engine
-from echo_rt.engine.cpu import CpuEngine
+from echo_rt.engine import DEVICES, open_engine
 from echo_rt.engine.cuda_driver import CudaDevice
+from echo_rt.engine.onnx_runtime import cuda
+from echo_rt.engine.onnx_runtime.cpu import CpuEngine
 from echo_rt.errors import DeviceError, EngineClosedError, FrameError, NoDeviceError
 from echo_rt.model import model_path, models, read_spec
-from test_model import toy_model
+from support.toy import toy_model
 
 DEVICE = CudaDevice(0, "STAND-IN GPU", "8.6", "12.4")
 TEMPORAL = next(model for model in models() if model.spec.state)
@@ -28,7 +29,9 @@ def on_processor(monkeypatch) -> None:
     real = onnxruntime.InferenceSession
     # The processor's provider knows no devices.
     monkeypatch.setattr(
-        onnxruntime, "InferenceSession", lambda path, options, providers: real(path, options, providers=["CPUExecutionProvider"])
+        onnxruntime,
+        "InferenceSession",
+        lambda path, options, providers: real(path, options, providers=["CPUExecutionProvider"]),
     )
 
 
@@ -70,14 +73,18 @@ def test_an_onnxruntime_without_cuda_is_refused_with_what_to_install(monkeypatch
     monkeypatch.setattr(cuda, "find_device", lambda: DEVICE)
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     for ask in (cuda.probe_cuda, lambda: open_engine(device="cuda")):
-        with pytest.raises(DeviceError, match=r"found one with CPUExecutionProvider; run .* pip install onnxruntime-gpu"):
+        with pytest.raises(
+            DeviceError, match=r"found one with CPUExecutionProvider; run .* pip install onnxruntime-gpu"
+        ):
             ask()
 
 
 def test_a_session_that_fell_back_to_the_processor_is_refused(monkeypatch, tmp_path: Path) -> None:
     # What ONNX Runtime does without cuDNN: the provider is listed, a warning printed, and the processor taken.
     monkeypatch.setattr(cuda, "find_device", lambda: DEVICE)
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    monkeypatch.setattr(
+        onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    )
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None, raising=False)
     real = onnxruntime.InferenceSession
     fallen = lambda path, options, providers: real(path, options, providers=["CPUExecutionProvider"])  # noqa: E731

@@ -9,15 +9,15 @@ import struct
 import numpy as np
 import pytest
 
-import emulated
-from echo_rt.engine import cuda_kernels as kernels
 from echo_rt.engine.postprocess import postprocess
 from echo_rt.engine.preprocess import reference
+from echo_rt.engine.tensorrt import kernels as kernels
 from echo_rt.errors import DeviceError
 from echo_rt.model import CLASSES
 from echo_rt.segmentation import GridMap
-from emulated import NATIVE
-from test_model import SPEC
+from support import emulated
+from support.emulated import NATIVE
+from support.toy import SPEC
 
 SOURCE = NATIVE / "kernels.cu"
 MEAN, STD = SPEC.mean, SPEC.std
@@ -43,7 +43,8 @@ def untouched(memory: np.ndarray) -> bool:
 
 
 def preprocessed(image: np.ndarray, grid: tuple[int, int], dtype: str, padding: int = 0) -> np.ndarray:
-    """What the kernel makes of an image that lies in rows with `padding` bytes of white between them, and white all around."""
+    """What the kernel makes of an image that lies in rows with `padding` bytes of white between them, and white all
+    around."""
     height, row = image.shape[0], image.reshape(image.shape[0], -1).shape[1]
     memory = np.full((height + 2, row + padding), 255, np.uint8)
     memory[1:-1, :row] = image.reshape(height, row)
@@ -56,7 +57,9 @@ def preprocessed(image: np.ndarray, grid: tuple[int, int], dtype: str, padding: 
     return out
 
 
-@pytest.mark.parametrize("shape", [(60, 80), (60, 80, 3), (57, 113, 3), (1, 300), (300, 1, 3), (1, 1), (1, 1, 3), (16, 24), (600, 800, 3)])
+@pytest.mark.parametrize(
+    "shape", [(60, 80), (60, 80, 3), (57, 113, 3), (1, 300), (300, 1, 3), (1, 1), (1, 1, 3), (16, 24), (600, 800, 3)]
+)
 @pytest.mark.parametrize("grid", [(48, 64), (33, 65), (8, 9)])
 def test_preprocess_agrees_with_the_reference(shape, grid) -> None:
     image = np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8)
@@ -99,7 +102,11 @@ def test_one_launch_after_another_tallies_the_same_bit_for_bit() -> None:
     logits = np.random.default_rng(5).normal(0, 3, (4, 40, 50)).astype(np.float32)
     found = []
     for _ in range(3):
-        out, labels, numbers = np.empty_like(logits), np.empty((40, 50), np.uint8), np.zeros(kernels.TALLY_NUMBERS, np.uint64)
+        out, labels, numbers = (
+            np.empty_like(logits),
+            np.empty((40, 50), np.uint8),
+            np.zeros(kernels.TALLY_NUMBERS, np.uint64),
+        )
         arguments = (logits.ctypes.data, 2000, out.ctypes.data, labels.ctypes.data, numbers.ctypes.data)
         launch("postprocess_float32", kernels.postprocess_launch((40, 50)), kernels.POSTPROCESS_ARGUMENTS, arguments)
         found.append(numbers)
@@ -115,7 +122,9 @@ def test_the_emulated_half_is_that_of_numpy() -> None:
     np.testing.assert_array_equal([library.float_of(int(b)) for b in bits], bits.view(np.float16).astype(np.float32))
     values = np.concatenate([np.random.default_rng(6).normal(0, 10.0**k, 200) for k in range(-8, 6)]).astype(np.float32)
     values = values[np.abs(values) < 65504]
-    np.testing.assert_array_equal([library.half_of(float(v)) for v in values], values.astype(np.float16).view(np.uint16))
+    np.testing.assert_array_equal(
+        [library.half_of(float(v)) for v in values], values.astype(np.float16).view(np.uint16)
+    )
 
 
 def test_a_pixel_more_than_a_block_gets_a_block_of_its_own() -> None:
@@ -136,9 +145,9 @@ def test_names_and_arguments_are_those_of_the_source() -> None:
 
     assert (types("PREPROCESS"), types("POSTPROCESS")) == (kernels.PREPROCESS_ARGUMENTS, kernels.POSTPROCESS_ARGUMENTS)
     names = set(re.findall(r"^P\w+PROCESS\((\w+)", source, re.MULTILINE))
-    assert names == {kernels.preprocess_name(colour, dtype) for colour in (False, True) for dtype in ("float32", "float16")} | {
-        kernels.postprocess_name(dtype) for dtype in ("float32", "float16")
-    }
+    assert names == {
+        kernels.preprocess_name(colour, dtype) for colour in (False, True) for dtype in ("float32", "float16")
+    } | {kernels.postprocess_name(dtype) for dtype in ("float32", "float16")}
     assert f"kClasses = {len(CLASSES)};" in source
     assert "kFixedPoint = 65536.0f" in (NATIVE / "arithmetic.hpp").read_text()
 
@@ -156,7 +165,8 @@ def test_the_compiled_kernels_are_for_several_gpus_and_ptx_for_later_ones() -> N
         compiled = kernels.fatbin_path().read_bytes()
     except DeviceError as error:
         pytest.skip(str(error))
-    # A fat binary is a header and entries, each with a header of its own: kind (1 PTX, 2 machine code), sizes, and the GPU it is for.
+    # A fat binary is a header and entries, each with a header of its own: kind (1 PTX, 2 machine code), sizes, and the
+    # GPU it is for.
     start, end = 16, 16 + struct.unpack_from("<Q", compiled, 8)[0]
     found = set()
     while start < end:
@@ -166,4 +176,6 @@ def test_the_compiled_kernels_are_for_several_gpus_and_ptx_for_later_ones() -> N
     machine = {gpu for kind, gpu in found if kind == 2}
     assert {80, 86, 87, 89, 90} <= machine
     assert (1, min(machine)) in found, "no PTX from which a driver could make code for a GPU that is not in the list"
-    assert all(compiled.count(kernels.preprocess_name(colour, "float16").encode()) >= len(machine) for colour in (False, True))
+    assert all(
+        compiled.count(kernels.preprocess_name(colour, "float16").encode()) >= len(machine) for colour in (False, True)
+    )

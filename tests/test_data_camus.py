@@ -11,7 +11,7 @@ import pytest
 
 from echo_rt.errors import DataError
 from echo_rt_train.data import open_data, read_all, read_clips
-from shapes import labels_of
+from support.shapes import labels_of
 
 SIZE = (90, 120)  # height, width
 
@@ -33,7 +33,11 @@ def write_patient(root: Path, name: str, views: tuple[str, ...] = ("4CH", "2CH")
     for view in views:
         for phase, radius in (("ED", 18), ("ES", 12)):
             mask = heart(radius)
-            write_nifti(folder / f"{name}_{view}_{phase}.nii.gz", (mask * 60 + np.arange(SIZE[1]) % 7).astype(np.uint8), **changes)
+            write_nifti(
+                folder / f"{name}_{view}_{phase}.nii.gz",
+                (mask * 60 + np.arange(SIZE[1]) % 7).astype(np.uint8),
+                **changes,
+            )
             write_nifti(folder / f"{name}_{view}_{phase}_gt.nii.gz", mask, **changes)
         masks = np.stack([heart(radius) for radius in np.linspace(18, 12, 5)])
         write_nifti(folder / f"{name}_{view}_half_sequence.nii.gz", (masks * 60).astype(np.uint8), **changes)
@@ -83,7 +87,9 @@ def test_the_official_split_decides(root: Path) -> None:
 
 def test_a_patient_in_two_subgroups_is_refused(root: Path) -> None:
     (root / "database_split" / "subgroup_testing.txt").write_text("patient0003\npatient0001\n")
-    with pytest.raises(DataError, match=r"subgroup_testing.txt: expected each patient in one split, found patient0001 in two"):
+    with pytest.raises(
+        DataError, match=r"subgroup_testing.txt: expected each patient in one split, found patient0001 in two"
+    ):
         open_data({"root": root})
 
 
@@ -127,9 +133,19 @@ def test_files_that_are_bad_are_named_and_the_rest_is_used(root: Path) -> None:
     (one / "patient0001_2CH_ED.nii.gz").write_bytes(b"not a picture")
     (one / "Info_2CH.cfg").write_text("ED: 1\nES: 5\n")
     data = open_data({"root": root})
-    assert data.report.counts == {"missing file": 1, "mask of another size": 1, "unreadable file": 1, "clip without a clock": 1}
+    assert data.report.counts == {
+        "missing file": 1,
+        "mask of another size": 1,
+        "unreadable file": 1,
+        "clip without a clock": 1,
+    }
     text = str(data.report)
-    for name in ("patient0001_4CH_ED_gt.nii.gz", r"size (90, 120), found (50, 60)", "patient0001_2CH_ED.nii.gz", "Info_2CH.cfg"):
+    for name in (
+        "patient0001_4CH_ED_gt.nii.gz",
+        r"size (90, 120), found (50, 60)",
+        "patient0001_2CH_ED.nii.gz",
+        "Info_2CH.cfg",
+    ):
         assert name in text
     assert [(s.view, s.phase) for s in data.samples("train")] == [("2CH", "ES")]
     assert [c.view for c in data.clips("train")] == ["4CH"]

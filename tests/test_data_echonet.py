@@ -9,19 +9,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clips import cut, write_video
 from echo_rt.errors import DataError
 from echo_rt_train.data import open_data, read_all, read_clips
 from echo_rt_train.data.echonet import cavity_outline
+from support.clips import cut, write_video
 
 SIDE = 112
 Tracing = list[tuple[float, float, float, float]]
 
 
 def trace(
-    a: float, b: float, centre: tuple[float, float] = (55.3, 60.2), angle_deg: float = 0.0, chords: int = 20, flip: bool = False
+    a: float,
+    b: float,
+    centre: tuple[float, float] = (55.3, 60.2),
+    angle_deg: float = 0.0,
+    chords: int = 20,
+    flip: bool = False,
 ) -> Tracing:
-    """An ellipse of half axes a (along the long axis) and b, traced as the data set has it: the axis, then chords from the apex."""
+    """An ellipse of half axes a (along the long axis) and b, traced as the data set has it: the axis, then chords from
+    the apex."""
     turn = np.deg2rad(angle_deg)
     along, across = np.array([np.sin(turn), np.cos(turn)]), np.array([np.cos(turn), -np.sin(turn)])
     at = -1 + 2 * (np.arange(chords) + 0.5) / chords
@@ -32,7 +38,9 @@ def trace(
     return [tuple(axis), *(tuple(row) for row in np.hstack([middle - half, middle + half]))]
 
 
-def write_set(root: Path, tracings: dict[str, dict[int, Tracing]], splits: dict[str, str] | None = None, frames: int = 12) -> Path:
+def write_set(
+    root: Path, tracings: dict[str, dict[int, Tracing]], splits: dict[str, str] | None = None, frames: int = 12
+) -> Path:
     (root / "Videos").mkdir(parents=True)
     with (root / "FileList.csv").open("w", newline="") as stream:
         writer = csv.writer(stream)
@@ -47,7 +55,9 @@ def write_set(root: Path, tracings: dict[str, dict[int, Tracing]], splits: dict[
     for name in tracings:
         # Each frame has a grey level of its own, so that a test can tell which one it was given.
         levels = np.arange(frames, dtype=np.uint8)[:, None, None] * 20
-        write_video(root / "Videos" / f"{name}.avi", np.broadcast_to(levels, (frames, SIDE, SIDE)), 50, "mjpeg", "yuvj420p")
+        write_video(
+            root / "Videos" / f"{name}.avi", np.broadcast_to(levels, (frames, SIDE, SIDE)), 50, "mjpeg", "yuvj420p"
+        )
     return root
 
 
@@ -88,7 +98,11 @@ def test_only_the_cavity_is_known(root: Path) -> None:
 def test_the_data_sets_own_split_decides(root: Path) -> None:
     data = open_data({"root": root})
     assert data.format == "echonet"
-    assert [[s.patient for s in data.samples(split)] for split in ("train", "val", "test")] == [["0XA"] * 2, ["0XB"] * 2, ["0XC"] * 2]
+    assert [[s.patient for s in data.samples(split)] for split in ("train", "val", "test")] == [
+        ["0XA"] * 2,
+        ["0XB"] * 2,
+        ["0XC"] * 2,
+    ]
 
 
 def test_clips_are_whole_with_masks_where_they_were_traced(root: Path) -> None:
@@ -143,7 +157,11 @@ def test_what_is_wrong_is_named_and_the_rest_is_used(tmp_path: Path) -> None:
     read = [s.name for s, _ in read_all(data.samples("train"), data.report)]
     assert data.report.counts["unreadable video"] == 2
     assert sorted(Path(name).name for name in read) == sorted(
-        ["GOOD.avi frame 2", "GOOD.avi frame 6", *(f"{n}.avi frame {f}" for n, f in (("OUT", 6), ("LATE", 2), ("SHORT", 6), ("FLAT", 6)))]
+        [
+            "GOOD.avi frame 2",
+            "GOOD.avi frame 6",
+            *(f"{n}.avi frame {f}" for n, f in (("OUT", 6), ("LATE", 2), ("SHORT", 6), ("FLAT", 6))),
+        ]
     )
     # With one tracing left there is nothing to compare it with: it is neither ED nor ES.
     assert {s.phase for s in data.samples("train") if s.patient == "OUT"} == {"other"}
@@ -178,13 +196,22 @@ def rewrite(name: str, old: str, new: str):
     ("spoil", "message"),
     [
         (lambda r: (r / "VolumeTracings.csv").unlink(), r"VolumeTracings.csv: expected a table, found none"),
-        (rewrite("VolumeTracings.csv", "", "FileName,X1,Y1,Frame\n"), r"VolumeTracings.csv: expected the columns .*X2, Y2 not found"),
+        (
+            rewrite("VolumeTracings.csv", "", "FileName,X1,Y1,Frame\n"),
+            r"VolumeTracings.csv: expected the columns .*X2, Y2 not found",
+        ),
         (rewrite("FileList.csv", "", "FileName,EF\n"), r"FileList.csv: expected the columns .*Split not found"),
         (lambda r: [p.unlink() for p in (r / "Videos").iterdir()], r"Videos: expected the clips \*.avi, found none"),
-        (rewrite("VolumeTracings.csv", "", "FileName,X1,Y1,X2,Y2,Frame\n0XA,1,2,x,4,5\n"), r"a number for X2 in line 2, found 'x'"),
+        (
+            rewrite("VolumeTracings.csv", "", "FileName,X1,Y1,X2,Y2,Frame\n0XA,1,2,x,4,5\n"),
+            r"a number for X2 in line 2, found 'x'",
+        ),
         (rewrite("FileList.csv", "VAL", "DEV"), r"split of 0XB to be one of train, val, test"),
         (rewrite("FileList.csv", "0XB,", "0XA.avi,"), r"expected each patient in one split, found 0XA in two"),
-        (rewrite("FileList.csv", "", "FileName,FrameHeight,FrameWidth,FPS,NumberOfFrames,Split\n"), r"found the header alone"),
+        (
+            rewrite("FileList.csv", "", "FileName,FrameHeight,FrameWidth,FPS,NumberOfFrames,Split\n"),
+            r"found the header alone",
+        ),
     ],
 )
 def test_a_wrong_folder_is_refused_in_one_line(root: Path, spoil, message: str) -> None:

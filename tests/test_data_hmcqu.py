@@ -10,11 +10,11 @@ import openpyxl
 import pytest
 from scipy.io import savemat
 
-from clips import write_video
 from echo_rt.errors import DataError
 from echo_rt_train.data import open_data, read_all
 from echo_rt_train.data.hmcqu import MASKS, fill_cavity
-from shapes import labels_of
+from support.clips import write_video
+from support.shapes import labels_of
 
 SIZE = (180, 240)  # of the recordings; the masks are squares
 SQUARE = 224
@@ -42,7 +42,10 @@ def write_recording(root: Path, name: str, radii: list[float], **mat) -> None:
     (root / MASKS).mkdir(exist_ok=True)
     levels = np.arange(12, dtype=np.uint8)[:, None, None] * 20
     write_video(root / "HMC-QU" / "A4C" / f"{name}.avi", np.broadcast_to(levels, (12, *SIZE)), 25, "mjpeg", "yuvj420p")
-    savemat(root / MASKS / f"Mask_{name}.mat", mat or {"predicted": np.stack([wall(radius) for radius in radii]).astype(np.uint8)})
+    savemat(
+        root / MASKS / f"Mask_{name}.mat",
+        mat or {"predicted": np.stack([wall(radius) for radius in radii]).astype(np.uint8)},
+    )
 
 
 def write_table(root: Path, lines: dict[str, tuple[int, int]], head: list[str] = HEAD, suffix: str = "xlsx") -> None:
@@ -72,7 +75,9 @@ def root(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("suffix", ["xlsx", "csv"])
 def test_every_traced_frame_comes_with_its_mask(root: Path, suffix: str) -> None:
     (root / "A4C.xlsx").unlink()
-    write_table(root, {f"ES000{n} _4CH_1": (4, 9) for n in range(1, 5)}, suffix=suffix)  # with the stray blank that the tables have
+    write_table(
+        root, {f"ES000{n} _4CH_1": (4, 9) for n in range(1, 5)}, suffix=suffix
+    )  # with the stray blank that the tables have
     data = open_data({"root": root, "val_fraction": 0})
     assert data.format == "hmcqu"
     assert not data.report.problems
@@ -103,7 +108,9 @@ def test_the_cavity_is_what_the_wall_encloses_up_to_its_ends() -> None:
 
 
 def test_without_the_filling_the_wall_alone_is_known(root: Path) -> None:
-    filled, bare = (open_data({"root": root, "val_fraction": 0, "fill_cavity": fill}).samples("train")[0] for fill in (True, False))
+    filled, bare = (
+        open_data({"root": root, "val_fraction": 0, "fill_cavity": fill}).samples("train")[0] for fill in (True, False)
+    )
     assert (filled.known, bare.known) == ((1, 2), (2,))
     assert set(np.unique(bare.read()[1])) == {0, 2}
 

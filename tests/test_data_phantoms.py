@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from echo_rt.errors import DataError
-from echo_rt.sources.phantom import Phantom
+from echo_rt.phantom import Phantom
 from echo_rt_train.data import DataReport, DataSet, open_data, read_all
 from echo_rt_train.data.phantoms import heart
 from echo_rt_train.data.sample import Pair, SampleError
@@ -93,7 +93,9 @@ def test_a_phantom_has_one_view() -> None:
         open_data({"format": "phantom", "views": ["2CH"]}).samples("train")
 
 
-def test_training_sees_failing_hearts_and_clear_pictures_more_often_than_what_judges_and_still_segments_less_often() -> None:
+def test_training_sees_failing_hearts_and_clear_pictures_more_often_than_what_judges_and_still_segments_less_often() -> (
+    None
+):
     train, val = ([heart(1, split, number).options for number in range(150)] for split in ("train", "val"))
     assert sum(o.ef < 30 for o in train) > 2 * sum(o.ef < 30 for o in val)
     assert min(o.variety for o in train) < 0.5

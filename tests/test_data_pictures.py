@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from echo_rt.errors import DataError
 from echo_rt_train.data import COLUMNS, Sample, grey_statistics, hash_split, on_grid, open_data, read_all
 from echo_rt_train.data.specks import without_specks
-from shapes import labels_of
+from support.shapes import labels_of
 
 SIZE = (100, 120)
 
@@ -169,7 +169,9 @@ def test_masks_of_other_values_are_translated_and_only_those_labels_are_known(tm
         open_data({**options, "labels": {200: 1}}).samples("train")[0].read()
 
 
-def test_of_the_training_patients_each_is_held_out_once_and_the_judges_of_the_data_set_never_take_part(png: Path) -> None:
+def test_of_the_training_patients_each_is_held_out_once_and_the_judges_of_the_data_set_never_take_part(
+    png: Path,
+) -> None:
     judged = []
     for part in ("1/2", "2/2"):
         data = open_data({"root": png, "hold_out": part})
@@ -200,7 +202,9 @@ def test_of_the_training_patients_each_is_held_out_once_and_the_judges_of_the_da
         ({"format": "phantom", "phantom": {"hearts": 3}}, "data: expected values as in conf/train.yaml, .*hearts"),
     ],
 )  # fmt: skip
-def test_wrong_settings_are_named_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: dict, message: str) -> None:
+def test_wrong_settings_are_named_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: dict, message: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     for given_as in (config, OmegaConf.create(config)):  # as a program and as Hydra give it
         if given_as is config and config.get("root") == "???":

@@ -13,9 +13,9 @@ from echo_rt.cardiac.ejection_fraction import Extremes, RollingEjectionFraction,
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
+from echo_rt.phantom import open_phantom
 from echo_rt.reading import Beat, ClipExtremes
-from echo_rt.sources.phantom import open_phantom
-from test_biplane import A4C, Traced
+from support.hearts import A4C, Traced
 
 SPEC = ModelSpec("toy", "1", 240, 240, 40.0, 50.0)
 
@@ -56,7 +56,9 @@ def test_the_first_beat_has_an_interval_and_more_that_agree_narrow_it_but_not_to
 
 
 @given(st.lists(st.floats(30, 70), min_size=1, max_size=9), st.floats(0.5, 10))
-def test_the_interval_holds_the_median_and_widens_with_scatter_and_with_the_error_of_the_measurement(percents, error) -> None:
+def test_the_interval_holds_the_median_and_widens_with_scatter_and_with_the_error_of_the_measurement(
+    percents, error
+) -> None:
     percent, low, high = interval(percents, error)
     assert percent == np.median(percents)
     assert low < percent < high
@@ -77,7 +79,9 @@ def test_of_beats_from_a_known_heart_the_interval_holds_its_ef_as_often_as_it_sa
 def test_a_model_that_carries_its_error_has_a_wider_interval_and_a_wrong_figure_is_not_taken() -> None:
     carried = replace(SPEC, figures={"4CH EF": {"bias": 3.0, "sd": 4.0}, "2CH EF": "good"})
     assert model_error_points(carried) == pytest.approx(5.0)
-    assert model_error_points(carried, "2CH") == model_error_points(carried, "biplane") == model_error_points(SPEC) == 1.5
+    assert (
+        model_error_points(carried, "2CH") == model_error_points(carried, "biplane") == model_error_points(SPEC) == 1.5
+    )
     assert model_error_points(replace(SPEC, figures={"4CH EF": {"bias": 0.1, "sd": 0.1}})) == 1.5
 
 
@@ -111,7 +115,9 @@ def test_a_recording_by_area_extremes_is_labelled_so_and_stands_on_every_frame_w
     phantom = open_phantom(A4C)
     areas = []
     for k in range(phantom.frames or 0):
-        found = monitor.update(traced.segment(np.zeros((160, 200))), Frame(np.zeros((160, 200), np.uint8), k / 30, k, phantom.spacing_mm))
+        found = monitor.update(
+            traced.segment(np.zeros((160, 200))), Frame(np.zeros((160, 200), np.uint8), k / 30, k, phantom.spacing_mm)
+        )
         areas += [found.ventricle.area] if found.quality.ok and found.ventricle is not None else []
     result = process(A4C, Traced(A4C), ef_method="area-extremes")
     assert [beat["accepted"] for beat in result["beats"]].count(True) >= 2

@@ -16,20 +16,30 @@ from hypothesis import strategies as st
 
 from echo_rt.engine import DEVICES, choose, open_engine, probe
 from echo_rt.engine import postprocess as postprocessing
-from echo_rt.engine.cpu import CpuEngine
+from echo_rt.engine.onnx_runtime.cpu import CpuEngine
 from echo_rt.engine.openvino import OpenVinoEngine
 from echo_rt.engine.postprocess import postprocess, reference
 from echo_rt.engine.preprocess import reference as preprocess_reference
-from echo_rt.errors import DeviceError, EngineClosedError, FrameError, MissingExtraError, ModelError, NoDeviceError, ParameterError
+from echo_rt.errors import (
+    DeviceError,
+    EngineClosedError,
+    FrameError,
+    MissingExtraError,
+    ModelError,
+    NoDeviceError,
+    ParameterError,
+)
 from echo_rt.model import CLASSES, ModelSpec, model_path, models, read_spec
+from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.segmentation import GridMap, Segmentation
-from echo_rt.sources.phantom import Phantom, PhantomOptions
-from test_model import toy_model
+from support.toy import toy_model
 
 native = pytest.mark.skipif(postprocessing._native is None, reason="the native kernels were not built: no C++ compiler")
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.gpu if name in ("tensorrt", "cuda") else ()) for name in DEVICES])
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.gpu if name in ("tensorrt", "cuda") else ()) for name in DEVICES]
+)
 def device(request) -> str:
     try:
         probe(request.param)
@@ -60,7 +70,9 @@ def plain_inference(image: np.ndarray) -> np.ndarray:
     """The definition: reference preprocess, the FP32 network, softmax."""
     path = models()[0].file("fp32")
     spec = read_spec(path)
-    grey = preprocess_reference(image, GridMap.letterbox(image.shape[:2], (spec.height, spec.width)), spec.mean, spec.std)
+    grey = preprocess_reference(
+        image, GridMap.letterbox(image.shape[:2], (spec.height, spec.width)), spec.mean, spec.std
+    )
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     logits = session.run(None, {"image": grey[None, None]})[0][0]
     exponential = np.exp(logits - logits.max(0))
@@ -106,7 +118,9 @@ def test_every_engine_hands_on_a_memory_and_forgets_without_it(device) -> None:
         second = engine.segment(images[1], first.state)
         engine.segment(images[2], second.state)
         assert engine.spec.state
-        assert not np.array_equal(second.probability, engine.segment(images[1]).probability), "a memory that changes nothing"
+        assert not np.array_equal(second.probability, engine.segment(images[1]).probability), (
+            "a memory that changes nothing"
+        )
         np.testing.assert_array_equal(engine.segment(images[1], kept).probability, second.probability)
         np.testing.assert_array_equal(engine.segment(images[1], first.state).probability, second.probability)
 
@@ -116,7 +130,9 @@ def test_every_engine_refuses_a_state_of_another_model(device) -> None:
     with open_engine("lv-edge-temporal", device) as one, open_engine("lv-edge", device) as other:
         state = one.segment(image).state
         for engine, foreign in ((other, state), (one, {"hidden": np.zeros((1, 8, 7, 9), np.float32)}), (one, 3)):
-            with pytest.raises(ParameterError, match="expected the state that this engine gave with the frame before, found"):
+            with pytest.raises(
+                ParameterError, match="expected the state that this engine gave with the frame before, found"
+            ):
                 engine.segment(image, foreign)
         one.segment(image, state)
 
@@ -166,7 +182,9 @@ def test_two_engines_and_another_thread_give_the_same(engine) -> None:
     expected = engine.segment(image).probability
     found: list[np.ndarray] = []
     with open_engine(device=engine.device) as other:
-        threads = [threading.Thread(target=lambda e=e: found.append(e.segment(image).probability)) for e in (engine, other)]
+        threads = [
+            threading.Thread(target=lambda e=e: found.append(e.segment(image).probability)) for e in (engine, other)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -184,7 +202,9 @@ def test_auto_takes_the_first_device_that_can_be_used_and_says_why(monkeypatch) 
     def absent() -> str:
         raise NoDeviceError("expected a flux capacitor, found none")
 
-    monkeypatch.setattr("echo_rt.engine.DEVICES", {"flux": dataclasses.replace(DEVICES["cpu"], probe=absent), **DEVICES})
+    monkeypatch.setattr(
+        "echo_rt.engine.DEVICES", {"flux": dataclasses.replace(DEVICES["cpu"], probe=absent), **DEVICES}
+    )
     device, why = choose()
     assert device != "flux"
     assert why.startswith(f"{device}: ")
@@ -207,7 +227,9 @@ def test_the_processor_runs_int8_where_the_gate_passed_and_else_fp32(tmp_path: P
         assert engine.spec.precision == "int8"
         assert engine.description.startswith("lv-edge.int8.onnx on ONNX Runtime")
     for name, ok in (("good", True), ("bad", False)):
-        spec = ModelSpec(name, "1", 64, 48, 90.0, 55.0, precision="int8", parity={"ok": True} if ok else {"failed": ["Dice"]})
+        spec = ModelSpec(
+            name, "1", 64, 48, 90.0, 55.0, precision="int8", parity={"ok": True} if ok else {"failed": ["Dice"]}
+        )
         toy_model(tmp_path / f"{name}.int8.onnx", spec=spec)
         toy_model(tmp_path / f"{name}.fp32.onnx", spec=dataclasses.replace(spec, precision="fp32", parity={}))
     monkeypatch.setattr("echo_rt.model.models_dir", lambda: tmp_path)
@@ -248,7 +270,12 @@ def test_softmax_and_labels_by_hand() -> None:
 
 
 @native
-@given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 40), width=st.integers(1, 70), scale=st.sampled_from([0.0, 1.0, 30.0, 500.0]))
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    height=st.integers(1, 40),
+    width=st.integers(1, 70),
+    scale=st.sampled_from([0.0, 1.0, 30.0, 500.0]),
+)
 def test_the_native_postprocess_is_the_reference(seed: int, height: int, width: int, scale: float) -> None:
     logits = (np.random.default_rng(seed).normal(size=(4, height, width)) * scale).astype(np.float32)
     fast, slow = postprocess(logits), reference(logits)
@@ -281,7 +308,8 @@ def test_the_native_mask_is_the_reference(seed: int, grid: tuple[int, int], imag
 
 
 def interpolated(probability: np.ndarray, at: GridMap) -> np.ndarray:
-    """Bilinear, in double precision, (classes, height, width) of the image; beyond the rim the grid's last pixel goes on."""
+    """Bilinear, in double precision, (classes, height, width) of the image; beyond the rim the grid's last pixel goes
+    on."""
     full = probability.astype(np.float64)
     for axis, shift in ((1, at.y0), (2, at.x0)):
         last = at.grid[axis - 1] - 1
@@ -299,6 +327,8 @@ def test_the_mask_at_image_size_has_its_border_where_the_probabilities_have_it()
     ramp = np.clip(np.arange(8) - 3.75 + 0.5, 0, 1).astype(np.float32)
     cavity = np.tile(ramp, (8, 1))
     probability = np.stack([1 - cavity, cavity, 0 * cavity, 0 * cavity])
-    found = Segmentation(probability, probability.argmax(0).astype(np.uint8), GridMap.letterbox((80, 80), (8, 8))).mask(1)
+    found = Segmentation(probability, probability.argmax(0).astype(np.uint8), GridMap.letterbox((80, 80), (8, 8))).mask(
+        1
+    )
     border = 80 - found[40].sum()
     assert border == pytest.approx((3.75 + 0.5) * 10, abs=1)

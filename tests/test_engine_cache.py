@@ -14,18 +14,21 @@ from pathlib import Path
 
 import pytest
 
-from echo_rt.engine import engine_cache, private_files
 from echo_rt.engine.cuda_driver import CudaDevice
-from echo_rt.engine.engine_cache import EngineRecord, Wanted, cached_engine, read_engine, record_path, write_engine
-from echo_rt.engine.private_files import cache_folder, user_key
-from echo_rt.engine.tensorrt_build import BuildOptions, TensorInfo
+from echo_rt.engine.tensorrt import cache as engine_cache
+from echo_rt.engine.tensorrt import private_files
+from echo_rt.engine.tensorrt.build import BuildOptions, TensorInfo
+from echo_rt.engine.tensorrt.cache import EngineRecord, Wanted, cached_engine, read_engine, record_path, write_engine
+from echo_rt.engine.tensorrt.private_files import cache_folder, user_key
 from echo_rt.errors import ModelError, OutputError
-from stand_in_tensorrt import MARK, stand_in
-from test_model import SPEC, toy_model
+from support.stand_in_tensorrt import MARK, stand_in
+from support.toy import SPEC, toy_model
 
 DEVICE = CudaDevice(0, "STAND-IN GPU", "8.6", "12.4")
 WANTED = Wanted("a" * 64, "fp16", BuildOptions(), "10.16.0", "12.4", "STAND-IN GPU", "8.6")
-RECORD = EngineRecord(WANTED, "b" * 64, (TensorInfo("image", (1, 1, 48, 64), "float32"),), (), "2026-01-01T00:00:00+00:00", 12.5)
+RECORD = EngineRecord(
+    WANTED, "b" * 64, (TensorInfo("image", (1, 1, 48, 64), "float32"),), (), "2026-01-01T00:00:00+00:00", 12.5
+)
 KEY = bytes(32)
 
 
@@ -48,7 +51,9 @@ class Builds:
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def __call__(self, model: Path, options: BuildOptions | None = None, device: CudaDevice = DEVICE) -> engine_cache.StoredEngine:
+    def __call__(
+        self, model: Path, options: BuildOptions | None = None, device: CudaDevice = DEVICE
+    ) -> engine_cache.StoredEngine:
         return cached_engine(model, options, device=device, say=self.said.append)
 
 
@@ -109,7 +114,12 @@ def test_a_changed_machine_builds_again_in_the_same_place_and_says_why(
 
 def test_engines_of_other_models_gpus_and_options_lie_side_by_side(ask: Builds, model: Path, tmp_path: Path) -> None:
     other = toy_model(tmp_path / "other.onnx", replace(SPEC, version="2"))
-    found = [ask(model), ask(other), ask(model, BuildOptions(workspace_mib=64)), ask(model, device=replace(DEVICE, name="STAND-IN GPU 2"))]
+    found = [
+        ask(model),
+        ask(other),
+        ask(model, BuildOptions(workspace_mib=64)),
+        ask(model, device=replace(DEVICE, name="STAND-IN GPU 2")),
+    ]
     assert len({engine.path for engine in found}) == 4
     assert not ask(model).built
 
@@ -129,12 +139,18 @@ def test_every_field_counts(name: str) -> None:
 
 
 @pytest.mark.parametrize("damage", ["cut short", "changed", "empty", "exchanged"])
-def test_an_engine_that_is_not_the_one_of_its_record_is_refused_and_built_again(ask: Builds, model: Path, damage: str) -> None:
+def test_an_engine_that_is_not_the_one_of_its_record_is_refused_and_built_again(
+    ask: Builds, model: Path, damage: str
+) -> None:
     engine = ask(model)
     data = engine.path.read_bytes()
     changed = bytes([data[0] ^ 1]) + data[1:]
-    engine.path.write_bytes({"cut short": data[:-1], "changed": changed, "empty": b"", "exchanged": MARK + b"of somebody else"}[damage])
-    with pytest.raises(ModelError, match="expected the engine of its record, found one that was changed or cut short; build it again"):
+    engine.path.write_bytes(
+        {"cut short": data[:-1], "changed": changed, "empty": b"", "exchanged": MARK + b"of somebody else"}[damage]
+    )
+    with pytest.raises(
+        ModelError, match="expected the engine of its record, found one that was changed or cut short; build it again"
+    ):
         read_engine(engine.path)
     again = ask(model)
     assert again.built
@@ -155,7 +171,9 @@ def test_a_foreign_engine_with_a_consistent_record_is_refused(ask: Builds, model
     engine = ask(model)
     theirs = engine.record.to_json(bytes(32))
     record_path(engine.path).write_text(theirs)
-    with pytest.raises(ModelError, match="expected an engine that you built here, found that its record does not bear the seal"):
+    with pytest.raises(
+        ModelError, match="expected an engine that you built here, found that its record does not bear the seal"
+    ):
         read_engine(engine.path)
     assert ask(model).built
 
@@ -174,7 +192,9 @@ def test_a_record_that_was_written_by_hand_is_refused(ask: Builds, model: Path, 
         record["engine_sha256"] = engine_cache.sha256(MARK + b"evil")
     elif change == "gpu":
         record["wanted"]["gpu"] = "another"
-    path.write_bytes({"not JSON": b"{", "a list": b"[]", "binary": b"\xff\xfe"}.get(change, json.dumps(record).encode()))
+    path.write_bytes(
+        {"not JSON": b"{", "a list": b"[]", "binary": b"\xff\xfe"}.get(change, json.dumps(record).encode())
+    )
     with pytest.raises(ModelError, match="build it again"):
         read_engine(engine.path)
     assert ask(model).built
@@ -226,12 +246,15 @@ def test_an_engine_can_lie_anywhere_and_is_loaded_where_it_fits(ask: Builds, mod
     engine = write_engine(ask(model), tmp_path / "out" / "my.engine")
     assert read_engine(engine.path, engine.record.wanted).data == engine.data
     with pytest.raises(
-        ModelError, match=r"my\.engine: expected an engine for this machine and model, found that gpu was STAND-IN GPU and is"
+        ModelError,
+        match=r"my\.engine: expected an engine for this machine and model, found that gpu was STAND-IN GPU and is",
     ):
         read_engine(engine.path, replace(engine.record.wanted, gpu="another"))
 
 
-def test_the_times_of_one_build_begin_the_next_and_only_ours(ask: Builds, model: Path, tmp_path: Path, cache: Path) -> None:
+def test_the_times_of_one_build_begin_the_next_and_only_ours(
+    ask: Builds, model: Path, tmp_path: Path, cache: Path
+) -> None:
     def timings(engine: engine_cache.StoredEngine) -> str:
         return json.loads(engine.data.removeprefix(MARK))["timings"]
 
@@ -259,13 +282,17 @@ def test_a_full_disk_leaves_no_half_written_file_and_what_was_there(
         monkeypatch.setattr(private_files, "_written", full)
     else:
         monkeypatch.setattr(os, broken, full)
-    with pytest.raises(OutputError, match=r"my\.engine: expected to write there, found: No space left on device; free some space"):
+    with pytest.raises(
+        OutputError, match=r"my\.engine: expected to write there, found: No space left on device; free some space"
+    ):
         write_engine(engine, target)
     monkeypatch.undo()
     assert {path.name: path.read_bytes() for path in target.parent.iterdir()} == before
 
 
-def test_a_write_that_stops_between_the_two_files_leaves_neither(ask: Builds, model: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_write_that_stops_between_the_two_files_leaves_neither(
+    ask: Builds, model: Path, tmp_path: Path, monkeypatch
+) -> None:
     engine = ask(model)
     target = tmp_path / "out" / "my.engine"
     replace_file, calls = os.replace, []
@@ -310,7 +337,9 @@ def test_the_cache_lies_where_the_user_keeps_caches(tmp_path: Path, monkeypatch)
     assert cache_folder() == tmp_path / "xdg" / "echo-rt" / "engines"
 
 
-def test_of_those_who_want_one_engine_at_once_one_builds_and_the_others_take_it(model: Path, cache: Path, monkeypatch) -> None:
+def test_of_those_who_want_one_engine_at_once_one_builds_and_the_others_take_it(
+    model: Path, cache: Path, monkeypatch
+) -> None:
     real, building, builds = engine_cache.tensorrt_build.build, threading.Event(), []
 
     def slow(*arguments, **options):
@@ -343,16 +372,17 @@ def test_of_those_who_want_one_engine_at_once_one_builds_and_the_others_take_it(
 
 
 def test_processes_that_write_one_engine_at_once_leave_a_whole_one(model: Path, tmp_path: Path, ask: Builds) -> None:
-    # Each builds for itself, a different engine every time: as without a lock, a mixture of two would be refused and built again.
+    # Each builds for itself, a different engine every time: as without a lock, a mixture of two would be refused and
+    # built again.
     program = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import platformdirs
 platformdirs.user_cache_path = lambda name, appauthor: Path(sys.argv[2]) / "cache" / name
-from stand_in_tensorrt import stand_in
+from support.stand_in_tensorrt import stand_in
 sys.modules["tensorrt"] = stand_in("10.16")
-from echo_rt.engine import engine_cache
+from echo_rt.engine.tensorrt import cache as engine_cache
 from echo_rt.engine.cuda_driver import CudaDevice
 device = CudaDevice(0, "STAND-IN GPU", "8.6", "12.4")
 for _ in range(15):

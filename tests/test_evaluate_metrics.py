@@ -12,7 +12,7 @@ from echo_rt_train.evaluate.bootstrap import by_patient, intervals, mean_of, poi
 from echo_rt_train.evaluate.ejection import ef_pairs, ef_percent, expert_segmentation, ventricle
 from echo_rt_train.evaluate.overlap import OVERLAP, confusion, overlap
 from echo_rt_train.evaluate.surface import border, surface
-from shapes import labels_of
+from support.shapes import labels_of
 
 
 def of_masks(found: list, truth: list, label: int) -> dict[str, float]:
@@ -57,9 +57,10 @@ def test_distances_of_two_points_are_in_the_unit_of_each_axis() -> None:
 
 
 def test_distances_of_shifted_squares_by_hand() -> None:
-    # 11x11 pixels of 0.5 mm height and 0.3 mm width, shifted by 4 columns. From the 40 border pixels of the left one to the nearest of
-    # the other: of top and bottom 4 pixels lie outside, at 4, 3, 2 and 1 columns, and 7 lie on it; the left side (rows 1 to 9) is 4
-    # columns away; the right side lies inside, 4 columns from the other's right side, and at its ends nearer to top and bottom.
+    # 11x11 pixels of 0.5 mm height and 0.3 mm width, shifted by 4 columns. From the 40 border pixels of the left one to
+    # the nearest of the other: of top and bottom 4 pixels lie outside, at 4, 3, 2 and 1 columns, and 7 lie on it; the
+    # left side (rows 1 to 9) is 4 columns away; the right side lies inside, 4 columns from the other's right side, and
+    # at its ends nearer to top and bottom.
     one, other = square((30, 30), 8, 5, 11), square((30, 30), 8, 9, 11)
     flat = [0.3 * k for k in (4, 3, 2, 1)] + [0.0] * 7
     right = [min(0.3 * 4, 0.5 * row, 0.5 * (10 - row)) for row in range(1, 10)]
@@ -94,7 +95,9 @@ def test_distances_agree_with_monai() -> None:
     one, other = (labels_of((120, 130), 60, radius, 8, (64.0, 80.0)) == 1 for radius in (20, 26))
     pair = [torch.from_numpy(m)[None, None].float() for m in (one, other)]
     hd95, msd, _ = surface(one, other, (0.5, 0.3))
-    assert hd95 == pytest.approx(metrics.compute_hausdorff_distance(*pair, percentile=95, spacing=(0.5, 0.3)).item(), abs=1e-5)
+    assert hd95 == pytest.approx(
+        metrics.compute_hausdorff_distance(*pair, percentile=95, spacing=(0.5, 0.3)).item(), abs=1e-5
+    )
     expected = metrics.compute_average_surface_distance(*pair, symmetric=True, spacing=(0.5, 0.3)).item()
     assert msd == pytest.approx(expected, abs=1e-5)
 
@@ -218,7 +221,13 @@ def test_pixels_that_are_not_square_are_measured_in_mm() -> None:
 
 def test_only_patients_with_ed_and_es_in_all_views_have_an_ef() -> None:
     ed, es = ventricle_of(40), ventricle_of(28)
-    expert = {("a", "4CH", "ED"): ed, ("a", "4CH", "ES"): es, ("b", "4CH", "ED"): ed, ("c", "4CH", "ED"): ed, ("c", "4CH", "ES"): es}
+    expert = {
+        ("a", "4CH", "ED"): ed,
+        ("a", "4CH", "ES"): es,
+        ("b", "4CH", "ED"): ed,
+        ("c", "4CH", "ED"): ed,
+        ("c", "4CH", "ES"): es,
+    }
     patients, pairs = ef_pairs({**expert, ("c", "4CH", "ES"): None}, expert, ["4CH"])
     assert patients == ["a", "c"]
     assert pairs[0, 0] == pairs[0, 1] == pairs[1, 1]

@@ -13,7 +13,7 @@ from echo_rt.reading import Beat
 from echo_rt_train.data import Clip, ClipFrames, DataReport
 from echo_rt_train.evaluate.ejection import expert_segmentation
 from echo_rt_train.evaluate.recordings import clip_summary, jitter_percent, lateness_ms, measure_clips
-from shapes import labels_of
+from support.shapes import labels_of
 
 FPS = 30
 
@@ -34,7 +34,8 @@ def clip(frames: int = 120, ef_percent: float | None = None) -> Clip:
 
 
 class Playback:
-    """An engine that knows the masks, `late` frames late and with noise in their size; it counts the frames by its state."""
+    """An engine that knows the masks, `late` frames late and with noise in their size; it counts the frames by its
+    state."""
 
     spec = ModelSpec("playback", "1", 120, 120, 0.0, 1.0, state=("frame",))
 
@@ -83,7 +84,9 @@ def test_jitter_by_hand() -> None:
     expert = np.array([100.0, 80.0, 60.0, 80.0])
     assert jitter_percent(expert + 10, expert) == 0, "a constant error is no jitter"
     assert jitter_percent(expert + np.array([0, 2, 0, 2]), expert) == pytest.approx(2)
-    assert jitter_percent(np.array([100.0, np.nan, 60.0, 83.0]), expert) == pytest.approx(3), "frames without a volume have no step"
+    assert jitter_percent(np.array([100.0, np.nan, 60.0, 83.0]), expert) == pytest.approx(3), (
+        "frames without a volume have no step"
+    )
     assert np.isnan(jitter_percent(np.full(4, np.nan), expert))
 
 

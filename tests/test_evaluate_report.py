@@ -26,13 +26,14 @@ from echo_rt_train.evaluate.offsets import fit_offsets
 from echo_rt_train.evaluate.output import whole_folder
 from echo_rt_train.evaluate.report import write_report
 from echo_rt_train.evaluate.worst import worst_images
-from shapes import labels_of, segmentation_of
+from support.shapes import labels_of, segmentation_of
 
 GREY = np.array([20, 60, 180, 80], np.uint8)
 
 
 class Reader:
-    """An engine that knows the labels by their grey levels, and can be made to err: `spoil` changes the labels it found."""
+    """An engine that knows the labels by their grey levels, and can be made to err: `spoil` changes the labels it
+    found."""
 
     def __init__(self, spoil=lambda labels: labels, view: str | None = None, calibration=None) -> None:
         self.spec = ModelSpec("reader", "1", 64, 64, 0.0, 1.0, ef_calibration=calibration)
@@ -169,7 +170,9 @@ def test_the_report_holds_figures_tables_plots_and_the_worst_cases(samples: list
     assert worst_images(images, 1)[0].sample.phase == worst.phase
     assert pictures[0].startswith("01_p1_")
     picture = cv2.imread(str(out / "worst" / pictures[0]))
-    yellow, blue = (np.all(np.abs(picture.astype(int) - colour) < 40, axis=-1).sum() for colour in ((63, 210, 255), (255, 208, 63)))
+    yellow, blue = (
+        np.all(np.abs(picture.astype(int) - colour) < 40, axis=-1).sum() for colour in ((63, 210, 255), (255, 208, 63))
+    )
     assert min(yellow, blue) > 500, "both contours are seen"
     rows = list(csv.DictReader((out / "images.csv").read_text().splitlines()))
     assert len(rows) == len(samples)
@@ -251,7 +254,9 @@ def test_offsets_bring_back_what_an_engine_draws_too_small(samples: list[Sample]
     assert abs(found["logits"]["lv_cavity"]) <= 0.1
     assert found["dice"]["left_atrium"] > found["dice_before"]["left_atrium"] + 0.005
     assert (found["images"], found["view"]) == (8, "4CH")
-    assert fit_offsets(Reader(), samples)["logits"] == {"lv_cavity": 0, "lv_wall": 0, "left_atrium": 0}, "what makes no difference stays"
+    assert fit_offsets(Reader(), samples)["logits"] == {"lv_cavity": 0, "lv_wall": 0, "left_atrium": 0}, (
+        "what makes no difference stays"
+    )
 
 
 def test_offsets_need_all_classes_labelled_in_four_chamber_views(samples: list[Sample]) -> None:
@@ -276,12 +281,18 @@ def test_the_command_measures_a_folder_with_the_engine_that_is_opened_for_it(
         yield Reader()
 
     monkeypatch.setattr("echo_rt_train.evaluate.command.open_model", open_model)
-    rows = [[s.patient, s.split, s.view, s.phase, Path(s.name).name, 220, 240, 0.5 if s.spacing_mm else ""] for s in samples]
+    rows = [
+        [s.patient, s.split, s.view, s.phase, Path(s.name).name, 220, 240, 0.5 if s.spacing_mm else ""] for s in samples
+    ]
     with (tmp_path / "index.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([INDEX, *rows])
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    main(parser.parse_args(["a-model", "--data", str(tmp_path), "--json", "--out", str(tmp_path / "out"), "--worst", "0"]))
+    main(
+        parser.parse_args(
+            ["a-model", "--data", str(tmp_path), "--json", "--out", str(tmp_path / "out"), "--worst", "0"]
+        )
+    )
     assert opened == [("a-model", "auto")]
     found = json.loads(capsys.readouterr().out)
     assert found == json.loads((tmp_path / "out" / "evaluation.json").read_text()) == evaluate(Reader(), tmp_path)
@@ -289,13 +300,17 @@ def test_the_command_measures_a_folder_with_the_engine_that_is_opened_for_it(
     assert not (tmp_path / "out" / "worst").exists()
 
 
-def test_the_command_fits_offsets_on_the_patients_that_were_held_out(samples: list[Sample], tmp_path: Path, monkeypatch, capsys) -> None:
+def test_the_command_fits_offsets_on_the_patients_that_were_held_out(
+    samples: list[Sample], tmp_path: Path, monkeypatch, capsys
+) -> None:
     @contextmanager
     def open_model(*arguments):
         yield Shy()
 
     monkeypatch.setattr("echo_rt_train.evaluate.command.open_model", open_model)
-    rows = [[s.patient, "train", s.view, s.phase, Path(s.name).name, 220, 240, 0.5 if s.spacing_mm else ""] for s in samples]
+    rows = [
+        [s.patient, "train", s.view, s.phase, Path(s.name).name, 220, 240, 0.5 if s.spacing_mm else ""] for s in samples
+    ]
     with (tmp_path / "index.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([INDEX, *rows])
     parser = argparse.ArgumentParser()
@@ -304,6 +319,12 @@ def test_the_command_fits_offsets_on_the_patients_that_were_held_out(samples: li
     main(parser.parse_args([*given, "--json"]))
     found = json.loads(capsys.readouterr().out)
     assert found["views"]["4CH"]["patients"] == 1
-    assert found["class_offsets"] == {**fit_offsets(Shy(), [s for s in samples if s.patient == "p1"]), "hold_out": "2/4"}
+    assert found["class_offsets"] == {
+        **fit_offsets(Shy(), [s for s in samples if s.patient == "p1"]),
+        "hold_out": "2/4",
+    }
     main(parser.parse_args(given))
-    assert f"offset of left_atrium  {found['class_offsets']['logits']['left_atrium']:+.1f}  Dice" in capsys.readouterr().out
+    assert (
+        f"offset of left_atrium  {found['class_offsets']['logits']['left_atrium']:+.1f}  Dice"
+        in capsys.readouterr().out
+    )

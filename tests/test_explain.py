@@ -14,9 +14,16 @@ from torch import nn
 from echo_rt.errors import DataError, ParameterError
 from echo_rt.model import ModelSpec
 from echo_rt_train.explain import add_arguments, inside, main
-from echo_rt_train.explain.attribution import grad_cam, input_gradient, integrated_gradients, logits_of, region_of, target_of
+from echo_rt_train.explain.attribution import (
+    grad_cam,
+    input_gradient,
+    integrated_gradients,
+    logits_of,
+    region_of,
+    target_of,
+)
 from echo_rt_train.explain.subject import read_images, subject_of
-from shapes import labels_of
+from support.shapes import labels_of
 
 SIDE = 64
 
@@ -82,7 +89,9 @@ def test_the_input_gradient_is_that_of_finite_differences(network: nn.Module, im
 
 
 @pytest.mark.parametrize("label", [1, 2, 3])
-def test_integrated_gradients_add_up_to_the_change_of_the_answer(network: nn.Module, image: torch.Tensor, label: int) -> None:
+def test_integrated_gradients_add_up_to_the_change_of_the_answer(
+    network: nn.Module, image: torch.Tensor, label: int
+) -> None:
     f = target_of(network, label, region_of(network, image, label))
     found = integrated_gradients(f, image, torch.full_like(image, -1.0), steps=256)
     assert abs(found.difference) > 0.2
@@ -116,7 +125,8 @@ def test_pixels_that_are_as_in_the_baseline_get_no_attribution(network: nn.Modul
 
 
 def test_grad_cam_by_hand() -> None:
-    # Two maps, x and -x. f takes 12 times the first pixel of the one, and 1 time the mean of the other: the weights are 12/4 and 1/4.
+    # Two maps, x and -x. f takes 12 times the first pixel of the one, and 1 time the mean of the other: the weights are
+    # 12/4 and 1/4.
     layer = nn.Conv2d(1, 2, 1, bias=False)
     layer.weight.data = torch.tensor([1.0, -1.0]).reshape(2, 1, 1, 1)
     x = torch.tensor([[1.0, -2.0], [0.0, 4.0]])[None, None]
@@ -137,10 +147,14 @@ def test_grad_cam_lies_on_the_drawn_ventricle(network: nn.Module, x: float) -> N
     assert labels[row, column] == 1
 
 
-def test_a_layer_is_found_by_name_the_bottleneck_without_one_and_a_wrong_name_is_told(network: nn.Module, image: torch.Tensor) -> None:
+def test_a_layer_is_found_by_name_the_bottleneck_without_one_and_a_wrong_name_is_told(
+    network: nn.Module, image: torch.Tensor
+) -> None:
     assert inside.layer_of(network, None)[0] == "encoder.1"
     assert inside.layer_of(network, "encoder.0.0")[1] is network.encoder[0][0]
-    with pytest.raises(ParameterError, match=r"expected a layer such as encoder.0, encoder.1, decoder.0, found 'bottom'"):
+    with pytest.raises(
+        ParameterError, match=r"expected a layer such as encoder.0, encoder.1, decoder.0, found 'bottom'"
+    ):
         inside.layer_of(network, "bottom")
     unused = nn.Conv2d(1, 1, 1)
     with pytest.raises(ParameterError, match="on the way to the logits"):
@@ -193,7 +207,7 @@ def test_the_command_draws_a_sheet_for_each_method_and_gives_the_network_what_th
     network: nn.Module, tmp_path: Path, monkeypatch
 ) -> None:
     spec = ModelSpec(name="small", version="1", width=SIDE, height=SIDE, mean=64.0, std=64.0)
-    monkeypatch.setattr("echo_rt_train.weights.load_weights", lambda path: (network, spec))
+    monkeypatch.setattr("echo_rt_network.weights.load_weights", lambda path: (network, spec))
     picture = tmp_path / "heart.png"
     cv2.imwrite(str(picture), drawn(25.0)[0])
     run(str(tmp_path / "run"), str(picture), "--out", str(tmp_path / "out"))

@@ -21,9 +21,9 @@ from echo_rt_export.commands import export
 from echo_rt_export.model_file import check_model, read_model, write_model
 from echo_rt_export.onnx_file import export_onnx
 from echo_rt_export.precision import MAX_CALIBRATION_FRAMES, calibration_feeds, to_fp16, to_int8
-from echo_rt_train.weights import load_weights, save_weights
-from test_model import SPEC, toy_model
-from test_train_network import network_with_all
+from echo_rt_network.weights import load_weights, save_weights
+from support.toy import SPEC, toy_model
+from support.training import network_with_all
 
 PHANTOM = "phantom:?ef=50&hr=80&fps=15&seconds=1.5&seed=5"
 
@@ -52,7 +52,9 @@ def converted(full: Path) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp16", 0.01), ("int8", 0.2)])
-def test_a_converted_network_says_what_its_source_says_frame_after_frame(converted, precision: str, tolerance: float, cine: Path) -> None:
+def test_a_converted_network_says_what_its_source_says_frame_after_frame(
+    converted, precision: str, tolerance: float, cine: Path
+) -> None:
     states: list = [None, None]
     differences = []
     with open_engine(converted["fp32"]) as one, open_engine(converted[precision]) as other, open_source(cine) as source:
@@ -67,13 +69,17 @@ def test_a_converted_network_says_what_its_source_says_frame_after_frame(convert
 
 def test_fp16_is_by_types_between_inputs_and_outputs_of_fp32(converted) -> None:
     model = onnx.load(converted["fp16"])
-    assert {tensor.data_type for tensor in model.graph.initializer if tensor.data_type != TensorProto.INT64} == {TensorProto.FLOAT16}
+    assert {tensor.data_type for tensor in model.graph.initializer if tensor.data_type != TensorProto.INT64} == {
+        TensorProto.FLOAT16
+    }
     edges = [*model.graph.input, *model.graph.output]
     assert {value.type.tensor_type.elem_type for value in edges} == {TensorProto.FLOAT}
     first = next(node for node in model.graph.node if "image" in node.input)
     assert first.op_type == "Cast"
     inside = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
-    convolved = [inside[node.output[0]] for node in model.graph.node if node.op_type == "Conv" and node.output[0] in inside]
+    convolved = [
+        inside[node.output[0]] for node in model.graph.node if node.op_type == "Conv" and node.output[0] in inside
+    ]
     assert convolved
     assert set(convolved) == {TensorProto.FLOAT16}
 
@@ -119,7 +125,9 @@ def test_every_file_is_valid_self_contained_and_runs_on_openvino_too(converted, 
         np.testing.assert_allclose(other.segment(image).probability, engine.segment(image).probability, atol=0.05)
 
 
-def test_calibration_sees_hearts_with_the_state_before_them_and_no_more_than_it_can_hold(full: Path, cine: Path) -> None:
+def test_calibration_sees_hearts_with_the_state_before_them_and_no_more_than_it_can_hold(
+    full: Path, cine: Path
+) -> None:
     model, _ = read_model(full)
     with open_engine(full) as engine:
         feeds = calibration_feeds(model, engine, [str(cine)] * 6)
@@ -140,9 +148,15 @@ def edited(path: Path, change) -> Path:
     ("change", "message"),
     [
         (lambda m: m.opset_import.__getitem__(0).__setattr__("version", 18), "opset up to 17.*found 18"),
-        (lambda m: m.graph.input[0].type.tensor_type.shape.dim[0].__setattr__("dim_param", "n"), r"static shapes, found image of \['n', 1"),
+        (
+            lambda m: m.graph.input[0].type.tensor_type.shape.dim[0].__setattr__("dim_param", "n"),
+            r"static shapes, found image of \['n', 1",
+        ),
         (lambda m: m.graph.node[0].__setattr__("op_type", "Cony"), "valid ONNX network, found: .*Cony"),
-        (lambda m: m.graph.node.append(onnx.helper.make_node("NonZero", ["image"], ["found"])), "TensorRT 8.5 to 11 reads, found NonZero"),
+        (
+            lambda m: m.graph.node.append(onnx.helper.make_node("NonZero", ["image"], ["found"])),
+            "TensorRT 8.5 to 11 reads, found NonZero",
+        ),
     ],
 )
 def test_a_network_that_some_runtime_would_not_read_is_refused(change, message: str, tmp_path: Path) -> None:
@@ -180,7 +194,9 @@ def test_a_file_that_keeps_its_weights_elsewhere_is_refused(tmp_path: Path) -> N
         (lambda p: toy_model(p, replace(SPEC, precision="fp16")), "int8", ParameterError, "an fp32 model as the source, found fp16"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_converted_is_named_and_nothing_is_written(source, precision: str, error, message: str, tmp_path: Path) -> None:
+def test_what_cannot_be_converted_is_named_and_nothing_is_written(
+    source, precision: str, error, message: str, tmp_path: Path
+) -> None:
     path = source(tmp_path / "m.onnx")
     with pytest.raises(error, match=message):
         export(["onnx", str(path), "--precision", precision, "-o", str(tmp_path / "out.onnx")])
@@ -191,7 +207,9 @@ def test_offsets_are_added_to_the_logits_and_nothing_else_changes(tmp_path: Path
     network = network_with_all()
     spec = ModelSpec("toy", "1", 32, 32, 60.0, 50.0, heads=tuple(network.heads), state=network.state_names)
     weights = save_weights(network, spec, tmp_path / "w.safetensors")
-    (tmp_path / "o.json").write_text(json.dumps({"class_offsets": {"logits": {"lv_cavity": 0.0, "lv_wall": -0.1, "left_atrium": 0.4}}}))
+    (tmp_path / "o.json").write_text(
+        json.dumps({"class_offsets": {"logits": {"lv_cavity": 0.0, "lv_wall": -0.1, "left_atrium": 0.4}}})
+    )
     export(["onnx", str(weights), "-o", str(tmp_path / "plain.onnx")])
     export(["onnx", str(weights), "-o", str(tmp_path / "moved.onnx"), "--offsets", str(tmp_path / "o.json")])
     export(["weights", str(weights), "-o", str(tmp_path / "moved.safetensors"), "--offsets", str(tmp_path / "o.json")])
@@ -208,14 +226,25 @@ def test_offsets_are_added_to_the_logits_and_nothing_else_changes(tmp_path: Path
     np.testing.assert_allclose((again.head.bias - network.head.bias).detach(), [0, 0, -0.1, 0.4], atol=1e-3)
 
 
-@pytest.mark.parametrize("logits", [{"lv_cavity": 0.1}, {"lv_cavity": 0, "lv_wall": 0, "left_atrium": 0, "right_atrium": 1}])
+@pytest.mark.parametrize(
+    "logits", [{"lv_cavity": 0.1}, {"lv_cavity": 0, "lv_wall": 0, "left_atrium": 0, "right_atrium": 1}]
+)
 def test_offsets_of_other_classes_are_refused(logits: dict, full: Path, tmp_path: Path) -> None:
     (tmp_path / "o.json").write_text(json.dumps({"class_offsets": {"logits": logits}}))
-    given = ["onnx", str(full.with_name("w.safetensors")), "-o", str(tmp_path / "m.onnx"), "--offsets", str(tmp_path / "o.json")]
+    given = [
+        "onnx",
+        str(full.with_name("w.safetensors")),
+        "-o",
+        str(tmp_path / "m.onnx"),
+        "--offsets",
+        str(tmp_path / "o.json"),
+    ]
     with pytest.raises(DataError, match="expected the output of `echo-rt evaluate --json`"):
         export(given)
     assert not (tmp_path / "m.onnx").exists()
-    with pytest.raises(ParameterError, match="expected weights beside --figures, --calibration or --offsets, found a model"):
+    with pytest.raises(
+        ParameterError, match="expected weights beside --figures, --calibration or --offsets, found a model"
+    ):
         export(["onnx", str(full), *given[2:]])
 
 
@@ -295,7 +324,11 @@ def test_the_limits_of_the_gate_by_hand() -> None:
 
 
 def test_models_of_different_grids_cannot_be_compared(tmp_path: Path) -> None:
-    with open_engine() as one, open_engine(toy_model(tmp_path / "m.onnx")) as other, pytest.raises(ModelError, match="files of one model"):
+    with (
+        open_engine() as one,
+        open_engine(toy_model(tmp_path / "m.onnx")) as other,
+        pytest.raises(ModelError, match="files of one model"),
+    ):
         parity.compare(one, other, [PHANTOM])
 
 
@@ -310,7 +343,9 @@ def test_check_prints_what_it_found_and_fails_over_the_limits(skewed: Path, cine
     assert "passed" in capsys.readouterr().out
 
 
-def test_the_shipped_model_in_fp16_passes_the_gate_and_carries_what_it_found(tmp_path: Path, monkeypatch, capsys) -> None:
+def test_the_shipped_model_in_fp16_passes_the_gate_and_carries_what_it_found(
+    tmp_path: Path, monkeypatch, capsys
+) -> None:
     monkeypatch.setattr(parity, "PHANTOMS", parity.PHANTOMS[:1])
     export(["onnx", "lv-edge", "--precision", "fp16", "-o", str(tmp_path / "lv-edge.fp16.onnx")])
     assert "passed" in capsys.readouterr().out
@@ -324,7 +359,9 @@ def test_the_shipped_model_in_fp16_passes_the_gate_and_carries_what_it_found(tmp
 def test_the_shipped_model_in_int8_keeps_its_masks(tmp_path: Path, cine: Path) -> None:
     model, spec = read_model(model_path("lv-edge"))
     with open_engine("lv-edge") as reference:
-        small = to_int8(model, calibration_feeds(model, reference, [str(cine)]), conversion._kept_in_fp32(model, spec)[-1])
+        small = to_int8(
+            model, calibration_feeds(model, reference, [str(cine)]), conversion._kept_in_fp32(model, spec)[-1]
+        )
         write_model(small, replace(spec, precision="int8"), tmp_path / "m.onnx")
         assert (tmp_path / "m.onnx").stat().st_size < 0.3 * model_path("lv-edge").stat().st_size
         with open_engine(tmp_path / "m.onnx") as candidate:

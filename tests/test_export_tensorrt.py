@@ -1,4 +1,5 @@
-"""`echo-rt export tensorrt`: in a process of its own on a machine without a device, and in ours with stand-ins for device and TensorRT."""
+"""`echo-rt export tensorrt`: in a process of its own on a machine without a device, and in ours with stand-ins for
+device and TensorRT."""
 
 from __future__ import annotations
 
@@ -9,26 +10,29 @@ from pathlib import Path
 
 import pytest
 
-from echo_rt.engine import engine_cache
 from echo_rt.engine.cuda_driver import CudaDevice
-from echo_rt.engine.engine_cache import read_engine, record_path
+from echo_rt.engine.tensorrt import cache as engine_cache
+from echo_rt.engine.tensorrt.cache import read_engine, record_path
 from echo_rt.errors import ModelError, ParameterError
 from echo_rt_export.commands import export
-from stand_in_tensorrt import MARK, stand_in
-from test_cli import echo_rt
-from test_model import toy_model
+from support.program import echo_rt
+from support.stand_in_tensorrt import MARK, stand_in
+from support.toy import toy_model
 
 
 @pytest.fixture
 def no_device(tmp_path: Path) -> dict[str, str]:
-    """An environment without a CUDA device, in which importing tensorrt leaves a trace and ends the process as TensorRT would."""
+    """An environment without a CUDA device, in which importing tensorrt leaves a trace and ends the process as TensorRT
+    would."""
     package = tmp_path / "site" / "tensorrt.py"
     package.parent.mkdir()
     package.write_text(f"import os, pathlib; pathlib.Path({str(tmp_path / 'imported')!r}).touch(); os.abort()")
     return {"PYTHONPATH": str(package.parent), "CUDA_VISIBLE_DEVICES": "", "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
 
-def test_without_a_device_it_says_so_in_one_line_with_status_3_and_leaves_tensorrt_alone(tmp_path: Path, no_device) -> None:
+def test_without_a_device_it_says_so_in_one_line_with_status_3_and_leaves_tensorrt_alone(
+    tmp_path: Path, no_device
+) -> None:
     found = echo_rt("export", "tensorrt", toy_model(tmp_path / "m.onnx"), "-o", tmp_path / "m.engine", **no_device)
     assert found.returncode == 3, "a crash would be a negative number"
     assert found.stdout == ""
@@ -44,8 +48,12 @@ def test_the_trap_for_imports_of_tensorrt_works(tmp_path: Path, no_device) -> No
     assert (tmp_path / "imported").exists()
 
 
-@pytest.mark.parametrize(("spec", "message"), [(None, "a file without an echo-rt spec"), ("{}", "expected an echo-rt spec of format 1")])
-def test_a_file_that_is_no_model_of_ours_is_named_before_any_device(tmp_path: Path, no_device, spec, message: str) -> None:
+@pytest.mark.parametrize(
+    ("spec", "message"), [(None, "a file without an echo-rt spec"), ("{}", "expected an echo-rt spec of format 1")]
+)
+def test_a_file_that_is_no_model_of_ours_is_named_before_any_device(
+    tmp_path: Path, no_device, spec, message: str
+) -> None:
     found = echo_rt("export", "tensorrt", toy_model(tmp_path / "m.onnx", spec), **no_device)
     assert found.returncode == 2
     assert message in found.stderr
@@ -59,7 +67,9 @@ def test_it_needs_neither_torch_nor_onnx(tmp_path: Path, no_device) -> None:
         f"try: export(['tensorrt', {str(model)!r}])\n"
         "except NoDeviceError: print([m for m in ('torch', 'onnx', 'onnxruntime', 'tensorrt') if m in sys.modules])"
     )
-    run = subprocess.run([sys.executable, "-c", code], env={**os.environ, **no_device}, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **no_device}, capture_output=True, text=True, check=True
+    )
     assert run.stdout.strip() == "[]"
 
 
@@ -94,7 +104,17 @@ def test_without_a_target_the_engine_stays_in_the_cache_and_is_found_again(tmp_p
 
 def test_options_reach_the_build(tmp_path: Path, stand_ins, capsys) -> None:
     target = tmp_path / "m.engine"
-    export(["tensorrt", str(toy_model(tmp_path / "m.onnx")), "-o", str(target), "--workspace", "64", "--hardware-compatible"])
+    export(
+        [
+            "tensorrt",
+            str(toy_model(tmp_path / "m.onnx")),
+            "-o",
+            str(target),
+            "--workspace",
+            "64",
+            "--hardware-compatible",
+        ]
+    )
     engine = read_engine(target)
     assert b'"WORKSPACE": 67108864' in engine.data
     assert b'"level": "AMPERE_PLUS"' in engine.data

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from echo_rt.cardiac import geometry
 from echo_rt.cardiac.geometry import disks_volume, endocardium, find_ventricle, measure, outline
 from echo_rt.reading import Disks
-from shapes import half_ellipsoid, labels_of, segmentation_of, ventricle
+from support.shapes import half_ellipsoid, labels_of, segmentation_of, ventricle
 
 
 def measured(segmentation, spacing_mm=None):
@@ -27,7 +27,9 @@ def test_the_disks_of_a_half_ellipsoid_add_up_to_its_volume() -> None:
     lv = measure(half_ellipsoid(90.0, 25.0), (1.0, 1.0))
     assert lv is not None
     assert lv.length == pytest.approx(90, abs=0.05)
-    assert lv.volume == pytest.approx(2 / 3 * np.pi * 25**2 * 90 / 1000, rel=2e-3)  # 20 disks: half a part in a thousand
+    assert lv.volume == pytest.approx(
+        2 / 3 * np.pi * 25**2 * 90 / 1000, rel=2e-3
+    )  # 20 disks: half a part in a thousand
     assert lv.area == pytest.approx(np.pi * 90 * 25 / 2, rel=1e-3)
 
 
@@ -63,12 +65,21 @@ def test_the_contour_of_drawn_labels_is_found_to_a_fraction_of_a_pixel() -> None
 @given(st.floats(-40, 40), st.floats(-15, 15), st.floats(-15, 15), st.booleans(), st.booleans())
 def test_volume_does_not_depend_on_where_the_ventricle_lies(angle, dx, dy, mirror, atrium) -> None:
     base = measured(ventricle()).volume
-    moved = measured(ventricle(centre=(120 + dx, 140 + dy), angle_deg=angle, mirror=mirror, atrium=atrium, size=(280, 260)))
+    moved = measured(
+        ventricle(centre=(120 + dx, 140 + dy), angle_deg=angle, mirror=mirror, atrium=atrium, size=(280, 260))
+    )
     assert moved.volume == pytest.approx(base, rel=0.02)
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.floats(1.0, 2.0), st.floats(0.3, 0.95), st.floats(-180, 180), st.floats(-20, 20), st.floats(-20, 20), st.booleans())
+@given(
+    st.floats(1.0, 2.0),
+    st.floats(0.3, 0.95),
+    st.floats(-180, 180),
+    st.floats(-20, 20),
+    st.floats(-20, 20),
+    st.booleans(),
+)
 def test_ejection_fraction_does_not_depend_on_scale_place_or_rotation(scale, factor, angle, dx, dy, mirror) -> None:
     def volume(f: float) -> float:
         # About the middle of the ventricle, so that no turn takes it out of the image.
@@ -127,11 +138,17 @@ def test_a_cavity_closed_all_round_has_no_mitral_plane() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0, 0.2), st.floats(0.3, 6))
 def test_what_lies_far_from_the_cavity_has_no_say_in_its_border(seed: int, doubt: float, blur: float) -> None:
-    # Uncertain everywhere, and blurred by as much as a network's border: what is cut off could be seen in the last digit.
+    # Uncertain everywhere, and blurred by as much as a network's border: what is cut off could be seen in the last
+    # digit.
     rng = np.random.default_rng(seed)
     plain = ventricle(angle_deg=rng.uniform(0, 360), centre=tuple(rng.uniform(60, 180, 2)))
-    cavity = cv2.GaussianBlur(plain.probability[1], (0, 0), blur) * (1 - doubt) + doubt * rng.uniform(0, 1, plain.labels.shape)
-    seen = replace(plain, probability=np.concatenate([plain.probability[:1], cavity[None].astype(np.float32), plain.probability[2:]]))
+    cavity = cv2.GaussianBlur(plain.probability[1], (0, 0), blur) * (1 - doubt) + doubt * rng.uniform(
+        0, 1, plain.labels.shape
+    )
+    seen = replace(
+        plain,
+        probability=np.concatenate([plain.probability[:1], cavity[None].astype(np.float32), plain.probability[2:]]),
+    )
     cut = outline(seen)
     with mock.patch.object(geometry, "MARGIN", 1000):
         whole = outline(seen)

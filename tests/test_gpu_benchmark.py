@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from echo_rt.engine.cpu import CpuEngine
+from echo_rt.engine.onnx_runtime.cpu import CpuEngine
 from echo_rt.errors import NoDeviceError
 from echo_rt.model import models
 

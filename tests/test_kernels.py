@@ -8,14 +8,16 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from echo_rt.cardiac import kernels
-from shapes import half_ellipsoid
+from echo_rt import reference as kernels
+from support.shapes import half_ellipsoid
 
-native = pytest.mark.skipif(kernels.trace is kernels.reference_trace, reason="the native kernels were not built: no C++ compiler")
+native = pytest.mark.skipif(
+    kernels.trace is kernels.reference_trace, reason="the native kernels were not built: no C++ compiler"
+)
 
 TOLERANCE = 1e-6
-"""In pixels, and of probabilities: double precision on both sides, sums in another order, three Newton steps that multiply the rounding
-where the field is flat."""
+"""In pixels, and of probabilities: double precision on both sides, sums in another order, three Newton steps that
+multiply the rounding where the field is flat."""
 
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.tuples(st.integers(8, 90), st.integers(8, 90))
@@ -30,7 +32,9 @@ def probabilities(rng: np.random.Generator, size: tuple[int, int], smooth: float
 
 def borders(probability: np.ndarray, pad: int = 2) -> tuple[np.ndarray, list[np.ndarray]]:
     """The field that `outline` makes of a cavity, and the chains of all pieces of it, the smallest ones too."""
-    field = cv2.GaussianBlur(cv2.copyMakeBorder(probability, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0.0), (0, 0), 0.8)
+    field = cv2.GaussianBlur(
+        cv2.copyMakeBorder(probability, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0.0), (0, 0), 0.8
+    )
     pieces, _ = cv2.findContours((field > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return field, [piece[:, 0, :] for piece in pieces]
 
@@ -49,9 +53,12 @@ def wobbling(rng: np.random.Generator, points: int) -> np.ndarray:
 @given(seeds, st.integers(1, 400), st.integers(2, 30), st.sampled_from([0.5, 2.5, 50.0]), st.booleans())
 def test_the_walled_part_of_a_border_is_found_as_defined(seed, points, reach, sharpen, atrium_seen) -> None:
     rng = np.random.default_rng(seed)
-    # A border that begins anywhere, with one to three gaps in the wall, behind some of which there is an atrium, and specks of either.
+    # A border that begins anywhere, with one to three gaps in the wall, behind some of which there is an atrium, and
+    # specks of either.
     start, turn = rng.integers(points), np.linspace(0, 2 * np.pi, points, endpoint=False)
-    gaps = [np.exp(-0.5 * ((turn - rng.uniform(0, 6.3)) / rng.uniform(0.05, 1)) ** 2) for _ in range(rng.integers(1, 4))]
+    gaps = [
+        np.exp(-0.5 * ((turn - rng.uniform(0, 6.3)) / rng.uniform(0.05, 1)) ** 2) for _ in range(rng.integers(1, 4))
+    ]
     opened = rng.uniform(0.3, 1, len(gaps)) @ np.array(gaps)
     wall = np.roll(np.clip(1 - opened + rng.normal(0, 0.1, points), 0, 1), start)
     atrium = np.roll(np.clip(opened + rng.normal(0, 0.1, points), 0, 1), start) * rng.uniform(0, 1.2) * atrium_seen
@@ -80,10 +87,24 @@ def test_a_border_is_traced_as_defined(seed, size, smooth, reach) -> None:
 
 @native
 @settings(max_examples=100, deadline=None)
-@given(seeds, sizes, st.sampled_from([0.5, 1.0, 4.0, 12.0]), st.integers(0, 12), st.integers(0, 4), st.integers(0, 4), st.floats(0.1, 1.1))
+@given(
+    seeds,
+    sizes,
+    st.sampled_from([0.5, 1.0, 4.0, 12.0]),
+    st.integers(0, 12),
+    st.integers(0, 4),
+    st.integers(0, 4),
+    st.floats(0.1, 1.1),
+)
 def test_a_part_of_a_field_is_smoothed_as_defined(seed, size, smooth, margin, pad, reach, level) -> None:
     rng = np.random.default_rng(seed)
-    arguments = probabilities(rng, size, smooth)[1], level, margin, pad, rng.uniform(0, 1, 2 * reach + 1).astype(np.float32)
+    arguments = (
+        probabilities(rng, size, smooth)[1],
+        level,
+        margin,
+        pad,
+        rng.uniform(0, 1, 2 * reach + 1).astype(np.float32),
+    )
     fast, slow = kernels.smoothed(*arguments), kernels.reference_smoothed(*arguments)
     assert (fast is None) == (slow is None)
     if fast is not None and slow is not None:
@@ -109,7 +130,8 @@ def test_the_smallest_chains_and_those_at_the_edge_of_the_field_are_traced(chain
 
 
 def on_the_axis(contour: np.ndarray, shell: float) -> bool:
-    """Whether a point lies on the axis to the last digits, which then decide on what side it is and whether the contour crosses there."""
+    """Whether a point lies on the axis to the last digits, which then decide on what side it is and whether the contour
+    crosses there."""
     origin = (contour[0] + contour[-1]) / 2
     away = np.hypot(*(contour - origin).T)
     x, y = contour[away >= shell * away.max()].mean(axis=0) - origin
@@ -148,7 +170,9 @@ def lines_of(rng: np.random.Generator, size: tuple[int, int], points: int) -> di
     levels = np.clip((np.arange(-1, 13) + 0.5) / 12, 0, 1)
     # Up is where the contour goes, more or less; where it is not the sides are of unequal height.
     away = (
-        contour[points // 2] / max(float(np.hypot(*contour[points // 2])), 1e-9) if rng.random() < 0.7 else (np.cos(angle), np.sin(angle))
+        contour[points // 2] / max(float(np.hypot(*contour[points // 2])), 1e-9)
+        if rng.random() < 0.7
+        else (np.cos(angle), np.sin(angle))
     )
     zoom = max(size) / length * rng.uniform(0.2, 1.0)
     return {
@@ -177,7 +201,9 @@ def test_the_lines_of_the_wall_are_those_defined(seed, size, smooth, points) -> 
 @given(seeds, st.integers(3, 60), st.integers(1, 200))
 def test_the_depth_is_that_defined(seed, corners, points) -> None:
     rng = np.random.default_rng(seed)
-    hull = cv2.convexHull(rng.uniform(0, 500, (corners, 2)).astype(np.float32))[:: rng.choice([-1, 1]), 0, :].astype(np.float64)
+    hull = cv2.convexHull(rng.uniform(0, 500, (corners, 2)).astype(np.float32))[:: rng.choice([-1, 1]), 0, :].astype(
+        np.float64
+    )
     inside = rng.uniform(-50, 550, (points, 2))
     np.testing.assert_allclose(kernels.depth(hull, inside), kernels.reference_depth(hull, inside), atol=1e-8, rtol=0)
 
@@ -256,8 +282,11 @@ def test_any_memory_layout_is_taken() -> None:
 @given(seeds, sizes, st.booleans(), st.integers(1, 7), st.sampled_from([0, 8, 60]))
 def test_a_coarse_picture_is_the_one_defined(seed, size, colour, coarsening, chroma) -> None:
     rng = np.random.default_rng(seed)
-    # Blobs of colour, larger and smaller than two by two coarse pixels, cut out of a larger image as a region of interest is.
-    whole = np.stack([cv2.GaussianBlur(rng.normal(size=size), (0, 0), rng.choice([0.5, 2.0, 8.0])) for _ in range(3)], axis=-1)
+    # Blobs of colour, larger and smaller than two by two coarse pixels, cut out of a larger image as a region of
+    # interest is.
+    whole = np.stack(
+        [cv2.GaussianBlur(rng.normal(size=size), (0, 0), rng.choice([0.5, 2.0, 8.0])) for _ in range(3)], axis=-1
+    )
     image = np.clip(90 + 120 * whole / whole.std(), 0, 255).astype(np.uint8)[1:, 2:]
     image = image[..., ::-1] if colour else image[..., 1]
     rows, columns = (max(1, round(side / coarsening)) for side in image.shape[:2])
@@ -274,7 +303,9 @@ def test_colour_counts_where_it_is_two_pixels_wide(coarse) -> None:
     level, lit, share = coarse(image, (12, 12), 8, 60, (0, 12, 0, 12))
     assert (share, level[4, 3], level[0, 0], lit.all()) == (0.0, 255, 100, True)
     image[6:9, 2:6] = (0, 0, 255)
-    assert coarse(image, (12, 12), 8, 60, (0, 12, 0, 12))[2] == 2 * 3 / 144, "three rows of four are two by three squares"
+    assert coarse(image, (12, 12), 8, 60, (0, 12, 0, 12))[2] == 2 * 3 / 144, (
+        "three rows of four are two by three squares"
+    )
     assert coarse(image, (12, 12), 8, 60, (8, 12, 0, 12))[2] == 3 / 48, "of the window alone"
 
 
@@ -296,7 +327,13 @@ def test_a_coarse_picture_never_reaches_outside_of_its_image(image, size, window
 
 @native
 @settings(max_examples=300, deadline=None)
-@given(seeds, st.tuples(st.integers(1, 60), st.integers(1, 60)), st.sampled_from([0.3, 0.8, 2.0, 5.0]), st.floats(-1, 1.5), st.floats(0, 1))
+@given(
+    seeds,
+    st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    st.sampled_from([0.3, 0.8, 2.0, 5.0]),
+    st.floats(-1, 1.5),
+    st.floats(0, 1),
+)
 def test_the_sector_is_the_one_defined(seed, size, smooth, level, speck) -> None:
     noise = cv2.GaussianBlur(np.random.default_rng(seed).normal(size=size), (0, 0), smooth).reshape(size)
     lit = (noise > level * noise.std()).astype(np.uint8)

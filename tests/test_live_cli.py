@@ -14,8 +14,8 @@ import pytest
 from echo_rt.sources import camera, find_recordings, open_source
 from echo_rt.sources.camera import Camera
 from echo_rt.sources.feed import FeedOptions
-from live_parts import eventually
-from test_cli import echo_rt
+from support.live_parts import eventually
+from support.program import echo_rt
 
 SMALL = "phantom:?height=120&width=160&fps=30"
 
@@ -43,7 +43,8 @@ def test_not_in_real_time_every_frame_is_read_and_file_gives_the_same(tmp_path: 
     (followed,) = json.loads(echo_rt("file", address, "--json").stdout)
     (again,) = json.loads(echo_rt("file", tmp_path / "kept", "--json").stdout)
     timeless = [
-        {key: summary[key] for key in summary if key not in ("recording", "latency_ms", "spacing_note")} for summary in (followed, again)
+        {key: summary[key] for key in summary if key not in ("recording", "latency_ms", "spacing_note")}
+        for summary in (followed, again)
     ]
     assert timeless[0] == timeless[1]
     assert followed["beats"]
@@ -52,8 +53,20 @@ def test_not_in_real_time_every_frame_is_read_and_file_gives_the_same(tmp_path: 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_end_cleanly_with_whole_files(number: int, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "from echo_rt.cli import main; main()", "live", SMALL, "--view", "none", "--record", str(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "220"})
+    command = [
+        sys.executable,
+        "-c",
+        "from echo_rt.commands.app import main; main()",
+        "live",
+        SMALL,
+        "--view",
+        "none",
+        "--record",
+        str(tmp_path),
+    ]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "220"}
+    )
     lines = tmp_path / "take-001" / "readings.jsonl"
     eventually(lambda: lines.exists() and len(lines.read_bytes().splitlines()) > 10)
     process.send_signal(number)
@@ -69,8 +82,18 @@ def test_ctrl_c_and_sigterm_end_cleanly_with_whole_files(number: int, tmp_path: 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
 def test_a_feed_that_is_not_there_yet_is_waited_for_and_can_be_ended() -> None:
-    command = [sys.executable, "-c", "from echo_rt.cli import main; main()", "live", "rtsp://127.0.0.1:9/x", "--view", "none"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "220"})
+    command = [
+        sys.executable,
+        "-c",
+        "from echo_rt.commands.app import main; main()",
+        "live",
+        "rtsp://127.0.0.1:9/x",
+        "--view",
+        "none",
+    ]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "220"}
+    )
     assert process.stderr is not None
     said = ""
     while "source lost" not in said:

@@ -1,4 +1,5 @@
-"""OpenIGTLink: images in, mask and EF out, and peers that are not what they should be. The library's own examples are the peers."""
+"""OpenIGTLink: images in, mask and EF out, and peers that are not what they should be. The library's own examples are
+the peers."""
 
 from __future__ import annotations
 
@@ -19,10 +20,10 @@ import pytest
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import OutputError, ParameterError, SourceError, SourceFormatError
 from echo_rt.live.status import Phase
-from echo_rt.sinks.igtl import EF, MASK, STATE, IgtlServer
+from echo_rt.outputs.igtl import EF, MASK, STATE, IgtlServer
+from echo_rt.pipeline import follow
 from echo_rt.sources import open_source
-from echo_rt.stream import follow
-from live_parts import Running, StandInEngine, eventually, frames
+from support.live_parts import Running, StandInEngine, eventually, frames
 
 pyigtl = pytest.importorskip("pyigtl.messages", reason="no pyigtl: pip install 'echo-rt[igtl]'")
 
@@ -80,9 +81,17 @@ class Sender:
         self.listening.close()
 
 
-def image(pixels: np.ndarray, mm: tuple[float, float] = (0.3, 0.4), stamp: float = 100.0, device: str = "Image", version: int = 1) -> bytes:
+def image(
+    pixels: np.ndarray,
+    mm: tuple[float, float] = (0.3, 0.4),
+    stamp: float = 100.0,
+    device: str = "Image",
+    version: int = 1,
+) -> bytes:
     """An IMAGE message of (H, W) or (H, W, 3) RGB pixels, mm being (row, column)."""
-    message = pyigtl.ImageMessage(pixels[np.newaxis], np.diag([mm[1], mm[0], 1, 1]), timestamp=stamp, device_name=device)
+    message = pyigtl.ImageMessage(
+        pixels[np.newaxis], np.diag([mm[1], mm[0], 1, 1]), timestamp=stamp, device_name=device
+    )
     message.header_version = version
     return message.pack()
 
@@ -99,7 +108,9 @@ GREY = np.arange(120 * 160, dtype=np.uint8).reshape(120, 160)
 def test_grey_and_colour_images_come_with_their_scale_and_time(version: int) -> None:
     colour = np.dstack([GREY, GREY // 2, GREY // 3])
     text = pyigtl.StringMessage("not an image", device_name="Note").pack()
-    with closing(Sender(image(GREY, version=version), text, image(colour, stamp=100.02, version=version), hold_s=1)) as sender:
+    with closing(
+        Sender(image(GREY, version=version), text, image(colour, stamp=100.02, version=version), hold_s=1)
+    ) as sender:
         one, two = read(sender.uri, 2)
     assert np.array_equal(one.image, GREY)
     assert np.array_equal(two.image, colour[..., ::-1]), "BGR"
@@ -143,7 +154,10 @@ def test_garbage_is_named_and_neither_hangs_nor_crashes(sent: bytes, found: str)
 
 def test_a_feed_survives_garbage_a_cut_in_the_middle_and_another_size() -> None:
     good, other = image(GREY), image(np.zeros((300, 400), np.uint8))
-    with closing(Sender(good, good, other, image(GREY)[:9000])) as sender, Running(lambda: open_source(sender.uri)) as running:
+    with (
+        closing(Sender(good, good, other, image(GREY)[:9000])) as sender,
+        Running(lambda: open_source(sender.uri)) as running,
+    ):
         running.until(lambda update: update.status.phase is Phase.LOST and "middle" in update.status.message)
         running.until(lambda update: update.status.reopened >= 1 and update.status.phase is Phase.RUNNING)
         sender.sent = (b"garbage" * 100,)
@@ -157,14 +171,18 @@ def test_an_image_server_of_the_library_is_read(peer) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [program, str(port), "30", str(EXAMPLES / "Imager" / "img")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [program, str(port), "30", str(EXAMPLES / "Imager" / "img")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         found = eventually(lambda: _try(f"igtl://127.0.0.1:{port}"), 10)
     finally:
         process.kill()
         process.wait()
-    expected = np.frombuffer((EXAMPLES / "Imager" / "img" / "igtlTestImage1.raw").read_bytes(), np.uint8).reshape(256, 256)
+    expected = np.frombuffer((EXAMPLES / "Imager" / "img" / "igtlTestImage1.raw").read_bytes(), np.uint8).reshape(
+        256, 256
+    )
     assert np.array_equal(found[0].image, expected)
     assert found[0].spacing_mm == pytest.approx((1.0, 1.0), rel=1e-3)
     assert found[1].t_s > found[0].t_s
@@ -222,7 +240,9 @@ def receive(client: socket.socket):
 def test_the_library_itself_reads_what_is_served(peer) -> None:
     program = peer("Receiver/ReceiveClient")
     with closing(IgtlServer(0)) as server:
-        process = subprocess.Popen([program, "127.0.0.1", str(server.port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(
+            [program, "127.0.0.1", str(server.port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         eventually(lambda: server.clients == 1)
         send_all(server)
     said, _ = process.communicate(timeout=20)
@@ -233,7 +253,7 @@ def test_the_library_itself_reads_what_is_served(peer) -> None:
 
 
 def test_a_client_that_takes_nothing_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("echo_rt.sinks.igtl.SEND_S", 0.05)
+    monkeypatch.setattr("echo_rt.outputs.igtl.SEND_S", 0.05)
     with closing(IgtlServer(0)) as server, socket.create_connection(("127.0.0.1", server.port)):
         eventually(lambda: server.clients == 1)
         engine = StandInEngine()

@@ -22,9 +22,9 @@ from echo_rt.live.pulse import Pulse
 from echo_rt.live.settings import Settings
 from echo_rt.live.slot import Arrival, Mailbox, Slot
 from echo_rt.live.status import Phase
+from echo_rt.pipeline import stream
 from echo_rt.sources import open_source
-from echo_rt.stream import stream
-from live_parts import Given, Looker, Running, StandInEngine, eventually, frames
+from support.live_parts import Given, Looker, Running, StandInEngine, eventually, frames
 
 
 @pytest.fixture
@@ -79,7 +79,13 @@ def test_the_same_frames_through_file_and_live_give_identical_readings(cine: Pat
     assert status.frames == len(expected) == 30
     assert not status.dropped
     for one, other in zip(expected, notes.readings, strict=True):
-        assert (one.index, one.t_s, one.quality, one.ef, one.beat) == (other.index, other.t_s, other.quality, other.ef, other.beat)
+        assert (one.index, one.t_s, one.quality, one.ef, one.beat) == (
+            other.index,
+            other.t_s,
+            other.quality,
+            other.ef,
+            other.beat,
+        )
         assert np.array_equal(one.segmentation.probability, other.segmentation.probability)
         assert (one.ventricle is None) == (other.ventricle is None)
         if one.ventricle is not None:

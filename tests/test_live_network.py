@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 import echo_rt.live.capture as capture_module
+from echo_rt.doctor.feed import examine_source
 from echo_rt.errors import EchoRtError, SourceError
-from echo_rt.live.diagnosis import examine_source
 from echo_rt.live.status import Phase
 from echo_rt.sources import is_feed, network, open_source
 from echo_rt.sources.feed import FeedClock, plausible_spacing
 from echo_rt.sources.network import shown
-from live_parts import Running
+from support.live_parts import Running
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 FFMPEG = shutil.which("ffmpeg")
@@ -52,11 +52,22 @@ def processes() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 @pytest.fixture
 def rtsp(processes) -> Callable[..., subprocess.Popen[str]]:
     bindings = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
-    if not Path(SYSTEM_PYTHON).exists() or subprocess.run([SYSTEM_PYTHON, "-c", bindings], capture_output=True, check=False).returncode:
-        pytest.skip("no RTSP server (Debian: apt install gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-{base,good,ugly})")
+    if (
+        not Path(SYSTEM_PYTHON).exists()
+        or subprocess.run([SYSTEM_PYTHON, "-c", bindings], capture_output=True, check=False).returncode
+    ):
+        pytest.skip(
+            "no RTSP server (Debian: apt install gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-{base,good,ugly})"
+        )
 
     def serve(port: int, width: int = 320, height: int = 240) -> subprocess.Popen[str]:
-        process = processes(SYSTEM_PYTHON, str(Path(__file__).with_name("rtsp_server.py")), str(port), str(width), str(height))
+        process = processes(
+            SYSTEM_PYTHON,
+            str(Path(__file__).with_name("support") / "rtsp_server.py"),
+            str(port),
+            str(width),
+            str(height),
+        )
         assert process.stdout.readline() == "ready\n"
         return process
 
@@ -65,7 +76,19 @@ def rtsp(processes) -> Callable[..., subprocess.Popen[str]]:
 
 def ffmpeg_stream(to: list[str], size: str = "320x240") -> list[str]:
     assert FFMPEG is not None
-    picture = ["-re", "-f", "lavfi", "-i", f"testsrc=size={size}:rate=30", "-c:v", "mpeg2video", "-g", "10", "-b:v", "2M"]
+    picture = [
+        "-re",
+        "-f",
+        "lavfi",
+        "-i",
+        f"testsrc=size={size}:rate=30",
+        "-c:v",
+        "mpeg2video",
+        "-g",
+        "10",
+        "-b:v",
+        "2M",
+    ]
     return [FFMPEG, "-hide_banner", "-loglevel", "error", *picture, *to]
 
 
@@ -105,7 +128,7 @@ def test_an_http_stream_is_read(processes) -> None:
 
 def wait_for_port_of_ffmpeg(port: int) -> None:
     # It serves one client alone, so that it cannot be asked by connecting.
-    from live_parts import eventually
+    from support.live_parts import eventually
 
     eventually(lambda: f":{port:04X} 00000000:0000 0A" in Path("/proc/net/tcp").read_text())
 
@@ -116,7 +139,9 @@ def test_a_server_killed_and_restarted_five_times_comes_back_five_times(rtsp, mo
     server = rtsp(port)
     with Running(lambda: open_source(f"rtsp://127.0.0.1:{port}/echo")) as running:
         for number in range(5):
-            running.until(lambda update, number=number: update.status.phase is Phase.RUNNING and update.status.reopened == number)
+            running.until(
+                lambda update, number=number: update.status.phase is Phase.RUNNING and update.status.reopened == number
+            )
             server.kill()
             server.wait()
             lost = running.until(lambda update: update.status.phase is Phase.LOST)

@@ -17,10 +17,10 @@ import pytest
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import open_engine
 from echo_rt.errors import OutputError, SourceFormatError
-from echo_rt.sinks.recorder import Recorder
+from echo_rt.outputs.recorder import Recorder
+from echo_rt.pipeline import follow
 from echo_rt.sources import find_recordings, open_source
-from echo_rt.stream import follow
-from live_parts import StandInEngine, eventually, frames
+from support.live_parts import StandInEngine, eventually, frames
 
 
 def readings(shown, engine=None):
@@ -39,7 +39,12 @@ def test_a_recording_replays_to_identical_frames_and_readings(tmp_path: Path) ->
     with open_source("phantom:?seconds=1&fps=50&height=240&width=320") as source:
         # Times that no container keeps, numbers with gaps, and a scale that changes.
         shown = [
-            replace(frame, t_s=frame.t_s * 1.0123456789 + 1e-7, index=2 * frame.index, spacing_mm=(0.1 + frame.index / 3e3, 0.2))
+            replace(
+                frame,
+                t_s=frame.t_s * 1.0123456789 + 1e-7,
+                index=2 * frame.index,
+                spacing_mm=(0.1 + frame.index / 3e3, 0.2),
+            )
             for frame in source
         ]
     with open_engine() as engine:
@@ -88,9 +93,9 @@ KILLED = """
 import sys, time
 sys.path.insert(0, sys.argv[2])
 from echo_rt.cardiac.monitor import Monitor
-from echo_rt.sinks.recorder import Recorder
-from echo_rt.stream import follow
-from live_parts import StandInEngine, frames
+from echo_rt.outputs.recorder import Recorder
+from echo_rt.pipeline import follow
+from support.live_parts import StandInEngine, frames
 engine = StandInEngine()
 recorder = Recorder(sys.argv[1], {})
 begun = time.monotonic()
@@ -122,9 +127,9 @@ sys.path.insert(0, sys.argv[2])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import OutputError
-from echo_rt.sinks import recorder as module
-from echo_rt.stream import follow
-from live_parts import StandInEngine, frames
+from echo_rt.outputs import recorder as module
+from echo_rt.pipeline import follow
+from support.live_parts import StandInEngine, frames
 import numpy as np
 from dataclasses import replace
 module.RETRY_S = 0.0

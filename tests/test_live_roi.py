@@ -21,7 +21,8 @@ def clip() -> list[Frame]:
 
 
 def screen(frame: Frame, number: int, left: int = LEFT, top: int = TOP, scale: float = 1.0) -> Frame:
-    """A scanner's screen: names and a logo that stand still, a clock that ticks, an ECG that runs, and the ultrasound."""
+    """A scanner's screen: names and a logo that stand still, a clock that ticks, an ECG that runs, and the
+    ultrasound."""
     canvas = np.full((800, 1280, 3), 12, np.uint8)
     picture = frame.image if scale == 1 else cv2.resize(frame.image, None, fx=scale, fy=scale)
     height, width = picture.shape[:2]
@@ -81,7 +82,9 @@ def test_it_is_looked_for_again_when_the_layout_changes(clip: list[Frame]) -> No
     cut = SectorCut()
     watched(cut, [screen(frame, n) for n, frame in enumerate(clip)])
     assert cut.hull is not None
-    moved = [Frame(screen(f, n, left=40, top=280, scale=0.8).image, f.t_s + 4, f.index + 120) for n, f in enumerate(clip)]
+    moved = [
+        Frame(screen(f, n, left=40, top=280, scale=0.8).image, f.t_s + 4, f.index + 120) for n, f in enumerate(clip)
+    ]
     watched(cut, moved)
     x, y, width, _ = cv2.boundingRect(cut.hull)
     assert 0 <= x < 40 + 512 < LEFT + 640

@@ -4,28 +4,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from echo_rt.errors import ModelError, ParameterError
-from echo_rt.model import METADATA_KEY, ModelSpec, model_path, models, read_spec
-
-SPEC = ModelSpec("toy", "1", 64, 48, 40.0, 50.0)
-
-
-def toy_model(path: Path, spec: ModelSpec | str | None = SPEC, grid: tuple[int, int] = (48, 64), classes: int = 4) -> Path:
-    """A network of one 1x1 convolution with the given spec in its metadata."""
-    image = onnx.helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, [1, 1, *grid])
-    logits = onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, [1, classes, *grid])
-    weight = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, [classes, 1, 1, 1], [float(i) for i in range(classes)])
-    graph = onnx.helper.make_graph([onnx.helper.make_node("Conv", ["image", "w"], ["logits"])], "toy", [image], [logits], [weight])
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
-    if spec is not None:
-        onnx.helper.set_model_props(model, {"other": "x" * 300, METADATA_KEY: spec if isinstance(spec, str) else spec.to_json()})
-    path.write_bytes(model.SerializeToString())
-    return path
+from echo_rt.model import ModelSpec, model_path, models, read_spec
+from support.toy import SPEC, toy_model
 
 
 def test_the_spec_comes_back_from_the_file_as_it_went_in(tmp_path: Path) -> None:

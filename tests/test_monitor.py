@@ -13,8 +13,8 @@ from echo_rt.errors import ParameterError
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
 from echo_rt.reading import Beat, ClipExtremes, Reading, Reason
-from shapes import segmentation_of, ventricle
-from test_beats import volume_at
+from support.hearts import volume_at
+from support.shapes import segmentation_of, ventricle
 
 SPEC = ModelSpec("toy", "1", 240, 240, 40.0, 50.0)
 IMAGE = np.zeros((240, 240), np.uint8)
@@ -22,11 +22,17 @@ IMAGE = np.zeros((240, 240), np.uint8)
 
 def beating(seconds: float, fps: float = 25.0, rate: float = 60.0, ef: float = 50.0, start: float = 0.0) -> list:
     times = np.arange(0, seconds, 1 / fps)
-    return [(float(t), ventricle(float(v) / 120)) for t, v in zip(times, volume_at(times * rate / 60 + start, ef=ef), strict=True)]
+    return [
+        (float(t), ventricle(float(v) / 120))
+        for t, v in zip(times, volume_at(times * rate / 60 + start, ef=ef), strict=True)
+    ]
 
 
 def readings(monitor: Monitor, clip: list, spacing_mm=None, images=None) -> list[Reading]:
-    return [monitor.update(s, Frame(IMAGE if images is None else images[i], t, i, spacing_mm)) for i, (t, s) in enumerate(clip)]
+    return [
+        monitor.update(s, Frame(IMAGE if images is None else images[i], t, i, spacing_mm))
+        for i, (t, s) in enumerate(clip)
+    ]
 
 
 def speckle(count: int, left: int = 0) -> list[np.ndarray]:
@@ -203,7 +209,9 @@ def test_a_feed_that_stood_still_starts_a_new_stretch(clip) -> None:
     late = [(t_s + 0.5, segmented) for t_s, segmented in clip[cut:]]
     still = [(clip[cut - 1][0] + 0.04 * n, clip[cut - 1][1]) for n in range(1, 13)]
     images = speckle(len(clip))
-    found = readings(Monitor(SPEC), clip[:cut] + still + late, images=images[:cut] + [images[cut - 1]] * 12 + images[cut:])
+    found = readings(
+        Monitor(SPEC), clip[:cut] + still + late, images=images[:cut] + [images[cut - 1]] * 12 + images[cut:]
+    )
     beats = [r.beat for r in found if r.beat is not None]
     assert len(beats) > 2
     assert all(beat.t_next_ed_s < still[0][0] or beat.t_ed_s > still[-1][0] for beat in beats)
@@ -263,7 +271,12 @@ def test_the_figure_goes_stale_then_is_withdrawn_and_starts_again_from_nothing(c
     assert (found[8.0].ef.percent, found[8.0].ef.beats, found[8.0].ef.stale) == (fresh.percent, fresh.beats, True)
     assert str(found[8.0].ef.reason).startswith("stale: no good beat for ")
     assert found[25.0].ef.stale
-    assert (found[33.0].ef.percent, found[33.0].ef.stale, found[33.0].fac_percent, found[33.0].heart_rate_bpm) == (None, False, None, None)
+    assert (found[33.0].ef.percent, found[33.0].ef.stale, found[33.0].fac_percent, found[33.0].heart_rate_bpm) == (
+        None,
+        False,
+        None,
+        None,
+    )
     assert str(found[60.0].ef.reason).startswith("withdrawn: no good beat for 6")
     again = readings(monitor, [(end_s + 70 + t_s, segmented) for t_s, segmented in clip])
     assert next(r.ef.beats for r in again if r.ef.percent is not None) == 1
@@ -286,6 +299,21 @@ def test_staleness_is_counted_on_the_clock_in_seconds_and_in_beats(rate_bpm: flo
 def test_a_rejected_beat_does_not_freshen_the_figure() -> None:
     rolling = RollingEjectionFraction("disks")
     for end_s, accepted in ((1.0, True), (9.0, False)):
-        rolling.update(Beat(end_s - 1, end_s - 0.6, end_s, 100, 40, 50, 30, 60.0, 40.0, 60.0, accepted, None if accepted else "too short"))
+        rolling.update(
+            Beat(
+                end_s - 1,
+                end_s - 0.6,
+                end_s,
+                100,
+                40,
+                50,
+                30,
+                60.0,
+                40.0,
+                60.0,
+                accepted,
+                None if accepted else "too short",
+            )
+        )
     assert rolling.at(9.0).stale
     assert rolling.at(9.0).percent == 60

@@ -1,6 +1,8 @@
-"""Noise, blank screens, still pictures, colour Doppler and stills of other organs come to no number, and always to a reason.
+"""Noise, blank screens, still pictures, colour Doppler and stills of other organs come to no number, and always to a
+reason.
 
-All of it through the engine, as `echo-rt file` goes. Real recordings of other organs are not here: some still get an EF, docs/figures.md.
+All of it through the engine, as `echo-rt file` goes. Real recordings of other organs are not here: some still get an
+EF, docs/figures.md.
 """
 
 from __future__ import annotations
@@ -15,10 +17,10 @@ import pytest
 from numpy.typing import NDArray
 
 import echo_rt
-from clips import write_video
 from echo_rt.engine import Engine
+from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.reading import Reason
-from echo_rt.sources.phantom import Phantom, PhantomOptions
+from support.clips import write_video
 
 Image = NDArray[np.uint8]
 FRAMES = 50
@@ -39,10 +41,17 @@ def heart() -> list[Image]:
 
 @pytest.fixture
 def qualities(engine: Engine, tmp_path: Path) -> Callable[[Sequence[Image]], list[str]]:
-    """What each frame of these images as a recording is called. The recording must come to no EF and say why, frame by frame too."""
+    """What each frame of these images as a recording is called. The recording must come to no EF and say why, frame by
+    frame too."""
 
     def follow(images: Sequence[Image]) -> list[str]:
-        clip = write_video(tmp_path / "clip.avi", np.stack(images), fps=25, codec="ffv1", pix_fmt="bgr0" if images[0].ndim == 3 else "gray")
+        clip = write_video(
+            tmp_path / "clip.avi",
+            np.stack(images),
+            fps=25,
+            codec="ffv1",
+            pix_fmt="bgr0" if images[0].ndim == 3 else "gray",
+        )
         summary = echo_rt.process(clip, engine, out=tmp_path, name="results", overlay=False)
         assert summary["ef_percent"] is None
         assert summary["ef_reason"]
@@ -80,7 +89,9 @@ def swaying(image: Image, depth: float = 0.06) -> list[Image]:
     return shown
 
 
-def test_the_phantom_that_the_others_are_made_of_does_have_a_figure(engine: Engine, heart: list[Image], tmp_path: Path) -> None:
+def test_the_phantom_that_the_others_are_made_of_does_have_a_figure(
+    engine: Engine, heart: list[Image], tmp_path: Path
+) -> None:
     clip = write_video(tmp_path / "clip.avi", np.stack(heart), fps=25, codec="ffv1", pix_fmt="bgr0")
     assert list(echo_rt.stream(clip, engine))[-1].ef.percent is not None
 
@@ -132,7 +143,9 @@ def test_a_still_ultrasound_image_of_another_organ(qualities) -> None:
     assert set(qualities([pydicom_image("jpeg2k")] * 10)[1:]) == {Reason.FROZEN}
 
 
-def test_a_recording_with_every_frame_twice_has_the_beats_it_had(engine: Engine, heart: list[Image], tmp_path: Path) -> None:
+def test_a_recording_with_every_frame_twice_has_the_beats_it_had(
+    engine: Engine, heart: list[Image], tmp_path: Path
+) -> None:
     """As a converter makes it: 25 frames a second as 50, in H.264."""
     figures = {}
     for name, times, fps in (("once", 1, 25), ("twice", 2, 50)):

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from echo_rt.errors import ParameterError
+from echo_rt.phantom import SEGMENTS, Phantom, PhantomOptions, random_options
+from echo_rt.phantom.options import RANGES
 from echo_rt.sources import open_source
-from echo_rt.sources.phantom import SEGMENTS, Phantom, PhantomOptions, random_options
-from echo_rt.sources.phantom.options import RANGES
 
 Array = NDArray[np.float64]
 SMALL = {"height": 240, "width": 320}
@@ -33,7 +33,8 @@ def ed_and_es(phantom: Phantom) -> tuple[int, int]:
 
 
 def on_axis(contour: Array, axis: Array) -> Array:
-    """Points (N, 2) as (across, along) the long axis of the contour `axis`, from the middle of its hinges; its apex has along > 0."""
+    """Points (N, 2) as (across, along) the long axis of the contour `axis`, from the middle of its hinges; its apex has
+    along > 0."""
     middle = (axis[0] + axis[-1]) / 2
     along = axis[len(axis) // 2] - middle
     along /= np.linalg.norm(along)
@@ -74,9 +75,13 @@ def test_a_frame_on_demand_equals_the_frame_in_its_turn(options: dict) -> None:
 
 
 def test_the_uri_gives_the_same_recording_as_the_options_and_it_ends_on_time() -> None:
-    with open_source("phantom:?seed=3&height=240&width=320&seconds=0.2&fps=30&akinetic=mid_septal,apical_septal&mirror=1") as source:
+    with open_source(
+        "phantom:?seed=3&height=240&width=320&seconds=0.2&fps=30&akinetic=mid_septal,apical_septal&mirror=1"
+    ) as source:
         frames = list(source)
-    options = PhantomOptions(seed=3, seconds=0.2, fps=30, akinetic=("mid_septal", "apical_septal"), mirror=True, **SMALL)
+    options = PhantomOptions(
+        seed=3, seconds=0.2, fps=30, akinetic=("mid_septal", "apical_septal"), mirror=True, **SMALL
+    )
     np.testing.assert_array_equal(frames[-1].image, Phantom(options).frame(5).image)
     assert [frame.index for frame in frames] == list(range(6))
 
@@ -103,8 +108,14 @@ def test_there_is_no_frame_outside_the_recording() -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.floats(10, 80), st.sampled_from([(), ("mid_lateral",), ("basal_septal", "apical_septal")]))
-def test_the_true_volume_is_the_disk_volume_of_the_drawn_contour(seed: int, ef: float, akinetic: tuple[str, ...]) -> None:
+@given(
+    st.integers(0, 2**32 - 1),
+    st.floats(10, 80),
+    st.sampled_from([(), ("mid_lateral",), ("basal_septal", "apical_septal")]),
+)
+def test_the_true_volume_is_the_disk_volume_of_the_drawn_contour(
+    seed: int, ef: float, akinetic: tuple[str, ...]
+) -> None:
     phantom = heart(seed=seed, ef=ef, akinetic=akinetic)
     spacing = phantom.spacing_mm
     assert spacing is not None
@@ -119,7 +130,9 @@ def test_the_true_volume_is_the_disk_volume_of_the_drawn_contour(seed: int, ef: 
 
 @settings(max_examples=40, deadline=None)
 @given(st.floats(10, 80), st.floats(30, 220), st.integers(0, 2**32 - 1), st.floats(0, 0.3))
-def test_the_true_ef_of_a_sinus_beat_is_the_one_asked_for(ef: float, hr: float, seed: int, hr_variability: float) -> None:
+def test_the_true_ef_of_a_sinus_beat_is_the_one_asked_for(
+    ef: float, hr: float, seed: int, hr_variability: float
+) -> None:
     phantom = heart(ef=ef, hr=hr, seed=seed, hr_variability=hr_variability, seconds=8)
     assert phantom.beats()
     for beat in phantom.beats():
@@ -216,7 +229,9 @@ def test_foreshortening_shortens_by_the_fraction_and_leaves_ef() -> None:
 def test_speckle_goes_with_the_tissue() -> None:
     patch, in_place, along = 6, [], []
     for seed in (1, 2, 3):
-        phantom = heart(seed=seed, height=480, width=640, overlay=False, persistence=0, noise=0, dropout=0, shadow=0, variety=0.3)
+        phantom = heart(
+            seed=seed, height=480, width=640, overlay=False, persistence=0, noise=0, dropout=0, shadow=0, variety=0.3
+        )
         ed, es = ed_and_es(phantom)
         k = ed + (es - ed) // 3
         images = [phantom.frame(j).image.astype(float) for j in (k, k + 4)]
@@ -229,7 +244,10 @@ def test_speckle_goes_with_the_tissue() -> None:
             a, b = np.round(p + out).astype(int), np.round(q + out).astype(int)
             if np.hypot(*(b - a)) < 4 or not (walls[0][a[1], a[0]] and walls[1][b[1], b[0]]):
                 continue
-            cut = [images[n][y - patch : y + patch + 1, x - patch : x + patch + 1].ravel() for n, (x, y) in ((0, a), (1, a), (1, b))]
+            cut = [
+                images[n][y - patch : y + patch + 1, x - patch : x + patch + 1].ravel()
+                for n, (x, y) in ((0, a), (1, a), (1, b))
+            ]
             if min(c.std() for c in cut) > 1:
                 in_place.append(np.corrcoef(cut[0], cut[1])[0, 1])
                 along.append(np.corrcoef(cut[0], cut[2])[0, 1])
@@ -285,7 +303,9 @@ def test_the_mirrored_phantom_is_the_mirror_image() -> None:
 @pytest.mark.parametrize(("height", "width"), [(240, 320), (480, 640), (600, 800)])
 def test_the_overlay_leaves_the_middle_of_the_sector_alone(height: int, width: int) -> None:
     for seed in range(4):
-        with_art, without = (heart(seed=seed, overlay=o, height=height, width=width, persistence=0) for o in (True, False))
+        with_art, without = (
+            heart(seed=seed, overlay=o, height=height, width=width, persistence=0) for o in (True, False)
+        )
         image, grey = with_art.frame(60).image, without.frame(60).image
         drawn = np.any(image != grey[..., None], axis=2)
         assert drawn.mean() > 0.005
@@ -293,7 +313,9 @@ def test_the_overlay_leaves_the_middle_of_the_sector_alone(height: int, width: i
         y, x = np.indices(grey.shape)
         dx, dy = (x - sector.origin_px[0]) * sector.spacing_mm, (y - sector.origin_px[1]) * sector.spacing_mm
         radius, angle = np.hypot(dx, dy), np.arctan2(dx, dy)
-        middle = (np.abs(angle) < 0.6 * sector.half) & (radius > 0.1 * sector.depth_mm) & (radius < 0.85 * sector.depth_mm)
+        middle = (
+            (np.abs(angle) < 0.6 * sector.half) & (radius > 0.1 * sector.depth_mm) & (radius < 0.85 * sector.depth_mm)
+        )
         assert not drawn[middle].any()
         # Grey outside the sector is graphics alone.
         assert not grey[(radius > sector.depth_mm + 1)].any()
@@ -302,7 +324,11 @@ def test_the_overlay_leaves_the_middle_of_the_sector_alone(height: int, width: i
 def test_what_one_option_asks_for_leaves_the_rest_of_the_picture_as_it_was() -> None:
     plain, asked = heart(seed=5).look, heart(seed=5, noise=0.9, gain_db=6).look
     assert asked.floor_db > plain.floor_db
-    assert (asked.axial_mm, asked.lateral_deg, asked.persistence) == (plain.axial_mm, plain.lateral_deg, plain.persistence)
+    assert (asked.axial_mm, asked.lateral_deg, asked.persistence) == (
+        plain.axial_mm,
+        plain.lateral_deg,
+        plain.persistence,
+    )
 
 
 def test_gain_brightens_and_noise_fills_the_cavity() -> None:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from echo_rt.errors import OutputError, ParameterError
+from echo_rt.phantom import open_phantom, write
 from echo_rt.sources import open_source
-from echo_rt.sources.phantom import open_phantom, write
-from test_cli import echo_rt
+from support.program import echo_rt
 
 URI = "phantom:?ef=48&hr=90&fps=40&seconds=1.5&seed=4&height=240&width=320"
 
@@ -81,7 +81,9 @@ def test_a_written_phantom_carries_its_truth_through_the_program(tmp_path: Path)
     assert summary["view"] == "A4C"
     assert summary["volume_unit"] == "mL"
     # The rate varies from beat to beat, and the first and the last one are not whole.
-    assert summary["heart_rate_bpm"] == pytest.approx(np.median([float(beat["heart_rate_bpm"]) for beat in beats]), rel=0.1)
+    assert summary["heart_rate_bpm"] == pytest.approx(
+        np.median([float(beat["heart_rate_bpm"]) for beat in beats]), rel=0.1
+    )
     for beat in (beat for beat in summary["beats"] if beat["accepted"]):
         assert min(abs(beat["t_ed_s"] - float(true["t_ed_s"])) for true in beats) < 0.1
     assert summary["ef_percent"] == pytest.approx(58, abs=12)
@@ -121,7 +123,7 @@ def test_the_self_test_compares_the_whole_way_with_the_truth() -> None:
 
 
 def test_the_self_test_notices_an_engine_that_sees_nothing(tmp_path: Path) -> None:
-    from test_model import toy_model
+    from support.toy import toy_model
 
     run = echo_rt("doctor", "--self-test", "--model", toy_model(tmp_path / "toy.onnx"))
     assert run.returncode == 2

@@ -6,14 +6,23 @@ import cv2
 import numpy as np
 import pytest
 
-from echo_rt.sources.phantom import Phantom, PhantomOptions
-from echo_rt.sources.phantom.anatomy import SIDE, disk_volume_ml
+from echo_rt.phantom import Phantom, PhantomOptions
+from echo_rt.phantom.anatomy import SIDE, disk_volume_ml
 
-CLEAR = {"variety": 0.0, "overlay": False, "dropout": 0.0, "noise": 0.0, "contrast": 1.0, "shadow": 0.0, "persistence": 0.0}
+CLEAR = {
+    "variety": 0.0,
+    "overlay": False,
+    "dropout": 0.0,
+    "noise": 0.0,
+    "contrast": 1.0,
+    "shadow": 0.0,
+    "persistence": 0.0,
+}
 
 
 def across_the_border(phantom: Phantom, k: int, distance_mm: np.ndarray) -> np.ndarray:
-    """(points of the contour, distances) grey levels along the normals of the endocardium, positive distances lying in the wall."""
+    """(points of the contour, distances) grey levels along the normals of the endocardium, positive distances lying in
+    the wall."""
     image = cv2.GaussianBlur(phantom.frame(k).image, (0, 0), 0.8).astype(np.float32)
     contour = phantom.contour(k)
     tangent = np.gradient(contour, axis=0)
@@ -52,9 +61,12 @@ def sharpest_bend(akinetic: tuple[str, ...]) -> float:
     return float(max(bends))
 
 
-@pytest.mark.parametrize("akinetic", [("apical_lateral",), ("mid_lateral", "apical_lateral"), ("basal_septal", "mid_septal")])
+@pytest.mark.parametrize(
+    "akinetic", [("apical_lateral",), ("mid_lateral", "apical_lateral"), ("basal_septal", "mid_septal")]
+)
 def test_akinesia_leaves_no_step_in_the_wall(akinetic: tuple[str, ...]) -> None:
-    # A step in the wall's thickness is a corner of 60 degrees and more; a healthy apex bends by about 20 from point to point.
+    # A step in the wall's thickness is a corner of 60 degrees and more; a healthy apex bends by about 20 from point to
+    # point.
     assert sharpest_bend(akinetic) < sharpest_bend(()) + 15
 
 
@@ -85,6 +97,7 @@ def test_the_drawn_volume_is_that_of_the_curve_whatever_the_shape() -> None:
             state = ventricle.at(ventricle.reference_ml * share)
             assert state.volume_ml == pytest.approx(ventricle.reference_ml * share, rel=1e-9)
             assert disk_volume_ml(state.endo) == pytest.approx(state.volume_ml, rel=1e-9)
-            # The apex is the point of the contour farthest from the annulus, as whoever measures the length takes it to be.
+            # The apex is the point of the contour farthest from the annulus, as whoever measures the length takes it to
+            # be.
             away = np.linalg.norm(state.endo - (0, state.base), axis=1)
             assert away.max() == pytest.approx(state.length, rel=1e-3)

@@ -12,20 +12,28 @@ from echo_rt.engine.preprocess import Preprocess, coverage, reference
 from echo_rt.errors import FrameError
 from echo_rt.segmentation import GridMap
 
-native = pytest.mark.skipif(not Preprocess((8, 8), 0, 1).native, reason="the native kernels were not built: no C++ compiler")
+native = pytest.mark.skipif(
+    not Preprocess((8, 8), 0, 1).native, reason="the native kernels were not built: no C++ compiler"
+)
 
 TOLERANCE = 1e-5
 """Of normalised values of about ±3: float32 sums in another order."""
 
 
 def image_of(height: int, width: int, colour: bool, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3) if colour else (height, width), dtype=np.uint8)
+    return np.random.default_rng(seed).integers(
+        0, 256, (height, width, 3) if colour else (height, width), dtype=np.uint8
+    )
 
 
 @native
 @settings(max_examples=150, deadline=None)
 @given(
-    st.integers(1, 700), st.integers(1, 700), st.booleans(), st.sampled_from([(128, 128), (112, 112), (96, 160), (8, 8)]), st.integers(0, 9)
+    st.integers(1, 700),
+    st.integers(1, 700),
+    st.booleans(),
+    st.sampled_from([(128, 128), (112, 112), (96, 160), (8, 8)]),
+    st.integers(0, 9),
 )
 def test_the_kernel_agrees_with_the_reference_on_any_size(height, width, colour, grid, seed) -> None:
     image = image_of(height, width, colour, seed)
@@ -49,8 +57,8 @@ def test_the_kernel_takes_any_memory_layout(colour: bool) -> None:
 
 @native
 def test_other_threads_run_while_the_kernel_does() -> None:
-    # Another thread ticks every 0.2 ms. While the lock is held it cannot, and around a call it gets one or two turns at most; of
-    # several calls the best counts, since the system may have had other things to do.
+    # Another thread ticks every 0.2 ms. While the lock is held it cannot, and around a call it gets one or two turns at
+    # most; of several calls the best counts, since the system may have had other things to do.
     image = image_of(4000, 4000, colour=True)
     plan, out = Preprocess((128, 128), 0, 1), np.empty((128, 128), np.float32)
     plan(image, out)
@@ -82,7 +90,9 @@ def test_a_reduction_by_a_whole_factor_is_the_mean_of_blocks() -> None:
 def test_a_reduction_agrees_with_opencv_area_interpolation() -> None:
     image = image_of(375, 375, colour=False)
     grey = reference(image, GridMap.letterbox((375, 375), (128, 128)), 0, 1)
-    np.testing.assert_allclose(grey, cv2.resize(image.astype(np.float32), (128, 128), interpolation=cv2.INTER_AREA), atol=0.5)
+    np.testing.assert_allclose(
+        grey, cv2.resize(image.astype(np.float32), (128, 128), interpolation=cv2.INTER_AREA), atol=0.5
+    )
 
 
 def test_an_enlargement_agrees_with_bilinear_interpolation_inside() -> None:
@@ -127,7 +137,14 @@ def test_each_grid_pixel_inside_the_image_is_a_mean(image: int, grid: int) -> No
 
 
 @pytest.mark.parametrize(
-    "bad", [np.zeros((4, 4), np.float32), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4), np.uint8), np.zeros(7, np.uint8), [[1, 2]]]
+    "bad",
+    [
+        np.zeros((4, 4), np.float32),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((0, 4), np.uint8),
+        np.zeros(7, np.uint8),
+        [[1, 2]],
+    ],
 )
 def test_what_is_no_image_is_refused(bad) -> None:
     with pytest.raises(FrameError, match="expected an image"):

@@ -11,14 +11,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from echo_rt.cardiac import kernels
+from echo_rt import reference as kernels
 from echo_rt.cardiac.geometry import measure
 from echo_rt.cardiac.picture import Picture
 from echo_rt.cardiac.quality import MEMORY_S, RECENT_S, Evidence, Past, assess
 from echo_rt.errors import ModelError
 from echo_rt.model import DEFAULT_QUALITY, ModelSpec
 from echo_rt.reading import Quality, Reason
-from shapes import half_ellipsoid
+from support.shapes import half_ellipsoid
 
 GOOD = Evidence(
     changed_share=0.6, colour_share=0.0, cavity_fraction=0.1, wall_contact=0.9, mitral_plane=True, confidence=0.95,
@@ -40,13 +40,21 @@ GREY = np.arange(200)
 
 
 def sector(
-    height: int = 480, width: int = 640, half_angle_deg: float = 40.0, tip: tuple[float, float] | None = None, seed: int = 1
+    height: int = 480,
+    width: int = 640,
+    half_angle_deg: float = 40.0,
+    tip: tuple[float, float] | None = None,
+    seed: int = 1,
 ) -> NDArray[np.uint8]:
     """(H, W): speckle in a sector that opens downwards from `tip` (x, y), black around it."""
     tip_x, tip_y = tip or (width / 2, 10.0)
     y, x = np.indices((height, width))
-    inside = (np.hypot(x - tip_x, y - tip_y) < 0.92 * height) & (np.abs(np.degrees(np.arctan2(x - tip_x, y - tip_y))) < half_angle_deg)
-    return np.where(inside, np.random.default_rng(seed).rayleigh(45, (height, width)) + 9, 0).clip(0, 255).astype(np.uint8)
+    inside = (np.hypot(x - tip_x, y - tip_y) < 0.92 * height) & (
+        np.abs(np.degrees(np.arctan2(x - tip_x, y - tip_y))) < half_angle_deg
+    )
+    return (
+        np.where(inside, np.random.default_rng(seed).rayleigh(45, (height, width)) + 9, 0).clip(0, 255).astype(np.uint8)
+    )
 
 
 def coloured(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -85,7 +93,10 @@ def test_black_margins_around_a_tight_sector_change_nothing(x: float, left: int,
     tight = sector()
     padded = cv2.copyMakeBorder(tight, top, 40, left, 40, cv2.BORDER_CONSTANT, value=0)
     shown = (coloured(tight), coloured(padded)) if colour else (tight, padded)
-    shares = [Picture.of(image).edge_share(cavity(x) + np.array(shift)) for image, shift in zip(shown, ((0, 0), (left, top)), strict=True)]
+    shares = [
+        Picture.of(image).edge_share(cavity(x) + np.array(shift))
+        for image, shift in zip(shown, ((0, 0), (left, top)), strict=True)
+    ]
     assert shares[1] == pytest.approx(shares[0], abs=0.05)
 
 
@@ -128,7 +139,9 @@ def test_the_depth_of_a_point_in_a_hull_is_its_distance_to_the_nearest_side(corn
 # -- colour ------------------------------------------------------------------------------------------------------------------------
 
 
-def with_flow(image: NDArray[np.uint8], bgr: tuple[int, int, int] = (20, 30, 220), radius: int = 40) -> NDArray[np.uint8]:
+def with_flow(
+    image: NDArray[np.uint8], bgr: tuple[int, int, int] = (20, 30, 220), radius: int = 40
+) -> NDArray[np.uint8]:
     shown = coloured(image)
     cv2.circle(shown, (320, 250), radius, bgr, -1)
     return shown
@@ -192,7 +205,8 @@ def test_a_running_ecg_does_not_make_a_still_picture_move() -> None:
 def test_what_a_video_encoder_adds_to_a_repeated_picture_is_not_motion() -> None:
     image = sector()
     encoded = [
-        np.asarray(cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, q])[1], cv2.IMREAD_GRAYSCALE)) for q in (97, 96)
+        np.asarray(cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, q])[1], cv2.IMREAD_GRAYSCALE))
+        for q in (97, 96)
     ]
     assert (encoded[0] != encoded[1]).mean() > 0.1
     assert Picture.of(encoded[1]).changed_share(Picture.of(encoded[0])) < DEFAULT_QUALITY["min_changed_share"]
@@ -253,7 +267,9 @@ def lengths(past: Past, axis: NDArray[np.float64], fps: float, start_s: float = 
     return shares
 
 
-def beating_axis(seconds: float, fps: float, rate_bpm: float, shortening: float, diastolic: float = 90.0) -> NDArray[np.float64]:
+def beating_axis(
+    seconds: float, fps: float, rate_bpm: float, shortening: float, diastolic: float = 90.0
+) -> NDArray[np.float64]:
     """Systole and early filling take half a second, or the beat where it is shorter."""
     phase = np.arange(0, seconds, 1 / fps) % (60 / rate_bpm) / min(0.5, 60 / rate_bpm)
     return diastolic * (1 - shortening * np.sin(np.pi * phase.clip(0, 1)))
@@ -261,13 +277,17 @@ def beating_axis(seconds: float, fps: float, rate_bpm: float, shortening: float,
 
 @settings(max_examples=20, deadline=None)
 @given(st.floats(30, 220), st.floats(15, 60), st.floats(0.05, 0.35))
-def test_the_shortening_of_systole_is_not_foreshortening_at_any_rate(rate_bpm: float, fps: float, shortening: float) -> None:
+def test_the_shortening_of_systole_is_not_foreshortening_at_any_rate(
+    rate_bpm: float, fps: float, shortening: float
+) -> None:
     assert min(lengths(Past(), beating_axis(5, fps, rate_bpm, shortening), fps)) > DEFAULT_QUALITY["min_length_share"]
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.floats(40, 150), st.floats(25, 60))
-def test_a_plane_that_leaves_the_apex_is_noticed_within_a_second_and_its_return_at_once(rate_bpm: float, fps: float) -> None:
+def test_a_plane_that_leaves_the_apex_is_noticed_within_a_second_and_its_return_at_once(
+    rate_bpm: float, fps: float
+) -> None:
     past = Past()
     lengths(past, beating_axis(3, fps, rate_bpm, 0.15), fps)
     short = lengths(past, beating_axis(4, fps, rate_bpm, 0.15, diastolic=65), fps, start_s=3.0, ok=False)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import echo_rt
-from clips import write_video
-from test_model import toy_model
+from support.clips import write_video
+from support.toy import toy_model
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,9 @@ def images(cine: Path) -> np.ndarray:
 @pytest.fixture(scope="module")
 def ten_beats(images: np.ndarray, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("clips") / "ten_beats.avi"
-    return write_video(path, np.concatenate([images] * 10), fps=30, codec="mjpeg", pix_fmt="yuvj420p", options={"qscale": "2"})
+    return write_video(
+        path, np.concatenate([images] * 10), fps=30, codec="mjpeg", pix_fmt="yuvj420p", options={"qscale": "2"}
+    )
 
 
 def test_a_longer_clip_gives_beats_rate_and_rolling_ejection_fraction(ten_beats: Path) -> None:
@@ -46,10 +48,14 @@ def test_a_longer_clip_gives_beats_rate_and_rolling_ejection_fraction(ten_beats:
     assert first.t_s < 3.0, "known before the third beat is over"
 
 
-def test_other_frame_rates_of_the_same_pictures_give_the_same_fraction_and_their_own_rate(images: np.ndarray, tmp_path: Path) -> None:
+def test_other_frame_rates_of_the_same_pictures_give_the_same_fraction_and_their_own_rate(
+    images: np.ndarray, tmp_path: Path
+) -> None:
     fractions = []
     for fps in (24, 60):
-        clip = write_video(tmp_path / f"{fps}.avi", np.concatenate([images] * 8), fps=fps, codec="mjpeg", pix_fmt="yuvj420p")
+        clip = write_video(
+            tmp_path / f"{fps}.avi", np.concatenate([images] * 8), fps=fps, codec="mjpeg", pix_fmt="yuvj420p"
+        )
         last = list(echo_rt.stream(clip))[-1]
         assert last.heart_rate_bpm == pytest.approx(60 * fps / 30, rel=0.03)
         fractions.append(last.ef.percent)
@@ -58,7 +64,9 @@ def test_other_frame_rates_of_the_same_pictures_give_the_same_fraction_and_their
 
 def test_a_mirrored_clip_gives_about_the_same_fraction(images: np.ndarray, ten_beats: Path, tmp_path: Path) -> None:
     mirrored = np.ascontiguousarray(np.concatenate([images] * 6)[:, :, ::-1])
-    clip = write_video(tmp_path / "mirrored.avi", mirrored, fps=30, codec="mjpeg", pix_fmt="yuvj420p", options={"qscale": "2"})
+    clip = write_video(
+        tmp_path / "mirrored.avi", mirrored, fps=30, codec="mjpeg", pix_fmt="yuvj420p", options={"qscale": "2"}
+    )
     plain, other = list(echo_rt.stream(ten_beats))[-1].ef.percent, list(echo_rt.stream(clip))[-1].ef.percent
     assert plain is not None
     # Of the data set's patients it is one point in the mean; this is another scanner, and one clip.
@@ -82,7 +90,9 @@ def test_memory_does_not_grow_with_the_length_of_the_recording(images: np.ndarra
     small = np.ascontiguousarray(images[:, ::2, ::2])
     peaks = []
     for loops in (2, 60):
-        clip = write_video(tmp_path / f"{loops}.avi", np.concatenate([small] * loops), fps=30, codec="mjpeg", pix_fmt="yuvj420p")
+        clip = write_video(
+            tmp_path / f"{loops}.avi", np.concatenate([small] * loops), fps=30, codec="mjpeg", pix_fmt="yuvj420p"
+        )
         command = [sys.executable, "-c", MEASURE, str(model), str(clip), str(tmp_path / "out")]
         frames, peak_mib = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
         assert frames == 30 * loops

@@ -22,10 +22,10 @@ from pydicom.uid import (
     RLELossless,
 )
 
-import clips
 from echo_rt.errors import SourceError, SourceFormatError
 from echo_rt.frame import Frame
 from echo_rt.sources import open_source
+from support import clips
 
 SYNTAXES = [
     ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian,
@@ -148,7 +148,9 @@ def test_twelve_bits_in_sixteen_are_brought_to_eight(tmp_path: Path, syntax: UID
 
 def test_eight_bit_levels_in_a_sixteen_bit_file_are_not_black(tmp_path: Path) -> None:
     images = clips.grey_images(3)
-    np.testing.assert_array_equal(images_of(clips.write_dicom(tmp_path / "a.dcm", clips.dicom_dataset(images.astype(np.uint16)))), images)
+    np.testing.assert_array_equal(
+        images_of(clips.write_dicom(tmp_path / "a.dcm", clips.dicom_dataset(images.astype(np.uint16)))), images
+    )
 
 
 def test_signed_samples_keep_their_order(tmp_path: Path) -> None:
@@ -166,7 +168,9 @@ def test_signed_samples_keep_their_order(tmp_path: Path) -> None:
         ({"RescaleSlope": "2", "RescaleIntercept": "-1000"}, {1000: 0, 1250: 128, 1500: 255}),
     ],
 )
-def test_sixteen_bits_are_windowed_as_the_header_says(tmp_path: Path, window: dict[str, str], levels: dict[int, int]) -> None:
+def test_sixteen_bits_are_windowed_as_the_header_says(
+    tmp_path: Path, window: dict[str, str], levels: dict[int, int]
+) -> None:
     samples = np.zeros((2, 8, 8), np.uint16)
     samples[:, : len(levels), 0] = list(levels)
     ds = clips.dicom_dataset(samples, WindowCenter="1500", WindowWidth="1000", **window)
@@ -195,7 +199,8 @@ def test_the_real_cine_reads_with_its_clock_and_its_colours_and_without_its_stal
     assert [frame.t_s for frame in frames] == pytest.approx([index * 0.033333 for index in range(30)])
     images = np.stack([frame.image for frame in frames]).astype(int)
     assert images.shape == (30, 240, 320, 3)
-    # Tissue is grey, the scanner's own marker is green-blue, the corner black; with red and blue exchanged it would be brown.
+    # Tissue is grey, the scanner's own marker is green-blue, the corner black; with red and blue exchanged it would be
+    # brown.
     assert np.abs(np.ptp(images[:, 60:180, 120:200], axis=-1)).mean() < 3
     assert images[:, 60:180, 120:200].mean() > 20
     blue, green, red = images[0, 18:22, 188:193].reshape(-1, 3).mean(0)
@@ -226,7 +231,9 @@ def test_without_a_clock_the_error_asks_for_fps_and_fps_is_enough(tmp_path: Path
 
 
 def test_scale_and_view_stand_in_every_frame_and_in_the_source(tmp_path: Path) -> None:
-    ds = clips.dicom_dataset(clips.grey_images(3), SequenceOfUltrasoundRegions=[clips.ultrasound_region()], ViewName="Apical 4 chamber")
+    ds = clips.dicom_dataset(
+        clips.grey_images(3), SequenceOfUltrasoundRegions=[clips.ultrasound_region()], ViewName="Apical 4 chamber"
+    )
     with open_source(clips.write_dicom(tmp_path / "a.dcm", ds)) as source:
         assert source.spacing_mm == pytest.approx((3, 2))
         assert (source.spacing_note, source.view) == (None, "A4C")
@@ -276,7 +283,9 @@ def test_a_dicom_without_pixels_is_refused(tmp_path: Path) -> None:
     assert "without images (Ultrasound Multi-frame Image Storage)" in refused(clips.write_dicom(tmp_path / "b.dcm", ds))
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 128 + b"DICM", b"\0" * 128 + b"DICM" + b"garbage." * 100, b"no DICOM at all" * 30])
+@pytest.mark.parametrize(
+    "content", [b"", b"\0" * 128 + b"DICM", b"\0" * 128 + b"DICM" + b"garbage." * 100, b"no DICOM at all" * 30]
+)
 def test_a_file_that_only_claims_to_be_dicom_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.dcm").write_bytes(content)
     refused(tmp_path / "a.dcm")
@@ -289,14 +298,21 @@ def test_a_number_of_frames_that_cannot_be_true_is_refused_before_it_is_allocate
         ds.compress(syntax, generate_instance_uid=False)
     ds.NumberOfFrames = 2**31 - 1
     ds.file_meta.TransferSyntaxUID = syntax
-    ds.save_as(tmp_path / "a.dcm", enforce_file_format=True, implicit_vr=syntax.is_implicit_VR, little_endian=syntax.is_little_endian)
+    ds.save_as(
+        tmp_path / "a.dcm",
+        enforce_file_format=True,
+        implicit_vr=syntax.is_implicit_VR,
+        little_endian=syntax.is_little_endian,
+    )
     assert "too short" in refused(tmp_path / "a.dcm")
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_damaged_file_gives_frames_or_an_error_of_ours_and_nothing_else(tmp_path: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    ds = clips.dicom_dataset(clips.colour_images(3), "RGB", SequenceOfUltrasoundRegions=[clips.ultrasound_region()], ViewName="A4C")
+    ds = clips.dicom_dataset(
+        clips.colour_images(3), "RGB", SequenceOfUltrasoundRegions=[clips.ultrasound_region()], ViewName="A4C"
+    )
     ds.PatientName = "Doe^Jane"
     whole = clips.write_dicom(tmp_path / "a.dcm", ds, SYNTAXES[seed]).read_bytes()
     read_well, messages = 0, []
@@ -319,14 +335,19 @@ def test_a_damaged_file_gives_frames_or_an_error_of_ours_and_nothing_else(tmp_pa
         assert "Jane" not in message
 
 
-@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless, JPEG2000Lossless, JPEGLSLossless], ids=lambda uid: uid.keyword)
+@pytest.mark.parametrize(
+    "syntax", [ExplicitVRLittleEndian, RLELossless, JPEG2000Lossless, JPEGLSLossless], ids=lambda uid: uid.keyword
+)
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.97])
 def test_a_truncated_dicom_is_refused_after_its_last_whole_frame(tmp_path: Path, syntax: UID, share: float) -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (12, 48, 64), np.uint8)
     path = clips.cut(clips.write_dicom(tmp_path / "a.dcm", clips.dicom_dataset(images), syntax), share)
     whole = []
-    with open_source(path) as source, pytest.raises(SourceFormatError, match=r"expected 12 frames, found \d+.* truncated"):
+    with (
+        open_source(path) as source,
+        pytest.raises(SourceFormatError, match=r"expected 12 frames, found \d+.* truncated"),
+    ):
         whole.extend(frame.image for frame in source)
     assert len(whole) < 12 * share + 1
     np.testing.assert_array_equal(whole, images[: len(whole)])
@@ -351,9 +372,15 @@ def test_pixel_data_in_another_syntax_than_stated_is_refused(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("changes", "word"),
-    [({"PhotometricInterpretation": "HSV"}, "HSV"), ({"BitsAllocated": 32}, "32"), ({"SamplesPerPixel": 3}, "samples a pixel")],
+    [
+        ({"PhotometricInterpretation": "HSV"}, "HSV"),
+        ({"BitsAllocated": 32}, "32"),
+        ({"SamplesPerPixel": 3}, "samples a pixel"),
+    ],
 )
-def test_pixels_of_a_kind_that_no_scanner_writes_are_refused(tmp_path: Path, changes: dict[str, Any], word: str) -> None:
+def test_pixels_of_a_kind_that_no_scanner_writes_are_refused(
+    tmp_path: Path, changes: dict[str, Any], word: str
+) -> None:
     assert word in refused(clips.write_dicom(tmp_path / "a.dcm", clips.dicom_dataset(clips.grey_images(2), **changes)))
 
 
@@ -390,7 +417,9 @@ def test_a_long_cine_needs_the_memory_of_one_frame(tmp_path: Path, syntax: UID) 
 
 
 def test_reading_prints_nothing(cine: Path, tmp_path: Path) -> None:
-    bad = clips.cut(clips.write_dicom(tmp_path / "a.dcm", clips.dicom_dataset(clips.grey_images(12)), JPEG2000Lossless), 0.8)
+    bad = clips.cut(
+        clips.write_dicom(tmp_path / "a.dcm", clips.dicom_dataset(clips.grey_images(12)), JPEG2000Lossless), 0.8
+    )
     code = (
         "from echo_rt.sources import open_source\n"
         f"for path in {[str(cine), str(bad)]!r}:\n"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
-import clips
 from echo_rt.sources.dicom_header import frame_times, pixel_spacing, view
+from support import clips
 
 
 def header(**elements: Any) -> Dataset:
@@ -43,7 +43,9 @@ def test_a_vector_without_the_zero_of_the_first_frame_is_added_up_too() -> None:
 
 
 def test_increments_that_cannot_be_true_become_the_median_of_the_others() -> None:
-    assert times(6, FrameTimeVector=["0", "20", "0", "-20", "20", "1e9"]) == pytest.approx([0, 0.02, 0.04, 0.06, 0.08, 0.1])
+    assert times(6, FrameTimeVector=["0", "20", "0", "-20", "20", "1e9"]) == pytest.approx(
+        [0, 0.02, 0.04, 0.06, 0.08, 0.1]
+    )
 
 
 def test_a_vector_that_is_too_short_goes_on_with_its_median() -> None:
@@ -91,13 +93,17 @@ def test_the_clock_comes_from_the_first_element_that_can_be_true(elements: dict[
     assert times(4, **elements) == pytest.approx([index * period_ms / 1000 for index in range(4)])
 
 
-@pytest.mark.parametrize("elements", [{}, {"FrameTime": "0"}, {"FrameTime": "99999"}, {"CineRate": "0"}, {"FrameTimeVector": ["0", "0"]}])
+@pytest.mark.parametrize(
+    "elements", [{}, {"FrameTime": "0"}, {"FrameTime": "99999"}, {"CineRate": "0"}, {"FrameTimeVector": ["0", "0"]}]
+)
 def test_a_header_without_a_usable_clock_gives_none(elements: dict[str, Any]) -> None:
     assert times(4, **elements) is None
 
 
 def spacing(*regions: Dataset, **elements: Any) -> tuple[tuple[float, float] | None, str | None]:
-    found = pixel_spacing(header(SequenceOfUltrasoundRegions=list(regions), **elements) if regions else header(**elements))
+    found = pixel_spacing(
+        header(SequenceOfUltrasoundRegions=list(regions), **elements) if regions else header(**elements)
+    )
     assert (found[0] is None) == (found[1] is not None)
     return found
 

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-import clips
 from echo_rt.errors import ParameterError, SourceFormatError
 from echo_rt.sources import open_source
+from support import clips
 
 
 def images_of(folder: Path) -> np.ndarray:
@@ -31,9 +31,17 @@ def refused(folder: Path, fps: float | None = 50) -> str:
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif"])
 def test_images_come_in_the_order_of_their_numbers(tmp_path: Path, suffix: str) -> None:
     images = clips.grey_images(12)
-    folder = clips.write_images(tmp_path / "frames", images, f"frame{{}}.{suffix}")  # frame10 sorts before frame2 as text
+    folder = clips.write_images(
+        tmp_path / "frames", images, f"frame{{}}.{suffix}"
+    )  # frame10 sorts before frame2 as text
     with open_source(folder, fps=50) as source:
-        assert (source.name, source.frames, source.fps, source.spacing_mm, source.view) == ("frames", 12, 50, None, None)
+        assert (source.name, source.frames, source.fps, source.spacing_mm, source.view) == (
+            "frames",
+            12,
+            50,
+            None,
+            None,
+        )
         assert source.spacing_note
         frames = list(source)
     assert [frame.t_s for frame in frames] == pytest.approx([index / 50 for index in range(12)])
@@ -80,10 +88,14 @@ def test_an_image_of_another_size_or_kind_is_named(tmp_path: Path, odd: np.ndarr
 
 
 @pytest.mark.parametrize("damage", ["empty", "half", "text"])
-def test_a_damaged_image_is_named_and_nothing_is_printed(tmp_path: Path, damage: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_image_is_named_and_nothing_is_printed(
+    tmp_path: Path, damage: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     folder = clips.write_images(tmp_path / "frames", clips.grey_images(5))
     data = (folder / "frame3.png").read_bytes()
-    (folder / "frame3.png").write_bytes({"empty": b"", "half": data[: len(data) // 2], "text": b"not an image at all"}[damage])
+    (folder / "frame3.png").write_bytes(
+        {"empty": b"", "half": data[: len(data) // 2], "text": b"not an image at all"}[damage]
+    )
     opencv = getattr(cv2.utils, "logging", cv2)
     level = opencv.getLogLevel()
     assert "frame3.png" in refused(folder)
@@ -112,7 +124,9 @@ def test_two_series_in_one_folder_are_refused_rather_than_mixed(tmp_path: Path) 
 
 def test_a_name_with_several_numbers_is_ordered_by_the_last(tmp_path: Path) -> None:
     images = clips.grey_images(11)
-    np.testing.assert_array_equal(images_of(clips.write_images(tmp_path / "a", images, "2024-01-02 patient 7 frame {} grey.png")), images)
+    np.testing.assert_array_equal(
+        images_of(clips.write_images(tmp_path / "a", images, "2024-01-02 patient 7 frame {} grey.png")), images
+    )
 
 
 def test_images_without_a_number_and_other_files_are_left_out(tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import clips
 from echo_rt.errors import EchoRtError, ParameterError, SourceFormatError, SourceNotFoundError
 from echo_rt.frame import Frame
 from echo_rt.sources import find_recordings, open_source
 from echo_rt.sources.base import Recording
 from echo_rt.sources.paths import natural_key
+from support import clips
 
 
 @pytest.fixture
@@ -27,7 +27,9 @@ def study(tmp_path: Path) -> Path:
     clips.write_images(folder / "frames", clips.grey_images(3))
     (folder / "deep" / "er").mkdir(parents=True)
     clips.write_video(folder / "deep" / "er" / "clip10.avi", clips.grey_images(2), codec="mjpeg", pix_fmt="yuvj420p")
-    clips.write_video(folder / "deep" / "er" / "clip2.MP4", clips.grey_images(2)).rename(folder / "deep" / "er" / "clip2.MP4")
+    clips.write_video(folder / "deep" / "er" / "clip2.MP4", clips.grey_images(2)).rename(
+        folder / "deep" / "er" / "clip2.MP4"
+    )
     clips.write_dicom(folder / "deep" / "IM_0001", clips.dicom_dataset(clips.grey_images(2)))
     clips.write_dicom(folder / "b.dcm", clips.dicom_dataset(clips.grey_images(2)))
     (folder / "DICOMDIR").write_bytes((folder / "b.dcm").read_bytes())
@@ -58,7 +60,13 @@ def test_every_recording_that_was_found_can_be_read(study: Path) -> None:
 
 
 def test_a_recording_that_is_named_twice_is_found_once(study: Path) -> None:
-    again = [str(study), str(study / "b.dcm"), str(study / "deep" / ".." / "b.dcm"), str(study / "frames"), str(study / "**" / "*.avi")]
+    again = [
+        str(study),
+        str(study / "b.dcm"),
+        str(study / "deep" / ".." / "b.dcm"),
+        str(study / "frames"),
+        str(study / "**" / "*.avi"),
+    ]
     assert names(find_recordings(again), study) == EVERYTHING
 
 
@@ -67,7 +75,10 @@ def test_a_folder_of_numbered_images_is_one_recording(study: Path) -> None:
 
 
 def test_a_glob_stands_for_its_matches(study: Path) -> None:
-    assert names(find_recordings([str(study / "deep" / "er" / "*")]), study) == ["deep/er/clip2.MP4", "deep/er/clip10.avi"]
+    assert names(find_recordings([str(study / "deep" / "er" / "*")]), study) == [
+        "deep/er/clip2.MP4",
+        "deep/er/clip10.avi",
+    ]
     assert names(find_recordings([str(study / "**" / "*.dcm")]), study) == ["b.dcm"]
     assert names(find_recordings([str(study / "*")]), study) == ["DICOMDIR", "b.dcm", *EVERYTHING[1:], "notes.txt"]
 
@@ -129,9 +140,9 @@ def test_a_glob_opens_its_only_match_and_refuses_to_choose(study: Path) -> None:
 
 
 def test_the_phantom_is_opened_by_its_own_module_which_is_loaded_only_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = types.ModuleType("echo_rt.sources.phantom")
+    module = types.ModuleType("echo_rt.phantom")
     module.open_phantom = lambda uri: ("phantom", uri)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "echo_rt.sources.phantom", module)
+    monkeypatch.setitem(sys.modules, "echo_rt.phantom", module)
     assert open_source("phantom:?ef=55") == ("phantom", "phantom:?ef=55")
     assert open_source("PHANTOM:") == ("phantom", "PHANTOM:")
     with pytest.raises(ParameterError, match="no --fps"):
@@ -139,8 +150,10 @@ def test_the_phantom_is_opened_by_its_own_module_which_is_loaded_only_then(monke
 
 
 def test_importing_the_sources_imports_no_reader() -> None:
-    heavy = ("pydicom", "av", "cv2", "numpy", "PIL", "echo_rt.sources.phantom")
-    code = f"import sys, echo_rt.sources as s; s.find_recordings(['.']); print([m for m in {heavy} if m in sys.modules])"
+    heavy = ("pydicom", "av", "cv2", "numpy", "PIL", "echo_rt.phantom")
+    code = (
+        f"import sys, echo_rt.sources as s; s.find_recordings(['.']); print([m for m in {heavy} if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -14,10 +14,10 @@ import av
 import numpy as np
 import pytest
 
-import clips
 from echo_rt.errors import ParameterError, SourceFormatError
 from echo_rt.frame import Frame
 from echo_rt.sources import open_source
+from support import clips
 
 AVI = {"codec": "mjpeg", "pix_fmt": "yuvj420p"}
 
@@ -147,7 +147,9 @@ def test_rotation_metadata_is_ignored(tmp_path: Path) -> None:
 def test_a_truncated_avi_is_refused(tmp_path: Path, codec: str, share: float) -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (60, 48, 64), np.uint8)
-    path = clips.write_video(tmp_path / "a.avi", images, codec=codec, pix_fmt="yuvj420p" if codec == "mjpeg" else "yuv420p")
+    path = clips.write_video(
+        tmp_path / "a.avi", images, codec=codec, pix_fmt="yuvj420p" if codec == "mjpeg" else "yuv420p"
+    )
     message = refused(clips.cut(path, share))
     assert "expected 60 frames" in message
     assert "truncated" in message
@@ -206,7 +208,8 @@ def test_a_video_of_which_most_cannot_be_decoded_is_refused(tmp_path: Path) -> N
 
 
 def with_empty_chunks(path: Path, pattern: list[int]) -> Path:
-    """The AVI at `path` with as many empty chunks after each frame as the pattern says, frame by frame and again from its start."""
+    """The AVI at `path` with as many empty chunks after each frame as the pattern says, frame by frame and again from
+    its start."""
     data = path.read_bytes()
     start, end = data.index(b"movi") + 4, data.rindex(b"idx1")
     chunks, at = b"", start
@@ -227,7 +230,9 @@ def with_empty_chunks(path: Path, pattern: list[int]) -> Path:
 
 @pytest.mark.parametrize("codec", ["mjpeg", "libx264"])
 @pytest.mark.parametrize("pattern", [[0, 0, 0, 0, 1], [0, 0, 3, 0], [2, 0, 0], [11]])
-def test_empty_chunks_of_an_avi_are_gaps_in_time_and_neither_damage_nor_its_end(tmp_path: Path, codec: str, pattern: list[int]) -> None:
+def test_empty_chunks_of_an_avi_are_gaps_in_time_and_neither_damage_nor_its_end(
+    tmp_path: Path, codec: str, pattern: list[int]
+) -> None:
     pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
     path = with_empty_chunks(clips.write_video(tmp_path / "a.avi", clips.grey_images(20), 50, codec, pix_fmt), pattern)
     with open_source(path) as source:
@@ -321,7 +326,9 @@ def test_a_source_can_be_left_in_the_middle(tmp_path: Path) -> None:
 
 def test_a_long_video_needs_the_memory_of_a_few_frames(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
-    path = clips.write_video(tmp_path / "a.avi", np.broadcast_to(clips.grey_images(1, 120, 160), (2000, 120, 160)), **AVI)
+    path = clips.write_video(
+        tmp_path / "a.avi", np.broadcast_to(clips.grey_images(1, 120, 160), (2000, 120, 160)), **AVI
+    )
     with open_source(path) as source:
         for _ in range(100):
             next(source)
@@ -342,8 +349,6 @@ def test_damaged_files_print_nothing(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 300] = b"\xaa" * 300
     path.write_bytes(data)
-    code = (
-        f"from echo_rt.sources import open_source\ntry:\n    with open_source({str(path)!r}) as source: list(source)\nexcept OSError: pass"
-    )
+    code = f"from echo_rt.sources import open_source\ntry:\n    with open_source({str(path)!r}) as source: list(source)\nexcept OSError: pass"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout + done.stderr == ""

@@ -10,17 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echo_rt.cardiac import kernels
+from echo_rt import reference as kernels
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.cardiac.speckle import MAX_STEP_S, MIN_STEP_S, SpeckleTracking, as_a_rigid_body
 from echo_rt.cardiac.wall import EXPECTED_SPECKLE_MOTION, FOLLOWED
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
+from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.reading import SEGMENTS, Beat, Reading, WallBeat
 from echo_rt.segmentation import GridMap, Segmentation
-from echo_rt.sources.phantom import Phantom, PhantomOptions
 
-native = pytest.mark.skipif(kernels.follow is kernels.reference_follow, reason="the native kernels were not built: no C++ compiler")
+native = pytest.mark.skipif(
+    kernels.follow is kernels.reference_follow, reason="the native kernels were not built: no C++ compiler"
+)
 follows = pytest.mark.parametrize("follow", [pytest.param(kernels.follow, marks=native), kernels.reference_follow])
 SPEC = ModelSpec("the phantom's own masks", "1", 320, 240, 0.0, 1.0)
 SAMPLES, UNIT = 14, 1.0
@@ -37,14 +39,17 @@ def texture(seed: int) -> Texture:
 
 
 def upright() -> tuple[np.ndarray, np.ndarray]:
-    """The lines of two walls that stand upright, 30 to the left and to the right of a middle at (60, 70), one row apart."""
+    """The lines of two walls that stand upright, 30 to the left and to the right of a middle at (60, 70), one row
+    apart."""
     start = np.stack([np.stack([np.full(36, side * 30.0), -np.arange(36.0)], axis=-1) for side in (-1, 1)])
     normal = np.zeros_like(start)
     normal[0, :, 0], normal[1, :, 0] = -1, 1
     return start, normal
 
 
-def pictures(seed: int, stretch: dict[tuple[int, int], float], shift: float = 0.0, slide: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def pictures(
+    seed: int, stretch: dict[tuple[int, int], float], shift: float = 0.0, slide: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
     """(90, 120) before and after: each third of each wall thickens by its own share."""
     grain, (y, x) = texture(seed), np.mgrid[:90, :120].astype(float)
     by_place = np.zeros((90, 120))
@@ -63,11 +68,16 @@ def found(follow, before: np.ndarray, after: np.ndarray, rounds: int = 3) -> tup
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1000), st.floats(-0.08, 0.08), st.floats(-0.8, 0.8), st.floats(-0.8, 0.8))
 def test_a_wall_that_thickens_is_told_from_one_that_moves(follow, seed, stretch, shift, slide) -> None:
-    told, certain = found(follow, *pictures(seed, {(side, third): stretch for side in (0, 1) for third in (0, 1, 2)}, shift, slide))
-    # Down the screen is to the left of who looks out of the left wall, and to the right of who looks out of the right one.
-    drawn = np.stack([np.full((2, 3), shift), np.full((2, 3), stretch), np.array([[-slide], [slide]]).repeat(3, axis=1)], axis=-1)
-    # Between the cells a bilinear picture is a little flatter than the grain: of 2,500 drawn the worst third was 0.10, 0.03 and 0.11 off,
-    # the worst mean of the six 0.018, 0.006 and 0.018.
+    told, certain = found(
+        follow, *pictures(seed, {(side, third): stretch for side in (0, 1) for third in (0, 1, 2)}, shift, slide)
+    )
+    # Down the screen is to the left of who looks out of the left wall, and to the right of who looks out of the right
+    # one.
+    drawn = np.stack(
+        [np.full((2, 3), shift), np.full((2, 3), stretch), np.array([[-slide], [slide]]).repeat(3, axis=1)], axis=-1
+    )
+    # Between the cells a bilinear picture is a little flatter than the grain: of 2,500 drawn the worst third was 0.10,
+    # 0.03 and 0.11 off, the worst mean of the six 0.018, 0.006 and 0.018.
     assert (np.abs(told - drawn) < (0.2, 0.05, 0.2)).all()
     assert (np.abs((told - drawn).mean(axis=(0, 1))) < (0.04, 0.012, 0.04)).all()
     assert (certain > 0).all()
@@ -96,7 +106,9 @@ def test_numbers_that_are_none_are_survived(follow, bad: float) -> None:
     for broken in (start, normal):
         broken[0, 3] = bad
         with np.errstate(all="ignore"):
-            told, _ = follow(picture, (0, 0), picture, (0, 0), start, normal, (60.0, 70.0), (1.0, 1.0), UNIT, SAMPLES, 2)
+            told, _ = follow(
+                picture, (0, 0), picture, (0, 0), start, normal, (60.0, 70.0), (1.0, 1.0), UNIT, SAMPLES, 2
+            )
         assert told.shape == (2, 3, 3)
         np.testing.assert_allclose(told[1], 0, atol=1e-6)
 
@@ -135,7 +147,15 @@ def test_the_motion_is_the_one_defined(seed, samples, rounds) -> None:
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
     corner, cut = (int(rng.integers(0, 20)), int(rng.integers(0, 20))), rng.integers(0, 20, 2)
     arguments = before[corner[0] :, corner[1] :].copy(), corner, after[: 90 - cut[0], : 120 - cut[1]].copy(), (0, 0)
-    rest = np.ascontiguousarray(start), normal, (60.0, 70.0), (1.0, rng.uniform(0.7, 1.3)), rng.uniform(0.3, 1.5), samples, rounds
+    rest = (
+        np.ascontiguousarray(start),
+        normal,
+        (60.0, 70.0),
+        (1.0, rng.uniform(0.7, 1.3)),
+        rng.uniform(0.3, 1.5),
+        samples,
+        rounds,
+    )
     for one, other in zip(kernels.follow(*arguments, *rest), kernels.reference_follow(*arguments, *rest), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
 
@@ -169,7 +189,16 @@ def test_cells_outside_of_the_image_and_lines_without_thirds_are_refused() -> No
 
 
 def heart(**changed) -> Phantom:
-    usual = {"ef": 55.0, "hr": 75.0, "fps": 50.0, "seconds": 3.4, "seed": 4, "height": 240, "width": 320, "dropout": 0.0}
+    usual = {
+        "ef": 55.0,
+        "hr": 75.0,
+        "fps": 50.0,
+        "seconds": 3.4,
+        "seed": 4,
+        "height": 240,
+        "width": 320,
+        "dropout": 0.0,
+    }
     return Phantom(PhantomOptions(**{**usual, **changed}))
 
 
@@ -187,7 +216,9 @@ def read(
         labels, picture = (np.repeat(plane, rows, axis=0) for plane in (phantom.mask(k), image(phantom.frame(k).image)))
         probability = (np.arange(4)[:, None, None] == labels).astype(np.float32)
         segmentation = Segmentation(probability, labels, GridMap.letterbox(labels.shape, labels.shape))
-        seen.append(monitor.update(segmentation, Frame(picture, phantom.truth(k).t_s, number, (height_mm / rows, width_mm))))
+        seen.append(
+            monitor.update(segmentation, Frame(picture, phantom.truth(k).t_s, number, (height_mm / rows, width_mm)))
+        )
     return seen
 
 
@@ -201,7 +232,10 @@ def test_a_segment_that_stands_still_does_not_thicken_and_the_others_do(segment:
         found = beats(read(phantom))
     assert len(found) >= 2
     n = SEGMENTS.index(segment)
-    strain, motion = (np.median([getattr(beat, name) for beat in found], axis=0) for name in ("strain_percent", "speckle_motion_percent"))
+    strain, motion = (
+        np.median([getattr(beat, name) for beat in found], axis=0)
+        for name in ("strain_percent", "speckle_motion_percent")
+    )
     others = [n, 5 - n] if "apical" in segment else [n]  # the tip belongs to both sides
     assert strain[n] < 0.6 * np.median(np.delete(strain, others))
     assert (np.delete(strain, others) > 8).all()
@@ -214,9 +248,9 @@ def test_a_segment_that_stands_still_does_not_thicken_and_the_others_do(segment:
 def test_colour_of_the_display_and_a_finer_picture_change_little() -> None:
     with heart() as phantom:
         plain = beats(read(phantom))[0].strain_percent
-        coloured = beats(read(phantom, image=lambda image: np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image))[
-            0
-        ].strain_percent
+        coloured = beats(
+            read(phantom, image=lambda image: np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image)
+        )[0].strain_percent
         np.testing.assert_allclose(coloured, plain)
     with heart(height=480, width=640) as phantom:
         fine = beats(read(phantom))[0].strain_percent

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echo_rt.cardiac.systole import ejected_s, fit_beginning, fit_systole
-from echo_rt.sources.phantom.cycle import Rhythm, systole_s
-from echo_rt.sources.phantom.options import PhantomOptions
+from echo_rt.phantom.cycle import Rhythm, systole_s
+from echo_rt.phantom.options import PhantomOptions
 
 
 def beat(ef: float = 55.0, rate: float = 70.0, fps: float = 50.0, seed: int = 1):
@@ -21,14 +21,22 @@ def beat(ef: float = 55.0, rate: float = 70.0, fps: float = 50.0, seed: int = 1)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.floats(15, 75), st.floats(40, 150), st.sampled_from([25, 30, 50, 60, 120]), st.floats(-0.05, 0.05), st.floats(-0.05, 0.05))
+@given(
+    st.floats(15, 75),
+    st.floats(40, 150),
+    st.sampled_from([25, 30, 50, 60, 120]),
+    st.floats(-0.05, 0.05),
+    st.floats(-0.05, 0.05),
+)
 def test_it_finds_both_moments_and_volumes_from_where_noise_may_have_put_them(ef, rate, fps, off_ed, off_es) -> None:
     times, volumes, cycle = beat(ef, rate, fps)
     if fps < 14 * rate / 60:
         return  # too few frames for the unknowns
     # In a fast heart the plateaus are shorter, and so is the way that noise puts an extremum off.
     near = min(1.0, 75 / rate)
-    systole = fit_systole(times, volumes[None], cycle.start_s + near * off_ed, cycle.es_s + near * off_es, cycle.end_s - cycle.start_s)
+    systole = fit_systole(
+        times, volumes[None], cycle.start_s + near * off_ed, cycle.es_s + near * off_es, cycle.end_s - cycle.start_s
+    )
     assert systole is not None
     part = volumes[systole.first : systole.last]
     assert systole.t_ed_s == pytest.approx(cycle.start_s, abs=0.012)
@@ -52,7 +60,9 @@ def test_whether_a_frame_at_the_end_of_a_window_takes_part_hangs_on_no_rounding(
     taken = set()
     for start in range(200):
         times = start + np.arange(40) / 30
-        systole = fit_systole(times, np.interp(np.arange(40), [0, 10, 20, 30], [120, 120, 50, 120])[None], times[10], times[20], 0.8)
+        systole = fit_systole(
+            times, np.interp(np.arange(40), [0, 10, 20, 30], [120, 120, 50, 120])[None], times[10], times[20], 0.8
+        )
         assert systole is not None
         taken.add((systole.first, systole.last))
     assert len(taken) == 1
@@ -79,7 +89,11 @@ def test_other_curves_of_the_same_heart_put_the_moments_right_where_the_volume_e
     alone, together, beside_noise = [], [], []
     for _ in range(60):
         # A wall that comes and goes while the ventricle begins to contract: its volume falls too early.
-        noisy = volumes - 5.0 * (np.abs(times - cycle.start_s - rng.uniform(0, 0.05)) < 0.05) + rng.normal(0, 1.5, len(times))
+        noisy = (
+            volumes
+            - 5.0 * (np.abs(times - cycle.start_s - rng.uniform(0, 0.05)) < 0.05)
+            + rng.normal(0, 1.5, len(times))
+        )
         length = 8 + volumes / 100 + rng.normal(0, 0.03, len(times))
         for errors, curves in (
             (alone, [noisy]),
@@ -90,7 +104,9 @@ def test_other_curves_of_the_same_heart_put_the_moments_right_where_the_volume_e
             assert systole is not None
             errors.append(abs(systole.t_ed_s - cycle.start_s))
     assert np.mean(together) < 0.75 * np.mean(alone)
-    assert np.mean(beside_noise) < 1.3 * np.mean(alone)  # a curve that says nothing has little say, one that is not known none
+    assert np.mean(beside_noise) < 1.3 * np.mean(
+        alone
+    )  # a curve that says nothing has little say, one that is not known none
 
 
 def test_a_volume_that_falls_when_the_valve_closes_has_not_begun_to_empty() -> None:
@@ -110,7 +126,9 @@ def test_a_volume_that_falls_when_the_valve_closes_has_not_begun_to_empty() -> N
 def test_a_systole_longer_or_shorter_than_most_is_found_as_it_is(longer_s: float) -> None:
     times, volumes, cycle = beat(ef=45)
     # The beat's clock runs slower in systole and makes up for it after.
-    real_s = np.interp(times, [cycle.start_s, cycle.es_s, cycle.end_s], [cycle.start_s, cycle.es_s + longer_s, cycle.end_s])
+    real_s = np.interp(
+        times, [cycle.start_s, cycle.es_s, cycle.end_s], [cycle.start_s, cycle.es_s + longer_s, cycle.end_s]
+    )
     real_s = np.where((times < cycle.start_s) | (times > cycle.end_s), times, real_s)
     rng, late_s, length_s = np.random.default_rng(5), [], []
     for _ in range(40):

@@ -1,4 +1,5 @@
-"""Nothing that echo-rt loads calls its vendor: name look-ups, watched from below, and what is left in the user's home."""
+"""Nothing that echo-rt loads calls its vendor: name look-ups, watched from below, and what is left in the user's
+home."""
 
 from __future__ import annotations
 
@@ -65,15 +66,28 @@ class _Program:
     def __init__(self, folder: Path, library: Path, what: str | list[str], cine: Path) -> None:
         self.log, self.home = folder / "calls", folder / "home"
         self.home.mkdir(parents=True)
-        # Nothing of this environment but the path: the libraries keep quiet by themselves where they find the variables of a CI service.
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LD_PRELOAD": str(library), "NETWORK_WATCH_LOG": str(self.log)}
+        # Nothing of this environment but the path: the libraries keep quiet by themselves where they find the variables
+        # of a CI service.
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "LD_PRELOAD": str(library),
+            "NETWORK_WATCH_LOG": str(self.log),
+        }
         named = {"CINE": str(cine), "OUT": str(folder / "out")}
-        arguments = ["-c", what] if isinstance(what, str) else ["-m", "echo_rt", *(named.get(word, word) for word in what)]
+        arguments = (
+            ["-c", what] if isinstance(what, str) else ["-m", "echo_rt", *(named.get(word, word) for word in what)]
+        )
         self.stays = isinstance(what, str) or what[0] not in ENDING
         self.output = folder / "output"
         with self.output.open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, *arguments], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=folder
+                [sys.executable, *arguments],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
             )
 
     def loaded(self) -> bool:
@@ -98,8 +112,10 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not sys.platform.startswith("linux") or compiler is None:
         pytest.skip("look-ups are watched by a preloaded library: that needs Linux and a C compiler")
     made = tmp_path_factory.mktemp("watch") / "network_watch.so"
-    source = Path(__file__).with_name("network_watch.c")
-    subprocess.run([compiler, "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", source, "-o", made, "-ldl"], check=True)
+    source = Path(__file__).with_name("support") / "network_watch.c"
+    subprocess.run(
+        [compiler, "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", source, "-o", made, "-ldl"], check=True
+    )
     return made
 
 
@@ -152,9 +168,15 @@ def test_no_identifier_is_left_in_the_home_of_the_user(watched: dict[str, Watche
 
 
 @pytest.mark.parametrize("name", VENDORS)
-def test_the_watch_sees_the_libraries_call_when_nothing_keeps_them_from_it(watched: dict[str, Watched], name: str) -> None:
+def test_the_watch_sees_the_libraries_call_when_nothing_keeps_them_from_it(
+    watched: dict[str, Watched], name: str
+) -> None:
     if name not in watched:
         pytest.skip("openvino is not installed")
     if not watched[name].calls:
-        pytest.skip(f"this version of {name} called nobody in {PATIENCE_S} s, so that its silence under echo-rt proves nothing")
-    assert all(call.startswith("name ") for call in watched[name].calls), "the watch lets no look-up out, so that no address is known"
+        pytest.skip(
+            f"this version of {name} called nobody in {PATIENCE_S} s, so that its silence under echo-rt proves nothing"
+        )
+    assert all(call.startswith("name ") for call in watched[name].calls), (
+        "the watch lets no look-up out, so that no address is known"
+    )

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from echo_rt.engine import tensorrt_build
 from echo_rt.engine.cuda_driver import CudaDevice, find_device
-from echo_rt.engine.tensorrt_build import BuildOptions, Built, TensorInfo, build, deserialize
+from echo_rt.engine.tensorrt import build as tensorrt_build
+from echo_rt.engine.tensorrt.build import BuildOptions, Built, TensorInfo, build, deserialize
 from echo_rt.errors import MissingExtraError, ModelError, NoDeviceError, ParameterError
-from stand_in_tensorrt import MARK, StandInDriver, stand_in
-from tensorrt_names import RELEASES
-from test_model import SPEC, toy_model
+from support.stand_in_tensorrt import MARK, StandInDriver, stand_in
+from support.tensorrt_names import RELEASES
+from support.toy import SPEC, toy_model
 
 DEVICE = CudaDevice(0, "STAND-IN GPU", "8.6", "12.4")
 
@@ -37,7 +37,9 @@ def trt(request, monkeypatch):
 
 
 @pytest.mark.parametrize(("precision", "flags"), [("fp32", []), ("fp16", ["FP16"]), ("int8", ["INT8", "FP16"])])
-def test_types_decide_where_networks_are_strongly_typed_and_flags_before(trt, tmp_path: Path, precision: str, flags: list[str]) -> None:
+def test_types_decide_where_networks_are_strongly_typed_and_flags_before(
+    trt, tmp_path: Path, precision: str, flags: list[str]
+) -> None:
     found = asked(built(tmp_path, precision))
     kinds = trt.NetworkDefinitionCreationFlag
     if hasattr(kinds, "STRONGLY_TYPED"):
@@ -58,11 +60,19 @@ def test_compatibility_is_off_unless_it_is_asked_for_and_scratch_memory_is_limit
     plain = asked(built(tmp_path))
     assert (plain["level"], plain["flags"], plain["WORKSPACE"]) == (None, [], 1 << 30)
     travelling = asked(built(tmp_path, options=BuildOptions(256, hardware_compatible=True, version_compatible=True)))
-    assert (travelling["level"], travelling["flags"], travelling["WORKSPACE"]) == ("AMPERE_PLUS", ["VERSION_COMPATIBLE"], 1 << 28)
+    assert (travelling["level"], travelling["flags"], travelling["WORKSPACE"]) == (
+        "AMPERE_PLUS",
+        ["VERSION_COMPATIBLE"],
+        1 << 28,
+    )
 
 
-@pytest.mark.parametrize(("option", "lost"), [("hardware_compatible", "HardwareCompatibilityLevel"), ("version_compatible", "BuilderFlag")])
-def test_compatibility_that_a_release_does_not_know_is_refused(trt, tmp_path: Path, monkeypatch, option: str, lost: str) -> None:
+@pytest.mark.parametrize(
+    ("option", "lost"), [("hardware_compatible", "HardwareCompatibilityLevel"), ("version_compatible", "BuilderFlag")]
+)
+def test_compatibility_that_a_release_does_not_know_is_refused(
+    trt, tmp_path: Path, monkeypatch, option: str, lost: str
+) -> None:
     monkeypatch.setattr(trt, lost, type(lost, (), {}))
     with pytest.raises(ParameterError, match=r"expected TensorRT 8\.6 or later for .* leave the option out"):
         built(tmp_path, options=BuildOptions(**{option: True}))
@@ -88,7 +98,9 @@ def test_progress_is_told_by_releases_that_report_it(trt, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("release", ["10.16", "11.4"])
-def test_ctrl_c_in_a_build_stops_it_and_passes_no_exception_through_tensorrt(tmp_path: Path, monkeypatch, release: str) -> None:
+def test_ctrl_c_in_a_build_stops_it_and_passes_no_exception_through_tensorrt(
+    tmp_path: Path, monkeypatch, release: str
+) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt", stand_in(release))
     calls = []
 
@@ -105,7 +117,10 @@ def test_ctrl_c_in_a_build_stops_it_and_passes_no_exception_through_tensorrt(tmp
 @pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize(
     ("step", "message"),
-    [("parse", r"m\.onnx: TensorRT .* cannot read it \(no importer for operator Abacus\); export"), ("build", r"\(out of memory\)$")],
+    [
+        ("parse", r"m\.onnx: TensorRT .* cannot read it \(no importer for operator Abacus\); export"),
+        ("build", r"\(out of memory\)$"),
+    ],
 )
 def test_what_tensorrt_refuses_is_one_line(tmp_path: Path, monkeypatch, release: str, step: str, message: str) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt", stand_in(release, fail=step))
@@ -149,7 +164,9 @@ def test_a_workspace_of_nothing_is_refused() -> None:
 
 def test_the_driver_describes_its_device() -> None:
     assert find_device(driver=StandInDriver()) == DEVICE
-    assert find_device(1, driver=StandInDriver(devices=2, capability=(12, 0))) == CudaDevice(1, "STAND-IN GPU", "12.0", "12.4")
+    assert find_device(1, driver=StandInDriver(devices=2, capability=(12, 0))) == CudaDevice(
+        1, "STAND-IN GPU", "12.0", "12.4"
+    )
 
 
 @pytest.mark.parametrize(

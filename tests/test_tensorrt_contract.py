@@ -1,5 +1,5 @@
-"""Every name of TensorRT that the code uses is in all releases that we serve, or is asked for before it is used. So are those of PyCUDA and
-of cuda-bindings, which need no asking: all are in every release."""
+"""Every name of TensorRT that the code uses is in all releases that we serve, or is asked for before it is used. So are
+those of PyCUDA and of cuda-bindings, which need no asking: all are in every release."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-import cuda_names
-from tensorrt_names import RELEASES, classes, names
+from support import cuda_names
+from support.tensorrt_names import RELEASES, classes, names
 
 RUNTIME = Path(__file__).resolve().parents[1] / "runtime" / "echo_rt"
-SOURCE = RUNTIME / "engine" / "tensorrt_build.py"
+SOURCE = RUNTIME / "engine" / "tensorrt" / "build.py"
 
-# What the names in that module stand for. The contract reads the source by them, so an attribute of a name that is in neither
-# table is an error: add it here.
+# What the names in that module stand for. The contract reads the source by them, so an attribute of a name that is in
+# neither table is an error: add it here.
 TENSORRT = {
     "trt": "tensorrt",
     "builder": "Builder",
@@ -26,7 +26,21 @@ TENSORRT = {
     "runtime": "Runtime",
     "tensor": "ITensor",
 }
-PYTHON = {"options", "spec", "device", "error", "messages", "stopped", "steps", "t", "found", "self", "_DTYPES", "tensorrt", "os"}
+PYTHON = {
+    "options",
+    "spec",
+    "device",
+    "error",
+    "messages",
+    "stopped",
+    "steps",
+    "t",
+    "found",
+    "self",
+    "_DTYPES",
+    "tensorrt",
+    "os",
+}
 GIVES = {("OnnxParser", "get_error"): "ParserError", ("ITensor", "dtype"): "DataType"}
 """Members whose own attributes the code uses."""
 COMES_WITH = {("IBuilderConfig", "progress_monitor"): ("tensorrt", "IProgressMonitor")}
@@ -115,7 +129,7 @@ def test_no_other_file_imports_tensorrt() -> None:
 
 
 # The modules that run engines. What a name, or the last part of a dotted one, stands for in them.
-RUNNING = ("cuda_context", "cuda_graph", "tensorrt_plan", "tensorrt")
+RUNNING = ("context", "graph", "plan", "engine")
 STANDS_FOR = {
     "cuda": "cuda",
     "device_attribute": "device_attribute",
@@ -140,7 +154,7 @@ STANDS_FOR = {
 def running_uses() -> set[tuple[str, str]]:
     found = {("Device", "get_attribute"), ("Device", "retain_primary_context")}  # of `gpu`, which is ours elsewhere
     for module in RUNNING:
-        for node in ast.walk(ast.parse((RUNTIME / "engine" / f"{module}.py").read_text())):
+        for node in ast.walk(ast.parse((RUNTIME / "engine" / "tensorrt" / f"{module}.py").read_text())):
             if isinstance(node, ast.Attribute) and isinstance(node.value, (ast.Name, ast.Attribute)):
                 last = node.value.id if isinstance(node.value, ast.Name) else node.value.attr
                 if last in STANDS_FOR:
@@ -179,7 +193,9 @@ def test_only_those_modules_import_pycuda_and_cuda_bindings() -> None:
         path.stem
         for path in RUNTIME.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
-        if (isinstance(node, ast.Import) and any(alias.name.split(".")[0] in ("pycuda", "cuda") for alias in node.names))
+        if (
+            isinstance(node, ast.Import) and any(alias.name.split(".")[0] in ("pycuda", "cuda") for alias in node.names)
+        )
         or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("pycuda", "cuda"))
     }
     assert importing == {"cuda_context", "cuda_graph"}
@@ -191,7 +207,9 @@ def test_the_table_is_true_of_the_cuda_bindings_that_are_installed() -> None:
     for owner in ("CUresult", "CUstreamCaptureMode"):
         member = next(iter(getattr(driver, owner)))
         assert {
-            name for name in cuda_names.names(owner) if not hasattr(member, name) and not hasattr(getattr(driver, owner), name)
+            name
+            for name in cuda_names.names(owner)
+            if not hasattr(member, name) and not hasattr(getattr(driver, owner), name)
         } == set()
     assert driver.CUresult.CUDA_SUCCESS == 0
     assert int(driver.CUstream(0x1230)) == 0x1230, "a stream's handle goes in as a number"

@@ -1,4 +1,5 @@
-"""The `tensorrt` engine's life without a GPU: PyCUDA, graphs and network are stand-ins (stand_in_cuda.py), the kernels are real."""
+"""The `tensorrt` engine's life without a GPU: PyCUDA, graphs and network are stand-ins (stand_in_cuda.py), the kernels
+are real."""
 
 from __future__ import annotations
 
@@ -12,17 +13,27 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-import emulated
-from echo_rt.engine import cuda_context, open_engine, tensorrt
-from echo_rt.engine.cpu import CpuEngine
+from echo_rt.engine import open_engine
 from echo_rt.engine.cuda_driver import CudaDevice
-from echo_rt.engine.engine_cache import StoredEngine
-from echo_rt.errors import DeviceError, EngineClosedError, FrameError, ModelError, NoDeviceError, OutputError, ParameterError
+from echo_rt.engine.onnx_runtime.cpu import CpuEngine
+from echo_rt.engine.tensorrt import context as cuda_context
+from echo_rt.engine.tensorrt import engine as tensorrt
+from echo_rt.engine.tensorrt.cache import StoredEngine
+from echo_rt.errors import (
+    DeviceError,
+    EngineClosedError,
+    FrameError,
+    ModelError,
+    NoDeviceError,
+    OutputError,
+    ParameterError,
+)
 from echo_rt.model import models, read_spec
 from echo_rt.segmentation import Segmentation
-from stand_in_cuda import StandInEngine, StandInGpu, names_beyond
-from stand_in_tensorrt import stand_in
-from test_model import toy_model
+from support import emulated
+from support.stand_in_cuda import StandInEngine, StandInGpu, names_beyond
+from support.stand_in_tensorrt import stand_in
+from support.toy import toy_model
 
 DEVICE = CudaDevice(0, "STAND-IN GPU", "8.6", "12.4")
 TEMPORAL = next(model for model in models() if model.spec.state).path
@@ -39,7 +50,7 @@ class Opener:
         monkeypatch.setitem(sys.modules, "tensorrt", stand_in("10.16"))
         monkeypatch.setattr("platformdirs.user_cache_path", lambda name, appauthor: tmp_path / "cache" / name)
         (tmp_path / "kernels.fatbin").touch()
-        monkeypatch.setattr("echo_rt.engine.tensorrt_plan.kernels.fatbin_path", lambda: tmp_path / "kernels.fatbin")
+        monkeypatch.setattr("echo_rt.engine.tensorrt.plan.kernels.fatbin_path", lambda: tmp_path / "kernels.fatbin")
         monkeypatch.setattr(tensorrt, "fatbin_path", lambda: tmp_path / "kernels.fatbin")
 
     def gpu(self, gpu: StandInGpu) -> StandInGpu:
@@ -48,7 +59,7 @@ class Opener:
         package.driver = gpu.cuda
         self._patch.setitem(sys.modules, "pycuda", package)
         self._patch.setitem(sys.modules, "pycuda.driver", gpu.cuda)
-        self._patch.setattr("echo_rt.engine.cuda_graph.import_cuda_bindings", lambda: gpu.driver)
+        self._patch.setattr("echo_rt.engine.tensorrt.graph.import_cuda_bindings", lambda: gpu.driver)
         self._patch.setattr(tensorrt, "find_device", lambda: DEVICE)
         return gpu
 
@@ -113,7 +124,10 @@ def test_a_shipped_model_with_heads_and_a_state_follows_a_clip_as_the_cpu_does(o
 
 
 def test_a_state_stays_as_it_was_for_two_streams_in_turn_and_for_a_second_look(opener: Opener, gpu: StandInGpu) -> None:
-    a, b = ([np.random.default_rng(k).integers(0, 256, (40, 50), dtype=np.uint8) for k in keys] for keys in ((1, 2, 3), (7, 8, 9)))
+    a, b = (
+        [np.random.default_rng(k).integers(0, 256, (40, 50), dtype=np.uint8) for k in keys]
+        for keys in ((1, 2, 3), (7, 8, 9))
+    )
     wanted = list(zip(on_cpu(TEMPORAL, *a), on_cpu(TEMPORAL, *b), strict=True))
     engine = opener(gpu, TEMPORAL)
     states: list = [None, None]
@@ -173,7 +187,7 @@ def test_without_cuda_bindings_frames_run_step_by_step(opener: Opener, gpu: Stan
     def missing() -> None:
         raise MissingExtraError("a CUDA graph", "tensorrt")
 
-    monkeypatch.setattr("echo_rt.engine.cuda_graph.import_cuda_bindings", missing)
+    monkeypatch.setattr("echo_rt.engine.tensorrt.graph.import_cuda_bindings", missing)
     engine = opener(gpu)
     assert_alike(engine.segment(IMAGE), on_cpu(opener.model, IMAGE)[0])
     assert "a CUDA graph needs a part that is not installed" in opener.said[-1]
@@ -317,7 +331,9 @@ def test_too_little_memory_is_one_line_and_leaves_nothing(opener: Opener, gpu: S
     assert gpu.living == {}
 
 
-def test_an_error_of_the_gpu_reaches_the_one_who_waits_and_everything_is_still_freed(opener: Opener, gpu: StandInGpu) -> None:
+def test_an_error_of_the_gpu_reaches_the_one_who_waits_and_everything_is_still_freed(
+    opener: Opener, gpu: StandInGpu
+) -> None:
     engine = opener(gpu)
     engine.segment(IMAGE)
     waiting = engine.submit(IMAGE)
@@ -334,7 +350,7 @@ def test_an_error_of_the_gpu_reaches_the_one_who_waits_and_everything_is_still_f
 
 
 def test_a_network_of_another_type_than_float_is_refused(opener: Opener, gpu: StandInGpu, monkeypatch) -> None:
-    monkeypatch.setattr("echo_rt.engine.tensorrt_build._DTYPES", {"FLOAT": "bfloat16"})
+    monkeypatch.setattr("echo_rt.engine.tensorrt.build._DTYPES", {"FLOAT": "bfloat16"})
     with pytest.raises(ModelError, match="expected image in float32 or float16, found bfloat16"):
         opener(gpu)
     assert gpu.living == {}
@@ -359,7 +375,9 @@ def test_without_a_device_nothing_of_cuda_is_imported(monkeypatch) -> None:
         tensorrt.probe_tensorrt()
 
 
-def test_a_cache_that_cannot_be_used_is_said_before_anything_is_built(opener: Opener, gpu: StandInGpu, monkeypatch, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_used_is_said_before_anything_is_built(
+    opener: Opener, gpu: StandInGpu, monkeypatch, tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name, appauthor: tmp_path / "file" / name)
     with pytest.raises(OutputError, match="expected to write there"):

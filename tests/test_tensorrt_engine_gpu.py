@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from echo_rt.engine import tensorrt
-from echo_rt.engine.cpu import CpuEngine
+from echo_rt.engine.onnx_runtime.cpu import CpuEngine
+from echo_rt.engine.tensorrt import engine as tensorrt
 from echo_rt.errors import DeviceError, MissingExtraError
 from echo_rt.model import ShippedModel, models, read_spec
+from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.segmentation import Segmentation
-from echo_rt.sources.phantom import Phantom, PhantomOptions
 
 pytestmark = pytest.mark.gpu
 
@@ -66,7 +66,9 @@ def test_masks_of_simulated_hearts_agree_with_the_cpu_reference(model: ShippedMo
             np.testing.assert_allclose(found.probability.sum(0), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("shape", [(480, 640), (480, 640, 3), (113, 57, 3), (1, 300), (300, 1, 3), (1, 1), (1081, 1921)])
+@pytest.mark.parametrize(
+    "shape", [(480, 640), (480, 640, 3), (113, 57, 3), (1, 300), (300, 1, 3), (1, 1), (1081, 1921)]
+)
 def test_odd_sizes_agree_with_the_cpu(shape) -> None:
     image = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
     with CpuEngine(str(models()[0].file("fp32")), models()[0].spec) as cpu, opened(models()[0], "fp32") as engine:
@@ -94,7 +96,10 @@ def test_frames_that_overlap_and_engines_in_threads_give_the_same_bit_for_bit(im
             np.testing.assert_array_equal(waiting.tally.area_px, np.bincount(wanted.labels.ravel(), minlength=4))
         found: dict[int, list[Segmentation]] = {}
         engines = (one, other, one)
-        threads = [threading.Thread(target=lambda k=k: found.update({k: [engines[k].segment(i) for i in images]})) for k in range(3)]
+        threads = [
+            threading.Thread(target=lambda k=k: found.update({k: [engines[k].segment(i) for i in images]}))
+            for k in range(3)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:

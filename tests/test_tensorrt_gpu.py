@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from echo_rt.engine.cuda_driver import CudaDevice, find_device
-from echo_rt.engine.engine_cache import cached_engine
-from echo_rt.engine.tensorrt_build import import_tensorrt
+from echo_rt.engine.tensorrt.build import import_tensorrt
+from echo_rt.engine.tensorrt.cache import cached_engine
 from echo_rt.errors import DeviceError, MissingExtraError
 from echo_rt.model import ShippedModel, models
 
@@ -42,7 +42,9 @@ def test_an_engine_of_a_shipped_model_is_built_once_and_then_loaded_in_under_a_s
     engine = second.deserialize(device)
     load_s = time.perf_counter() - start
     assert not second.built
-    assert load_s < 1, "the one time that a test asserts: the limit is the requirement itself, and a build takes far longer"
+    assert load_s < 1, (
+        "the one time that a test asserts: the limit is the requirement itself, and a build takes far longer"
+    )
     names = {engine.get_tensor_name(i) for i in range(engine.num_io_tensors)}
     assert names == {tensor.name for tensor in (*second.record.inputs, *second.record.outputs)}
     for tensor in (*second.record.inputs, *second.record.outputs):

@@ -15,50 +15,22 @@ import torch
 from echo_rt.engine import open_engine
 from echo_rt.errors import DataError, ParameterError
 from echo_rt_export.commands import export
+from echo_rt_network.unet import UNet
+from echo_rt_network.weights import load_weights
 from echo_rt_train import losses
 from echo_rt_train.augment import Augment, no_heart
 from echo_rt_train.commands import evaluate, train
-from echo_rt_train.data import COLUMNS, on_grid, open_data, read_index, select
+from echo_rt_train.data import on_grid, open_data, read_index, select
 from echo_rt_train.evaluate import ef_errors
 from echo_rt_train.evaluate import evaluate as measured
 from echo_rt_train.evaluate.command import open_model
 from echo_rt_train.training import learning_rate
-from echo_rt_train.unet import UNet
-from echo_rt_train.weights import load_weights
-from shapes import labels_of
+from support.training import small, write_index
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """A data folder of three patients whose hearts are drawn: ED and ES in both views."""
-    rng = np.random.default_rng(0)
-    rows = []
-    for patient, split in (("p1", "train"), ("p2", "train"), ("p3", "val")):
-        for view, spacing in (("4CH", "0.3"), ("2CH", "")):
-            for phase, radius in (("ED", 40), ("ES", 28)):
-                labels = labels_of((220, 240), 110, radius, 14, (120.0, 150.0))
-                image = np.array([20, 60, 180, 80])[labels] + rng.normal(0, 8, labels.shape)
-                name = f"{patient}_{view}_{phase}"
-                cv2.imwrite(str(tmp_path / f"{name}.png"), np.clip(image, 0, 255).astype(np.uint8))
-                cv2.imwrite(str(tmp_path / f"{name}_gt.png"), labels)
-                rows.append([patient, split, view, phase, f"{name}.png", 220, 240, spacing])
-    write_index(tmp_path, rows)
-    return tmp_path
-
-
-def write_index(folder: Path, rows: list, columns=COLUMNS) -> None:
-    with (folder / "index.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([columns, *rows])
-
-
-def small(data: Path, out: Path, *more: str) -> list[str]:
-    return [
-        f"data.root={data}", f"out={out}", "model.grid=32", "model.widths=[4,8,16]", "epochs=3", "warmup_epochs=1", "batch=4",
-        "precision=fp32", *more,
-    ]  # fmt: skip
-
-
-def test_weights_become_a_model_that_the_runtime_runs_and_that_evaluate_measures(data: Path, tmp_path: Path, capsys) -> None:
+def test_weights_become_a_model_that_the_runtime_runs_and_that_evaluate_measures(
+    data: Path, tmp_path: Path, capsys
+) -> None:
     run, model = tmp_path / "run", tmp_path / "m.onnx"
     train(small(data, run))
     export(["onnx", str(run), "-o", str(model)])
@@ -84,7 +56,9 @@ def test_training_learns_and_is_the_same_from_the_same_seed(data: Path, tmp_path
         train(small(data, tmp_path / name, "epochs=4"))
     rows = list(csv.DictReader((tmp_path / "a" / "log.csv").read_text().splitlines()))
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
-    assert (tmp_path / "a" / "weights.safetensors").read_bytes() == (tmp_path / "b" / "weights.safetensors").read_bytes()
+    assert (tmp_path / "a" / "weights.safetensors").read_bytes() == (
+        tmp_path / "b" / "weights.safetensors"
+    ).read_bytes()
 
 
 KILLED = """
@@ -106,13 +80,17 @@ train(sys.argv[1:])
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system cannot kill a process outright")
 def test_a_training_killed_in_mid_epoch_and_resumed_ends_with_the_same_weights(data: Path, tmp_path: Path) -> None:
     train(small(data, tmp_path / "whole", "epochs=4"))
-    killed = subprocess.run([sys.executable, "-c", KILLED, *small(data, tmp_path / "cut", "epochs=4")], capture_output=True, check=False)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, *small(data, tmp_path / "cut", "epochs=4")], capture_output=True, check=False
+    )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     rows = list(csv.DictReader((tmp_path / "cut" / "log.csv").read_text().splitlines()))
     assert len(rows) == 2
     assert not (tmp_path / "cut" / "weights.safetensors").exists()
     train(small(data, tmp_path / "cut", "epochs=4", "resume=true"))
-    assert (tmp_path / "whole" / "weights.safetensors").read_bytes() == (tmp_path / "cut" / "weights.safetensors").read_bytes()
+    assert (tmp_path / "whole" / "weights.safetensors").read_bytes() == (
+        tmp_path / "cut" / "weights.safetensors"
+    ).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +105,9 @@ def test_a_training_killed_in_mid_epoch_and_resumed_ends_with_the_same_weights(d
         (lambda d: write_index(d, [["p1", s, "4CH", "ED", "p1_4CH_ED.png", 1, 1, ""] for s in ("train", "val")]), "p1 in two"),
     ],
 )  # fmt: skip
-def test_a_data_folder_that_is_wrong_is_named_before_the_first_epoch(data: Path, tmp_path: Path, spoil, message: str) -> None:
+def test_a_data_folder_that_is_wrong_is_named_before_the_first_epoch(
+    data: Path, tmp_path: Path, spoil, message: str
+) -> None:
     spoil(data)
     with pytest.raises(DataError, match=message):
         train(small(data, tmp_path / "run"))
@@ -146,7 +126,9 @@ def test_cross_entropy_by_hand() -> None:
 
 
 def test_binary_cross_entropy_by_hand() -> None:
-    assert losses.bce(*two_pixels()).item() == pytest.approx(-(np.log(1 / 4) + np.log(3 / 4)) / 2)  # sigmoid(log 3) is 3/4
+    assert losses.bce(*two_pixels()).item() == pytest.approx(
+        -(np.log(1 / 4) + np.log(3 / 4)) / 2
+    )  # sigmoid(log 3) is 3/4
 
 
 def test_dice_by_hand() -> None:
@@ -183,7 +165,9 @@ def test_a_class_that_nobody_traced_teaches_nothing(name: str) -> None:
     # Moving probability between background and the untraced classes changes nothing for cross-entropy and the overlaps.
     other = logits.clone()
     other[:, 2] += 1.0
-    rest = torch.logsumexp(logits[:, [0, 2, 3]], 1) - torch.logsumexp(torch.stack([logits[:, 0], other[:, 2], logits[:, 3]], 1), 1)
+    rest = torch.logsumexp(logits[:, [0, 2, 3]], 1) - torch.logsumexp(
+        torch.stack([logits[:, 0], other[:, 2], logits[:, 3]], 1), 1
+    )
     other[:, [0, 2, 3]] += rest[:, None]
     assert loss(logits, target, known).item() == pytest.approx(loss(other, target, known).item(), rel=1e-5)
     moved = logits.clone().requires_grad_()
@@ -205,7 +189,9 @@ def test_without_changes_the_training_image_is_what_the_runtime_would_see(data: 
     sample = read_index(data)[0]
     image, _ = sample.read()
     grey, covered = Augment()(*on_grid(sample, (128, 128)), np.random.default_rng(0))
-    np.testing.assert_allclose(grey, reference(image, GridMap.letterbox(image.shape, (64, 64)), 0, 1), atol=0.6)  # rounded to a grey level
+    np.testing.assert_allclose(
+        grey, reference(image, GridMap.letterbox(image.shape, (64, 64)), 0, 1), atol=0.6
+    )  # rounded to a grey level
     assert covered.shape == (3, 64, 64)
     assert covered.sum(0).max() <= 1.01
 
@@ -304,14 +290,19 @@ def test_a_shipped_model_reaches_its_figures_on_the_camus_validation_patients(na
 
     evaluate([name, "--data", str(camus), "--split", "val", "--json"])
     figures = json.loads(capsys.readouterr().out)
-    dice = {view: {label: found["dice"] for label, found in figures["views"][view]["classes"].items()} for view in ("4CH", "2CH")}
+    dice = {
+        view: {label: found["dice"] for label, found in figures["views"][view]["classes"].items()}
+        for view in ("4CH", "2CH")
+    }
     for label, floor in FLOORS[name].items():
         assert dice["4CH"][label] >= floor
         assert dice["2CH"][label] >= dice["4CH"][label] - 0.015
     assert figures["view_accuracy"] >= 0.98
     assert abs(figures["views"]["4CH"]["ef_calibrated"]["bias"]) <= 1
     shipped = next(model for model in models() if model.name == name)
-    assert dice["4CH"] == pytest.approx(shipped.figures["4CH Dice"], abs=1e-3), "the figures in the file are those that are measured"
+    assert dice["4CH"] == pytest.approx(shipped.figures["4CH Dice"], abs=1e-3), (
+        "the figures in the file are those that are measured"
+    )
 
 
 def test_the_model_with_a_memory_is_steadier_on_unseen_simulated_hearts() -> None:
@@ -339,7 +330,9 @@ def test_several_losses_and_seeds_are_compared_in_one_table(data: Path, tmp_path
     assert len({path.read_bytes() for path in weights}) == 4, "every run is its own"
 
 
-def test_parts_of_a_cross_validation_are_judged_each_by_the_patients_it_held_out_and_make_one_row(data: Path, tmp_path: Path) -> None:
+def test_parts_of_a_cross_validation_are_judged_each_by_the_patients_it_held_out_and_make_one_row(
+    data: Path, tmp_path: Path
+) -> None:
     train(["-m", "data.hold_out=1/2,2/2", *small(data, tmp_path / "runs", "epochs=1")])
     (row,) = json.loads((tmp_path / "runs" / "comparison.json").read_text())
     assert (row["settings"], row["runs"]) == ({}, 2)

@@ -10,10 +10,10 @@ from hydra import compose, initialize_config_module
 from torch import nn
 
 import echo_rt_train
+from echo_rt_network.unet import UNet
+from echo_rt_network.weights import build_network
 from echo_rt_train.augment import Augment
 from echo_rt_train.loop import grid_size
-from echo_rt_train.unet import UNet
-from echo_rt_train.weights import build_network
 
 EXPERIMENTS = sorted(path.stem for path in (Path(echo_rt_train.__file__).parent / "conf" / "experiment").glob("*.yaml"))
 
@@ -45,11 +45,16 @@ def test_the_experiment_of_a_shipped_model_makes_a_network_within_its_limits(nam
     assert config.name == name
     Augment(**config.augment)
     network = build_network(config.model, 4)
-    parameters, work = sum(p.numel() for p in network.parameters()) / 1e6, multiply_adds(network, *grid_size(config)) / 1e9
+    parameters, work = (
+        sum(p.numel() for p in network.parameters()) / 1e6,
+        multiply_adds(network, *grid_size(config)) / 1e9,
+    )
     if name in LIMITS:
         assert parameters <= LIMITS[name][0]
         assert work <= LIMITS[name][1]
-    assert ("CAMUS" in config.card.training_data) == ("CC BY-NC-SA" in config.card.licence), "the data's terms stand in the card"
+    assert ("CAMUS" in config.card.training_data) == ("CC BY-NC-SA" in config.card.licence), (
+        "the data's terms stand in the card"
+    )
 
 
 def test_multiply_adds_are_counted_as_by_hand() -> None:

@@ -12,10 +12,10 @@ import torch
 
 from echo_rt.errors import ParameterError
 from echo_rt_export.commands import export
+from echo_rt_network.weights import load_weights
 from echo_rt_train.commands import train
 from echo_rt_train.training import moving_average
-from echo_rt_train.weights import load_weights
-from test_train import data, small  # noqa: F401 - data is a fixture
+from support.training import small
 
 
 def rows(run: Path) -> list[dict[str, str]]:
@@ -26,27 +26,47 @@ def weights_of(run: Path) -> dict[str, torch.Tensor]:
     return load_weights(run / "weights.safetensors")[0].state_dict()
 
 
-def test_the_log_has_every_part_of_the_loss_and_what_the_judges_say(data: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_the_log_has_every_part_of_the_loss_and_what_the_judges_say(data: Path, tmp_path: Path) -> None:
     train(small(data, tmp_path / "run", "validate_every=2"))
     log = rows(tmp_path / "run")
-    assert {"loss", "loss_masks", "loss_view", "loss_confidence", "seconds", "val_dice_lv_cavity", "val_view_accuracy"} <= set(log[0])
+    assert {
+        "loss",
+        "loss_masks",
+        "loss_view",
+        "loss_confidence",
+        "seconds",
+        "val_dice_lv_cavity",
+        "val_view_accuracy",
+    } <= set(log[0])
     assert [bool(row["val_dice_lv_cavity"]) for row in log] == [False, True, True], "every second epoch, and the last"
     assert list((tmp_path / "run" / "tensorboard").glob("events.*"))
 
 
-def test_two_processes_train_one_model(data: Path, tmp_path: Path) -> None:  # noqa: F811
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "echo_rt", "train"]
-    done = subprocess.run([*command, *small(data, tmp_path / "two", "epochs=2")], capture_output=True, text=True, check=False, timeout=240)
+def test_two_processes_train_one_model(data: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node=2",
+        "-m",
+        "echo_rt",
+        "train",
+    ]
+    done = subprocess.run(
+        [*command, *small(data, tmp_path / "two", "epochs=2")], capture_output=True, text=True, check=False, timeout=240
+    )
     assert done.returncode == 0, done.stderr
     assert len(rows(tmp_path / "two")) == 2, "one log"
     train(small(data, tmp_path / "one", "epochs=2"))
     one, two = (float(rows(tmp_path / name)[-1]["loss_masks"]) for name in ("one", "two"))
-    # The same batches; batch statistics are of half a batch each, as on any two devices without synchronised batch norm.
+    # The same batches; batch statistics are of half a batch each, as on any two devices without synchronised batch
+    # norm.
     assert two == pytest.approx(one, rel=0.25)
     assert weights_of(tmp_path / "two").keys() == weights_of(tmp_path / "one").keys()
 
 
-def test_what_is_not_to_learn_stays_with_its_batch_statistics(data: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_what_is_not_to_learn_stays_with_its_batch_statistics(data: Path, tmp_path: Path) -> None:
     train(small(data, tmp_path / "a", "epochs=1", "model.heads=[]"))
     init = f"init={tmp_path / 'a' / 'weights.safetensors'}"
     train(small(data, tmp_path / "b", "epochs=1", init, "learn=heads"))
@@ -60,7 +80,7 @@ def test_what_is_not_to_learn_stays_with_its_batch_statistics(data: Path, tmp_pa
         train(small(data, tmp_path / "c", init, "model.widths=[4,8]"))
 
 
-def test_a_network_that_keeps_its_statistics_learns_with_them(data: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_network_that_keeps_its_statistics_learns_with_them(data: Path, tmp_path: Path) -> None:
     train(small(data, tmp_path / "a", "epochs=1"))
     init = f"init={tmp_path / 'a' / 'weights.safetensors'}"
     train(small(data, tmp_path / "b", "epochs=1", init, "keep_statistics=true"))
@@ -71,12 +91,22 @@ def test_a_network_that_keeps_its_statistics_learns_with_them(data: Path, tmp_pa
         same = torch.equal(after[name], value)
         assert same or name not in statistics, f"{name} has changed"
     assert not all(torch.equal(after[name], value) for name, value in before.items()), "the rest has learned"
-    with pytest.raises(ParameterError, match="keep_statistics: expected init=WEIGHTS, whose statistics are kept, found none"):
+    with pytest.raises(
+        ParameterError, match="keep_statistics: expected init=WEIGHTS, whose statistics are kept, found none"
+    ):
         train(small(data, tmp_path / "c", "keep_statistics=true"))
 
 
-def test_a_network_with_a_memory_learns_from_clips_and_stills(data: Path, tmp_path: Path) -> None:  # noqa: F811
-    settings = ("model.memory=[0,0,4]", "frames=3", "mix.phantoms=2", "mix.clip_frames=5", "mix.share=0.5", "jitter=1", "epochs=2")
+def test_a_network_with_a_memory_learns_from_clips_and_stills(data: Path, tmp_path: Path) -> None:
+    settings = (
+        "model.memory=[0,0,4]",
+        "frames=3",
+        "mix.phantoms=2",
+        "mix.clip_frames=5",
+        "mix.share=0.5",
+        "jitter=1",
+        "epochs=2",
+    )
     train(small(data, tmp_path / "run", *settings))
     assert float(rows(tmp_path / "run")[-1]["loss_jitter"]) > 0
     cell = weights_of(tmp_path / "run")["memory.memory_2.out.weight"]
@@ -101,7 +131,7 @@ def test_the_phantom_is_endless_and_every_epoch_has_hearts_of_its_own(tmp_path: 
     assert len(seen) == len(set(seen)) == 8
 
 
-def test_a_teacher_has_its_share_of_the_target(data: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_teacher_has_its_share_of_the_target(data: Path, tmp_path: Path) -> None:
     from echo_rt.engine import open_engine
     from echo_rt_train.data import covered_on_grid, read_index
     from echo_rt_train.teacher import Teacher
@@ -119,7 +149,7 @@ def test_a_teacher_has_its_share_of_the_target(data: Path, tmp_path: Path) -> No
             Teacher(engine, 2.0)
 
 
-def test_weights_of_16_bits_begin_another_training(data: Path, tmp_path: Path, monkeypatch) -> None:  # noqa: F811
+def test_weights_of_16_bits_begin_another_training(data: Path, tmp_path: Path, monkeypatch) -> None:
     from echo_rt_train import weights
 
     train(small(data, tmp_path / "a", "epochs=1", "model.memory=[0,0,2]"))

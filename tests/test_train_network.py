@@ -12,19 +12,10 @@ from echo_rt.engine import open_engine
 from echo_rt.errors import ModelError, ParameterError
 from echo_rt.model import VIEWS, ModelSpec
 from echo_rt_export.onnx_file import export_onnx
+from echo_rt_network.unet import ConvGRU, UNet
+from echo_rt_network.weights import save_weights
 from echo_rt_train.augment import Augment
-from echo_rt_train.unet import ConvGRU, UNet
-from echo_rt_train.weights import save_weights
-
-WIDTHS, MEMORY = [4, 8, 16], [0, 3, 5]
-
-
-def network_with_all(seed: int = 0) -> UNet:
-    torch.manual_seed(seed)
-    network = UNet(WIDTHS, heads=("view", "confidence"), memory=MEMORY).eval()
-    for cell in network.memory.values():  # a memory begins without a say; give it one
-        torch.nn.init.normal_(cell.out.weight, std=3.0)
-    return network
+from support.training import MEMORY, WIDTHS, network_with_all
 
 
 @pytest.fixture
@@ -75,7 +66,7 @@ def test_an_engine_that_is_given_back_a_state_does_not_write_into_it(model: Path
 
 
 def test_a_spec_that_names_a_state_or_head_the_network_lacks_is_refused(tmp_path: Path) -> None:
-    from test_model import SPEC, toy_model
+    from support.toy import SPEC, toy_model
 
     for change in ({"state": ("memory_4",)}, {"heads": ("view",)}):
         with pytest.raises(ModelError, match="its spec says"):
@@ -96,7 +87,9 @@ def test_the_heads_teach_the_masks_nothing() -> None:
     network = UNet(WIDTHS, heads=("view", "confidence"))
     output = network(torch.randn(2, 1, 32, 32))
     torch.stack([head.sum() for head in output.heads.values()]).sum().backward()
-    touched = {name.split(".")[0] for name, p in network.named_parameters() if p.grad is not None and p.grad.abs().max() > 0}
+    touched = {
+        name.split(".")[0] for name, p in network.named_parameters() if p.grad is not None and p.grad.abs().max() > 0
+    }
     assert touched == {"heads"}
 
 

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from echo_rt_network.unet import UNet
 from echo_rt_train.augment import Augment
 from echo_rt_train.data import PHASES, DataReport, Sample
 from echo_rt_train.images import GridImages, Item
@@ -21,7 +22,6 @@ from echo_rt_train.objective import (
     unsteadiness,
     with_mirror_images,
 )
-from echo_rt_train.unet import UNet
 
 ED, ES, OTHER = (PHASES.index(name) for name in ("ED", "ES", "other"))
 
@@ -37,7 +37,9 @@ def test_unsteadiness_by_hand() -> None:
     assert unsteadiness(true + 10, true).item() == 0, "a constant error is steady"
     assert unsteadiness(torch.tensor([[100.0, 104.0, 98.0]]), true).item() == pytest.approx((0.04 + 0.06) / 2)
     beating = torch.tensor([[100.0, 80.0, 100.0]])
-    assert unsteadiness(beating.mean(1, keepdim=True).expand(1, 3), beating).item() > 0.2, "a curve that does not follow is not steady"
+    assert unsteadiness(beating.mean(1, keepdim=True).expand(1, 3), beating).item() > 0.2, (
+        "a curve that does not follow is not steady"
+    )
     assert unsteadiness(torch.ones(1, 3), torch.zeros(1, 3)).item() == 0, "without a ventricle there is no curve"
 
 
@@ -85,7 +87,9 @@ def test_mirror_images_agree_where_their_masks_are_mirror_images() -> None:
     assert disagreement(torch.cat([probability, probability.flip(-1)])).item() == 0
     one, other = torch.zeros(1, 4, 1, 2), torch.zeros(1, 4, 1, 2)
     one[0, 0], other[0, 0] = 1, 1
-    other[0, :2, 0, 0] = torch.tensor([0.4, 0.6])  # the left pixel of the mirror image, which is the right one of the image
+    other[0, :2, 0, 0] = torch.tensor(
+        [0.4, 0.6]
+    )  # the left pixel of the mirror image, which is the right one of the image
     assert disagreement(torch.cat([one, other])).item() == pytest.approx((0.6**2 + 0.6**2) / 2)
 
 
@@ -109,7 +113,11 @@ def test_a_network_that_takes_left_for_right_is_told_so() -> None:
 
 
 def term(
-    bias: PhaseBias, found: torch.Tensor, phase: list[int], drawn: list[bool] | None = None, view: list[int] | None = None
+    bias: PhaseBias,
+    found: torch.Tensor,
+    phase: list[int],
+    drawn: list[bool] | None = None,
+    view: list[int] | None = None,
 ) -> torch.Tensor:
     count, nothing = len(found), torch.empty(0)
     where = torch.tensor(view or [0] * count), torch.tensor(phase), torch.tensor(drawn or [False] * count)
@@ -133,7 +141,9 @@ def test_the_area_is_that_inside_the_border_however_blurred_it_is(blur_px: float
     assert says[away.abs() < blur_px].sum() > 0.8, "the border has the say, not the middle"
 
 
-def spheroid(half_length: float, half_width: float, angle: float, at: tuple[float, float] = (40.0, 46.0)) -> torch.Tensor:
+def spheroid(
+    half_length: float, half_width: float, angle: float, at: tuple[float, float] = (40.0, 46.0)
+) -> torch.Tensor:
     """(1, 80, 90) share of each pixel that an ellipse covers."""
     fine = (torch.arange(80 * 8) + 0.5) / 8 - 0.5, (torch.arange(90 * 8) + 0.5) / 8 - 0.5
     y, x = torch.meshgrid(fine[0] - at[0], fine[1] - at[1], indexing="ij")
@@ -222,7 +232,9 @@ def sample(phase: str, known_place: int) -> Sample:
 
 
 def test_an_item_names_its_phase_and_whether_it_is_mixed_in() -> None:
-    images = GridImages([sample("ED", 1), sample("ES", 2)], [sample("ES", 3)], 1.0, (32, 32), Augment(), 0, DataReport("toy"))
+    images = GridImages(
+        [sample("ED", 1), sample("ES", 2)], [sample("ES", 3)], 1.0, (32, 32), Augment(), 0, DataReport("toy")
+    )
     items = [images[place] for place in range(len(images))]
     assert [(int(item.phase), bool(item.drawn)) for item in items] == [(ED, False), (ES, False), (ES, True), (ES, True)]
     blank = GridImages([sample("ED", 1)], [], 0.0, (32, 32), Augment(no_heart=1.0), 0, DataReport("toy"))
@@ -230,7 +242,15 @@ def test_an_item_names_its_phase_and_whether_it_is_mixed_in() -> None:
 
 
 def test_where_some_are_spared_those_that_are_not_have_no_phase() -> None:
-    images = GridImages([sample("ED", place) for place in range(40)], [], 0.0, (32, 32), Augment(shift=0.5, ease=0.5), 0, DataReport("toy"))
+    images = GridImages(
+        [sample("ED", place) for place in range(40)],
+        [],
+        0.0,
+        (32, 32),
+        Augment(shift=0.5, ease=0.5),
+        0,
+        DataReport("toy"),
+    )
     place = {ED: [], OTHER: []}  # type: ignore[var-annotated]
     for item in (images[place] for place in range(len(images))):
         place[int(item.phase)].append(float(item.covered[0, 0].sum()))

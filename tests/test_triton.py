@@ -14,16 +14,17 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 
 from echo_rt.engine.cuda_driver import CudaDevice
-from echo_rt.engine.engine_cache import cached_engine
+from echo_rt.engine.tensorrt.cache import cached_engine
 from echo_rt.errors import ModelError, OutputError, ParameterError
 from echo_rt.model import ModelSpec, models
 from echo_rt_export.commands import export
 from echo_rt_export.triton import export_triton
-from stand_in_tensorrt import MARK, stand_in
-from test_model import SPEC, toy_model
+from support.stand_in_tensorrt import MARK, stand_in
+from support.toy import SPEC, toy_model
 
-# The part of Triton's model_config.proto that we write (github.com/triton-inference-server/common, protobuf/model_config.proto):
-# name: (number, type), with * for repeated fields. Parsing refuses every field and every enum value that is not here.
+# The part of Triton's model_config.proto that we write (github.com/triton-inference-server/common,
+# protobuf/model_config.proto): name: (number, type), with * for repeated fields. Parsing refuses every field and every
+# enum value that is not here.
 MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
     "ModelConfig": {
         "name": (1, "string"),
@@ -42,7 +43,11 @@ MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
     # An entry of map<string, ModelParameter>.
     "Parameter": {"key": (1, "string"), "value": (2, "ParameterValue")},
     "ParameterValue": {"string_value": (1, "string")},
-    "SequenceBatching": {"oldest": (4, "Oldest"), "max_sequence_idle_microseconds": (1, "uint64"), "state": (5, "*State")},
+    "SequenceBatching": {
+        "oldest": (4, "Oldest"),
+        "max_sequence_idle_microseconds": (1, "uint64"),
+        "state": (5, "*State"),
+    },
     "Oldest": {"max_candidate_sequences": (1, "int32")},
     "State": {
         "input_name": (1, "string"),
@@ -51,7 +56,12 @@ MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
         "dims": (4, "*int64"),
         "initial_state": (5, "*InitialState"),
     },
-    "InitialState": {"data_type": (1, "DataType"), "dims": (2, "*int64"), "zero_data": (3, "bool"), "name": (5, "string")},
+    "InitialState": {
+        "data_type": (1, "DataType"),
+        "dims": (2, "*int64"),
+        "zero_data": (3, "bool"),
+        "name": (5, "string"),
+    },
 }
 ENUMS = {
     "DataType": {"TYPE_INVALID": 0, "TYPE_INT8": 6, "TYPE_INT32": 8, "TYPE_INT64": 9, "TYPE_FP16": 10, "TYPE_FP32": 11},
@@ -187,7 +197,9 @@ def test_an_engine_gets_a_folder_of_its_own_with_its_record(tmp_path: Path, engi
     assert config_of(repository / "toy").instance_group[0].kind == ENUMS["Kind"]["KIND_CPU"]
 
 
-def test_an_engine_of_another_model_or_of_somebody_else_is_refused_and_nothing_is_written(tmp_path: Path, engine: Path) -> None:
+def test_an_engine_of_another_model_or_of_somebody_else_is_refused_and_nothing_is_written(
+    tmp_path: Path, engine: Path
+) -> None:
     other = toy_model(tmp_path / "other.onnx", replace(SPEC, version="2"))
     with pytest.raises(ModelError, match=r"expected an engine of .*, found one of another file"):
         export_triton(other, tmp_path / "repository", engine)

@@ -12,10 +12,10 @@ from echo_rt.cardiac.geometry import find_ventricle, outline
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
+from echo_rt.phantom import Phantom, PhantomOptions
+from echo_rt.phantom.options import Rhythm
 from echo_rt.reading import Beat, LeftVentricle
-from echo_rt.sources.phantom import Phantom, PhantomOptions
-from echo_rt.sources.phantom.options import Rhythm
-from shapes import segmentation_of
+from support.shapes import segmentation_of
 
 SPEC = ModelSpec("the phantom's own masks", "1", 480, 640, 0.0, 1.0)
 
@@ -45,7 +45,9 @@ def test_volumes_from_the_masks_are_true_within_1_percent_and_ef_within_half_a_p
 
 @pytest.mark.parametrize(("ef", "hr", "fps"), [(60, 70, 50), (25, 45, 30), (70, 160, 60), (40, 100, 15)])
 def test_the_monitor_finds_every_beat_of_a_regular_heart_with_its_ef(ef: float, hr: float, fps: float) -> None:
-    phantom = Phantom(PhantomOptions(ef=ef, hr=hr, fps=fps, seconds=5, seed=3, height=240, width=320, hr_variability=0.02))
+    phantom = Phantom(
+        PhantomOptions(ef=ef, hr=hr, fps=fps, seconds=5, seed=3, height=240, width=320, hr_variability=0.02)
+    )
     monitor = Monitor(SPEC)
     beats = []
     for k in range(phantom.frames or 0):
@@ -57,7 +59,9 @@ def test_the_monitor_finds_every_beat_of_a_regular_heart_with_its_ef(ef: float, 
     truth = phantom.beats()
     # At the ends a beat may be cut, or not yet certain.
     assert len(truth) - 2 <= len(beats) <= len(truth) + 1
-    assert np.median([beat.ef_percent for beat in beats]) == pytest.approx(np.median([b.ef_percent for b in truth]), abs=1.5)
+    assert np.median([beat.ef_percent for beat in beats]) == pytest.approx(
+        np.median([b.ef_percent for b in truth]), abs=1.5
+    )
     assert np.median([beat.heart_rate_bpm for beat in beats]) == pytest.approx(hr, rel=0.06)
 
 
@@ -93,7 +97,9 @@ def test_in_arrhythmia_nine_of_ten_beats_are_found_and_none_twice(rhythm: Rhythm
     asked = met = 0
     for seed in range(5900, 5912):
         hr = 50.0 + 5 * (seed - 5900)
-        phantom = Phantom(PhantomOptions(ef=20.0 + 4 * (seed - 5900), hr=hr, fps=50, seconds=10, seed=seed, rhythm=rhythm))
+        phantom = Phantom(
+            PhantomOptions(ef=20.0 + 4 * (seed - 5900), hr=hr, fps=50, seconds=10, seed=seed, rhythm=rhythm)
+        )
         beats, truth = found_by_the_curve(phantom), phantom.beats()
         for true in [true for true in truth if true.t_ed_s > 0.1 and true.t_next_ed_s + 15 / hr + 0.1 < 10]:
             same = [beat for beat in beats if abs(beat.t_ed_s - true.t_ed_s) < 0.35 * (true.t_next_ed_s - true.t_ed_s)]

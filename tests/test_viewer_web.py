@@ -11,83 +11,29 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
 
-from echo_rt.cardiac.monitor import Monitor
-from echo_rt.engine import open_engine
 from echo_rt.errors import OutputError, ParameterError
-from echo_rt.live.status import LiveStatus, LiveUpdate, Phase
-from echo_rt.sources.phantom import Phantom, PhantomOptions
-from echo_rt.stream import follow
+from echo_rt.live.status import LiveUpdate, Phase
 from echo_rt.viewer import open_viewer
 from echo_rt.viewer.state import History, figures
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 from echo_rt.viewer.web import WebViewer, is_local
-
-
-class StandInControl:
-    """Stands in for a feed: writes down what it is asked."""
-
-    def __init__(self, snapshot: Path | None = None) -> None:
-        self.calls: list[object] = []
-        self._snapshot = snapshot
-
-    def start(self) -> None:
-        self.calls.append("start")
-
-    def stop(self) -> None:
-        self.calls.append("stop")
-
-    def freeze(self, frozen: bool) -> None:
-        self.calls.append(("freeze", frozen))
-
-    def reset(self) -> None:
-        self.calls.append("reset")
-
-    def select(self, source: str) -> None:
-        self.calls.append(("select", source))
-
-    def sources(self) -> list[str]:
-        return ["phantom:", "/dev/video0"]
-
-    def snapshot(self) -> Path:
-        self.calls.append("snapshot")
-        if self._snapshot is None:
-            raise OutputError("expected a picture for the snapshot, found none yet; wait for the first frame")
-        return self._snapshot
-
-    def end(self) -> None:
-        self.calls.append("end")
-
-
-RUNNING = LiveStatus(
-    Phase.RUNNING, source="phantom:", engine="the engine", model="lv-edge 2", frames=9, dropped={"engine busy": 3}, age_ms=7.0
-)
-
-
-@lru_cache
-def readings(seconds: float = 5.0) -> list[LiveUpdate]:
-    """A simulated heart through engine and monitor."""
-    options = PhantomOptions(ef=55, hr=75, fps=30, seconds=seconds, seed=3, height=240, width=320)
-    with Phantom(options) as phantom, open_engine("lv-edge", "cpu") as engine:
-        return [LiveUpdate(frame, reading, RUNNING) for frame, reading in follow(phantom, engine, Monitor(engine.spec))]
+from support.looking import RUNNING, StandInControl, as_phase, readings
 
 
 def with_ef(update: LiveUpdate, percent: float, stale: bool = False) -> LiveUpdate:
     assert update.reading is not None
-    ef = dataclasses.replace(update.reading.ef, percent=percent, stale=stale, reason="last good beat 9 s ago" if stale else None)
+    ef = dataclasses.replace(
+        update.reading.ef, percent=percent, stale=stale, reason="last good beat 9 s ago" if stale else None
+    )
     return dataclasses.replace(update, reading=dataclasses.replace(update.reading, ef=ef))
-
-
-def as_phase(update: LiveUpdate, phase: Phase, message: str = "") -> LiveUpdate:
-    return dataclasses.replace(update, status=dataclasses.replace(update.status, phase=phase, message=message))
 
 
 @pytest.fixture
@@ -222,7 +168,9 @@ def test_a_port_that_is_taken_is_one_line(control) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(OutputError, match=r"expected to serve on 127.0.0.1 port \d+, found: .*in use; choose another --port"):
+        with pytest.raises(
+            OutputError, match=r"expected to serve on 127.0.0.1 port \d+, found: .*in use; choose another --port"
+        ):
             open_viewer("web", control, port=taken.getsockname()[1])
     with pytest.raises(ParameterError, match="expected a view of window, web, none"):
         open_viewer("hologram", control)
@@ -269,7 +217,9 @@ def test_the_browser_sees_the_ef_change_and_sees_it_again_after_a_reload(viewer,
     last = show_all(viewer)
     page.goto(viewer.url)
     until_text(page, "#ef-percent", f"{last.reading.ef.percent:.0f}")
-    page.wait_for_function("document.getElementById('picture').width > 300 && document.getElementById('image').classList.contains('has')")
+    page.wait_for_function(
+        "document.getElementById('picture').width > 300 && document.getElementById('image').classList.contains('has')"
+    )
     assert page.locator("#wall li").count() == 6
     viewer.show(with_ef(last, 31))
     until_text(page, "#ef-percent", "31")
@@ -317,7 +267,15 @@ def test_the_buttons_ask_for_what_they_say(viewer, control, page, tmp_path: Path
     page.select_option("#source", "/dev/video0")
     page.click("#snapshot")
     until_text(page, "#note", f"written: {tmp_path / 'snapshot.png'}")
-    assert control.calls == [("freeze", True), ("freeze", False), "reset", "stop", "start", ("select", "/dev/video0"), "snapshot"]
+    assert control.calls == [
+        ("freeze", True),
+        ("freeze", False),
+        "reset",
+        "stop",
+        "start",
+        ("select", "/dev/video0"),
+        "snapshot",
+    ]
 
 
 def test_a_program_that_has_gone_shows_on_the_page(control, page) -> None:

@@ -13,10 +13,10 @@ import pytest
 
 from echo_rt.errors import DeviceError
 from echo_rt.live.status import LiveUpdate, Phase
-from echo_rt.sinks.overlay import draw
+from echo_rt.outputs.overlay import draw
 from echo_rt.viewer import open_viewer
 from echo_rt.viewer.window import WindowViewer, picture
-from test_viewer_web import RUNNING, StandInControl, as_phase, readings
+from support.looking import RUNNING, StandInControl, as_phase, readings
 
 
 def test_the_window_shows_the_overlay_with_a_bar_below() -> None:
@@ -44,7 +44,13 @@ def test_the_keys_do_what_the_bar_says(monkeypatch) -> None:
     monkeypatch.setenv("DISPLAY", ":none")
     control = StandInControl()
     viewer = WindowViewer(control)
-    for key, phase in (("r", Phase.RUNNING), (" ", Phase.RUNNING), (" ", Phase.FROZEN), ("s", Phase.RUNNING), ("q", Phase.RUNNING)):
+    for key, phase in (
+        ("r", Phase.RUNNING),
+        (" ", Phase.RUNNING),
+        (" ", Phase.FROZEN),
+        ("s", Phase.RUNNING),
+        ("q", Phase.RUNNING),
+    ):
         viewer._press(ord(key), phase)
     assert control.calls == ["reset", ("freeze", True), ("freeze", False), "snapshot", "end"]
 
@@ -59,7 +65,15 @@ def test_without_a_screen_it_says_so_in_one_line(monkeypatch) -> None:
 
 @pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="no virtual screen (Debian: xvfb)")
 def test_a_real_window_opens_shows_and_closes() -> None:
-    command = ["xvfb-run", "-a", sys.executable, "-m", "echo_rt", "live", "phantom:?ef=55&hr=70&fps=30&seconds=2&height=240&width=320"]
+    command = [
+        "xvfb-run",
+        "-a",
+        sys.executable,
+        "-m",
+        "echo_rt",
+        "live",
+        "phantom:?ef=55&hr=70&fps=30&seconds=2&height=240&width=320",
+    ]
     environment = {name: content for name, content in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
     assert done.returncode == 0, done.stderr
@@ -73,4 +87,6 @@ def test_on_a_machine_without_a_screen_the_command_ends_in_one_line() -> None:
     command = [sys.executable, "-m", "echo_rt", "live", "phantom:?ef=55&hr=70&fps=30"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.splitlines() == ["echo-rt: --view window: expected a screen (DISPLAY), found none; use --view web or --view none"]
+    assert done.stderr.splitlines() == [
+        "echo-rt: --view window: expected a screen (DISPLAY), found none; use --view web or --view none"
+    ]

@@ -15,13 +15,13 @@ from echo_rt.cardiac.monitor import Monitor
 from echo_rt.cardiac.wall import EXPECTED_SPECKLE_MOTION, akinetic, measure_wall, wall_beat
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
+from echo_rt.outputs import RecordingFiles, Summary
+from echo_rt.outputs.overlay import draw
+from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.reading import SEGMENTS, Reading, WallBeat
 from echo_rt.segmentation import Segmentation
-from echo_rt.sinks import FileSinks, Summary
-from echo_rt.sinks.overlay import draw
-from echo_rt.sources.phantom import Phantom, PhantomOptions
-from shapes import half_ellipsoid, segmentation_of
-from test_beats import volume_at
+from support.hearts import volume_at
+from support.shapes import half_ellipsoid, segmentation_of
 
 SPEC = ModelSpec("toy", "1", 240, 240, 40.0, 50.0)
 IMAGE = np.zeros((240, 240), np.uint8)  # tells nothing: no frame of it is frozen
@@ -32,9 +32,9 @@ def drawn(
     inwards: float | np.ndarray = 0.0, *, ring: bool = True, shortening: float = 0.0, scale: float = 1.0, angle_deg: float = 0.0,
     shift: tuple[float, float] = (0.0, 0.0), mirror: bool = False, atrium: bool = True,
 ) -> Segmentation:  # fmt: skip
-    """A half ellipsoid whose endocardium has come inwards by a fraction of its distance from the axis, one fraction for each of `SEGMENTS`,
-    inside of an epicardium that stands still but for the shortening of both. The septum is on the left. A `ring` at the base moves
-    in by a quarter of that, as the mitral annulus does."""
+    """A half ellipsoid whose endocardium has come inwards by a fraction of its distance from the axis, one fraction for
+    each of `SEGMENTS`, inside of an epicardium that stands still but for the shortening of both. The septum is on the
+    left. A `ring` at the base moves in by a quarter of that, as the mitral annulus does."""
     turn, part = np.deg2rad(angle_deg), np.broadcast_to(np.asarray(inwards, float), 6)
     y, x = np.mgrid[:240, :240].astype(float)
     x, y = (x - 120 - shift[0]) / scale, (y - 155 - shift[1]) / scale
@@ -54,7 +54,9 @@ def drawn(
     return segmentation_of(labels)
 
 
-def measured(segmentation: Segmentation, spacing_mm: tuple[float, float] | None = None, mirrored: bool = False) -> np.ndarray:
+def measured(
+    segmentation: Segmentation, spacing_mm: tuple[float, float] | None = None, mirrored: bool = False
+) -> np.ndarray:
     """(2, 6) distance from the axis and thickness."""
     border = outline(segmentation)
     assert border is not None
@@ -67,7 +69,9 @@ def frozen(*segments: str, ef: float = 0.35) -> np.ndarray:
     return np.array([0.0 if segment in segments else ef for segment in SEGMENTS])
 
 
-def beating(inwards: np.ndarray, seconds: float = 3.5, fps: float = 25.0, **options) -> list[tuple[float, Segmentation]]:
+def beating(
+    inwards: np.ndarray, seconds: float = 3.5, fps: float = 25.0, **options
+) -> list[tuple[float, Segmentation]]:
     """One beat a second, `inwards` at end-systole."""
     times = np.arange(0, seconds, 1 / fps)
     systole = (120 - volume_at(times, ef=50.0)) / 60
@@ -117,13 +121,18 @@ def test_a_uniform_contraction_is_the_same_motion_in_all_segments() -> None:
     *(st.tuples(st.floats(-12, 12), st.floats(-12, 12)) for _ in range(2)),
     *(st.floats(-35, 35) for _ in range(2)),
 )
-def test_the_size_the_place_and_the_turn_of_the_heart_in_the_picture_change_nothing(segment, scale, at_ed, at_es, turn_ed, turn_es) -> None:
+def test_the_size_the_place_and_the_turn_of_the_heart_in_the_picture_change_nothing(
+    segment, scale, at_ed, at_es, turn_ed, turn_es
+) -> None:
     part = frozen(segment)
     plain = wall_beat(measured(drawn()), measured(drawn(part)), calibrated=False)
     ed = drawn(scale=scale, shift=at_ed, angle_deg=turn_ed)
-    moved = wall_beat(measured(ed), measured(drawn(part, scale=scale, shift=at_es, angle_deg=turn_es)), calibrated=False)
-    # The stairs of drawn labels leave a hinge uncertain by a pixel, of some 25 at ED and at ES; and the wall by half of one, of the 10
-    # that it is thick in the smallest heart at ED, 5 %, which thickening by a half makes 8, and the same at ES.
+    moved = wall_beat(
+        measured(ed), measured(drawn(part, scale=scale, shift=at_es, angle_deg=turn_es)), calibrated=False
+    )
+    # The stairs of drawn labels leave a hinge uncertain by a pixel, of some 25 at ED and at ES; and the wall by half of
+    # one, of the 10 that it is thick in the smallest heart at ED, 5 %, which thickening by a half makes 8, and the same
+    # at ES.
     np.testing.assert_allclose(moved.motion_percent, plain.motion_percent, atol=9)
     np.testing.assert_allclose(moved.thickening_percent, plain.thickening_percent, atol=13)
     np.testing.assert_allclose(moved.thickness_ed, scale * plain.thickness_ed, rtol=0.08)
@@ -158,7 +167,9 @@ def test_what_moves_little_is_akinetic_only_where_the_wall_does_not_thicken_eith
 
 
 def test_where_the_speckle_was_followed_neither_masks_nor_speckle_decide_alone() -> None:
-    def judged(motion: float, thickening: float, strain: float, speckle: float, elsewhere: float = 30.0, error: float = 3.0) -> list[bool]:
+    def judged(
+        motion: float, thickening: float, strain: float, speckle: float, elsewhere: float = 30.0, error: float = 3.0
+    ) -> list[bool]:
         strains, moved = np.full(6, elsewhere), 20 * EXPECTED_SPECKLE_MOTION
         strains[1], moved[1] = strain, speckle
         masks = np.array([20.0, motion, 30, 30, 30, 20]), np.array([30.0, thickening, 30, 30, 30, 30])
@@ -169,7 +180,9 @@ def test_where_the_speckle_was_followed_neither_masks_nor_speckle_decide_alone()
     assert judged(2, 30, 30, 22) == judged(30, 3, 30, 22) == judged(30, 30, 0, 22) == judged(30, 30, 30, 0) == nothing
     assert judged(2, 3, 30, 22) == judged(30, 30, 0, 5) == nothing, "nor do two of them"
     assert judged(20, 20, 2, 10) == mid_septal, "a wall that is drawn as moving, and whose speckle stands still"
-    assert judged(20, 20, 2, 10, elsewhere=np.nan) == judged(20, 20, 2, 10, elsewhere=4.0) == nothing, "the speckle was not followed"
+    assert judged(20, 20, 2, 10, elsewhere=np.nan) == judged(20, 20, 2, 10, elsewhere=4.0) == nothing, (
+        "the speckle was not followed"
+    )
     assert judged(29, 27, 24, 8) == mid_septal, "where the rest is in doubt the motion of the speckle decides"
     assert judged(29, 27, 24, 26) == nothing
     assert judged(20, 20, np.nan, np.nan) == nothing, "nor was it here, so that motion and thickening have to be small"
@@ -261,7 +274,9 @@ def test_frames_that_cannot_be_used_have_no_wall_and_do_no_harm(clip) -> None:
 def test_a_segment_without_a_wall_has_no_thickness_and_the_others_keep_theirs() -> None:
     whole = drawn()
     labels = whole.labels.copy()
-    labels[:, :75][labels[:, :75] == 2] = 0  # the septal side; a rest of the wall keeps the ventricle open at the base alone
+    labels[:, :75][labels[:, :75] == 2] = (
+        0  # the septal side; a rest of the wall keeps the ventricle open at the base alone
+    )
     labels[155 - 40 :, :120][labels[155 - 40 :, :120] == 2] = 0
     before, after = measured(whole), measured(segmentation_of(labels))
     assert np.isnan(after[1, SEGMENTS.index("basal_septal")])
@@ -271,7 +286,9 @@ def test_a_segment_without_a_wall_has_no_thickness_and_the_others_keep_theirs() 
 
 @pytest.mark.parametrize(("segment", "mirror"), [("mid_lateral", False), ("basal_septal", True)])
 def test_the_phantoms_akinetic_segment_is_found_from_its_own_masks(segment: str, mirror: bool) -> None:
-    phantom = Phantom(PhantomOptions(ef=50, fps=25, seconds=4, seed=4, akinetic=(segment,), mirror=mirror, height=240, width=320))
+    phantom = Phantom(
+        PhantomOptions(ef=50, fps=25, seconds=4, seed=4, akinetic=(segment,), mirror=mirror, height=240, width=320)
+    )
     clip = [(k / 25, segmentation_of(phantom.mask(k))) for k in range(phantom.frames or 0)]
     monitor = Monitor(ModelSpec("the phantom's own masks", "1", 320, 240, 0.0, 1.0), mirrored=mirror)
     assert flagged(readings(clip, monitor, phantom.spacing_mm)[-1].wall_beat) == {segment}
@@ -280,23 +297,27 @@ def test_the_phantoms_akinetic_segment_is_found_from_its_own_masks(segment: str,
 def test_the_outputs_name_the_segment_that_stands_still(clip, tmp_path) -> None:
     summary = Summary()
     found = readings(clip)
-    with FileSinks(tmp_path, "clip", overlay=False, masks=False) as sinks:
+    with RecordingFiles(tmp_path, "clip", overlay=False, masks=False) as outputs:
         for reading in found:
             frame = Frame(IMAGE, reading.t_s, reading.index, None)
             summary.write(frame, reading)
-            sinks.write(frame, reading)
-        sinks.finish(summary.result(recording="clip", model="toy", engine="toy", view=None, version="0"))
+            outputs.write(frame, reading)
+        outputs.finish(summary.result(recording="clip", model="toy", engine="toy", view=None, version="0"))
     said = json.loads((tmp_path / "clip" / "summary.json").read_text())
     assert list(said["wall"]) == list(SEGMENTS)
     assert [name for name, wall in said["wall"].items() if wall["akinetic"]] == ["mid_septal"]
     assert said["wall"]["mid_lateral"]["motion_percent"] == pytest.approx(35, abs=3)
-    assert {(wall["unit"], wall["beats"]) for wall in said["wall"].values()} == {("px", sum(r.beat is not None for r in found))}
+    assert {(wall["unit"], wall["beats"]) for wall in said["wall"].values()} == {
+        ("px", sum(r.beat is not None for r in found))
+    }
     assert "uncalibrated" in said["wall_note"]
     with (tmp_path / "clip" / "readings.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     for row, reading in zip(rows, found, strict=True):
         assert reading.wall is not None
-        assert float(row["displacement_apical_lateral_px"]) == pytest.approx(reading.wall.displacement[3], rel=1e-4, abs=1e-9)
+        assert float(row["displacement_apical_lateral_px"]) == pytest.approx(
+            reading.wall.displacement[3], rel=1e-4, abs=1e-9
+        )
     picture = cv2.imread(str(tmp_path / "clip" / "curve.png"))
     assert picture is not None
     assert picture.shape[:2] == (900, 1200)
@@ -327,7 +348,9 @@ def test_the_overlay_colours_the_still_segment_and_writes_beyond_the_wall_alone(
 
     assert changed[at(SEGMENTS.index("mid_septal"))]
     assert not changed[at(SEGMENTS.index("mid_lateral"))]
-    inside = cv2.resize(np.isin(reading.segmentation.labels, (1, 2)).astype(np.uint8), (shown.shape[0], shown.shape[0])) > 0
+    inside = (
+        cv2.resize(np.isin(reading.segmentation.labels, (1, 2)).astype(np.uint8), (shown.shape[0], shown.shape[0])) > 0
+    )
     contour = np.zeros(inside.shape, np.uint8)
     cv2.polylines(contour, [np.round(reading.ventricle.contour * factor).astype(np.int32)], False, 1, 16)
     assert changed[: inside.shape[0], : inside.shape[1]][~inside].any(), "the name"

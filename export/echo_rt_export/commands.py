@@ -23,14 +23,26 @@ def export(arguments: list[str]) -> None:
 
 def _add_onnx(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = kinds.add_parser("onnx", help="one ONNX file with its contract inside; fp16 and int8 pass the parity gate")
-    parser.add_argument("source", help="weights.safetensors of `echo-rt train`, the run's folder, an fp32 .onnx, a shipped model's name")
+    parser.add_argument(
+        "source", help="weights.safetensors of `echo-rt train`, the run's folder, an fp32 .onnx, a shipped model's name"
+    )
     parser.add_argument("-o", "--out", type=Path, required=True, help="the .onnx file")
     parser.add_argument("--precision", default="fp32", help="fp32, fp16 or int8")
-    parser.add_argument("--frames", type=Path, help="folder of recordings to calibrate int8 on and to judge by, beside the usual ones")
-    parser.add_argument("--symmetric", action="store_true", help="int8 as TensorRT reads it; slower on a processor, and further from fp32")
-    parser.add_argument("--figures", type=Path, help="what `echo-rt evaluate --json` printed for these weights, to be kept in the file")
     parser.add_argument(
-        "--calibration", type=Path, help="what `echo-rt evaluate --split train --fit-calibration --json` printed; its EF line is kept"
+        "--frames", type=Path, help="folder of recordings to calibrate int8 on and to judge by, beside the usual ones"
+    )
+    parser.add_argument(
+        "--symmetric",
+        action="store_true",
+        help="int8 as TensorRT reads it; slower on a processor, and further from fp32",
+    )
+    parser.add_argument(
+        "--figures", type=Path, help="what `echo-rt evaluate --json` printed for these weights, to be kept in the file"
+    )
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        help="what `echo-rt evaluate --split train --fit-calibration --json` printed; its EF line is kept",
     )
     _add_offsets(parser)
     parser.set_defaults(run=_onnx)
@@ -38,7 +50,9 @@ def _add_onnx(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _add_offsets(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--offsets", type=Path, help="what `echo-rt evaluate --hold-out K/N --fit-offsets --json` printed; added to the classes' logits"
+        "--offsets",
+        type=Path,
+        help="what `echo-rt evaluate --hold-out K/N --fit-offsets --json` printed; added to the classes' logits",
     )
 
 
@@ -50,7 +64,9 @@ def _onnx(given: argparse.Namespace) -> None:
         offsets=given.offsets, symmetric=given.symmetric,
     )  # fmt: skip
     size_mb = given.out.stat().st_size / 1e6
-    print(f"{given.out}: {spec.name} {spec.version}, {spec.precision}, input {spec.height}x{spec.width}, {size_mb:.1f} MB")
+    print(
+        f"{given.out}: {spec.name} {spec.version}, {spec.precision}, input {spec.height}x{spec.width}, {size_mb:.1f} MB"
+    )
     if parity is not None:
         if kept := spec.parity["kept_in_fp32"]:
             print(f"kept in FP32: {', '.join(kept)}")
@@ -79,7 +95,9 @@ def _check(given: argparse.Namespace) -> None:
     else:
         _print_parity(parity)
     if not parity.ok:
-        raise ModelError(f"{given.candidate}: expected it to agree with {given.reference}, found {'; '.join(parity.failures)}")
+        raise ModelError(
+            f"{given.candidate}: expected it to agree with {given.reference}, found {'; '.join(parity.failures)}"
+        )
 
 
 def _add_weights(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -93,7 +111,9 @@ def _add_weights(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def _weights(given: argparse.Namespace) -> None:
     from echo_rt_export.onnx_file import export_weights
 
-    export_weights(given.weights / "weights.safetensors" if given.weights.is_dir() else given.weights, given.out, given.offsets)
+    export_weights(
+        given.weights / "weights.safetensors" if given.weights.is_dir() else given.weights, given.out, given.offsets
+    )
     print(f"{given.out}: {given.out.stat().st_size / 1e6:.1f} MB")
 
 
@@ -120,27 +140,43 @@ def _print_parity(parity: Parity) -> None:
     console.print(table)
     worst = f"{Path(parity.worst['recording']).name}, frame {parity.worst['index']}"
     verdict = "passed" if parity.ok else "NOT passed"
-    console.print(f"{parity.frames} frames of {parity.recordings} recordings, the worst: {worst}; {verdict}", markup=False, highlight=False)
+    console.print(
+        f"{parity.frames} frames of {parity.recordings} recordings, the worst: {worst}; {verdict}",
+        markup=False,
+        highlight=False,
+    )
 
 
 def _add_tensorrt(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = kinds.add_parser("tensorrt", help="a TensorRT engine for the GPU of this machine; needs neither torch nor onnx")
+    parser = kinds.add_parser(
+        "tensorrt", help="a TensorRT engine for the GPU of this machine; needs neither torch nor onnx"
+    )
     parser.add_argument("model", type=Path, help="the .onnx file")
-    parser.add_argument("-o", "--out", type=Path, help="the engine file, its record beside it; without it they stay in the cache")
-    parser.add_argument("--workspace", type=int, default=1024, metavar="MIB", help="GPU memory for scratch (default: %(default)s)")
+    parser.add_argument(
+        "-o", "--out", type=Path, help="the engine file, its record beside it; without it they stay in the cache"
+    )
+    parser.add_argument(
+        "--workspace", type=int, default=1024, metavar="MIB", help="GPU memory for scratch (default: %(default)s)"
+    )
     parser.add_argument("--hardware-compatible", action="store_true", help="runs on other GPUs from Ampere on; slower")
     parser.add_argument("--version-compatible", action="store_true", help="runs in later TensorRT releases; slower")
     parser.set_defaults(run=_tensorrt)
 
 
 def _tensorrt(given: argparse.Namespace) -> None:
-    from echo_rt.engine.tensorrt_build import BuildOptions
+    from echo_rt.engine.tensorrt.build import BuildOptions
     from echo_rt_export.tensorrt_engine import export_tensorrt
 
-    engine = export_tensorrt(given.model, given.out, BuildOptions(given.workspace, given.hardware_compatible, given.version_compatible))
+    engine = export_tensorrt(
+        given.model, given.out, BuildOptions(given.workspace, given.hardware_compatible, given.version_compatible)
+    )
     wanted = engine.record.wanted
-    made = f"built in {engine.record.build_s:.0f} s" if engine.built else f"from the cache, built {engine.record.built_at}"
-    print(f"{engine.path}: {wanted.precision}, TensorRT {wanted.tensorrt}, {wanted.gpu}, {len(engine.data) / 1e6:.1f} MB, {made}")
+    made = (
+        f"built in {engine.record.build_s:.0f} s" if engine.built else f"from the cache, built {engine.record.built_at}"
+    )
+    print(
+        f"{engine.path}: {wanted.precision}, TensorRT {wanted.tensorrt}, {wanted.gpu}, {len(engine.data) / 1e6:.1f} MB, {made}"
+    )
 
 
 def _add_triton(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -148,9 +184,13 @@ def _add_triton(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("model", type=Path, help="the .onnx file")
     parser.add_argument("repository", type=Path, help="the folder; made where it is missing")
     parser.add_argument(
-        "--engine", type=Path, help="an engine of the model from `echo-rt export tensorrt -o`, for the TensorRT back end too"
+        "--engine",
+        type=Path,
+        help="an engine of the model from `echo-rt export tensorrt -o`, for the TensorRT back end too",
     )
-    parser.add_argument("--instances", type=int, default=1, help="frames in the network at once, on each GPU (default: %(default)s)")
+    parser.add_argument(
+        "--instances", type=int, default=1, help="frames in the network at once, on each GPU (default: %(default)s)"
+    )
     parser.add_argument("--model-version", type=int, default=1, help="Triton's version folder (default: %(default)s)")
     parser.add_argument("--cpu", action="store_true", help="the ONNX Runtime back end on the processor")
     parser.set_defaults(run=_triton)
@@ -159,7 +199,9 @@ def _add_triton(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def _triton(given: argparse.Namespace) -> None:
     from echo_rt_export.triton import export_triton
 
-    for folder in export_triton(given.model, given.repository, given.engine, given.instances, given.model_version, gpu=not given.cpu):
+    for folder in export_triton(
+        given.model, given.repository, given.engine, given.instances, given.model_version, gpu=not given.cpu
+    ):
         print(folder)
     if given.engine is None:
         print(

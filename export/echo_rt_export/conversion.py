@@ -30,10 +30,12 @@ def export(
     """Write `target` in the given precision.
 
     Args:
-        source: weights of `echo-rt train`, the folder of a run, an FP32 .onnx file of echo-rt, or the name of a shipped model.
+        source: weights of `echo-rt train`, the folder of a run, an FP32 .onnx file of echo-rt, or the name of a shipped
+            model.
         target: the ONNX file.
         precision: fp32, fp16 or int8.
-        frames: a folder of recordings that INT8 is calibrated on and the gate judges by, beside those that are always there.
+        frames: a folder of recordings that INT8 is calibrated on and the gate judges by, beside those that are always
+            there.
         figures, calibration, offsets: as in `echo_rt_export.onnx_file.export_onnx`; for weights alone.
         symmetric: of INT8, see `echo_rt_export.precision.to_int8`.
 
@@ -42,7 +44,8 @@ def export(
 
     Raises:
         ParameterError: the precision is unknown, or does not go with the source.
-        ModelError, DataError: the source is not as it should be; or the gate was not passed, and the file has no ``ok``.
+        ModelError, DataError: the source is not as it should be; or the gate was not passed, and the file has no
+            ``ok``.
         OutputError: the file could not be written.
     """
     if precision not in PRECISIONS:
@@ -66,10 +69,14 @@ def export(
         return _from_onnx(full, target, precision, frames, symmetric)
 
 
-def _from_onnx(source: Path, target: Path, precision: str, frames: Path | None, symmetric: bool) -> tuple[ModelSpec, Parity | None]:
+def _from_onnx(
+    source: Path, target: Path, precision: str, frames: Path | None, symmetric: bool
+) -> tuple[ModelSpec, Parity | None]:
     model, spec = read_model(source)
     if spec.precision != "fp32":
-        raise ParameterError(f"{source}: expected an fp32 model as the source, found {spec.precision}; name the fp32 file")
+        raise ParameterError(
+            f"{source}: expected an fp32 model as the source, found {spec.precision}; name the fp32 file"
+        )
     # The engine refuses a network that contradicts its spec, whatever is to be made of it.
     with open_engine(source, "cpu") as reference:
         if precision == "fp32":
@@ -111,12 +118,14 @@ def _through_the_gate(
 def _kept_in_fp32(model: onnx.ModelProto, spec: ModelSpec) -> list[list[str]]:
     """What to keep in FP32, the least first.
 
-    Nothing; the last layer, whose output decides between the classes; the first one, which sees the image; all that comes before the first
-    reduction, a tenth of the multiply-adds of a U-Net; all layers at the image's own size.
+    Nothing; the last layer, whose output decides between the classes; the first one, which sees the image; all that
+    comes before the first reduction, a tenth of the multiply-adds of a U-Net; all layers at the image's own size.
     """
     layers = [node for node in model.graph.node if node.op_type in ("Conv", "ConvTranspose", "Gemm")]
     last = next(node.name for node in model.graph.node if "logits" in node.output)
-    shapes = {value.name: [side.dim_value for side in value.type.tensor_type.shape.dim] for value in model.graph.value_info}
+    shapes = {
+        value.name: [side.dim_value for side in value.type.tensor_type.shape.dim] for value in model.graph.value_info
+    }
     whole = [node.name for node in layers if shapes.get(node.output[0], [])[2:] == [spec.height, spec.width]]
     before: list[str] = []
     for node in model.graph.node:

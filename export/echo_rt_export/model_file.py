@@ -1,4 +1,5 @@
-"""ONNX files of echo-rt: read, checked and written whole or not at all. Without torch, so that a model can be converted where it runs."""
+"""ONNX files of echo-rt: read, checked and written whole or not at all. Without torch, so that a model can be converted
+where it runs."""
 
 from __future__ import annotations
 
@@ -19,13 +20,16 @@ def read_model(path: Path) -> tuple[onnx.ModelProto, ModelSpec]:
     """The checked network of an echo-rt model file, and its contract.
 
     Raises:
-        ModelError: there is no such file, it has no spec, keeps weights in a second file, or is not what `check_model` asks for.
+        ModelError: there is no such file, it has no spec, keeps weights in a second file, or is not what `check_model`
+            asks for.
     """
     spec = read_spec(path)
     try:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:  # noqa: BLE001 - protobuf's errors have no public base class
-        raise ModelError(f"{path}: expected an ONNX file, found one that cannot be read ({_first_line(error)}); export it again") from None
+        raise ModelError(
+            f"{path}: expected an ONNX file, found one that cannot be read ({_first_line(error)}); export it again"
+        ) from None
     if outside := [tensor.name for tensor in _tensors(model) if uses_external_data(tensor)]:
         raise ModelError(
             f"{path}: expected one self-contained file, found {len(outside)} tensors in external data, the first is {outside[0]}; "
@@ -35,26 +39,34 @@ def read_model(path: Path) -> tuple[onnx.ModelProto, ModelSpec]:
 
 
 def check_model(model: onnx.ModelProto, origin: str) -> onnx.ModelProto:
-    """The same model with the shape of every tensor, after checks by ONNX's own checker and for what TensorRT 8.5 to 11 reads.
+    """The same model with the shape of every tensor, after checks by ONNX's own checker and for what TensorRT 8.5 to 11
+    reads.
 
     Raises:
-        ModelError: the network is not valid ONNX, its opset is newer than 17, a shape is not static, or an operator is not in the table.
+        ModelError: the network is not valid ONNX, its opset is newer than 17, a shape is not static, or an operator is
+            not in the table.
     """
     try:
         model = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ModelError(f"{origin}: expected a valid ONNX network, found: {_first_line(error)}; export the model again") from None
+        raise ModelError(
+            f"{origin}: expected a valid ONNX network, found: {_first_line(error)}; export the model again"
+        ) from None
     opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
     if opset > OPSET:
-        raise ModelError(f"{origin}: expected an opset up to {OPSET}, the newest of TensorRT 8.5, found {opset}; export the model again")
+        raise ModelError(
+            f"{origin}: expected an opset up to {OPSET}, the newest of TensorRT 8.5, found {opset}; export the model again"
+        )
     for value in [*model.graph.input, *model.graph.output]:
         shape = value.type.tensor_type.shape.dim
         if not shape or not all(side.dim_value > 0 for side in shape):
             found = [side.dim_value or side.dim_param or "?" for side in shape]
             raise ModelError(f"{origin}: expected static shapes, found {value.name} of {found}; export the model again")
     if refused := sorted(set(_refused(model))):
-        raise ModelError(f"{origin}: expected operators that TensorRT 8.5 to 11 reads, found {', '.join(refused)}; change the network")
+        raise ModelError(
+            f"{origin}: expected operators that TensorRT 8.5 to 11 reads, found {', '.join(refused)}; change the network"
+        )
     return model
 
 
@@ -65,7 +77,8 @@ def write_model(model: onnx.ModelProto, spec: ModelSpec, target: Path) -> None:
         ModelError: see `check_model`.
         OutputError: the file could not be written.
     """
-    # The converters name domains and leave notes that nothing uses, and strict readers refuse a domain they do not know.
+    # The converters name domains and leave notes that nothing uses, and strict readers refuse a domain they do not
+    # know.
     used = {node.domain for node in model.graph.node}
     imports = [entry for entry in model.opset_import if entry.domain in used]
     del model.opset_import[:]
@@ -80,7 +93,9 @@ def write_model(model: onnx.ModelProto, spec: ModelSpec, target: Path) -> None:
         os.replace(part, target)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise OutputError(f"{target}: expected to write the model, found {error.strerror}; free some space or name another file") from None
+        raise OutputError(
+            f"{target}: expected to write the model, found {error.strerror}; free some space or name another file"
+        ) from None
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
@@ -99,8 +114,11 @@ def _refused(model: onnx.ModelProto) -> Iterator[str]:
         elif node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             zero_point = constants.get(node.input[2]) if len(node.input) > 2 else None
             kind = zero_point.data_type if zero_point is not None else None
-            # Unsigned numbers are for processors: a file with them says so in the docs, and TensorRT's parser when it is asked to read it.
-            if kind != onnx.TensorProto.UINT8 and (kind != onnx.TensorProto.INT8 or numpy_helper.to_array(zero_point).any()):
+            # Unsigned numbers are for processors: a file with them says so in the docs, and TensorRT's parser when it
+            # is asked to read it.
+            if kind != onnx.TensorProto.UINT8 and (
+                kind != onnx.TensorProto.INT8 or numpy_helper.to_array(zero_point).any()
+            ):
                 yield f"{node.op_type} without {SUPPORTED[node.op_type]}"
 
 

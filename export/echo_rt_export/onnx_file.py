@@ -21,12 +21,16 @@ from echo_rt.errors import DataError, OutputError
 from echo_rt.model import ModelSpec
 from echo_rt_export.model_file import write_model
 from echo_rt_export.operators import OPSET
-from echo_rt_train.unet import UNet
-from echo_rt_train.weights import load_weights, save_weights
+from echo_rt_network.unet import UNet
+from echo_rt_network.weights import load_weights, save_weights
 
 
 def export_onnx(
-    weights: Path, target: Path, figures: Path | None = None, calibration: Path | None = None, offsets: Path | None = None
+    weights: Path,
+    target: Path,
+    figures: Path | None = None,
+    calibration: Path | None = None,
+    offsets: Path | None = None,
 ) -> ModelSpec:
     """Write `target` from the safetensors of `echo-rt train`, whole or not at all.
 
@@ -34,8 +38,10 @@ def export_onnx(
         weights: of `echo-rt train`.
         target: the ONNX file.
         figures: what ``echo-rt evaluate --json`` printed; its main figures are kept in the spec.
-        calibration: what ``echo-rt evaluate --split train --fit-calibration --json`` printed; the runtime will apply its line to every EF.
-        offsets: what ``echo-rt evaluate --hold-out K/N --fit-offsets --json`` printed; added to the biases of the last layer.
+        calibration: what ``echo-rt evaluate --split train --fit-calibration --json`` printed; the runtime will apply
+            its line to every EF.
+        offsets: what ``echo-rt evaluate --hold-out K/N --fit-offsets --json`` printed; added to the biases of the last
+            layer.
 
     Raises:
         DataError: `weights`, `figures`, `calibration` or `offsets` is not such a file.
@@ -83,19 +89,21 @@ def export_weights(weights: Path, target: Path, offsets: Path | None = None) -> 
     try:
         save_weights(network, spec, target, half=True)
     except (OSError, SafetensorError) as error:
-        raise OutputError(f"{target}: expected to write the weights, found {error}; free some space or name another file") from None
+        raise OutputError(
+            f"{target}: expected to write the weights, found {error}; free some space or name another file"
+        ) from None
 
 
 class Flat(nn.Module):
-    """A network whose inputs and outputs are tensors in the order in which a `ModelSpec` names them: image and state in; logits, heads
-    and state out."""
+    """A network whose inputs and outputs are tensors in the order in which a `ModelSpec` names them: image and state
+    in; logits, heads and state out."""
 
     def __init__(self, network: UNet) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, image: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        """See `echo_rt_train.unet.UNet.forward`."""
+        """See `echo_rt_network.unet.UNet.forward`."""
         output = self.network(image, dict(zip(self.network.state_names, state, strict=True)))
         return output.logits, *output.heads.values(), *output.state.values()
 
@@ -112,7 +120,8 @@ def fold_batch_norm(network: nn.Module) -> None:
 
 
 def add_offsets(network: UNet, spec: ModelSpec, path: Path) -> None:
-    """Add the offsets in the output of ``echo-rt evaluate --fit-offsets --json`` to the logits that the network gives, in place.
+    """Add the offsets in the output of ``echo-rt evaluate --fit-offsets --json`` to the logits that the network gives,
+    in place.
 
     Raises:
         DataError: the file is another one, or names other classes.
@@ -127,14 +136,17 @@ def add_offsets(network: UNet, spec: ModelSpec, path: Path) -> None:
 
 
 def _main_figures(path: Path) -> dict[str, Any]:
-    """Dice of each class and the error of EF, for each view; EF as the runtime gives it, calibrated where the model is."""
+    """Dice of each class and the error of EF, for each view; EF as the runtime gives it, calibrated where the model
+    is."""
     figures: dict[str, Any] = {}
     with _evaluation(path) as found:
         for view, of_view in found["views"].items():
             figures[f"{view} Dice"] = {name: round(overlap["dice"], 4) for name, overlap in of_view["classes"].items()}
         for view, of_view in [*found["views"].items(), ("biplane", found["biplane"])]:
             ef = of_view.get("ef_calibrated") or of_view["ef"]
-            figures[f"{view} EF"] = {name: round(ef[name], 2) for name in ("mae", "bias", "sd", "r") if ef[name] is not None}
+            figures[f"{view} EF"] = {
+                name: round(ef[name], 2) for name in ("mae", "bias", "sd", "r") if ef[name] is not None
+            }
     return figures
 
 
@@ -149,4 +161,6 @@ def _evaluation(path: Path) -> Iterator[dict[str, Any]]:
     try:
         yield json.loads(path.read_text())
     except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: expected the output of `echo-rt evaluate --json`, found something else ({error!r})") from None
+        raise DataError(
+            f"{path}: expected the output of `echo-rt evaluate --json`, found something else ({error!r})"
+        ) from None

@@ -1,8 +1,8 @@
 """The ONNX operators that TensorRT 8.5 to 11 reads, of those that a segmentation network is made of.
 
-Source: ``docs/operators.md`` of github.com/onnx/onnx-tensorrt at release 8.5, which reads opsets up to 17. Later releases have only added
-to that list (NVIDIA's ONNX opset guide: the parser is backward compatible to opset 9, in TensorRT 11 too), so that what the oldest of them
-reads, all of them read.
+Source: ``docs/operators.md`` of github.com/onnx/onnx-tensorrt at release 8.5, which reads opsets up to 17. Later
+releases have only added to that list (NVIDIA's ONNX opset guide: the parser is backward compatible to opset 9, in
+TensorRT 11 too), so that what the oldest of them reads, all of them read.
 """
 
 from __future__ import annotations

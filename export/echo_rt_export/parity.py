@@ -1,7 +1,7 @@
 """The gate at the end of every export: do two engines say the same of the same frames?
 
-Both see the same recordings, each with a monitor of its own, as in the product: a temporal model's state, the quality rules and the beats
-are part of what is compared.
+Both see the same recordings, each with a monitor of its own, as in the product: a temporal model's state, the quality
+rules and the beats are part of what is compared.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ CALIBRATION_PHANTOMS = (
 
 @dataclass(frozen=True)
 class Limits:
-    """What two engines may differ by: the Dice of each class's mask at least, the EF of each recording in points at most."""
+    """What two engines may differ by: the Dice of each class's mask at least, the EF of each recording in points at
+    most."""
 
     min_dice: float
     max_ef_points: float
@@ -59,8 +60,8 @@ class Parity:
         dice: of each class, its pixels in all frames together, on the model's grid.
         worst: recording, index and Dice (all classes together) of the frame that agrees least.
         probability_max, probability_mean: absolute difference of the probabilities.
-        area_percent, volume_percent: largest difference in a frame in which both measured a ventricle, as a share of the reference's; None
-            without one.
+        area_percent, volume_percent: largest difference in a frame in which both measured a ventricle, as a share of
+            the reference's; None without one.
         ef: of each recording the EF by both, in percent; None where there is none.
     """
 
@@ -80,7 +81,11 @@ class Parity:
     @property
     def ef_points(self) -> float | None:
         """The largest difference of EF in a recording for which both have one."""
-        found = [abs(row["candidate"] - row["reference"]) for row in self.ef if None not in (row["candidate"], row["reference"])]
+        found = [
+            abs(row["candidate"] - row["reference"])
+            for row in self.ef
+            if None not in (row["candidate"], row["reference"])
+        ]
         return max(found, default=None)
 
     @property
@@ -166,7 +171,9 @@ def compare(reference: Engine, candidate: Engine, recordings: Sequence[str], lim
     for name in ("height", "width", "classes"):
         first, second = getattr(reference.spec, name), getattr(candidate.spec, name)
         if first != second:
-            raise ModelError(f"expected two files of one model, found {name} {first} and {second}; compare a file with its own source")
+            raise ModelError(
+                f"expected two files of one model, found {name} {first} and {second}; compare a file with its own source"
+            )
     tally = _Tally()
     ef = []
     for recording in recordings:

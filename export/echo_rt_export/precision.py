@@ -21,14 +21,15 @@ from echo_rt.errors import OutputError
 from echo_rt.sources import open_source
 
 QUANTISED = ("Conv", "ConvTranspose", "Gemm", "MaxPool", "Concat", "Relu")
-"""What is computed in INT8: the multiply-adds and what only passes numbers on between them. The gates and sums of a memory stay in FP32: an
-error there would be handed from frame to frame."""
+"""What is computed in INT8: the multiply-adds and what only passes numbers on between them. The gates and sums of a
+memory stay in FP32: an error there would be handed from frame to frame."""
 
 MAX_CALIBRATION_FRAMES = 64
 """The calibrator holds every activation of every frame, some 12 MB a frame."""
 
 PERCENTILE = 99.999
-"""Share of each activation that the 8 bits cover. The largest value of all, alone, costs a tenth of the agreement of the wall's masks."""
+"""Share of each activation that the 8 bits cover. The largest value of all, alone, costs a tenth of the agreement of
+the wall's masks."""
 
 
 def to_fp16(model: onnx.ModelProto, keep: Sequence[str] = ()) -> onnx.ModelProto:
@@ -48,15 +49,19 @@ def to_fp16(model: onnx.ModelProto, keep: Sequence[str] = ()) -> onnx.ModelProto
     return half.model
 
 
-def to_int8(model: onnx.ModelProto, feeds: Sequence[dict[str, Any]], keep: Sequence[str] = (), symmetric: bool = False) -> onnx.ModelProto:
-    """Static quantisation to 8 bits, written as QuantizeLinear and DequantizeLinear pairs; weights with a scale for each channel.
+def to_int8(
+    model: onnx.ModelProto, feeds: Sequence[dict[str, Any]], keep: Sequence[str] = (), symmetric: bool = False
+) -> onnx.ModelProto:
+    """Static quantisation to 8 bits, written as QuantizeLinear and DequantizeLinear pairs; weights with a scale for
+    each channel.
 
     Args:
         model: in FP32; it is left as it is.
         feeds: of `calibration_feeds`.
         keep: names of nodes that stay in FP32.
-        symmetric: activations are signed, with a zero point of 0: TensorRT takes no other. Else they are unsigned with a zero point of
-            their own: behind a ReLU all 8 bits are used then, and processors multiply unsigned by signed bytes.
+        symmetric: activations are signed, with a zero point of 0: TensorRT takes no other. Else they are unsigned with
+            a zero point of their own: behind a ReLU all 8 bits are used then, and processors multiply unsigned by
+            signed bytes.
 
     Raises:
         OutputError: there is no room for temporary files.
@@ -65,15 +70,22 @@ def to_int8(model: onnx.ModelProto, feeds: Sequence[dict[str, Any]], keep: Seque
         try:
             return _quantise(model, feeds, keep, symmetric, CalibrationMethod.Percentile)
         except ValueError:
-            # It has no histogram for an activation that is all but constant, such as a head that says the same of every frame.
+            # It has no histogram for an activation that is all but constant, such as a head that says the same of every
+            # frame.
             return _quantise(model, feeds, keep, symmetric, CalibrationMethod.MinMax)
     except OSError as error:
         where = tempfile.gettempdir()
-        raise OutputError(f"{where}: expected room for temporary files, found {error.strerror or error}; free some space") from None
+        raise OutputError(
+            f"{where}: expected room for temporary files, found {error.strerror or error}; free some space"
+        ) from None
 
 
 def _quantise(
-    model: onnx.ModelProto, feeds: Sequence[dict[str, Any]], keep: Sequence[str], symmetric: bool, method: CalibrationMethod
+    model: onnx.ModelProto,
+    feeds: Sequence[dict[str, Any]],
+    keep: Sequence[str],
+    symmetric: bool,
+    method: CalibrationMethod,
 ) -> onnx.ModelProto:
     copy = onnx.ModelProto()
     copy.CopyFrom(model)  # the quantiser moves the weights of what it is given into a file of its own
@@ -86,7 +98,8 @@ def _quantise(
             copy, target, _Feeds(feeds), quant_format=QuantFormat.QDQ, per_channel=True,
             activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8, weight_type=QuantType.QInt8,
             op_types_to_quantize=list(QUANTISED), nodes_to_exclude=list(keep), calibrate_method=method,
-            # Biases stay in FP32: TensorRT dequantises 8 bits alone, and ONNX Runtime quantises them itself when it loads the file.
+            # Biases stay in FP32: TensorRT dequantises 8 bits alone, and ONNX Runtime quantises them itself when it
+            # loads the file.
             extra_options={
                 "ActivationSymmetric": symmetric, "WeightSymmetric": True, "QuantizeBias": False, "CalibPercentile": PERCENTILE,
             },
@@ -95,7 +108,8 @@ def _quantise(
 
 
 def calibration_feeds(model: onnx.ModelProto, engine: Engine, recordings: Sequence[str]) -> list[dict[str, Any]]:
-    """Inputs of the network for frames of hearts, evenly over all recordings, `MAX_CALIBRATION_FRAMES` to twice as many at most.
+    """Inputs of the network for frames of hearts, evenly over all recordings, `MAX_CALIBRATION_FRAMES` to twice as many
+    at most.
 
     Args:
         model: whose inputs are filled: the image, and the state as the frames before left it.

@@ -1,17 +1,19 @@
-"""An ONNX file to a TensorRT engine, without torch and onnx. The work is the runtime's, which builds engines anew by itself."""
+"""An ONNX file to a TensorRT engine, without torch and onnx. The work is the runtime's, which builds engines anew by
+itself."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from echo_rt.engine.build_progress import build_progress
-from echo_rt.engine.engine_cache import StoredEngine, cached_engine, write_engine
-from echo_rt.engine.tensorrt_build import BuildOptions
+from echo_rt.engine.tensorrt.build import BuildOptions
+from echo_rt.engine.tensorrt.build_progress import build_progress
+from echo_rt.engine.tensorrt.cache import StoredEngine, cached_engine, write_engine
 from echo_rt.errors import ParameterError
 
 
 def export_tensorrt(model: Path, target: Path | None = None, options: BuildOptions | None = None) -> StoredEngine:
-    """Build the engine of a model for this machine, or take it from the cache, and put a copy at `target` where one is named.
+    """Build the engine of a model for this machine, or take it from the cache, and put a copy at `target` where one is
+    named.
 
     Args:
         model: an echo-rt ONNX file.
@@ -20,7 +22,7 @@ def export_tensorrt(model: Path, target: Path | None = None, options: BuildOptio
 
     Raises:
         ParameterError: `target` is the model.
-        EchoRtError: see `echo_rt.engine.engine_cache.cached_engine` and `write_engine`.
+        EchoRtError: see `echo_rt.engine.tensorrt.cache.cached_engine` and `write_engine`.
     """
     if target is not None and target.exists() and model.exists() and target.samefile(model):
         raise ParameterError(f"{target}: expected a file for the engine, found the model itself; name another one")

@@ -1,14 +1,15 @@
 """A model repository for NVIDIA's Triton Inference Server, for those who serve many streams from one GPU.
 
-``REPOSITORY/<name>`` runs the ONNX file on Triton's ONNX Runtime back end; ``REPOSITORY/<name>-tensorrt`` runs an engine on its TensorRT
-back end. Preprocessing and all that follows the network stay with the client, who finds the model's spec in the parameter ``echo_rt``
-of the configuration.
+``REPOSITORY/<name>`` runs the ONNX file on Triton's ONNX Runtime back end; ``REPOSITORY/<name>-tensorrt`` runs an
+engine on its TensorRT back end. Preprocessing and all that follows the network stay with the client, who finds the
+model's spec in the parameter ``echo_rt`` of the configuration.
 
-Batching: our networks have a fixed batch of one, the shape that passed the parity gate and that engines are fastest at. So
-``max_batch_size`` is 0 (Triton adds no batch axis and joins no requests), and streams run side by side as instances instead.
-The memory of a temporal model stays in the server as Triton's implicit state, zero at the start of a sequence: the client gives each
-stream a sequence id and marks its first and last frame. Since Triton keeps that state for each sequence and not in the instance, the
-strategy ``oldest`` lets all streams share the instances; ``direct`` would bind each of them to one stream.
+Batching: our networks have a fixed batch of one, the shape that passed the parity gate and that engines are fastest at.
+So ``max_batch_size`` is 0 (Triton adds no batch axis and joins no requests), and streams run side by side as instances
+instead. The memory of a temporal model stays in the server as Triton's implicit state, zero at the start of a sequence:
+the client gives each stream a sequence id and marks its first and last frame. Since Triton keeps that state for each
+sequence and not in the instance, the strategy ``oldest`` lets all streams share the instances; ``direct`` would bind
+each of them to one stream.
 
 The names are those of ``model_config.proto`` of Triton.
 """
@@ -27,9 +28,9 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
-from echo_rt.engine.engine_cache import read_engine, record_path, sha256
 from echo_rt.engine.signature import check_signature
-from echo_rt.engine.tensorrt_build import TensorInfo
+from echo_rt.engine.tensorrt.build import TensorInfo
+from echo_rt.engine.tensorrt.cache import read_engine, record_path, sha256
 from echo_rt.errors import ModelError, OutputError, ParameterError
 from echo_rt.model import METADATA_KEY, ModelSpec, read_spec
 
@@ -39,7 +40,13 @@ MAX_SEQUENCES = 64
 IDLE_S = 10
 """After so many seconds without a frame a stream's memory is given up: a probe that was put away ends its sequence."""
 
-_TYPES = {"float32": "TYPE_FP32", "float16": "TYPE_FP16", "int8": "TYPE_INT8", "int32": "TYPE_INT32", "int64": "TYPE_INT64"}
+_TYPES = {
+    "float32": "TYPE_FP32",
+    "float16": "TYPE_FP16",
+    "int8": "TYPE_INT8",
+    "int32": "TYPE_INT32",
+    "int64": "TYPE_INT64",
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,8 @@ def export_triton(
     Args:
         model: an echo-rt ONNX file.
         repository: Triton's model repository; made where it is missing.
-        engine: an engine of `model` that `echo-rt export tensorrt` wrote; Triton has to have the TensorRT release and the GPU of it.
+        engine: an engine of `model` that `echo-rt export tensorrt` wrote; Triton has to have the TensorRT release and
+            the GPU of it.
         instances: how many frames may be in the network at once, on each GPU.
         version: of the model in Triton's sense, the name of the inner folder.
         gpu: whether the ONNX file runs on the GPU rather than on the processor.
@@ -88,7 +96,9 @@ def export_triton(
             raise ParameterError(f"expected {name} of at least 1, found {number}")
     spec = read_spec(model)
     if not re.fullmatch(r"\w[\w.-]*", spec.name):
-        raise ModelError(f"{model}: expected a name that can be a folder's, found {spec.name!r}; train or export it under another name")
+        raise ModelError(
+            f"{model}: expected a name that can be a folder's, found {spec.name!r}; train or export it under another name"
+        )
     content = model.read_bytes()
     inputs, outputs = network_tensors(str(model), content)
     check_signature(str(model), spec, {t.name: t.shape for t in inputs}, {t.name: t.shape for t in outputs})
@@ -96,13 +106,19 @@ def export_triton(
     if engine is not None:
         stored = read_engine(engine)
         if stored.record.wanted.onnx_sha256 != sha256(content):
-            raise ModelError(f"{engine}: expected an engine of {model}, found one of another file; build it with `echo-rt export tensorrt`")
+            raise ModelError(
+                f"{engine}: expected an engine of {model}, found one of another file; build it with `echo-rt export tensorrt`"
+            )
         record = stored.record
-        wanted.append(TritonModel(f"{spec.name}-tensorrt", "tensorrt", "model.plan", stored.data, record.inputs, record.outputs))
+        wanted.append(
+            TritonModel(f"{spec.name}-tensorrt", "tensorrt", "model.plan", stored.data, record.inputs, record.outputs)
+        )
     try:
         repository.mkdir(parents=True, exist_ok=True)
         # Beside the repository, since a server that polls it would take any folder in it for a model.
-        with tempfile.TemporaryDirectory(prefix=f".{repository.name}.", suffix=".part", dir=repository.absolute().parent) as part:
+        with tempfile.TemporaryDirectory(
+            prefix=f".{repository.name}.", suffix=".part", dir=repository.absolute().parent
+        ) as part:
             for entry in wanted:
                 inner = Path(part) / entry.name / str(version)
                 inner.mkdir(parents=True)
@@ -126,14 +142,19 @@ def network_tensors(origin: str, content: bytes) -> tuple[tuple[TensorInfo, ...]
     """The inputs and outputs of an ONNX file.
 
     Raises:
-        ModelError: it is not ONNX or not self-contained, or a shape or type in it is not fixed or not one that Triton is given here.
+        ModelError: it is not ONNX or not self-contained, or a shape or type in it is not fixed or not one that Triton
+            is given here.
     """
     try:
         graph = onnx.load_from_string(content).graph
     except DecodeError:
         raise ModelError(f"{origin}: expected an ONNX file, found something else or a truncated one") from None
-    if outside := [entry.value for tensor in graph.initializer for entry in tensor.external_data if entry.key == "location"]:
-        raise ModelError(f"{origin}: expected one self-contained file, found weights in {outside[0]}; export the model again")
+    if outside := [
+        entry.value for tensor in graph.initializer for entry in tensor.external_data if entry.key == "location"
+    ]:
+        raise ModelError(
+            f"{origin}: expected one self-contained file, found weights in {outside[0]}; export the model again"
+        )
     constants = {tensor.name for tensor in graph.initializer}
     return (
         tuple(_tensor(origin, value) for value in graph.input if value.name not in constants),
@@ -197,14 +218,17 @@ def _tensor(origin: str, value: onnx.ValueInfoProto) -> TensorInfo:
 
 
 def _quoted(text: str) -> str:
-    # JSON's escapes of quotes, backslashes and line ends are those of protobuf's text format too; what is not ASCII stays as it is.
+    # JSON's escapes of quotes, backslashes and line ends are those of protobuf's text format too; what is not ASCII
+    # stays as it is.
     return json.dumps(text, ensure_ascii=False)
 
 
 def _move(part: Path, repository: Path, names: Sequence[str]) -> list[Path]:
     targets = [repository / name for name in names]
     if there := [target for target in targets if target.exists()]:
-        raise OutputError(f"{there[0]}: expected no model of that name, found one; remove it, or name another repository")
+        raise OutputError(
+            f"{there[0]}: expected no model of that name, found one; remove it, or name another repository"
+        )
     moved: list[Path] = []
     try:
         for target in targets:

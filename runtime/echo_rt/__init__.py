@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from echo_rt import telemetry
-from echo_rt.stream import process, stream
+from echo_rt.pipeline import process, stream
 
 if TYPE_CHECKING:
     from echo_rt.cardiac.monitor import Monitor

@@ -14,8 +14,8 @@
     ├── OutputError(OSError)               a result could not be written
     └── MissingExtraError(ImportError)     an optional part is not installed
 
-Each also derives from the builtin that fits, so that code which knows nothing of echo-rt can still catch it. A message says
-what was expected, what was found and what to do, in one line: the command line prints it as it is.
+Each also derives from the builtin that fits, so that code which knows nothing of echo-rt can still catch it. A message
+says what was expected, what was found and what to do, in one line: the command line prints it as it is.
 """
 
 from __future__ import annotations
@@ -98,3 +98,8 @@ def output_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         advice = "free some space, or choose another folder" if full else "choose a folder that can be written to"
         found = error.strerror or str(error) or type(error).__name__
         raise OutputError(f"{os.fspath(path)}: expected to write there, found: {found}; {advice}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or the name of its class where it has no text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CLOCK_S = 1e-6
-"""Times closer than that are the same: sums of frame times carry rounding, and windows often end on a frame, such as 0.1 s at 30 frames a
-second."""
+"""Times closer than that are the same: sums of frame times carry rounding, and windows often end on a frame, such as
+0.1 s at 30 frames a second."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

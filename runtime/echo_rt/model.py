@@ -1,7 +1,7 @@
 """The contract inside a model file, and the models that are shipped.
 
-An echo-rt model is one ONNX file. Its ``metadata_props`` hold one JSON under the key ``echo_rt``: the `ModelSpec`. Whoever
-runs the model takes size, normalisation, classes and thresholds from there and from nowhere else.
+An echo-rt model is one ONNX file. Its ``metadata_props`` hold one JSON under the key ``echo_rt``: the `ModelSpec`.
+Whoever runs the model takes size, normalisation, classes and thresholds from there and from nowhere else.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ DEFAULT_QUALITY: Mapping[str, float] = {
     "min_length_share": 0.85,
     "min_length_to_width": 1.0,
 }
-"""Thresholds a model starts from; see `echo_rt.cardiac.quality` for their meaning, `benchmarks/quality_thresholds.py` for where they come
-from. A trained model brings its own; for those it does not name it has these."""
+"""Thresholds a model starts from; see `echo_rt.cardiac.quality` for their meaning, `benchmarks/quality_thresholds.py`
+for where they come from. A trained model brings its own; for those it does not name it has these."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,16 @@ class ModelSpec:
         classes: name of each output channel.
         views: the views it was trained on.
         heads: some of `HEADS`, each an output of that name: ``view`` the logits of `VIEWS`, ``confidence`` one logit.
-        state: names of the tensors a temporal model hands from frame to frame; empty for a single-frame model. The network has an input
-            of each name and an output ``NAME_next``; at the first frame they are zero.
-        ef_calibration: (slope, offset) so that EF = slope x raw + offset in points, fitted on training patients; or None.
+        state: names of the tensors a temporal model hands from frame to frame; empty for a single-frame model. The
+            network has an input of each name and an output ``NAME_next``; at the first frame they are zero.
+        ef_calibration: (slope, offset) so that EF = slope x raw + offset in points, fitted on training patients; or
+            None.
         quality: thresholds of the quality rules; those that are not given are those of `DEFAULT_QUALITY`.
         training_data, licence, citation: where the weights come from and what may be done with them.
         figures: what was measured on it, by name.
         precision: of this file.
-        parity: what the gate of `echo-rt export` found between this file and the FP32 one it was made from, ``ok`` being there only where
-            it passed; empty for an FP32 file.
+        parity: what the gate of `echo-rt export` found between this file and the FP32 one it was made from, ``ok``
+            being there only where it passed; empty for an FP32 file.
     """
 
     name: str
@@ -113,7 +114,9 @@ class ModelSpec:
         except json.JSONDecodeError as error:
             raise ModelError(f"{origin}: its echo-rt spec is not JSON ({error}); export the model again") from None
         if not isinstance(raw, dict) or raw.pop("format", None) != FORMAT:
-            raise ModelError(f"{origin}: expected an echo-rt spec of format {FORMAT}; export the model with this version of echo-rt")
+            raise ModelError(
+                f"{origin}: expected an echo-rt spec of format {FORMAT}; export the model with this version of echo-rt"
+            )
         names = {f.name for f in dataclasses.fields(cls)}
         if unknown := sorted(set(raw) - names):
             raise ModelError(f"{origin}: its spec has unknown fields {', '.join(unknown)}; a newer echo-rt is needed")
@@ -135,14 +138,22 @@ class ModelSpec:
             ("classes", self.classes, (CLASSES,)),
         ):
             if found not in supported:
-                raise ModelError(f"{origin}: expected {name} to be one of {supported}, found {found!r}; a newer echo-rt is needed")
+                raise ModelError(
+                    f"{origin}: expected {name} to be one of {supported}, found {found!r}; a newer echo-rt is needed"
+                )
         if unknown := [head for head in self.heads if head not in HEADS]:
-            raise ModelError(f"{origin}: expected heads of {', '.join(HEADS)}, found {', '.join(unknown)}; a newer echo-rt is needed")
+            raise ModelError(
+                f"{origin}: expected heads of {', '.join(HEADS)}, found {', '.join(unknown)}; a newer echo-rt is needed"
+            )
         if unknown := sorted(self.quality.keys() - DEFAULT_QUALITY.keys()):
-            raise ModelError(f"{origin}: its quality thresholds {', '.join(unknown)} are unknown; a newer echo-rt is needed")
+            raise ModelError(
+                f"{origin}: its quality thresholds {', '.join(unknown)} are unknown; a newer echo-rt is needed"
+            )
         for name, threshold in self.quality.items():
             if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not math.isfinite(threshold):
-                raise ModelError(f"{origin}: expected a number as quality threshold {name}, found {threshold!r}; export the model again")
+                raise ModelError(
+                    f"{origin}: expected a number as quality threshold {name}, found {threshold!r}; export the model again"
+                )
         if not (8 <= self.width <= 4096 and 8 <= self.height <= 4096 and self.std > 0):
             raise ModelError(
                 f"{origin}: expected an input of 8 to 4096 pixels and std > 0, found {self.width}x{self.height}, std {self.std}; "
@@ -164,14 +175,19 @@ def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
                     return ModelSpec.from_json(text, str(path))
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise ModelError(f"{path}: expected a model file, found none ({reason}); `echo-rt models` lists the shipped ones") from None
+        raise ModelError(
+            f"{path}: expected a model file, found none ({reason}); `echo-rt models` lists the shipped ones"
+        ) from None
     except (EOFError, UnicodeDecodeError, OverflowError):
         raise ModelError(f"{path}: expected an ONNX file, found something else or a truncated one") from None
-    raise ModelError(f"{path}: expected an echo-rt model, found a file without an echo-rt spec; make one with `echo-rt export onnx`")
+    raise ModelError(
+        f"{path}: expected an echo-rt model, found a file without an echo-rt spec; make one with `echo-rt export onnx`"
+    )
 
 
-# An ONNX file is one protobuf message, ModelProto, whose field 14 (metadata_props) is a repeated {1: key, 2: value}. Walking its
-# top level takes a few lines, and lets the runtime and the TensorRT builder read the spec without the onnx package.
+# An ONNX file is one protobuf message, ModelProto, whose field 14 (metadata_props) is a repeated {1: key, 2: value}.
+# Walking its top level takes a few lines, and lets the runtime and the TensorRT builder read the spec without the onnx
+# package.
 _METADATA_PROPS = 14
 
 
@@ -250,7 +266,9 @@ class ShippedModel:
             ParameterError: the model is not shipped in that precision.
         """
         if precision not in self.files:
-            raise ParameterError(f"model {self.name}: expected a precision of {', '.join(self.files)}, found {precision!r}")
+            raise ParameterError(
+                f"model {self.name}: expected a precision of {', '.join(self.files)}, found {precision!r}"
+            )
         return self.files[precision]
 
     def to_dict(self) -> dict[str, Any]:
@@ -297,11 +315,13 @@ def models() -> list[ShippedModel]:
 
 
 def model_path(model: str | os.PathLike[str] | None, precisions: Sequence[Precision] = PRECISIONS) -> Path:
-    """The file that a model's name, a name with a precision (``lv-edge.fp32``), or a path stands for; None is the default model.
+    """The file that a model's name, a name with a precision (``lv-edge.fp32``), or a path stands for; None is the
+    default model.
 
     Args:
         model: see above.
-        precisions: of a shipped model that is named without one, the best first. A file of less than FP32 counts where its gate passed.
+        precisions: of a shipped model that is named without one, the best first. A file of less than FP32 counts where
+            its gate passed.
 
     Raises:
         ModelError: no shipped model has that name, and no file that path.
@@ -318,4 +338,6 @@ def model_path(model: str | os.PathLike[str] | None, precisions: Sequence[Precis
     if path.is_file():
         return path
     names = sorted({p.name.rsplit(".", 2)[0] for p in folder.glob("*.onnx")})
-    raise ModelError(f"model {text!r}: expected a file or one of {', '.join(names) or 'no shipped model'}, found neither")
+    raise ModelError(
+        f"model {text!r}: expected a file or one of {', '.join(names) or 'no shipped model'}, found neither"
+    )

@@ -15,7 +15,8 @@ EfMethod = Literal["disks", "biplane", "area-length", "area"]
 EF_METHODS: tuple[EfMethod, ...] = ("disks", "biplane", "area-length", "area")
 
 SEGMENTS = ("basal_septal", "mid_septal", "apical_septal", "apical_lateral", "mid_lateral", "basal_lateral")
-"""The six wall segments of the apical four-chamber view, along the endocardium from the septal hinge over the apex to the lateral one."""
+"""The six wall segments of the apical four-chamber view, along the endocardium from the septal hinge over the apex to
+the lateral one."""
 
 CLIP_EXTREMES, AREA_EXTREMES = "clip-extremes", "area-extremes"
 CLIP_METHODS = (CLIP_EXTREMES, AREA_EXTREMES)
@@ -36,7 +37,8 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Disks:
-    """The disks that a cavity is made of, from the mitral plane to the apex: what a second view needs for the biplane volume.
+    """The disks that a cavity is made of, from the mitral plane to the apex: what a second view needs for the biplane
+    volume.
 
     Attributes:
         diameters: (20,) in the unit of the length.
@@ -49,11 +51,12 @@ class Disks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeftVentricle:
-    """The cavity of one frame, measured. Lengths, areas and volumes are in mm, mm² and mL where `calibrated`, else in pixels.
+    """The cavity of one frame, measured. Lengths, areas and volumes are in mm, mm² and mL where `calibrated`, else in
+    pixels.
 
     Attributes:
-        contour: (N, 2) x, y in image pixels: the endocardium from one mitral hinge point over the apex to the other. Open: the
-            straight line between its ends is the mitral plane.
+        contour: (N, 2) x, y in image pixels: the endocardium from one mitral hinge point over the apex to the other.
+            Open: the straight line between its ends is the mitral plane.
         apex: (2,) x, y in image pixels.
         hinges: (2, 2) x, y in image pixels: the two ends of the mitral annulus, in the order of the contour.
         length: of the long axis, from the mid-point between the hinges to the apex; mm or px.
@@ -89,12 +92,14 @@ class LeftVentricle:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WallReading:
-    """The wall of one frame, by segment: arrays of 6 in the order of `SEGMENTS`, in mm where `calibrated`, else in pixels.
+    """The wall of one frame, by segment: arrays of 6 in the order of `SEGMENTS`, in mm where `calibrated`, else in
+    pixels.
 
     Attributes:
-        thickness: from the endocardium to the epicardium, along the normal of the endocardium; NaN where no wall is seen.
-        displacement: how far the endocardium has come inwards since the last end-diastole: towards the long axis, in the frame of that
-            axis. Outwards is negative.
+        thickness: from the endocardium to the epicardium, along the normal of the endocardium; NaN where no wall is
+            seen.
+        displacement: how far the endocardium has come inwards since the last end-diastole: towards the long axis, in
+            the frame of that axis. Outwards is negative.
         segment: (N,) int8, for each point of `LeftVentricle.contour` the index of its segment.
         calibrated: whether the scale of the image is known.
     """
@@ -116,10 +121,11 @@ class WallBeat:
     Attributes:
         motion_percent: inward motion from ED to ES, in percent of the endocardium's distance from the long axis at ED.
         thickening_percent: (thickness at ES - at ED) / thickness at ED x 100; NaN where no wall is seen.
-        strain_percent: thickening from ED to ES by the motion of the speckle, see `echo_rt.cardiac.speckle`; NaN where it was not followed.
+        strain_percent: thickening from ED to ES by the motion of the speckle, see `echo_rt.cardiac.speckle`; NaN where
+            it was not followed.
         strain_error_percent: its standard error, in the same percent.
-        speckle_motion_percent: inward motion of the middle of the wall from ED to ES by the speckle, against the heart as a rigid body, in
-            percent of the same distance as `motion_percent`; NaN where it was not followed.
+        speckle_motion_percent: inward motion of the middle of the wall from ED to ES by the speckle, against the heart
+            as a rigid body, in percent of the same distance as `motion_percent`; NaN where it was not followed.
         speckle_motion_error_percent: its standard error, in the same percent.
         thickness_ed: at ED; mm where `calibrated`, else px.
         akinetic: bool, the segment does not move; the rule is in `echo_rt.cardiac.wall`.
@@ -148,7 +154,8 @@ class Quality:
     Attributes:
         ok: it can.
         reason: one of `Reason` where it cannot.
-        confidence: mean probability of the winning class inside and around the ventricle, 0 to 1; 0 without a ventricle.
+        confidence: mean probability of the winning class inside and around the ventricle, 0 to 1; 0 without a
+            ventricle.
     """
 
     ok: bool
@@ -194,8 +201,8 @@ class EjectionFraction:
 
     Attributes:
         percent: median over the last accepted beats; None until there is one.
-        low, high: 95 % interval for the heart's EF, see `echo_rt.cardiac.ejection_fraction.interval`; None where there is no figure, and
-            where it stands on no beat.
+        low, high: 95 % interval for the heart's EF, see `echo_rt.cardiac.ejection_fraction.interval`; None where there
+            is no figure, and where it stands on no beat.
         beats: how many beats it stands on.
         method: which volume it is made of, one of `EF_METHODS`, or of `CLIP_METHODS`.
         reason: why there is no figure, or why it is stale.
@@ -219,7 +226,8 @@ class ClipExtremes:
         t_ed_s, t_es_s: when they were.
         edv, esv, eda, esa: as in `Beat`, at these two moments.
         ef_percent, fac_percent: as in `Beat`.
-        method: one of `CLIP_METHODS`: whether volume or area decided on the moments. With ``area-extremes`` both figures are the same.
+        method: one of `CLIP_METHODS`: whether volume or area decided on the moments. With ``area-extremes`` both
+            figures are the same.
     """
 
     t_ed_s: float
@@ -283,7 +291,8 @@ class Reading:
         heart_rate_bpm: median of the same beats; None until there is one.
         time_ms: milliseconds that each stage took for this frame, by name.
         wall: thickness and displacement of the wall in this frame; None where the frame cannot be used.
-        wall_beat: what the wall did in the last accepted beat, from the frame on that completed it; None until there is one.
+        wall_beat: what the wall did in the last accepted beat, from the frame on that completed it; None until there is
+            one.
     """
 
     index: int

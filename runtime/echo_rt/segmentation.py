@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GridMap:
-    """The affine map from a model's grid to the pixels of the image: a scale and a shift, the same scale in both directions.
+    """The affine map from a model's grid to the pixels of the image: a scale and a shift, the same scale in both
+    directions.
 
     Positions are those of pixel centres, (0, 0) being the centre of the first pixel:
     ``x_image = scale * x_grid + x0`` and ``y_image = scale * y_grid + y0``.
@@ -86,8 +87,8 @@ class Segmentation:
     def mask(self, label: int | None = None) -> NDArray[np.uint8]:
         """At image size (H, W), uint8: the labels, or for one label 1 inside it and 0 elsewhere.
 
-        The probabilities, not the labels, are interpolated (bilinear), so that the border is as fine as the network knows it. It is done
-        anew at every call: what nobody asks for costs nothing.
+        The probabilities, not the labels, are interpolated (bilinear), so that the border is as fine as the network
+        knows it. It is done anew at every call: what nobody asks for costs nothing.
         """
         import numpy as np
 
@@ -110,7 +111,11 @@ class Segmentation:
         highest = np.full((height, width), -1.0, np.float32)
         for channel, probability in enumerate(self.probability):
             full = cv2.warpAffine(
-                probability, inverse, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+                probability,
+                inverse,
+                (width, height),
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                borderMode=cv2.BORDER_REPLICATE,
             )
             above = full > highest
             best[above] = channel
@@ -126,8 +131,8 @@ def tally(probability: NDArray[np.float32], labels: NDArray[np.uint8]) -> NDArra
         labels: (h, w).
 
     Returns:
-        (3, classes) float64; for each class the number of pixels that are labelled so, the sum of its probability over all pixels, and
-        that over those which are labelled so.
+        (3, classes) float64; for each class the number of pixels that are labelled so, the sum of its probability over
+        all pixels, and that over those which are labelled so.
     """
     import numpy as np
 

@@ -1,5 +1,5 @@
 // What happens to a frame on the GPU before and after the network. Compiled to echo_rt/kernels.fatbin and launched through the driver, by
-// echo_rt/engine/cuda_kernels.py, so that nothing links CUDA's runtime library. tests/emulated_cuda.hpp runs the same code without a GPU.
+// echo_rt/engine/tensorrt/kernels.py, so that nothing links CUDA's runtime library. tests/support/emulated_cuda.hpp runs the same code without a GPU.
 #ifdef __CUDACC__
 #include <cuda_fp16.h>
 #endif

@@ -1,7 +1,7 @@
 """Random changes of a training image, geometric first: they carry over between scanners.
 
-An image comes at twice the network's grid and leaves at the grid itself by 2x2 means. So the one interpolation that a warp costs
-happens at the finer grid, and an image that is not changed is exactly what the runtime's letterbox gives.
+An image comes at twice the network's grid and leaves at the grid itself by 2x2 means. So the one interpolation that a
+warp costs happens at the finer grid, and an image that is not changed is exactly what the runtime's letterbox gives.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 EASE = 0.25
-"""How much smaller the changes of an image are that is spared: near to what the runtime will see, as most pictures are."""
+"""How much smaller the changes of an image are that is spared: near to what the runtime will see, as most pictures
+are."""
 
 SHADING_POINTS = 5
 """Points along each side at which the shading is drawn; between them it is smooth."""
@@ -55,10 +56,12 @@ class Augment:
     def clip(
         self, images: NDArray[np.uint8], covered: NDArray[np.uint8], rng: np.random.Generator, frames: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Change a stretch of a recording, every frame in the same way but for the noise. It is not spared: see `of_one`.
+        """Change a stretch of a recording, every frame in the same way but for the noise. It is not spared: see
+        `of_one`.
 
         Args:
-            images: (F, 2h, 2w) uint8. A single one (F = 1) becomes a clip of its own: a heart that stands still under a probe that drifts.
+            images: (F, 2h, 2w) uint8. A single one (F = 1) becomes a clip of its own: a heart that stands still under a
+                probe that drifts.
             covered: (F, 2h, 2w, classes) uint8.
             frames: F, or any number of frames where F is 1.
 
@@ -70,7 +73,9 @@ class Augment:
             images, covered = no_heart(images[0], rng)[None], np.zeros_like(covered[:1])
             matrices = np.repeat(np.eye(3)[None, :2], frames, axis=0)
         else:
-            matrices = self._matrix(size, rng) @ (_drift(size, rng, frames) if len(images) < frames else np.eye(3)[None])
+            matrices = self._matrix(size, rng) @ (
+                _drift(size, rng, frames) if len(images) < frames else np.eye(3)[None]
+            )
             matrices = np.broadcast_to(matrices, (frames, 2, 3))
         half = (size[1] // 2, size[0] // 2)  # as cv2 has it: width, height
         intensity = self._intensity(rng)
@@ -93,8 +98,19 @@ class Augment:
         return self.eased() if spared else self, spared
 
     def eased(self) -> Augment:
-        """The same changes, smaller by `EASE`, and blur by as much less likely; a mirror image is no change, and as likely as before."""
-        sizes = ("rotation_deg", "log_scale", "shift", "shear", "log_gamma", "gain", "log_shading", "noise_grey", "blur")
+        """The same changes, smaller by `EASE`, and blur by as much less likely; a mirror image is no change, and as
+        likely as before."""
+        sizes = (
+            "rotation_deg",
+            "log_scale",
+            "shift",
+            "shear",
+            "log_gamma",
+            "gain",
+            "log_shading",
+            "noise_grey",
+            "blur",
+        )
         return replace(self, ease=0.0, **{name: EASE * getattr(self, name) for name in sizes})
 
     def _matrix(self, size: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
@@ -104,7 +120,12 @@ class Augment:
         shear = rng.uniform(-self.shear, self.shear)
         mirror = -1.0 if rng.random() < self.flip else 1.0
         cos, sin = np.cos(angle), np.sin(angle)
-        linear = np.array([[cos, -sin], [sin, cos]]) @ np.array([[stretch, shear], [0, 1 / stretch]]) @ np.diag([mirror, 1.0]) * scale
+        linear = (
+            np.array([[cos, -sin], [sin, cos]])
+            @ np.array([[stretch, shear], [0, 1 / stretch]])
+            @ np.diag([mirror, 1.0])
+            * scale
+        )
         centre = (np.array(size[::-1]) - 1) / 2
         shift = rng.uniform(-self.shift, self.shift, 2) * max(size)
         return np.column_stack([linear, centre + shift - linear @ centre])
@@ -114,7 +135,9 @@ class Augment:
         gain = 1 + rng.uniform(-self.gain, self.gain)
         sigma = rng.uniform(0.5, 2.0) if rng.random() < self.blur else 0.0
         # Time gain, a rib's shadow, haze: gain that changes slowly over the picture.
-        shading = np.exp(rng.uniform(-self.log_shading, self.log_shading, (SHADING_POINTS, SHADING_POINTS))).astype(np.float32)
+        shading = np.exp(rng.uniform(-self.log_shading, self.log_shading, (SHADING_POINTS, SHADING_POINTS))).astype(
+            np.float32
+        )
 
         def change(grey: NDArray[np.float32]) -> NDArray[np.float32]:
             if sigma:
@@ -128,11 +151,12 @@ class Augment:
 
 
 def _drift(size: tuple[int, ...], rng: np.random.Generator, frames: int) -> NDArray[np.float64]:
-    """(frames, 3, 3): a slow sway of the picture about its centre, by up to 1 % of its larger side, 2 degrees and 2 % in scale."""
+    """(frames, 3, 3): a slow sway of the picture about its centre, by up to 1 % of its larger side, 2 degrees and 2 %
+    in scale."""
     speed, phase = rng.uniform(0.02, 0.12, 4), rng.uniform(0, 1, 4)
-    x, y, turn, zoom = (rng.uniform(0, 1, (4, 1)) * np.sin(2 * np.pi * (speed[:, None] * np.arange(frames) + phase[:, None]))) * np.array(
-        [[0.01 * max(size)], [0.01 * max(size)], [np.deg2rad(2)], [0.02]]
-    )
+    x, y, turn, zoom = (
+        rng.uniform(0, 1, (4, 1)) * np.sin(2 * np.pi * (speed[:, None] * np.arange(frames) + phase[:, None]))
+    ) * np.array([[0.01 * max(size)], [0.01 * max(size)], [np.deg2rad(2)], [0.02]])
     cos, sin = np.exp(zoom) * np.cos(turn), np.exp(zoom) * np.sin(turn)
     middle_y, middle_x = (np.array(size) - 1) / 2
     matrices = np.tile(np.eye(3), (frames, 1, 1))

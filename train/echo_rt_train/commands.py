@@ -9,14 +9,16 @@ from hydra import compose, initialize_config_module
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from echo_rt.errors import ParameterError
+from echo_rt.errors import ParameterError, first_line
 
 
 def train(arguments: list[str]) -> None:
     """Train a model: ``KEY=VALUE ...`` change conf/train.yaml; ``-m`` compares several values in one table."""
     if {"-h", "--help"} & set(arguments):
         folder = Path(__file__).parent / "conf"
-        losses, experiments = (", ".join(sorted(path.stem for path in (folder / kind).glob("*.yaml"))) for kind in ("loss", "experiment"))
+        losses, experiments = (
+            ", ".join(sorted(path.stem for path in (folder / kind).glob("*.yaml"))) for kind in ("loss", "experiment")
+        )
         print("usage: echo-rt train [-m] data.root=FOLDER [+experiment=NAME] [KEY=VALUE ...]\n")
         print(f"loss: {losses}\nexperiment: {experiments}\n")
         print((folder / "train.yaml").read_text(), end="")
@@ -33,8 +35,10 @@ def train(arguments: list[str]) -> None:
                 return
             weights = run(compose("train", overrides=overrides))
     except (HydraException, OmegaConfBaseException) as error:
-        first = str(error).strip().splitlines()[0]
-        raise ParameterError(f"train: expected KEY=VALUE of conf/train.yaml, found: {first}; `echo-rt train --help` shows them") from None
+        first = first_line(error)
+        raise ParameterError(
+            f"train: expected KEY=VALUE of conf/train.yaml, found: {first}; `echo-rt train --help` shows them"
+        ) from None
     print(f"weights in {weights}; next:  echo-rt export onnx {weights} -o MODEL.onnx")
 
 

@@ -42,8 +42,8 @@ REPEATS = ("seed", "data.hold_out")
 def compare(overrides: Sequence[str]) -> list[dict[str, Any]]:
     """Train every combination, evaluate it on the validation split, and print one table; `REPEATS` are averaged over.
 
-    Each run has a folder of its own in ``out``; a run that is there already with its figures is not done again. The figures also go to
-    ``comparison.json`` in the folder of the first one's ``out``.
+    Each run has a folder of its own in ``out``; a run that is there already with its figures is not done again. The
+    figures also go to ``comparison.json`` in the folder of the first one's ``out``.
 
     Returns:
         A row a combination without its seed and part: the values, and mean and standard deviation of each figure.
@@ -54,13 +54,17 @@ def compare(overrides: Sequence[str]) -> list[dict[str, Any]]:
     """
     runs = combinations(overrides)
     if len(runs) < 2:
-        raise ParameterError("train -m: expected several values of a setting, such as loss=dice,focal_tversky seed=1,2, found one run")
+        raise ParameterError(
+            "train -m: expected several values of a setting, such as loss=dice,focal_tversky seed=1,2, found one run"
+        )
     figures: dict[tuple[tuple[str, str], ...], list[dict[str, float]]] = {}
     root: Path | None = None
     for values, own in runs:
         config = compose("train", overrides=own)
         root = root or Path(config.out)
-        config.out = str(Path(config.out) / "_".join(f"{key}={value}" for key, value in values.items()).replace("/", "-"))
+        config.out = str(
+            Path(config.out) / "_".join(f"{key}={value}" for key, value in values.items()).replace("/", "-")
+        )
         found = _run(config)
         setting = tuple((key, value) for key, value in values.items() if key not in REPEATS)
         figures.setdefault(setting, []).append(found)
@@ -99,7 +103,10 @@ def _main_figures(found: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
 
 def _spread(group: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float | None]]:
     return {
-        name: {"mean": mean(run[name] for run in group), "sd": stdev(run[name] for run in group) if len(group) > 1 else None}
+        name: {
+            "mean": mean(run[name] for run in group),
+            "sd": stdev(run[name] for run in group) if len(group) > 1 else None,
+        }
         for name in group[0]
     }
 

@@ -29,7 +29,8 @@ class Item(NamedTuple):
         covered: (T, C - 1, h, w) float32 in 0 to 1: how much of each pixel each foreground class covers.
         known: (C,) float32: 1 for the classes that somebody traced.
         view: () int64: place in `echo_rt.model.VIEWS`.
-        phase: () int64: place in `echo_rt_train.data.PHASES`; ``other`` for a clip, and where some items are spared and this one is not.
+        phase: () int64: place in `echo_rt_train.data.PHASES`; ``other`` for a clip, and where some items are spared and
+            this one is not.
         drawn: () bool: not of the data set, but of what is mixed into it.
     """
 
@@ -56,7 +57,8 @@ class GridImages(Dataset[Item]):
 
     Args:
         samples: of the data set; all of them are in every epoch.
-        drawn: more of them, images or clips, of which `share` times the number of `samples` are in an epoch, drawn anew.
+        drawn: more of them, images or clips, of which `share` times the number of `samples` are in an epoch, drawn
+            anew.
         share: see there.
         grid: height and width of the network's input.
         augment: the changes.
@@ -82,7 +84,9 @@ class GridImages(Dataset[Item]):
         stored = self._read(samples, teacher)
         self._real = len(stored)
         clips = [one for one in drawn if isinstance(one, Clip)]
-        for clip, found in track(read_clips(clips, report), "reading clips", len(clips), transient=True, disable=not clips):
+        for clip, found in track(
+            read_clips(clips, report), "reading clips", len(clips), transient=True, disable=not clips
+        ):
             # What nobody traced says nothing of what the network should have seen; such clips are for evaluation.
             if found.masks is not None and found.traced.all() and len(found.frames) >= frames:
                 stored.append(_store(clip, found.frames, found.masks, grid))

@@ -18,13 +18,13 @@ from torch.utils.data import DataLoader
 from echo_rt.engine import open_engine
 from echo_rt.errors import DataError, ParameterError
 from echo_rt.model import CLASSES, ModelSpec, model_path
+from echo_rt_network.weights import save_weights
 from echo_rt_train.augment import Augment
 from echo_rt_train.data import DataReport, DataSet, open_data
 from echo_rt_train.images import GridImages, Item
 from echo_rt_train.log import Log
 from echo_rt_train.teacher import Teacher
 from echo_rt_train.training import Training, open_fabric
-from echo_rt_train.weights import save_weights
 
 
 def train(config: DictConfig) -> Path:
@@ -58,7 +58,9 @@ def train(config: DictConfig) -> Path:
                 images.renew(data.samples("train", training.epoch))
             row = run_epoch(training, config, images, fabric)
             if fabric.is_global_zero:
-                if judges is not None and (training.epoch % config.validate_every == 0 or training.epoch == config.epochs):
+                if judges is not None and (
+                    training.epoch % config.validate_every == 0 or training.epoch == config.epochs
+                ):
                     row.update(validate(training, judges, config.batch, (images.mean, images.std)))
                 log.write(row)
                 training.save(out / "checkpoint.pt")
@@ -84,7 +86,9 @@ def grid_size(config: DictConfig) -> tuple[int, int]:
     grid, step = config.model.grid, 2 ** (len(config.model.widths) - 1)
     height, width = (grid, grid) if isinstance(grid, int) else grid
     if min(height, width) < step or height % step or width % step:
-        raise ParameterError(f"model.grid: expected multiples of {step} for {len(config.model.widths)} levels, found {height}x{width}")
+        raise ParameterError(
+            f"model.grid: expected multiples of {step} for {len(config.model.widths)} levels, found {height}x{width}"
+        )
     return int(height), int(width)
 
 
@@ -96,7 +100,12 @@ def read_images(config: DictConfig, data: DataSet) -> tuple[GridImages, GridImag
     """
     drawn: Any = []
     if config.mix.phantoms:
-        settings = {"seed": config.seed, "samples": config.mix.phantoms, "clips": config.mix.phantoms, "frames": config.mix.clip_frames}
+        settings = {
+            "seed": config.seed,
+            "samples": config.mix.phantoms,
+            "clips": config.mix.phantoms,
+            "frames": config.mix.clip_frames,
+        }
         phantoms = open_data({"format": "phantom", "phantom": settings})
         drawn = phantoms.clips("train") if config.frames > 1 else phantoms.samples("train")
     with ExitStack() as opened:
@@ -110,7 +119,9 @@ def read_images(config: DictConfig, data: DataSet) -> tuple[GridImages, GridImag
             config.frames, teacher, config.readers,
         )  # fmt: skip
     if len(images) < config.batch:
-        raise DataError(f"{data.report.origin}: expected at least one batch of {config.batch} images, found {len(images)}; set batch=...")
+        raise DataError(
+            f"{data.report.origin}: expected at least one batch of {config.batch} images, found {len(images)}; set batch=..."
+        )
     return images, _judges(config, data)
 
 
@@ -128,7 +139,9 @@ def run_epoch(training: Training, config: DictConfig, images: GridImages, fabric
     """One pass over the images; returns what the log keeps of it."""
     start = time.monotonic()
     images.epoch = training.epoch
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(config.seed * 100_003 + training.epoch)).tolist()
+    order = torch.randperm(
+        len(images), generator=torch.Generator().manual_seed(config.seed * 100_003 + training.epoch)
+    ).tolist()
     # Of each batch every process takes its share, so that a batch is the same however many there are.
     share = config.batch // fabric.world_size
     own = slice(fabric.global_rank * share, (fabric.global_rank + 1) * share)
@@ -154,17 +167,22 @@ def run_epoch(training: Training, config: DictConfig, images: GridImages, fabric
 
 @torch.no_grad()
 def validate(training: Training, judges: GridImages, batch: int, normal: tuple[float, float]) -> dict[str, float]:
-    """Dice of each class, mean over the images, on the network's own grid; quicker than `echo-rt evaluate`, and a little too kind."""
+    """Dice of each class, mean over the images, on the network's own grid; quicker than `echo-rt evaluate`, and a
+    little too kind."""
     network = training.averaged.module.eval()
     device = next(network.parameters()).device
     dice, right = [], []
     for item in DataLoader(judges, batch_size=batch):
         output = network(((item.grey[:, 0] - normal[0]) / normal[1]).to(device, memory_format=torch.channels_last))
-        found = torch.nn.functional.one_hot(output.logits.argmax(1), len(CLASSES)).permute(0, 3, 1, 2)[:, 1:].float().cpu()
+        found = (
+            torch.nn.functional.one_hot(output.logits.argmax(1), len(CLASSES)).permute(0, 3, 1, 2)[:, 1:].float().cpu()
+        )
         true = (item.covered[:, 0] > 0.5).float()
         overlap = 2 * (found * true).sum((2, 3)) / (found + true).sum((2, 3)).clamp(min=1)
         dice.append(torch.where(item.known[:, 1:] > 0, overlap, torch.nan))
         if "view" in output.heads:
             right.append((output.heads["view"].argmax(1).cpu() == item.view).float())
-    scores = {f"val_dice_{name}": value for name, value in zip(CLASSES[1:], torch.cat(dice).nanmean(0).tolist(), strict=True)}
+    scores = {
+        f"val_dice_{name}": value for name, value in zip(CLASSES[1:], torch.cat(dice).nanmean(0).tolist(), strict=True)
+    }
     return {**scores, **({"val_view_accuracy": torch.cat(right).mean().item()} if right else {})}

@@ -1,8 +1,8 @@
 """Losses against soft targets: how much of each grid pixel each class covers. Dice and Tversky are MONAI's.
 
-All take logits and targets (N, C, h, w), class 0 being the background, and `known` (N, C): 1 for the classes that somebody traced in an
-image, 0 for those that nobody did (EchoNet-Dynamic has the cavity alone). What the network says of an untraced class is no error: its
-probability counts as background, whose pixels may well be of that class.
+All take logits and targets (N, C, h, w), class 0 being the background, and `known` (N, C): 1 for the classes that
+somebody traced in an image, 0 for those that nobody did (EchoNet-Dynamic has the cavity alone). What the network says
+of an untraced class is no error: its probability counts as background, whose pixels may well be of that class.
 """
 
 from __future__ import annotations
@@ -24,16 +24,20 @@ def soft_targets(covered: Tensor) -> Tensor:
 
 
 def log_probability(logits: Tensor, known: Tensor) -> Tensor:
-    """Log of the softmax, that of the untraced classes added to the background; -inf, taken as 0 by the losses, in their own place."""
+    """Log of the softmax, that of the untraced classes added to the background; -inf, taken as 0 by the losses, in
+    their own place."""
     seen = known[:, :, None, None] > 0
     whole = logits.log_softmax(1)
     foreground = whole[:, 1:].masked_fill(~seen[:, 1:], 0.0)
-    background = torch.logsumexp(torch.cat([whole[:, :1], whole[:, 1:].masked_fill(seen[:, 1:], -torch.inf)], dim=1), dim=1, keepdim=True)
+    background = torch.logsumexp(
+        torch.cat([whole[:, :1], whole[:, 1:].masked_fill(seen[:, 1:], -torch.inf)], dim=1), dim=1, keepdim=True
+    )
     return torch.cat([background, foreground], dim=1)
 
 
 def _probability(logits: Tensor, known: Tensor) -> Tensor:
-    """Of the traced foreground classes; 0 for the others, as their targets are, which then add nothing to an overlap."""
+    """Of the traced foreground classes; 0 for the others, as their targets are, which then add nothing to an
+    overlap."""
     probability: Tensor = logits.softmax(1)[:, 1:] * known[:, 1:, None, None]
     return probability
 
@@ -50,10 +54,13 @@ def bce(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
 
 
 class Dice:
-    """1 - soft Dice with squared denominator, over the batch, mean over the foreground classes (Milletari et al., 3DV 2016)."""
+    """1 - soft Dice with squared denominator, over the batch, mean over the foreground classes (Milletari et al., 3DV
+    2016)."""
 
     def __init__(self, smooth: float = 1.0) -> None:
-        self._loss = DiceLoss(include_background=True, squared_pred=True, batch=True, smooth_nr=smooth, smooth_dr=smooth)
+        self._loss = DiceLoss(
+            include_background=True, squared_pred=True, batch=True, smooth_nr=smooth, smooth_dr=smooth
+        )
 
     def __call__(self, logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
         loss: Tensor = self._loss(_probability(logits, known), target[:, 1:] * known[:, 1:, None, None])
@@ -70,7 +77,9 @@ class FocalTversky:
 
     def __init__(self, alpha: float = 0.3, beta: float = 0.7, gamma: float = 0.75, smooth: float = 1.0) -> None:
         self.gamma = gamma
-        self._loss = TverskyLoss(alpha=alpha, beta=beta, batch=True, reduction="none", smooth_nr=smooth, smooth_dr=smooth)
+        self._loss = TverskyLoss(
+            alpha=alpha, beta=beta, batch=True, reduction="none", smooth_nr=smooth, smooth_dr=smooth
+        )
 
     def __call__(self, logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
         each: Tensor = self._loss(_probability(logits, known), target[:, 1:] * known[:, 1:, None, None])
@@ -88,7 +97,12 @@ def build(weights: Mapping[str, float], focal_tversky: Mapping[str, float]) -> L
     Raises:
         ParameterError: a name is unknown, or all weights are 0.
     """
-    offered: dict[str, Loss] = {"cross_entropy": cross_entropy, "bce": bce, "dice": Dice(), "focal_tversky": FocalTversky(**focal_tversky)}
+    offered: dict[str, Loss] = {
+        "cross_entropy": cross_entropy,
+        "bce": bce,
+        "dice": Dice(),
+        "focal_tversky": FocalTversky(**focal_tversky),
+    }
     if unknown := sorted(set(weights) - set(offered)):
         raise ParameterError(f"loss: expected {', '.join(offered)}, found {', '.join(unknown)}")
     parts = [(float(weight), offered[name]) for name, weight in weights.items() if weight]

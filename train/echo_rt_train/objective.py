@@ -1,4 +1,5 @@
-"""What a network is asked to make small: the masks' loss, what its heads and its memory should learn, and what EF is lost by."""
+"""What a network is asked to make small: the masks' loss, what its heads and its memory should learn, and what EF is
+lost by."""
 
 from __future__ import annotations
 
@@ -6,17 +7,18 @@ import torch
 from torch import Tensor, nn
 
 from echo_rt.model import CLASSES
+from echo_rt_network.unet import Output, UNet
 from echo_rt_train.data import PHASES, VIEWS
 from echo_rt_train.images import Item
 from echo_rt_train.losses import Loss, soft_targets
-from echo_rt_train.unet import Output, UNet
 
 CAVITY = CLASSES.index("lv_cavity")
 _VIEWS, _PHASES = [VIEWS.index(name) for name in ("4CH", "2CH")], [PHASES.index(name) for name in ("ED", "ES")]
 
 STEEPER = 4.0
-"""How many times as steep as drawn a border is where an area is told from it. On CAMUS that area is 0.2 to 0.3 % (ED) and 0.6 to 0.8 % (ES)
-larger than what the runtime's contour encloses, the sum of the probabilities 0.7 % and 1.3 to 1.9 %."""
+"""How many times as steep as drawn a border is where an area is told from it. On CAMUS that area is 0.2 to 0.3 % (ED)
+and 0.6 to 0.8 % (ES) larger than what the runtime's contour encloses, the sum of the probabilities 0.7 % and 1.3 to 1.9
+%."""
 
 
 class Objective(nn.Module):
@@ -26,11 +28,14 @@ class Objective(nn.Module):
         network: the one that learns.
         loss: of the masks.
         jitter: weight of the unsteadiness of the cavity's area, see `unsteadiness`; for clips.
-        mirror: weight of how far the masks of an item and of its mirror image are apart, see `disagreement`. Twice the work.
+        mirror: weight of how far the masks of an item and of its mirror image are apart, see `disagreement`. Twice the
+            work.
         phase_bias: weight of the mean error of the cavity's volume at ED and at ES, see `PhaseBias`.
     """
 
-    def __init__(self, network: UNet, loss: Loss, jitter: float = 0.0, mirror: float = 0.0, phase_bias: float = 0.0) -> None:
+    def __init__(
+        self, network: UNet, loss: Loss, jitter: float = 0.0, mirror: float = 0.0, phase_bias: float = 0.0
+    ) -> None:
         super().__init__()
         self.network, self.loss, self.jitter, self.mirror, self.phase_bias = network, loss, jitter, mirror, phase_bias
         self.bias = PhaseBias()
@@ -39,7 +44,8 @@ class Objective(nn.Module):
         """The parts of the sum, by name.
 
         Args:
-            item: a batch, its grey levels normalised. The frames of a clip are shown one after the other, the state handed on.
+            item: a batch, its grey levels normalised. The frames of a clip are shown one after the other, the state
+                handed on.
         """
         if self.mirror:
             item = with_mirror_images(item)
@@ -54,9 +60,13 @@ class Objective(nn.Module):
             probability = logits.softmax(1)
             parts.setdefault("masks", []).append(self.loss(logits, target, item.known))
             if "view" in output.heads:
-                parts.setdefault("view", []).append(nn.functional.cross_entropy(output.heads["view"].float(), item.view))
+                parts.setdefault("view", []).append(
+                    nn.functional.cross_entropy(output.heads["view"].float(), item.view)
+                )
             if "confidence" in output.heads:
-                parts.setdefault("confidence", []).append(confidence_loss(output.heads["confidence"].float()[:, 0], logits, target))
+                parts.setdefault("confidence", []).append(
+                    confidence_loss(output.heads["confidence"].float()[:, 0], logits, target)
+                )
             if self.mirror:
                 parts.setdefault("mirror", []).append(self.mirror * disagreement(probability))
             if self.jitter or self.phase_bias:
@@ -81,16 +91,18 @@ def with_mirror_images(item: Item) -> Item:
 def inside(probability: Tensor) -> Tensor:
     """Which pixels the contour at one half encloses, smooth enough to learn by; (N, h, w) as the probability is.
 
-    Not the probability itself: a border in doubt is blurred, which leaves the sum as it is and draws the contour inwards wherever the
-    border is convex, the further the smaller the cavity.
+    Not the probability itself: a border in doubt is blurred, which leaves the sum as it is and draws the contour
+    inwards wherever the border is convex, the further the smaller the cavity.
     """
     return torch.sigmoid(STEEPER * torch.logit(probability, 1e-6))
 
 
 def disk_volumes(found: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
-    """Volumes by the method of disks (Lang et al., J Am Soc Echocardiogr 28:1-39, 2015), both across the main axis of the true cavity.
+    """Volumes by the method of disks (Lang et al., J Am Soc Echocardiogr 28:1-39, 2015), both across the main axis of
+    the true cavity.
 
-    EF is made of volumes, and an area does not tell them: a cavity of the right area that is too short has too large a volume.
+    EF is made of volumes, and an area does not tell them: a cavity of the right area that is too short has too large a
+    volume.
 
     Args:
         found, true: (N, h, w) share of each pixel that is inside.
@@ -113,17 +125,20 @@ def disk_volumes(found: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
 
     def volume(of: Tensor) -> Tensor:
         empty = of.new_zeros(len(of), 2 * reach + 1)
-        chord = empty.scatter_add(1, index, (of * (1 - part)).flatten(1)).scatter_add(1, index + 1, (of * part).flatten(1))
+        chord = empty.scatter_add(1, index, (of * (1 - part)).flatten(1)).scatter_add(
+            1, index + 1, (of * part).flatten(1)
+        )
         return torch.pi / 4 * chord.square().sum(1)
 
     return volume(found), volume(true)
 
 
 def disagreement(probability: Tensor) -> Tensor:
-    """Squared difference between what is said of an image and of its mirror image, summed over the classes, mean over the pixels.
+    """Squared difference between what is said of an image and of its mirror image, summed over the classes, mean over
+    the pixels.
 
-    To mirror half of the training images teaches a network both displays, and still leaves it an error of its own in each of them. The
-    measure is that of Tarvainen and Valpola (arXiv 1703.01780) for two views of one image.
+    To mirror half of the training images teaches a network both displays, and still leaves it an error of its own in
+    each of them. The measure is that of Tarvainen and Valpola (arXiv 1703.01780) for two views of one image.
 
     Args:
         probability: (2N, C, h, w), as `with_mirror_images` puts them.
@@ -133,16 +148,19 @@ def disagreement(probability: Tensor) -> Tensor:
 
 
 class PhaseBias(nn.Module):
-    """The mean error of the cavity's volume at ED and at ES, of each view of the data set and of what is mixed into it by itself.
+    """The mean error of the cavity's volume at ED and at ES, of each view of the data set and of what is mixed into it
+    by itself.
 
-    Where an image leaves a border in doubt the best mask lies towards the mean of all that it could be: a large cavity is drawn too small
-    and a small one too large, the more so the worse the picture. A single mask is the better for it, and every EF the lower. Here the mean
-    over the images of a phase is held at nothing, not the error of each: a running mean, since that of one batch is mostly chance. What
-    is returned has the gradient of half the square of that mean.
+    Where an image leaves a border in doubt the best mask lies towards the mean of all that it could be: a large cavity
+    is drawn too small and a small one too large, the more so the worse the picture. A single mask is the better for it,
+    and every EF the lower. Here the mean
+    over the images of a phase is held at nothing, not the error of each: a running mean, since that of one batch is
+    mostly chance. What is returned has the gradient of half the square of that mean.
     """
 
     KEPT = 0.9
-    """Of the running mean at each batch: it is that of the last ten or so. A longer one lags behind, and the bias swings."""
+    """Of the running mean at each batch: it is that of the last ten or so. A longer one lags behind, and the bias
+    swings."""
 
     MOST = 0.5
     """Largest error of a volume, as a share of it: a ventricle that was not found at all says nothing of phases."""
@@ -161,7 +179,9 @@ class PhaseBias(nn.Module):
             item: the batch they are of.
         """
         error = (found / true.clamp(min=1.0) - 1).clamp(-self.MOST, self.MOST)
-        view, phase = (torch.stack([of == one for one in ones]) for of, ones in ((item.view, _VIEWS), (item.phase, _PHASES)))
+        view, phase = (
+            torch.stack([of == one for one in ones]) for of, ones in ((item.view, _VIEWS), (item.phase, _PHASES))
+        )
         drawn = torch.stack([~item.drawn, item.drawn])
         # (origins, views, phases, N): 1 for what is of the group.
         of_group = (drawn[:, None, None] & view[:, None] & phase & (true > 1)).to(error.dtype)
@@ -182,7 +202,8 @@ def confidence_loss(confidence: Tensor, logits: Tensor, target: Tensor) -> Tenso
 
 
 def unsteadiness(found: Tensor, true: Tensor) -> Tensor:
-    """How much the error of an area changes from frame to frame, as a share of the mean area: 0 for a constant error, and for none.
+    """How much the error of an area changes from frame to frame, as a share of the mean area: 0 for a constant error,
+    and for none.
 
     A curve that is smooth because it lags behind is no better by this measure: its error changes with the motion.
 

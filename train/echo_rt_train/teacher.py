@@ -1,6 +1,7 @@
 """A larger model's opinion beside the expert's mask (distillation: Hinton, Vinyals and Dean, arXiv 1503.02531).
 
-What the teacher is unsure of, and where it smooths a hand that slipped, is more than the labels alone tell a small network.
+What the teacher is unsure of, and where it smooths a hand that slipped, is more than the labels alone tell a small
+network.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class Teacher:
             raise ParameterError(f"teacher.share: expected 0 to 1, found {self.share}")
 
     def blend(self, image: NDArray[np.uint8], covered: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The coverage by the expert, (h, w, classes) uint8 as of `covered_on_grid`, with the teacher's probabilities mixed in."""
+        """The coverage by the expert, (h, w, classes) uint8 as of `covered_on_grid`, with the teacher's probabilities
+        mixed in."""
         found = self.engine.segment(image)
         height, width = covered.shape[:2]
         ours, theirs = GridMap.letterbox(found.map.image, (height, width)), found.map

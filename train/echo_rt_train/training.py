@@ -18,10 +18,10 @@ from torch.optim.swa_utils import AveragedModel
 
 from echo_rt.errors import ParameterError
 from echo_rt.model import CLASSES
+from echo_rt_network.unet import UNet
+from echo_rt_network.weights import build_network, load_weights, weights_path
 from echo_rt_train import losses
 from echo_rt_train.objective import Objective
-from echo_rt_train.unet import UNet
-from echo_rt_train.weights import build_network, load_weights, weights_path
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 
@@ -37,11 +37,11 @@ def learning_rate(step: int, steps: int, warmup: int) -> float:
 
 
 def moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
-    """An exponential moving average, as `AveragedModel` takes it, that is short at first: (1 + n) / (10 + n) after n steps,
-    until it reaches `decay`.
+    """An exponential moving average, as `AveragedModel` takes it, that is short at first: (1 + n) / (10 + n) after n
+    steps, until it reaches `decay`.
 
-    With the full decay from the start, a run of some thousand steps still holds a share of its first, random weights, and of the batch
-    norm's statistics of that time: a network that was good while it learned is useless afterwards.
+    With the full decay from the start, a run of some thousand steps still holds a share of its first, random weights,
+    and of the batch norm's statistics of that time: a network that was good while it learned is useless afterwards.
     """
 
     @torch.no_grad()
@@ -57,7 +57,8 @@ def moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
 
 
 def open_fabric(precision: str) -> Fabric:
-    """Lightning Fabric on the GPU where there is one, else on the processor; all the processes that ``torchrun`` started take part.
+    """Lightning Fabric on the GPU where there is one, else on the processor; all the processes that ``torchrun``
+    started take part.
 
     Args:
         precision: bf16, fp32, or auto: bf16 where the processor or GPU multiplies in it.
@@ -88,7 +89,8 @@ class Training:
     """A network on its way.
 
     Attributes:
-        network, averaged, optimizer, schedule: as torch has them; `averaged` is the exponential moving average that is kept in the end.
+        network, averaged, optimizer, schedule: as torch has them; `averaged` is the exponential moving average that is
+            kept in the end.
         objective: the network with its loss, as Fabric runs it.
         keeps_statistics: the batch norms use and keep those they began with.
         epoch: epochs done.
@@ -114,7 +116,9 @@ class Training:
         if config.init:
             _begin_with(network, config)
         elif config.keep_statistics:
-            raise ParameterError("keep_statistics: expected init=WEIGHTS, whose statistics are kept, found none; or set it to false")
+            raise ParameterError(
+                "keep_statistics: expected init=WEIGHTS, whose statistics are kept, found none; or set it to false"
+            )
         learns = _choose(network, config.learn)
         network = network.to(memory_format=torch.channels_last)
         if fabric.world_size > 1 and fabric.device.type == "cuda":
@@ -127,7 +131,9 @@ class Training:
         optimizer = OPTIMIZERS[config.optimizer](learns, **settings)
         total, warmup = batches * config.epochs, batches * config.warmup_epochs
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate(step, total, warmup))
-        objective = Objective(network, losses.build(config.loss, config.focal_tversky), config.jitter, config.mirror, config.phase_bias)
+        objective = Objective(
+            network, losses.build(config.loss, config.focal_tversky), config.jitter, config.mirror, config.phase_bias
+        )
         wrapped, optimizer = fabric.setup(objective, optimizer)
         return cls(network, averaged, wrapped, optimizer, schedule, config.keep_statistics)
 
@@ -135,7 +141,9 @@ class Training:
         """Before an epoch: all as in training, but what does not learn keeps its batch statistics, or all does."""
         self.objective.train()
         for module in self.network.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm) and (self.keeps_statistics or not module.weight.requires_grad):
+            if isinstance(module, nn.modules.batchnorm._BatchNorm) and (
+                self.keeps_statistics or not module.weight.requires_grad
+            ):
                 module.eval()
 
     def save(self, path: Path) -> None:
@@ -156,13 +164,23 @@ class Training:
 def _begin_with(network: UNet, config: DictConfig) -> None:
     """Start from the weights of ``init``; heads and memories may be new, or left behind."""
     begun, _ = load_weights(weights_path(config.init))
-    stored = {name: value for name, value in begun.state_dict().items() if name in network.state_dict() or not name.startswith(ADDED)}
+    stored = {
+        name: value
+        for name, value in begun.state_dict().items()
+        if name in network.state_dict() or not name.startswith(ADDED)
+    }
     try:
         missing = network.load_state_dict(stored, strict=False)
     except RuntimeError:
         missing = None
-    if missing is None or missing.unexpected_keys or [name for name in missing.missing_keys if not name.startswith(ADDED)]:
-        raise ParameterError(f"init: expected weights of model.widths={list(config.model.widths)}, found others in {config.init}")
+    if (
+        missing is None
+        or missing.unexpected_keys
+        or [name for name in missing.missing_keys if not name.startswith(ADDED)]
+    ):
+        raise ParameterError(
+            f"init: expected weights of model.widths={list(config.model.widths)}, found others in {config.init}"
+        )
 
 
 def _choose(network: UNet, pattern: str) -> list[nn.Parameter]:
@@ -172,5 +190,7 @@ def _choose(network: UNet, pattern: str) -> list[nn.Parameter]:
     learns = [parameter for parameter in network.parameters() if parameter.requires_grad]
     if not learns:
         names = ", ".join(name for name, _ in network.named_children())
-        raise ParameterError(f"learn: expected the beginning of some parameters' names ({names}), found {pattern!r}, which fits none")
+        raise ParameterError(
+            f"learn: expected the beginning of some parameters' names ({names}), found {pattern!r}, which fits none"
+        )
     return learns

@@ -20,15 +20,16 @@ from echo_rt.ahead import read_ahead
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import open_engine
 from echo_rt.frame import Frame
+from echo_rt.phantom import Phantom, PhantomOptions
+from echo_rt.pipeline import follow
 from echo_rt.sources import open_source
-from echo_rt.sources.phantom import Phantom, PhantomOptions
-from echo_rt.stream import follow
 
 if TYPE_CHECKING:
     from echo_rt.engine import Engine
 
 STAGES = ("preprocess", "network", "postprocess", "monitor", "total", "mask")
-"""In the order of a frame. ``total`` is from the frame to the reading, ``mask`` the labels at image size, which are made when asked for."""
+"""In the order of a frame. ``total`` is from the frame to the reading, ``mask`` the labels at image size, which are
+made when asked for."""
 
 WARM_UP = 20
 """Frames that are not counted: buffers, caches and the processor's clock settle."""
@@ -72,10 +73,19 @@ class Plan:
 
 
 def summary(times_ms: NDArray[np.float64]) -> dict[str, float]:
-    """Percentiles in milliseconds; ``jitter`` is the mean change from one frame to the next, ``iqr`` the middle half's width."""
+    """Percentiles in milliseconds; ``jitter`` is the mean change from one frame to the next, ``iqr`` the middle half's
+    width."""
     p25, p50, p75, p95, p99 = np.percentile(times_ms, (25, 50, 75, 95, 99))
     jitter = float(np.abs(np.diff(times_ms)).mean()) if len(times_ms) > 1 else 0.0
-    found = {"p50": p50, "p95": p95, "p99": p99, "max": times_ms.max(), "mean": times_ms.mean(), "iqr": p75 - p25, "jitter": jitter}
+    found = {
+        "p50": p50,
+        "p95": p95,
+        "p99": p99,
+        "max": times_ms.max(),
+        "mean": times_ms.mean(),
+        "iqr": p75 - p25,
+        "jitter": jitter,
+    }
     return {**{name: round(float(ms), 4) for name, ms in found.items()}, "frames": len(times_ms)}
 
 
@@ -89,7 +99,8 @@ def heart_frames(plan: Plan, fps: float) -> list[Frame]:
 
 
 def measure(model: str, device: str, plan: Plan) -> tuple[dict[str, Any], NDArray[np.float64]]:
-    """One engine: everything that `echo-rt bench` says of it, and the time of every whole frame in milliseconds, flat out.
+    """One engine: everything that `echo-rt bench` says of it, and the time of every whole frame in milliseconds, flat
+    out.
 
     Args:
         model: as `open_engine` takes it.
@@ -125,8 +136,8 @@ def measure(model: str, device: str, plan: Plan) -> tuple[dict[str, Any], NDArra
 
 
 def run(engine: Engine, frames: list[Frame], pace_hz: float | None = None) -> dict[str, NDArray[np.float64]]:
-    """Times of each stage, in milliseconds, of every frame after the first `WARM_UP`; paced, also the age of each reading: from when its
-    frame was due until it was out."""
+    """Times of each stage, in milliseconds, of every frame after the first `WARM_UP`; paced, also the age of each
+    reading: from when its frame was due until it was out."""
     times: dict[str, list[float]] = {stage: [] for stage in (*STAGES, "age")}
     due = _Due(frames, pace_hz)
     for frame, reading in follow(due, engine, Monitor(engine.spec)):
@@ -164,13 +175,15 @@ class _Due:
 
 
 def end_to_end(engine: Engine, plan: Plan) -> dict[str, Any]:
-    """A recording on disk, from opening to the last reading, as `echo-rt file` reads it: decoded ahead, nothing written. ``waited`` is what
-    the engine waited for a frame, ``decode_ms`` what it takes to decode one."""
-    from echo_rt.sources.phantom.write import write
+    """A recording on disk, from opening to the last reading, as `echo-rt file` reads it: decoded ahead, nothing
+    written. ``waited`` is what the engine waited for a frame, ``decode_ms`` what it takes to decode one."""
+    from echo_rt.phantom.write import write
 
     with TemporaryDirectory(prefix="echo-rt-bench-") as folder:
         path = Path(folder) / "clip.mp4"
-        options = PhantomOptions(ef=55, hr=75, fps=50, seconds=max(1.0, plan.frames / 50), seed=7, height=plan.height, width=plan.width)
+        options = PhantomOptions(
+            ef=55, hr=75, fps=50, seconds=max(1.0, plan.frames / 50), seed=7, height=plan.height, width=plan.width
+        )
         with Phantom(options) as phantom:
             write(phantom, path, masks=False)
         start = time.perf_counter()
@@ -181,7 +194,11 @@ def end_to_end(engine: Engine, plan: Plan) -> dict[str, Any]:
             start = time.perf_counter()
             count = sum(1 for _ in source)
             decode_ms = 1e3 * (time.perf_counter() - start) / count
-    return {"decode_ms": round(decode_ms, 3), "frames_a_second": round(len(waited) / took_s, 1), "waited": summary(np.array(waited[1:]))}
+    return {
+        "decode_ms": round(decode_ms, 3),
+        "frames_a_second": round(len(waited) / took_s, 1),
+        "waited": summary(np.array(waited[1:])),
+    }
 
 
 def streams(model: str, device: str, plan: Plan, count: int) -> dict[str, Any]:
@@ -216,8 +233,8 @@ def streams(model: str, device: str, plan: Plan, count: int) -> dict[str, Any]:
 
 
 def cold_start(model: str, device: str) -> tuple[float, float | None]:
-    """Of a new process: seconds from its first line to its first segmentation, without Python's own start; and the most memory it held in a
-    hundred more, in MB, None where the system does not say.
+    """Of a new process: seconds from its first line to its first segmentation, without Python's own start; and the most
+    memory it held in a hundred more, in MB, None where the system does not say.
 
     Raises:
         DeviceError: the process failed; its last line says why.
@@ -227,7 +244,9 @@ def cold_start(model: str, device: str) -> tuple[float, float | None]:
     done = subprocess.run([sys.executable, "-c", COLD, model, device], capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise DeviceError(f"device {device}: expected a new process to open {model}, found: {last}; run  echo-rt doctor")
+        raise DeviceError(
+            f"device {device}: expected a new process to open {model}, found: {last}; run  echo-rt doctor"
+        )
     first_s, memory_mb = done.stdout.split()[-2:]
     return float(first_s), None if memory_mb == "None" else float(memory_mb)
 

@@ -23,8 +23,13 @@ def print_machine(console: Console, result: Mapping[str, Any]) -> None:
     isa = ", ".join(machine["isa"]) or "unknown"
     processors = f"{machine['usable_processors']} processors ({isa})"
     console.print(f"{machine['processor']}, {processors}, {machine['memory_gib']} GiB, {machine['system']}")
-    console.print(", ".join(f"{name} {version}" for name, version in machine["versions"].items()) + f", Python {machine['python']}")
-    console.print(f"{result['model']}: {work / 1e9:.3f} G multiply-adds a frame; {result['size'][0]}x{result['size'][1]} frames")
+    console.print(
+        ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+        + f", Python {machine['python']}"
+    )
+    console.print(
+        f"{result['model']}: {work / 1e9:.3f} G multiply-adds a frame; {result['size'][0]}x{result['size'][1]} frames"
+    )
     int8, fp32 = best["int8_gmac_s"], best["fp32_gmac_s"]
     console.print(
         f"ceiling with {best['threads']} thread(s): {int8:.0f} G INT8 and {fp32:.0f} G FP32 multiply-adds a second, "
@@ -37,11 +42,15 @@ def print_engines(console: Console, result: Mapping[str, Any]) -> None:
     from rich.table import Table
 
     stages = Table("engine", "stage", "p50 ms", "p95", "p99", "max", "jitter", "of the ceiling")
-    seen = Table("engine", "frames/s", "end to end", "decode", "60 Hz age p50", "p99", "streams", "cold start", "again", "memory")
+    seen = Table(
+        "engine", "frames/s", "end to end", "decode", "60 Hz age p50", "p99", "streams", "cold start", "again", "memory"
+    )
     for engine in result["engines"]:
         name = f"{engine['device']} {engine['precision']}"
         for stage, of in engine["stages"].items():
-            share = f"{100 * engine['ceiling_share']:.0f} %" if stage == "network" and engine.get("ceiling_share") else ""
+            share = (
+                f"{100 * engine['ceiling_share']:.0f} %" if stage == "network" and engine.get("ceiling_share") else ""
+            )
             figures = (f"{of[key]:.2f}" for key in ("p50", "p95", "p99", "max", "jitter"))
             stages.add_row(name if stage == "preprocess" else "", stage, *figures, share)
         age, ends = engine["paced"]["age_ms"], engine["end_to_end"]
@@ -63,7 +72,9 @@ def print_engines(console: Console, result: Mapping[str, Any]) -> None:
     _tight(seen)
     console.print(stages)
     console.print(seen)
-    console.print("jitter: mean change from one frame to the next; age: from when a frame was due until its reading was out")
+    console.print(
+        "jitter: mean change from one frame to the next; age: from when a frame was due until its reading was out"
+    )
     for line in result["not_measured"]:
         console.print(line)
 
@@ -120,9 +131,11 @@ def read_result(path: Path) -> dict[str, Any]:
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str, float, float, float, str]]:
-    """What changed between two runs: engine, stage, p50 before and after, change in percent, and whether that is more than the spread.
+    """What changed between two runs: engine, stage, p50 before and after, change in percent, and whether that is more
+    than the spread.
 
-    The spread is the wider of the two middle halves: a median that moved by less than half of it has not been seen to move.
+    The spread is the wider of the two middle halves: a median that moved by less than half of it has not been seen to
+    move.
     """
     old = {(engine["device"], engine["model"], engine["precision"]): engine for engine in before["engines"]}
     for engine in after["engines"]:
@@ -135,7 +148,14 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tup
                 continue
             moved, spread = now["p50"] - was["p50"], max(now["iqr"], was["iqr"]) / 2
             verdict = "the same" if abs(moved) <= spread else "faster" if moved < 0 else "slower"
-            yield f"{engine['device']} {engine['precision']}", stage, was["p50"], now["p50"], 100 * moved / was["p50"], verdict
+            yield (
+                f"{engine['device']} {engine['precision']}",
+                stage,
+                was["p50"],
+                now["p50"],
+                100 * moved / was["p50"],
+                verdict,
+            )
 
 
 def print_comparison(console: Console, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:

@@ -12,20 +12,27 @@ Shapes = dict[str, list[int]]
 
 
 def multiply_adds(path: Path) -> int:
-    """Of one frame: those of convolutions, transposed convolutions and matrix products, which are all but some per mille.
+    """Of one frame: those of convolutions, transposed convolutions and matrix products, which are all but some per
+    mille.
 
-    A convolution has, for each of its outputs, as many as one filter has weights; a transposed one, for each of its inputs. The shapes
-    stand in the file: `echo-rt export` writes those of every tensor.
+    A convolution has, for each of its outputs, as many as one filter has weights; a transposed one, for each of its
+    inputs. The shapes stand in the file: `echo-rt export` writes those of every tensor.
 
     Raises:
         ModelError: it is no ONNX file, or one without shapes.
     """
     try:
-        graph = next(found for number, found in fields(memoryview(path.read_bytes())) if number == 7 and isinstance(found, memoryview))
+        graph = next(
+            found
+            for number, found in fields(memoryview(path.read_bytes()))
+            if number == 7 and isinstance(found, memoryview)
+        )
         nodes, shapes = _read(graph)
         return sum(_of(kind, inputs, outputs, shapes) for kind, inputs, outputs in nodes)
     except (ValueError, KeyError, StopIteration) as error:
-        raise ModelError(f"{path}: expected an ONNX file with the shapes of its tensors, found none ({error}); export it again") from None
+        raise ModelError(
+            f"{path}: expected an ONNX file with the shapes of its tensors, found none ({error}); export it again"
+        ) from None
 
 
 def _of(kind: str, inputs: list[str], outputs: list[str], shapes: Shapes) -> int:
@@ -46,7 +53,11 @@ def _read(graph: memoryview) -> tuple[list[tuple[str, list[str], list[str]]], Sh
         if not isinstance(content, memoryview):
             continue
         if number == 1:  # NodeProto: input, output, op_type
-            parts = [(n, bytes(text).decode()) for n, text in fields(content) if n in (1, 2, 4) and isinstance(text, memoryview)]
+            parts = [
+                (n, bytes(text).decode())
+                for n, text in fields(content)
+                if n in (1, 2, 4) and isinstance(text, memoryview)
+            ]
             kind = next(text for n, text in parts if n == 4)
             nodes.append((kind, [text for n, text in parts if n == 1], [text for n, text in parts if n == 2]))
         elif number == 5:  # TensorProto: dims, name

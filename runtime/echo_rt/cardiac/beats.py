@@ -1,12 +1,12 @@
 """Beats from the volume curve, causally, on the source's own clock, without an ECG.
 
-The curve is smoothed by a quadratic fit over a short window around a moment `HALF_WINDOW_S` in the past; on it a maximum (ED) is certain
-once the curve has fallen by a share of its running amplitude, a minimum (ES) once it has risen by it. A beat runs from ED to ED
-and is known when the second one is certain.
+The curve is smoothed by a quadratic fit over a short window around a moment `HALF_WINDOW_S` in the past; on it a
+maximum (ED) is certain once the curve has fallen by a share of its running amplitude, a minimum (ES) once it has risen
+by it. A beat runs from ED to ED and is known when the second one is certain.
 
-Near ED and ES the curve is flat, and noise puts an extremum anywhere on the plateau. So the extremes only tell that there was a beat, and
-where to look: the moments and the volumes at them are those of the form of a systole that fits the samples best, see
-`echo_rt.cardiac.systole`.
+Near ED and ES the curve is flat, and noise puts an extremum anywhere on the plateau. So the extremes only tell that
+there was a beat, and where to look: the moments and the volumes at them are those of the form of a systole that fits
+the samples best, see `echo_rt.cardiac.systole`.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from echo_rt.frame import CLOCK_S
 from echo_rt.reading import Beat, Disks
 
 HALF_WINDOW_S = 0.08
-"""Half of the smoothing window, and with it the lag of the curve: 9 frames at 50 fps. At low rates one frame to each side. With 0.06 the
-noise of a contour makes two beats of one where the heart is slow and its stroke small; a shorter one is not needed, since the moments are
-taken from this curve only where samples are few."""
+"""Half of the smoothing window, and with it the lag of the curve: 9 frames at 50 fps. At low rates one frame to each
+side. With 0.06 the noise of a contour makes two beats of one where the heart is slow and its stroke small; a shorter
+one is not needed, since the moments are taken from this curve only where samples are few."""
 
 HYSTERESIS = 0.30
-"""How far the curve must turn back, as a share of its running amplitude, before an extremum counts. Diastasis and the atrial kick
-move the curve by less, an early or weak beat by more."""
+"""How far the curve must turn back, as a share of its running amplitude, before an extremum counts. Diastasis and the
+atrial kick move the curve by less, an early or weak beat by more."""
 
 MEMORY_S = 2.2
 """How far back the running amplitude looks: a whole beat at the slowest rate."""
@@ -59,19 +59,25 @@ HEART_RATE_BPM = (30.0, 220.0)
 """Physiological limits."""
 
 IN_LINE = (0.35, 2.2)
-"""Smallest and largest fall of a beat's volume, as a share of the median of the last `COMPARED`. A premature beat ejects about half of
-what its neighbours do, and counts."""
+"""Smallest and largest fall of a beat's volume, as a share of the median of the last `COMPARED`. A premature beat
+ejects about half of what its neighbours do, and counts."""
 
 COMPARED = 5
 
-TOO_SHORT, TOO_LONG, TOO_FEW_FRAMES, OUT_OF_LINE = "too short", "too long", "too few good frames", "amplitude out of line"
+TOO_SHORT, TOO_LONG, TOO_FEW_FRAMES, OUT_OF_LINE = (
+    "too short",
+    "too long",
+    "too few good frames",
+    "amplitude out of line",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One frame's measures: time, volume by the chosen method, area, and the disks that a biplane volume needs.
 
-    The long axis and the atrium's size, in any units, help to find the moments of ED and ES; nan where they are not known.
+    The long axis and the atrium's size, in any units, help to find the moments of ED and ES; nan where they are not
+    known.
     """
 
     t_s: float
@@ -84,8 +90,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """An extremum of the curve. `whole` says that the curve was seen on both sides of it, not cut by a gap. When it became certain, the
-    newest point of the smoothed curve was `turned`, and the newest sample was of `certain_s`."""
+    """An extremum of the curve. `whole` says that the curve was seen on both sides of it, not cut by a gap. When it
+    became certain, the newest point of the smoothed curve was `turned`, and the newest sample was of `certain_s`."""
 
     sample: Sample
     whole: bool
@@ -246,8 +252,8 @@ class BeatFinder:
         )
 
     def _refined(self, first: Phase, middle: Phase, last: Phase) -> tuple[Sample, Sample, float]:
-        """ED and ES of a beat where the form of a systole puts them, and the time of the next ED. Where the form does not
-        fit, or there are too few samples for it, those of the smoothed curve."""
+        """ED and ES of a beat where the form of a systole puts them, and the time of the next ED. Where the form does
+        not fit, or there are too few samples for it, those of the smoothed curve."""
         samples, ed, es, next_ed = list(self._samples), first.sample, middle.sample, last.sample
         ed_s, next_ed_s = (_systole_begins(phase, ed, es, next_ed.t_s - ed.t_s) for phase in (first, last))
         times = np.array([s.t_s for s in samples])
@@ -259,12 +265,16 @@ class BeatFinder:
             part = samples[systole.first : systole.last]
             at_ed, at_es = weighted(part, systole.at_ed, systole.t_ed_s), weighted(part, systole.at_es, systole.t_es_s)
             if at_ed.volume > at_es.volume > 0:
-                # The next systole is still going on. It is taken to last as long as this one, and what is seen of it is compared with what
-                # was seen of this one when it had gone on for as long: a heart of another form errs in both alike.
+                # The next systole is still going on. It is taken to last as long as this one, and what is seen of it is
+                # compared with what was seen of this one when it had gone on for as long: a heart of another form errs
+                # in both alike.
                 systole_s = at_es.t_s - at_ed.t_s
                 begun = [
                     fit_beginning(times[:seen], curves[:, :seen], t_s, systole_s, beat_s)
-                    for t_s, seen in ((ed_s, int(np.searchsorted(times, first.certain_s, "right"))), (next_ed_s, len(times)))
+                    for t_s, seen in (
+                        (ed_s, int(np.searchsorted(times, first.certain_s, "right"))),
+                        (next_ed_s, len(times)),
+                    )
                 ]
                 if begun[0] is not None and begun[1] is not None:
                     beat_s = begun[1] - begun[0]
@@ -295,8 +305,9 @@ class BeatFinder:
 def _systole_begins(phase: Phase, ed: Sample, es: Sample, beat_s: float) -> float:
     """About when the systole began whose ED is that phase, by a beat's ED, ES and length.
 
-    Where the ventricle rests before it contracts, as in a slow heart or in atrial fibrillation, the largest volume may lie anywhere in that
-    rest. The fall tells better: a share of it is reached about as long after ED in every heart of that rate.
+    Where the ventricle rests before it contracts, as in a slow heart or in atrial fibrillation, the largest volume may
+    lie anywhere in that rest. The fall tells better: a share of it is reached about as long after ED in every heart of
+    that rate.
     """
     assert phase.turned is not None
     return phase.turned.t_s - ejected_s((ed.volume - phase.turned.volume) / (ed.volume - es.volume), beat_s)
@@ -314,9 +325,11 @@ def weighted(samples: Sequence[Sample], weights: NDArray[np.float64], t_s: float
 
 
 def quadratic_fit(samples: list[Sample], t_s: float) -> Sample:
-    """Least-squares parabola through the samples, at `t_s` (Savitzky and Golay, Anal Chem 36:1627, 1964, for uneven times).
+    """Least-squares parabola through the samples, at `t_s` (Savitzky and Golay, Anal Chem 36:1627, 1964, for uneven
+    times).
 
-    With fewer than three samples their mean. At a steady rate it keeps the height of a peak that is wider than the window.
+    With fewer than three samples their mean. At a steady rate it keeps the height of a peak that is wider than the
+    window.
     """
     if len(samples) < 3:
         return Sample(t_s, sum(s.volume for s in samples) / len(samples), sum(s.area for s in samples) / len(samples))

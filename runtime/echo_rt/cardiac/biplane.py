@@ -1,7 +1,8 @@
-"""Two views of one heart: beats of like heart rate are taken as one, its disks as ellipses with a diameter from each view.
+"""Two views of one heart: beats of like heart rate are taken as one, its disks as ellipses with a diameter from each
+view.
 
-Source: biplane method of disks in Lang et al., Recommendations for Cardiac Chamber Quantification, J Am Soc Echocardiogr 28:1-39, 2015:
-20 disks, the length being the longer of the two axes.
+Source: biplane method of disks in Lang et al., Recommendations for Cardiac Chamber Quantification, J Am Soc
+Echocardiogr 28:1-39, 2015: 20 disks, the length being the longer of the two axes.
 """
 
 from __future__ import annotations
@@ -14,17 +15,20 @@ from echo_rt.cardiac.geometry import ML_PER_MM3, disks_volume
 from echo_rt.reading import Beat, Biplane, BiplaneBeat, EjectionFraction
 
 RATE_TOLERANCE = 0.10
-"""How far the heart rates of two beats may lie apart, as a share of the A4C one. The views are recorded one after the other; filling goes
-with the time there is for it, and a beat a tenth longer fills a few percent more."""
+"""How far the heart rates of two beats may lie apart, as a share of the A4C one. The views are recorded one after the
+other; filling goes with the time there is for it, and a beat a tenth longer fills a few percent more."""
 
 METHOD = "biplane"
 
 
-def biplane(a4c: Sequence[Beat], a2c: Sequence[Beat], *, calibrated: tuple[bool, bool], error_points: float, beats: int = BEATS) -> Biplane:
+def biplane(
+    a4c: Sequence[Beat], a2c: Sequence[Beat], *, calibrated: tuple[bool, bool], error_points: float, beats: int = BEATS
+) -> Biplane:
     """Volumes and EF from the beats of two recordings.
 
-    Each beat is used once, the pairs nearest in heart rate first. Where a recording has no scale there are no volumes; EF is a ratio in
-    which each recording's own scale cancels, and the axis is then the A4C one, because lengths of two scales cannot be compared.
+    Each beat is used once, the pairs nearest in heart rate first. Where a recording has no scale there are no volumes;
+    EF is a ratio in which each recording's own scale cancels, and the axis is then the A4C one, because lengths of two
+    scales cannot be compared.
 
     Args:
         a4c, a2c: of the two recordings, accepted and rejected.
@@ -37,7 +41,9 @@ def biplane(a4c: Sequence[Beat], a2c: Sequence[Beat], *, calibrated: tuple[bool,
     """
     missing = [name for name, known in zip(("A4C", "A2C"), calibrated, strict=True) if not known]
     note = f"no biplane volumes: {' and '.join(missing)} without a scale" if missing else None
-    ones, others = ([beat for beat in found if beat.accepted and beat.disks_ed and beat.disks_es] for found in (a4c, a2c))
+    ones, others = (
+        [beat for beat in found if beat.accepted and beat.disks_ed and beat.disks_es] for found in (a4c, a2c)
+    )
     if not ones or not others:
         without = " and ".join(name for name, found in (("A4C", ones), ("A2C", others)) if not found)
         return _none(f"no accepted beat in the {without} recording to pair", note)

@@ -1,9 +1,9 @@
 """From probabilities to a measured ventricle: sub-pixel contour, mitral hinge points, apex, method of disks.
 
 Sources: method of disks (modified Simpson) and area-length as in Lang et al., Recommendations for Cardiac Chamber
-Quantification, J Am Soc Echocardiogr 28:1-39, 2015: 20 disks perpendicular to the long axis, which runs from the mid-point
-between the mitral hinge points to the apex, the contour's point farthest from there; the cavity ends at the straight line between
-the hinge points.
+Quantification, J Am Soc Echocardiogr 28:1-39, 2015: 20 disks perpendicular to the long axis, which runs from the
+mid-point between the mitral hinge points to the apex, the contour's point farthest from there; the cavity ends at the
+straight line between the hinge points.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_rt.cardiac import kernels
+from echo_rt import reference as kernels
+from echo_rt.arrays import Array
 from echo_rt.reading import Disks, LeftVentricle
 from echo_rt.segmentation import Segmentation
 
@@ -23,34 +24,34 @@ DISKS = 20
 ML_PER_MM3 = 1e-3
 
 CONTOUR_SIGMA = 0.8
-"""Standard deviation in grid pixels of the smoothing before the contour is drawn. It turns hard labels into a slope on which a
-sub-pixel border exists, and moves the border of a circle of 8 pixels' radius by only 0.04 pixels."""
+"""Standard deviation in grid pixels of the smoothing before the contour is drawn. It turns hard labels into a slope on
+which a sub-pixel border exists, and moves the border of a circle of 8 pixels' radius by only 0.04 pixels."""
 
 MARGIN = 10
-"""Grid pixels around the cavity that take part: further away nothing is smoothed into the border, nor does it move there."""
+"""Grid pixels around the cavity that take part: further away nothing is smoothed into the border, nor does it move
+there."""
 
 PAD = 2
 """Pixels of zeros around the grid: they close contours that run into its edge."""
 
 REACH = 0.06
-"""How far outside the cavity one looks for wall or atrium, as a fraction of the square root of the cavity's area: about 2 pixels
-on a grid of 128. Relative, so that a scaled image is measured the same."""
+"""How far outside the cavity one looks for wall or atrium, as a fraction of the square root of the cavity's area: about
+2 pixels on a grid of 128. Relative, so that a scaled image is measured the same."""
 
 CORNER = 0.12
 """How far from the end of the wall the corner of the cavity is looked for, in the same measure."""
 
 SHARPEN = 2.5
-"""How far in grid pixels a rounded corner is moved out at most: smoothing takes 0.6 off a right angle, and the sharpest point of an
-obtuse one is found up to two pixels beside it."""
+"""How far in grid pixels a rounded corner is moved out at most: smoothing takes 0.6 off a right angle, and the sharpest
+point of an obtuse one is found up to two pixels beside it."""
 
 APEX_SHELL = 0.97
-"""The apex lies in the direction of all contour points at least this fraction as far from the mitral plane as the farthest one.
-The farthest point alone jumps sideways along a blunt apex from frame to frame."""
+"""The apex lies in the direction of all contour points at least this fraction as far from the mitral plane as the
+farthest one. The farthest point alone jumps sideways along a blunt apex from frame to frame."""
 
 MIN_PIXELS = 30
 """A cavity of fewer grid pixels has no shape worth measuring."""
 
-Points = NDArray[np.float64]
 
 # To more than three standard deviations.
 _SMOOTHING = np.asarray(cv2.getGaussianKernel(7, CONTOUR_SIGMA)[:, 0], np.float32)
@@ -66,7 +67,7 @@ class Outline:
         area: inside, in grid pixels.
     """
 
-    points: Points
+    points: Array
     wall: NDArray[np.float64]
     atrium: NDArray[np.float64]
     area: float
@@ -84,16 +85,19 @@ def outline(segmentation: Segmentation) -> Outline | None:
     chain = np.asarray(max(pieces, key=cv2.contourArea)[:, 0, :], np.int32)
     if len(chain) < 8 or cv2.contourArea(chain) < MIN_PIXELS:
         return None
-    return Outline(*kernels.trace(field, chain, 0.5, segmentation.probability[2], segmentation.probability[3], origin, REACH))
+    return Outline(
+        *kernels.trace(field, chain, 0.5, segmentation.probability[2], segmentation.probability[3], origin, REACH)
+    )
 
 
-def endocardium(border: Outline) -> Points | None:
+def endocardium(border: Outline) -> Array | None:
     """The part of the border that has wall beside it: (N, 2) on the grid, from one mitral hinge point to the other.
 
-    The mitral plane is found from what lies behind the border, not from image rows: one starts at the middle of the contact with
-    the atrium and goes both ways until there is wall. None where the border has no such opening.
+    The mitral plane is found from what lies behind the border, not from image rows: one starts at the middle of the
+    contact with the atrium and goes both ways until there is wall. None where the border has no such opening.
     """
-    # The wall beside a point is seen along its normal, which turns at the corner: the corner itself lies a little further on.
+    # The wall beside a point is seen along its normal, which turns at the corner: the corner itself lies a little
+    # further on.
     reach = max(2, round(CORNER * border.area**0.5))
     return kernels.walled(border.points, border.wall, border.atrium, reach, SHARPEN)
 
@@ -103,8 +107,9 @@ def disks_volume(one: Disks, other: Disks, *, same_scale: bool = True) -> float:
 
     Args:
         one, other: the two views; of a single plane both are the same.
-        same_scale: whether their lengths can be compared: the guideline (Lang 2015) takes the longer of the two axes. Where one image has
-            no scale, the length of `one` is taken; the volume is then in a unit of its own, and a ratio of two such volumes still is one.
+        same_scale: whether their lengths can be compared: the guideline (Lang 2015) takes the longer of the two axes.
+            Where one image has no scale, the length of `one` is taken; the volume is then in a unit of its own, and a
+            ratio of two such volumes still is one.
 
     Returns:
         pi / 4 times the sum of diameter times diameter times height, in the cube of the unit of length.
@@ -113,7 +118,7 @@ def disks_volume(one: Disks, other: Disks, *, same_scale: bool = True) -> float:
     return float(np.pi / 4 * np.dot(one.diameters, other.diameters) * length / len(one.diameters))
 
 
-def measure(contour: Points, spacing_mm: tuple[float, float] | None) -> LeftVentricle | None:
+def measure(contour: Array, spacing_mm: tuple[float, float] | None) -> LeftVentricle | None:
     """Measure a cavity by its endocardial contour.
 
     Args:
@@ -144,7 +149,9 @@ def measure(contour: Points, spacing_mm: tuple[float, float] | None) -> LeftVent
     )
 
 
-def find_ventricle(segmentation: Segmentation, border: Outline, spacing_mm: tuple[float, float] | None) -> LeftVentricle | None:
+def find_ventricle(
+    segmentation: Segmentation, border: Outline, spacing_mm: tuple[float, float] | None
+) -> LeftVentricle | None:
     """The measured ventricle of a frame whose cavity has `border`; None where it has no mitral plane."""
     wall_side = endocardium(border)
     if wall_side is None:

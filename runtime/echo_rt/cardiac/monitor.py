@@ -7,7 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from echo_rt.cardiac.beats import BeatFinder, Sample
-from echo_rt.cardiac.ejection_fraction import BEATS, MEASUREMENT_POINTS, Extremes, RollingEjectionFraction, calibrated, model_error_points
+from echo_rt.cardiac.ejection_fraction import (
+    BEATS,
+    MEASUREMENT_POINTS,
+    Extremes,
+    RollingEjectionFraction,
+    calibrated,
+    model_error_points,
+)
 from echo_rt.cardiac.geometry import find_ventricle, outline
 from echo_rt.cardiac.picture import Picture
 from echo_rt.cardiac.quality import Past, assess, gather
@@ -76,7 +83,8 @@ class Monitor:
         sample = self._sample(frame.t_s, ventricle, segmentation) if quality.ok and ventricle is not None else None
         if sample is not None:
             self._extremes.update(sample)
-        # A frozen frame tells nothing, neither good nor bad: a recording whose frames were each written twice has the beats it had.
+        # A frozen frame tells nothing, neither good nor bad: a recording whose frames were each written twice has the
+        # beats it had.
         beat = self._finder.update(frame.t_s, sample) if quality.reason != Reason.FROZEN else None
         if beat is not None:
             beat = self._judge(beat)
@@ -101,8 +109,8 @@ class Monitor:
         )
 
     def clip_extremes(self, *, even_with_beats: bool = False) -> ClipExtremes | str:
-        """For a recording that ended before one whole beat was seen: EF from its largest and smallest volume (by the area method: area),
-        or the reason why there is none. A live feed never asks for it.
+        """For a recording that ended before one whole beat was seen: EF from its largest and smallest volume (by the
+        area method: area), or the reason why there is none. A live feed never asks for it.
 
         Args:
             even_with_beats: give it for a recording with whole beats too.
@@ -118,7 +126,8 @@ class Monitor:
         return Sample(t_s, volume, ventricle.area, ventricle.disks, ventricle.length, atrium)
 
     def _judge(self, beat: Beat) -> Beat:
-        """The EF by the chosen method. The area method reports FAC under the name of EF, as two published systems do."""
+        """The EF by the chosen method. The area method reports FAC under the name of EF, as two published systems
+        do."""
         if self.ef_method == "area":
             return replace(beat, ef_percent=beat.fac_percent)
         return replace(beat, ef_percent=calibrated(beat.ef_percent, self.spec.ef_calibration))

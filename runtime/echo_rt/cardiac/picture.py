@@ -1,4 +1,5 @@
-"""What the image itself says of a frame: whether it has changed, whether there is colour in it, and where the ultrasound ends.
+"""What the image itself says of a frame: whether it has changed, whether there is colour in it, and where the
+ultrasound ends.
 
 All of it is read off a coarse grid, every 5th pixel of a 640 x 480 image, and takes some 0.1 ms.
 """
@@ -11,36 +12,35 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from echo_rt.cardiac import kernels
-from echo_rt.cardiac.geometry import Points
+from echo_rt import reference as kernels
+from echo_rt.arrays import Array, Image
 
 COARSE_PX = 128
 """Coarse pixels along the longer side of an image. A smaller image is taken as it is."""
 
 DARK = 8
-"""Grey levels up to which a pixel is black: noise and compression leave a few levels where nothing is shown."""
+"""Image levels up to which a pixel is black: noise and compression leave a few levels where nothing is shown."""
 
 CHANGE = 4
-"""Grey levels by which a pixel must change to count as changed. A video encoder moves most pixels of a repeated frame by less."""
+"""Image levels by which a pixel must change to count as changed. A video encoder moves most pixels of a repeated frame
+by less."""
 
 CHROMA = 60
-"""Levels between a pixel's strongest and weakest colour from which on it may be colour flow. Sepia and blue maps of a grey image, which
-reach as far where they are bright, have a weakest colour above the difference; flow has not."""
+"""Levels between a pixel's strongest and weakest colour from which on it may be colour flow. Sepia and blue maps of a
+grey image, which reach as far where they are bright, have a weakest colour above the difference; flow has not."""
 
 WINDOW = (0.05, 0.90, 0.10, 0.90)
-"""Top, bottom, left and right of the part of the image in which colour counts, as shares of height and width: colour bars stand at the
-sides, the ECG at the bottom."""
+"""Top, bottom, left and right of the part of the image in which colour counts, as shares of height and width: colour
+bars stand at the sides, the ECG at the bottom."""
 
 EDGE = 0.04
-"""How near to the sector's edge a point of the contour lies on it, as a share of the square root of the cavity's area: some 6 pixels of
-an image of 600. The network's contour runs along the edge by about that much to either side."""
+"""How near to the sector's edge a point of the contour lies on it, as a share of the square root of the cavity's area:
+some 6 pixels of an image of 600. The network's contour runs along the edge by about that much to either side."""
 
 SPECK = 0.05
-"""Lit pieces smaller than this share of the largest do not belong to the sector. A dark chamber may part the sector into halves."""
-
-Grey = NDArray[np.uint8]
+"""Lit pieces smaller than this share of the largest do not belong to the sector. A dark chamber may part the sector
+into halves."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,16 +51,17 @@ class Picture:
         level: (h, w) uint8: of each coarse pixel its strongest colour.
         lit: (h, w) uint8: 1 where it is brighter than `DARK`.
         step: (x, y) image pixels to one coarse pixel.
-        colour_share: pixels of saturated colour over lit pixels, both in the `WINDOW`; thin lines and letters do not count.
+        colour_share: pixels of saturated colour over lit pixels, both in the `WINDOW`; thin lines and letters do not
+            count.
     """
 
-    level: Grey
-    lit: Grey
+    level: Image
+    lit: Image
     step: tuple[float, float]
     colour_share: float
 
     @classmethod
-    def of(cls, image: Grey) -> Picture:
+    def of(cls, image: Image) -> Picture:
         """Of an image (H, W) grey or (H, W, 3) BGR, uint8."""
         height, width = image.shape[:2]
         coarsening = max(1.0, max(height, width) / COARSE_PX)
@@ -71,23 +72,26 @@ class Picture:
         return cls(level, lit, (width / columns, height / rows), colour_share)
 
     def changed_share(self, before: Picture | None) -> float:
-        """Pixels that differ from those of the picture `before` over lit pixels; 1 where there is nothing to compare."""
+        """Pixels that differ from those of the picture `before` over lit pixels; 1 where there is nothing to
+        compare."""
         lit = cv2.countNonZero(self.lit)
         if before is None or before.level.shape != self.level.shape or not lit:
             return 1.0
         return min(1.0, cv2.countNonZero(_above(cv2.absdiff(self.level, before.level), CHANGE)) / lit)
 
-    def sector(self) -> Points | None:
-        """The corners (N, 2) x, y in image pixels, in order, of the part of the image that shows ultrasound; None in a black image.
+    def sector(self) -> Array | None:
+        """The corners (N, 2) x, y in image pixels, in order, of the part of the image that shows ultrasound; None in a
+        black image.
 
-        It is the convex hull of what is lit: a sector is convex, also where a shadow or a weak wall leaves its side black. Letters and
-        lines are too thin to count. Whatever else is lit makes it larger, never smaller.
+        It is the convex hull of what is lit: a sector is convex, also where a shadow or a weak wall leaves its side
+        black. Letters and lines are too thin to count. Whatever else is lit makes it larger, never smaller.
         """
         corners = kernels.sector(self.lit, SPECK)
         return None if corners is None else corners * self.step
 
-    def edge_share(self, contour: Points) -> float:
-        """Share of the points of an endocardial contour (N, 2), in image pixels, that lie on the sector's edge or outside of it."""
+    def edge_share(self, contour: Array) -> float:
+        """Share of the points of an endocardial contour (N, 2), in image pixels, that lie on the sector's edge or
+        outside of it."""
         sector = self.sector()
         if sector is None:
             return 0.0
@@ -95,5 +99,5 @@ class Picture:
         return float((kernels.depth(sector, contour) < reach).mean())
 
 
-def _above(levels: Any, threshold: int) -> Grey:
+def _above(levels: Any, threshold: int) -> Image:
     return np.asarray(cv2.threshold(levels, threshold, 1, cv2.THRESH_BINARY)[1], np.uint8)

@@ -7,18 +7,18 @@
 ``min_cavity_fraction``, ``max_cavity_fraction``
     share of the image that the cavity covers; outside of it there is no ventricle.
 ``min_wall_contact``
-    share of the cavity's border that has wall or atrium behind it. In an apical view it is nearly all of it; blobs that a
-    network sees in noise lie in the background.
+    share of the cavity's border that has wall or atrium behind it. In an apical view it is nearly all of it; blobs that
+    a network sees in noise lie in the background.
 ``min_confidence``
     mean probability of the winning class over cavity and wall.
 ``max_edge_share``
-    share of the endocardium (mitral plane left out) that lies on the edge of the sector or of the image. Above it the ventricle goes on
-    where nothing is shown.
+    share of the endocardium (mitral plane left out) that lies on the edge of the sector or of the image. Above it the
+    ventricle goes on where nothing is shown.
 ``min_length_share``
     the longest long axis of the last `RECENT_S` over that of the last `MEMORY_S`. Below it the plane has left the apex.
 ``min_length_to_width``
-    length over width of the cavity. A ventricle cut through obliquely is as wide as it is long; so is a very dilated one, for which this
-    threshold has to leave room.
+    length over width of the cavity. A ventricle cut through obliquely is as wide as it is long; so is a very dilated
+    one, for which this threshold has to leave room.
 
 A model that names the view has its say before the last rules: what it calls ``other`` is not apical.
 `benchmarks/quality_thresholds.py` shows how much of the training data each rule refuses.
@@ -38,12 +38,12 @@ from echo_rt.reading import LeftVentricle, Quality, Reason
 from echo_rt.segmentation import Segmentation
 
 RECENT_S = 0.8
-"""Systole and early filling, in which the long axis is shorter by a sixth, take less at any heart rate: the longest axis of so long a
-stretch is a diastolic one. So long it takes until a foreshortened view is called so."""
+"""Systole and early filling, in which the long axis is shorter by a sixth, take less at any heart rate: the longest
+axis of so long a stretch is a diastolic one. So long it takes until a foreshortened view is called so."""
 
 MEMORY_S = 10.0
-"""Five beats at 30 bpm, and longer than a rolling EF stays fresh: who slides off the apex sees it go stale before the shorter view
-becomes the new measure. After so long, too, a change of depth in an uncalibrated feed is forgotten."""
+"""Five beats at 30 bpm, and longer than a rolling EF stays fresh: who slides off the apex sees it go stale before the
+shorter view becomes the new measure. After so long, too, a change of depth in an uncalibrated feed is forgotten."""
 
 STRETCH_S = 0.3
 """Without a length for so long, a new stretch begins."""
@@ -101,14 +101,19 @@ def assess(evidence: Evidence, thresholds: Mapping[str, float]) -> Quality:
         reason = Reason.LOW_CONFIDENCE
     elif evidence.edge_share > thresholds["max_edge_share"]:
         reason = Reason.CUT_OFF
-    elif evidence.length_share < thresholds["min_length_share"] or evidence.length_to_width < thresholds["min_length_to_width"]:
+    elif (
+        evidence.length_share < thresholds["min_length_share"]
+        or evidence.length_to_width < thresholds["min_length_to_width"]
+    ):
         reason = Reason.FORESHORTENED
     else:
         return Quality(True, None, evidence.confidence)
     return Quality(False, reason, evidence.confidence)
 
 
-def gather(segmentation: Segmentation, border: Outline | None, ventricle: LeftVentricle | None, picture: Picture, past: Past) -> Evidence:
+def gather(
+    segmentation: Segmentation, border: Outline | None, ventricle: LeftVentricle | None, picture: Picture, past: Past
+) -> Evidence:
     """Measure what a frame is judged by.
 
     Args:
@@ -143,7 +148,8 @@ def confidence(segmentation: Segmentation) -> float:
 
 
 class Past:
-    """What must be remembered to judge the next frame: the last picture that was new, and the lengths of the last beats.
+    """What must be remembered to judge the next frame: the last picture that was new, and the lengths of the last
+    beats.
 
     Attributes:
         picture: the last one that was not frozen.
@@ -160,7 +166,8 @@ class Past:
         self._begun_s, self._last_s = 0.0, -np.inf
 
     def update(self, t_s: float, picture: Picture, ventricle: LeftVentricle | None, quality: Quality) -> None:
-        """Take a frame after it was judged. Its length counts where the frame is good, and where it was only too short."""
+        """Take a frame after it was judged. Its length counts where the frame is good, and where it was only too
+        short."""
         if quality.reason == Reason.FROZEN:
             return
         self.picture = picture
@@ -177,7 +184,8 @@ class Past:
         self._memory.push(t_s, sorted(self._last)[(len(self._last) - 1) // 2])
 
     def length_share(self, length: float) -> float:
-        """The longest axis of late, that of the frame at hand included, over the longest of the last beats; 1 until it is known."""
+        """The longest axis of late, that of the frame at hand included, over the longest of the last beats; 1 until it
+        is known."""
         if self._last_s - self._begun_s < RECENT_S:
             return 1.0
         recent = max(length, self._recent.highest)

@@ -1,11 +1,12 @@
 """How the muscle moves and thickens, by its speckle: the grain of the picture belongs to the tissue and moves with it.
 
-The contour of a network says where a border is likely, and where a wall is hardly seen that is where such a wall usually is; so a segment
-that stands still is drawn as moving. Its speckle stands still too. Two things are measured. The strain across the wall is how far its
-outside moves away from its inside: it needs no frame of reference, and a probe that moves changes nothing of it (D'hooge et al., Eur J
-Echocardiogr 1:154-170, 2000). The inward motion of the middle of the wall does need one: the heart as a whole swings and is pulled to and
-fro by more than a wall comes inwards. It is what is left of the motion of all six segments when the shift and the turn of a rigid body
-that explain most of it are taken off. The contour only says where to look.
+The contour of a network says where a border is likely, and where a wall is hardly seen that is where such a wall
+usually is; so a segment that stands still is drawn as moving. Its speckle stands still too. Two things are measured.
+The strain across the wall is how far its outside moves away from its inside: it needs no frame of reference, and a
+probe that moves changes nothing of it (D'hooge et al., Eur J Echocardiogr 1:154-170, 2000). The inward motion of the
+middle of the wall does need one: the heart as a whole swings and is pulled to and fro by more than a wall comes
+inwards. It is what is left of the motion of all six segments when the shift and the turn of a rigid body that explain
+most of it are taken off. The contour only says where to look.
 """
 
 from __future__ import annotations
@@ -18,11 +19,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_rt.cardiac import kernels
+from echo_rt import reference as kernels
+from echo_rt.arrays import Array
 from echo_rt.frame import CLOCK_S, Frame
 from echo_rt.reading import Beat, LeftVentricle
-
-Array = NDArray[np.float64]
 
 CELL = 1 / 90
 """Side of a cell as a share of the long axis: a millimetre, the size of a speckle."""
@@ -31,13 +31,15 @@ STRIDES = 2
 """Pixels along the side of a cell that its mean is made of, at most."""
 
 REACH, SAMPLES = 0.16, 14
-"""How far from the endocardium outwards the wall is followed, as a share of the long axis, and the samples along each normal."""
+"""How far from the endocardium outwards the wall is followed, as a share of the long axis, and the samples along each
+normal."""
 
 ROUNDS = 2
 """Of the search. The wall moves by less than a speckle between two pictures."""
 
 MIN_STEP_S, MAX_STEP_S = 0.03, 0.1
-"""Between the two pictures: not so near that the noise is more than the motion, nor so far that the speckle is another."""
+"""Between the two pictures: not so near that the noise is more than the motion, nor so far that the speckle is
+another."""
 
 MARGIN = 4
 """Cells around the wall that are kept: the wall of the next picture lies elsewhere."""
@@ -46,13 +48,14 @@ FEWEST = 6
 """Pairs of pictures in a beat that says anything."""
 
 MOST_ERROR = 15.0
-"""Standard error of a thickening, in percent, above which it is not known. In the median it is 2 to 6 in phantoms at 50 frames a second, 9
-to 32 in a clinical cine of one beat, 30 frames a second and compressed."""
+"""Standard error of a thickening, in percent, above which it is not known. In the median it is 2 to 6 in phantoms at 50
+frames a second, 9 to 32 in a clinical cine of one beat, 30 frames a second and compressed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Patch:
-    """What is kept of a frame: its time, the ventricle's volume, the part with the wall in cells, and where that begins."""
+    """What is kept of a frame: its time, the ventricle's volume, the part with the wall in cells, and where that
+    begins."""
 
     t_s: float
     volume: float
@@ -69,8 +72,9 @@ class _Patch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
-    """Of two pictures: when they were taken, by how much the volume fell (in its logarithm), the motion (2, 3, 3) and how certain its
-    strain is (2, 3), see `kernels.follow`; and (2, L, 2) the middle of the wall on each line, and the lines' directions."""
+    """Of two pictures: when they were taken, by how much the volume fell (in its logarithm), the motion (2, 3, 3) and
+    how certain its strain is (2, 3), see `kernels.follow`; and (2, L, 2) the middle of the wall on each line, and the
+    lines' directions."""
 
     begin_s: float
     end_s: float
@@ -82,12 +86,13 @@ class _Pair:
 
 
 class Followed(NamedTuple):
-    """What the speckle did in a beat from ED to ES, by side and third from base to apex (2, 3); NaN where it was not followed.
+    """What the speckle did in a beat from ED to ES, by side and third from base to apex (2, 3); NaN where it was not
+    followed.
 
     Attributes:
         strain_percent, strain_error_percent: thickening of the wall, and its standard error.
-        inwards, inwards_error: motion of the middle of the wall towards the cavity, against the heart as a rigid body, and the standard
-            error; in the unit of the ventricle's length.
+        inwards, inwards_error: motion of the middle of the wall towards the cavity, against the heart as a rigid body,
+            and the standard error; in the unit of the ventricle's length.
     """
 
     strain_percent: Array
@@ -97,7 +102,8 @@ class Followed(NamedTuple):
 
 
 class SpeckleTracking:
-    """Feed it every frame whose wall was measured; it tells of a beat how much each third of the two sides moved and thickened.
+    """Feed it every frame whose wall was measured; it tells of a beat how much each third of the two sides moved and
+    thickened.
 
     Args:
         memory_s: how far back it remembers.
@@ -118,8 +124,8 @@ class SpeckleTracking:
         Args:
             frame: with its picture.
             ventricle: measured in it.
-            start, normal: (2, L, 2) lines from the endocardium outwards, L a multiple of 3, isotropic in the unit of the ventricle's
-                length, from the middle between its hinges on.
+            start, normal: (2, L, 2) lines from the endocardium outwards, L a multiple of 3, isotropic in the unit of
+                the ventricle's length, from the middle between its hinges on.
         """
         last = self._last
         if last is not None and frame.t_s - last.t_s < MIN_STEP_S - CLOCK_S:
@@ -127,7 +133,11 @@ class SpeckleTracking:
         row, column = frame.spacing_mm or (1.0, 1.0)
         length_px = ventricle.length / row, ventricle.length / column
         shorter_px = min(length_px)
-        cell = last.cell if last is not None and 0.5 < shorter_px * CELL / last.cell < 2 else max(1, round(shorter_px * CELL))
+        cell = (
+            last.cell
+            if last is not None and 0.5 < shorter_px * CELL / last.cell < 2
+            else max(1, round(shorter_px * CELL))
+        )
         patch = self._last = _cut(frame, ventricle, length_px, cell)
         if last is None or patch is None or last.cell != cell or frame.t_s - last.t_s > MAX_STEP_S + CLOCK_S:
             return
@@ -155,8 +165,9 @@ class SpeckleTracking:
     def of_beat(self, beat: Beat) -> Followed:
         """What the speckle did from ED to ES; not known where the standard error of the strain is above `MOST_ERROR`.
 
-        The motion between two pictures is noise for the most part. That of a beat is the multiple of the fall of the volume's logarithm
-        that explains them best, by least squares over the whole beat, systole and filling: times that fall from ED to ES.
+        The motion between two pictures is noise for the most part. That of a beat is the multiple of the fall of the
+        volume's logarithm that explains them best, by least squares over the whole beat, systole and filling: times
+        that fall from ED to ES.
         """
         first_s, last_s = beat.t_ed_s - MIN_STEP_S - CLOCK_S, beat.t_next_ed_s + MIN_STEP_S + CLOCK_S
         pairs = [pair for pair in self._pairs if pair.begin_s >= first_s and pair.end_s <= last_s]
@@ -189,21 +200,27 @@ def as_a_rigid_body(shift: Array, slide: Array, middle: Array, normal: Array) ->
         middle, normal: (2, L, 2) places and directions of lines, L a multiple of 3.
     """
     along = np.stack([-normal[..., 1], normal[..., 0]], axis=-1)
-    # What moving by one along x, along y, and turning by one give along each direction, in the mean of the lines of a third.
+    # What moving by one along x, along y, and turning by one give along each direction, in the mean of the lines of a
+    # third.
     across_by, along_by = (
-        np.concatenate([way, (middle[..., :1] * way[..., 1:] - middle[..., 1:] * way[..., :1])], axis=-1).reshape(2, 3, -1, 3).mean(axis=2)
+        np.concatenate([way, (middle[..., :1] * way[..., 1:] - middle[..., 1:] * way[..., :1])], axis=-1)
+        .reshape(2, 3, -1, 3)
+        .mean(axis=2)
         for way in (normal, along)
     )
     known = np.isfinite(shift) & np.isfinite(slide)
     if not known.any():
         return np.full(shift.shape, np.nan)
-    body = np.linalg.lstsq(np.concatenate([across_by[known], along_by[known]]), np.concatenate([shift[known], slide[known]]), rcond=None)[0]
+    body = np.linalg.lstsq(
+        np.concatenate([across_by[known], along_by[known]]), np.concatenate([shift[known], slide[known]]), rcond=None
+    )[0]
     explained: Array = across_by @ body
     return explained
 
 
 def _cut(frame: Frame, ventricle: LeftVentricle, length_px: tuple[float, float], cell: int) -> _Patch | None:
-    """The part of a frame that holds the wall; None where that is not in the picture. `length_px`: the long axis in rows and columns."""
+    """The part of a frame that holds the wall; None where that is not in the picture. `length_px`: the long axis in
+    rows and columns."""
     height, width = frame.image.shape[:2]
     rows, columns = (REACH * length + MARGIN * cell for length in length_px)
     (left, top), (right, bottom) = ventricle.contour.min(axis=0).tolist(), ventricle.contour.max(axis=0).tolist()
@@ -212,7 +229,9 @@ def _cut(frame: Frame, ventricle: LeftVentricle, length_px: tuple[float, float],
     size = last[0] - first[0], last[1] - first[1]
     if min(size) < 2:
         return None
-    return _Patch(frame.t_s, ventricle.volume, kernels.cells(frame.image, first, size, cell, _stride(cell)), first, cell)
+    return _Patch(
+        frame.t_s, ventricle.volume, kernels.cells(frame.image, first, size, cell, _stride(cell)), first, cell
+    )
 
 
 def _stride(cell: int) -> int:

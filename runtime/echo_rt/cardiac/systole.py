@@ -1,28 +1,32 @@
 """The moments of end-diastole and end-systole, and the curve's height at both, from all of a systole at once.
 
-Around ED and ES the volume hardly changes for 50 to 70 ms, the isovolumic phases, so that noise puts an extremum anywhere on these
-plateaus. Their corners are sharp, though, and the slopes beside them steep: the atrial kick before ED, the ejection between, the rapid
-filling after ES. So a systole of that form is fitted to the samples by least squares,
+Around ED and ES the volume hardly changes for 50 to 70 ms, the isovolumic phases, so that noise puts an extremum
+anywhere on these plateaus. Their corners are sharp, though, and the slopes beside them steep: the atrial kick before
+ED, the ejection between, the rapid filling after ES. So a systole of that form is fitted to the samples by least
+squares,
 
     V(t) = a + b kick(t) + c ejection(t) + d filling(t) + e valve(t)        b, c, d, e >= 0
 
-whose heights a to e are linear and whose two moments, ED and ES, are searched for around where the smoothed curve has its extremes.
+whose heights a to e are linear and whose two moments, ED and ES, are searched for around where the smoothed curve has
+its extremes.
 
-The valve is there because a network sees it. Open, the mitral leaflets hang into the cavity, and it is drawn down to the annulus; shut,
-they pass for its floor. So the volume that is measured falls at ED, though no blood has left yet, and rises when the valve opens: by 2 to 3
-% of EDV in the mean of simulated hearts through `lv-edge`, by nothing in some and by a tenth in a few; the length of the axis hardly
-changes by it. One more sample says that there is none of it, so that it is not fitted to noise.
+The valve is there because a network sees it. Open, the mitral leaflets hang into the cavity, and it is drawn down to
+the annulus; shut, they pass for its floor. So the volume that is measured falls at ED, though no blood has left yet,
+and rises when the valve opens: by 2 to 3 % of EDV in the mean of simulated hearts through `lv-edge`, by nothing in some
+and by a tenth in a few; the length of the axis hardly changes by it. One more sample says that there is none of it, so
+that it is not fitted to noise.
 
-The length of the long axis goes the same way and the atrium's size the opposite one, and where a wall drops out of the picture they err in
-other frames than the volume does. So they are fitted as well: each curve has its own heights and its own noise, all have the same moments.
-A curve that does not follow the form, such as the atrium's where the picture cuts it, fits no better at one moment than at another, and so
-has little say.
+The length of the long axis goes the same way and the atrium's size the opposite one, and where a wall drops out of the
+picture they err in other frames than the volume does. So they are fitted as well: each curve has its own heights and
+its own noise, all have the same moments. A curve that does not follow the form, such as the atrium's where the picture
+cuts it, fits no better at one moment than at another, and so has little say.
 
-What is taken from the literature, not from the curve: isovolumic contraction of 50 and relaxation of 70 ms, shorter in beats of less than
-0.8 s; a kick of 130 ms and rapid filling of 190 ms, which share the diastole where it is short; ejection that is fastest in its first half
-(Doppler of the outflow tract). How long systole lasts at a heart rate (Weissler et al., Circulation 37:149-159, 1968) is asked for too, but
-weakly: it has a say where noise or a small stroke leave the curve without one, and a heart that is 25 ms from it has its ED misplaced by 4.
-A heart that differs from the rest of this has its ED or ES misplaced by about as much.
+What is taken from the literature, not from the curve: isovolumic contraction of 50 and relaxation of 70 ms, shorter in
+beats of less than 0.8 s; a kick of 130 ms and rapid filling of 190 ms, which share the diastole where it is short;
+ejection that is fastest in its first half (Doppler of the outflow tract). How long systole lasts at a heart rate
+(Weissler et al., Circulation 37:149-159, 1968) is asked for too, but
+weakly: it has a say where noise or a small stroke leave the curve without one, and a heart that is 25 ms from it has
+its ED misplaced by 4. A heart that differs from the rest of this has its ED or ES misplaced by about as much.
 """
 
 from __future__ import annotations
@@ -31,12 +35,10 @@ from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
-from numpy.typing import NDArray
 
-from echo_rt.cardiac import kernels
+from echo_rt import reference as kernels
+from echo_rt.arrays import Array
 from echo_rt.frame import CLOCK_S
-
-Array = NDArray[np.float64]
 
 CONTRACTION_S, RELAXATION_S = 0.05, 0.07
 """Isovolumic phases of a beat of `USUAL_BEAT_S` or longer; of a shorter one in proportion."""
@@ -52,7 +54,8 @@ BEFORE_S, AFTER_S = 0.10, 0.17
 """How much of the curve before ED and after ES takes part. Further away the heart may do what it likes."""
 
 SEARCH_S = ((0.02, 4), (0.005, 2), (0.0015, 2))
-"""The search, coarse to fine: steps of so many seconds, so many to either side of the mean so far. Together they reach 94 ms."""
+"""The search, coarse to fine: steps of so many seconds, so many to either side of the mean so far. Together they reach
+94 ms."""
 
 VALVE_S = 0.05
 """How long the mitral valve takes to close, half of it before ED, and to open, from the end of relaxation on."""
@@ -61,20 +64,21 @@ FASTEST_OF_LINE = 147.0
 """Beats a minute up to which the length of ejection follows the line of Weissler."""
 
 USUAL_WITHIN_S = 0.01
-"""How near to that line the systoles of half of all healthy hearts are: their standard deviation is 15 ms. In heart failure ejection is
-shorter by some 40 ms, which contraction before it makes up for in part; and the frames of a recording may not be as far apart as it says.
-So the distribution is that of Cauchy: what is far from the line is hardly less likely for being further."""
+"""How near to that line the systoles of half of all healthy hearts are: their standard deviation is 15 ms. In heart
+failure ejection is shorter by some 40 ms, which contraction before it makes up for in part; and the frames of a
+recording may not be as far apart as it says. So the distribution is that of Cauchy: what is far from the line is hardly
+less likely for being further."""
 
 EFFECTIVE_SHARE = 0.6
-"""How many independent samples one is worth, on each curve: the errors of a network's contour last for 50 to 80 ms. By that it would be 0.1
-to 0.4, but then the length that is expected had too much say in a heart of another form."""
+"""How many independent samples one is worth, on each curve: the errors of a network's contour last for 50 to 80 ms. By
+that it would be 0.1 to 0.4, but then the length that is expected had too much say in a heart of another form."""
 
 MIN_SAMPLES = 8
 """As many as the unknowns of the volume, and one more."""
 
 SMOOTHING_S = 0.06
-"""What the form leaves over is averaged over so much to either side of a moment and added: where a heart has another form, its own
-counts."""
+"""What the form leaves over is averaged over so much to either side of a moment and added: where a heart has another
+form, its own counts."""
 
 MIN_EJECTION_S = 0.06
 
@@ -105,8 +109,8 @@ def fit_systole(t_s: Array, curves: Array, t_ed_s: float, t_es_s: float, beat_s:
 
     Args:
         t_s: (M,) times of the samples, increasing.
-        curves: (C, M); the volume, and any others that fall and rise with it, in any units. One that is not finite in all samples that take
-            part has no say; the volume is.
+        curves: (C, M); the volume, and any others that fall and rise with it, in any units. One that is not finite in
+            all samples that take part has no say; the volume is.
         t_ed_s, t_es_s: about where they are, within 90 ms.
         beat_s: length of the beat.
 
@@ -135,8 +139,8 @@ def fit_beginning(t_s: Array, curves: Array, t_ed_s: float, systole_s: float, be
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
-    """The samples that take part, from `first` to before `last`: their times (N,), the curves (C, N) less their means, and the usual
-    distance of two samples."""
+    """The samples that take part, from `first` to before `last`: their times (N,), the curves (C, N) less their means,
+    and the usual distance of two samples."""
 
     first: int
     last: int
@@ -157,7 +161,9 @@ def _part(t_s: Array, curves: Array, t_ed_s: float, t_es_s: float, beat_s: float
     return _Part(first, last, t_s[first:last], y - y.mean(axis=1, keepdims=True), gap_s)
 
 
-def _moments(part: _Part, ed: float, es: float, beat_s: float, *, length_known: bool = False) -> tuple[float, float] | None:
+def _moments(
+    part: _Part, ed: float, es: float, beat_s: float, *, length_known: bool = False
+) -> tuple[float, float] | None:
     """ED and ES where they are likeliest, around those given; with `length_known` at the same distance."""
     for step_s, steps in SEARCH_S:
         along: Array = step_s * np.arange(-steps, steps + 1, dtype=np.float64)
@@ -168,7 +174,8 @@ def _moments(part: _Part, ed: float, es: float, beat_s: float, *, length_known: 
         if not possible.any():
             return None
         eds, ess = eds[possible], ess[possible]
-        # Their mean, weighted by how likely they are: where two are about as likely, the least change of a picture would choose the other.
+        # Their mean, weighted by how likely they are: where two are about as likely, the least change of a picture
+        # would choose the other.
         costs = _costs(part.t, part.y, eds, ess, beat_s)
         likely = np.exp(costs.min() - costs)
         ed, es = float(likely @ eds / likely.sum()), float(likely @ ess / likely.sum())
@@ -199,7 +206,8 @@ def _shorter(beat_s: float) -> float:
 
 
 def _ejection_s(beat_s: float) -> float:
-    """How long ejection usually lasts: 413 ms - 1.7 ms a beat a minute; above the rates of that line's data 0.4 of the beat, as there."""
+    """How long ejection usually lasts: 413 ms - 1.7 ms a beat a minute; above the rates of that line's data 0.4 of the
+    beat, as there."""
     return 0.413 - 0.0017 * 60 / beat_s if 60 / beat_s <= FASTEST_OF_LINE else 0.4 * beat_s
 
 
@@ -218,7 +226,8 @@ def ejected_s(share: float, beat_s: float) -> float:
 
 
 def _costs(t: Array, y: Array, eds: Array, ess: Array, beat_s: float) -> Array:
-    """(K,) minus the logarithm of how likely K pairs of moments are, whatever the heights and the noise of each curve of `y` (C, N)."""
+    """(K,) minus the logarithm of how likely K pairs of moments are, whatever the heights and the noise of each curve
+    of `y` (C, N)."""
     misfit = kernels.systole_misfits(t, y, *_slopes(eds, ess, beat_s))
     # The least that can be told from rounding and from a form that is not quite the heart's.
     misfit = np.maximum(misfit, 0.0) + 1e-6 * (y * y).sum(axis=1) + 1e-30
@@ -228,7 +237,8 @@ def _costs(t: Array, y: Array, eds: Array, ess: Array, beat_s: float) -> Array:
 
 
 def _slopes(eds: Array, ess: Array, beat_s: float) -> tuple[Array, Array]:
-    """When the slopes of `kernels.systole_form` begin for K pairs of moments, and how long they last: (5, K) each, in seconds."""
+    """When the slopes of `kernels.systole_form` begin for K pairs of moments, and how long they last: (5, K) each, in
+    seconds."""
     relaxation, valve = RELAXATION_S * _shorter(beat_s), np.full(len(eds), VALVE_S * _shorter(beat_s))
     systole = ess - eds
     diastole = np.maximum(beat_s - systole - relaxation, 0.05)

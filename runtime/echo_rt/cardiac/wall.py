@@ -1,16 +1,18 @@
 """Regional wall motion: thickness and inward motion of the six segments of the apical four-chamber view.
 
-**Segments.** Each is a third of the long axis, perpendicular to it, on its side of the axis (Cerqueira et al., Circulation 105:539-542,
-2002; Lang et al., J Am Soc Echocardiogr 28:1-39, 2015): basal, mid and apical from the mitral plane to the apex. The septum is on the left
-of the picture, as the standard display has it. The labels cannot tell: a `mirrored` display has to be told.
+**Segments.** Each is a third of the long axis, perpendicular to it, on its side of the axis (Cerqueira et al.,
+Circulation 105:539-542, 2002; Lang et al., J Am Soc Echocardiogr 28:1-39, 2015): basal, mid and apical from the mitral
+plane to the apex. The septum is on the left of the picture, as the standard display has it. The labels cannot tell: a
+`mirrored` display has to be told.
 
-**Frame of reference.** Position is the distance from the long axis at a level, the level being a fraction of the axis. That axis is found
-anew in each picture, from the middle of the mitral annulus to the apex. So a shift of the heart, its swing and the descent of the base
-are no wall motion, which they are in a frame fixed to the image (Clayton et al., Circulation 65:1518-1521, 1982). The price of a floating
-reference is known too (Schnittger et al., Circulation 70:242-254, 1984; Pearlman et al., J Am Coll Cardiol 16:986-992, 1990): one made of
-the contour follows it, so that a still segment seems to move a little and the one across from it a little less. A centroid goes half the
-way of each wall; the axis hangs on annulus and apex alone, and errs where a hinge or the tip is misplaced: half the error of a hinge at the
-base.
+**Frame of reference.** Position is the distance from the long axis at a level, the level being a fraction of the axis.
+That axis is found anew in each picture, from the middle of the mitral annulus to the apex. So a shift of the heart, its
+swing and the descent of the base are no wall motion, which they are in a frame fixed to the image (Clayton et al.,
+Circulation 65:1518-1521, 1982). The price of a floating reference is known too (Schnittger et al., Circulation
+70:242-254, 1984; Pearlman et al., J Am Coll Cardiol 16:986-992, 1990): one made of the contour follows it, so that a
+still segment seems to move a little and the one across from it a little less. A centroid goes half the way of each
+wall; the axis hangs on annulus and apex alone, and errs where a hinge or the tip is misplaced: half the error of a
+hinge at the base.
 """
 
 from __future__ import annotations
@@ -22,13 +24,12 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_rt.cardiac import kernels
+from echo_rt import reference as kernels
+from echo_rt.arrays import Array
 from echo_rt.cardiac.speckle import Followed, SpeckleTracking
 from echo_rt.frame import CLOCK_S, Frame
 from echo_rt.reading import Beat, LeftVentricle, WallBeat, WallReading
 from echo_rt.segmentation import Segmentation
-
-Array = NDArray[np.float64]
 
 LEVELS = 12
 """Levels of each segment at which the wall is measured: so many that the stairs of a mask even out."""
@@ -37,8 +38,8 @@ SAMPLES = 48
 """Along each normal, through the wall."""
 
 REACH = 0.5
-"""How far along the normal the epicardium is looked for, as a fraction of the long axis: a thick wall at the end of a vigorous systole has
-0.4."""
+"""How far along the normal the epicardium is looked for, as a fraction of the long axis: a thick wall at the end of a
+vigorous systole has 0.4."""
 
 HALF_WINDOW_S = 0.045
 """ED and ES are means over the frames within so much of them."""
@@ -47,15 +48,16 @@ MEMORY_S = 3.5
 """How far back frames are kept: the longest beat that can be accepted (2 s), and until it is certain."""
 
 STILL_MOTION, STILL_SHARE, STILL_THICKENING = 4.5, 0.5, 25.0
-"""The limits of `akinetic`, in percent, share, percent. Chosen on phantoms of the seeds 1000 to 1069 (`benchmarks/wall_motion.py`) as those
-that find most akinetic segments through lv-edge with few false flags, find all from the phantom's own masks, and flag at most 5 % of the
-segments in CAMUS's expert contours of patients with an EF of 55 % and more. There contours scatter: thickening alone, of which less than
-10 % is often called akinesia, would flag more than a quarter."""
+"""The limits of `akinetic`, in percent, share, percent. Chosen on phantoms of the seeds 1000 to 1069
+(`benchmarks/wall_motion.py`) as those that find most akinetic segments through lv-edge with few false flags, find all
+from the phantom's own masks, and flag at most 5 % of the segments in CAMUS's expert contours of patients with an EF of
+55 % and more. There contours scatter: thickening alone, of which less than 10 % is often called akinesia, would flag
+more than a quarter."""
 
 BASE_MOVES = (0.4, 0.7)
-"""Inward motion of the basal septal and the basal lateral segment as a share of the median segment's: the annulus is stiff, and the septal
-side of it is held by the aortic root. 0.6 to 0.65 in the phantom, 0.6 and 0.85 in CAMUS's expert contours in the mean; what a flag stands
-on is lower where the contours scatter most."""
+"""Inward motion of the basal septal and the basal lateral segment as a share of the median segment's: the annulus is
+stiff, and the septal side of it is held by the aortic root. 0.6 to 0.65 in the phantom, 0.6 and 0.85 in CAMUS's expert
+contours in the mean; what a flag stands on is lower where the contours scatter most."""
 
 _EXPECTED = np.array([BASE_MOVES[0], 1, 1.15, 1.15, 1, BASE_MOVES[1]])
 """The apex, which closes upon itself, comes in a little further than the middle."""
@@ -63,18 +65,21 @@ _EXPECTED = np.array([BASE_MOVES[0], 1, 1.15, 1.15, 1, BASE_MOVES[1]])
 UNKNOWN: Array = np.full(6, np.nan)
 """What the speckle says where it was not followed."""
 
-MIDDLE, APART, SCATTER = (np.array(of)[:, None] for of in ((0.90, 0.80, 0.65, 0.82), (0.60, 0.50, 0.90, 0.37), (0.30, 0.40, 0.45, 0.30)))
-"""Of motion, thickening, strain and motion of the speckle, each as a share of what can be expected: the middle between segments that move
-and such that stand still, how far apart these are in the mean, and the standard deviation of both. Of phantoms of the seeds 1000 to 1139
-and 6500 to 6953 through lv-edge; but their walls are drawn more evenly (0.25) than those of CAMUS's patients (0.47 to 0.74), so that
-thickening counts for less, and so may the motion of the speckle (0.25)."""
+MIDDLE, APART, SCATTER = (
+    np.array(of)[:, None] for of in ((0.90, 0.80, 0.65, 0.82), (0.60, 0.50, 0.90, 0.37), (0.30, 0.40, 0.45, 0.30))
+)
+"""Of motion, thickening, strain and motion of the speckle, each as a share of what can be expected: the middle between
+segments that move and such that stand still, how far apart these are in the mean, and the standard deviation of both.
+Of phantoms of the seeds 1000 to 1139 and 6500 to 6953 through lv-edge; but their walls are drawn more evenly (0.25)
+than those of CAMUS's patients (0.47 to 0.74), so that thickening counts for less, and so may the motion of the speckle
+(0.25)."""
 
 AGREE = 1.0
 """Of the four shares three have to be below what can be expected: not two decide alone."""
 
 EVIDENCE = -0.9
-"""Natural logarithm of how much likelier standing still than moving has to be. Less than as likely: so 94 % of the still segments of those
-phantoms are found, and 4 % of the others flagged."""
+"""Natural logarithm of how much likelier standing still than moving has to be. Less than as likely: so 94 % of the
+still segments of those phantoms are found, and 4 % of the others flagged."""
 
 FOLLOWED = 5.0
 """Strain of the median segment, in percent, below which the speckle was not followed."""
@@ -86,8 +91,8 @@ LEAST_MOTION, LEAST_THICKENING, LEAST_STRAIN, LEAST_SPECKLE_MOTION = 9.0, 12.0, 
 """Percent that are expected of the median segment at least."""
 
 EXPECTED_STRAIN = np.array([0.9, 0.95, 1, 1.1, 1.3, 1.05])
-"""As the strain of segments that move is followed in phantoms; along the beams, as at the apex, and away from the bright septum it is told
-a little larger."""
+"""As the strain of segments that move is followed in phantoms; along the beams, as at the apex, and away from the
+bright septum it is told a little larger."""
 
 EXPECTED_SPECKLE_MOTION = np.array([0.7, 1.1, 1.55, 1.2, 0.9, 0.9])
 """As segments that move are followed in phantoms: what the walls have in common passes for a motion of the whole."""
@@ -135,8 +140,8 @@ class WallMotion:
             beat: that was completed with this frame.
 
         Returns:
-            The wall in this frame, None without a ventricle; and what it did in the last accepted beat, None until there is one and where
-            the wall was not seen in it.
+            The wall in this frame, None without a ventricle; and what it did in the last accepted beat, None until
+            there is one and where the wall was not seen in it.
         """
         if ventricle is None:
             self._complete(beat, calibrated=frame.spacing_mm is not None)
@@ -202,18 +207,21 @@ def akinetic(
 ) -> NDArray[np.bool_]:
     """Which segments do not move.
 
-    Where the speckle was followed: those of which motion and thickening, by the contour and by the speckle, each as a share of what can be
-    expected of the segment in this ventricle, taken together are as likely those of a segment that stands still (the linear discriminant
-    of Fisher, Ann Eugen 7:179-188, 1936: each counts the more the further it lies from the `MIDDLE`, and the less it is known), where
-    three of the four agree. None can be trusted alone: a segment that stands still is not seen to, its neighbours draw it along, and so
-    does the floating axis; a wall that is hardly seen is drawn where such a wall usually is; its speckle is noise.
+    Where the speckle was followed: those of which motion and thickening, by the contour and by the speckle, each as a
+    share of what can be expected of the segment in this ventricle, taken together are as likely those of a segment that
+    stands still (the linear discriminant of Fisher, Ann Eugen 7:179-188, 1936: each counts the more the further it lies
+    from the `MIDDLE`, and the less it is known), where three of the four agree. None can be trusted alone: a segment
+    that stands still is not seen to, its neighbours draw it along, and so does the floating axis; a wall that is hardly
+    seen is drawn where such a wall usually is; its speckle is noise.
 
-    Where it was not (too few pictures a second, a poor picture, a ventricle that does not move at all): those that come inwards by less
-    than `STILL_MOTION` and `STILL_SHARE` of what can be expected, and thicken by less than `STILL_THICKENING`. When nothing moves the first
-    part alone remains, so that a ventricle may be akinetic all over. Where no wall is seen motion decides alone.
+    Where it was not (too few pictures a second, a poor picture, a ventricle that does not move at all): those that come
+    inwards by less than `STILL_MOTION` and `STILL_SHARE` of what can be expected, and thicken by less than
+    `STILL_THICKENING`. When nothing moves the first part alone remains, so that a ventricle may be akinetic all over.
+    Where no wall is seen motion decides alone.
 
     Args:
-        motion_percent, thickening_percent, strain_percent, speckle_motion_percent: (6,) of one beat; NaN where not known.
+        motion_percent, thickening_percent, strain_percent, speckle_motion_percent: (6,) of one beat; NaN where not
+            known.
         strain_error_percent, speckle_motion_error_percent: (6,) standard errors.
     """
     motion, strain = _median(motion_percent), _median(strain_percent)
@@ -252,8 +260,8 @@ class MeasuredWall:
     """The wall of one frame.
 
     Attributes:
-        measured: (2, 6) mean distance of the endocardium from the long axis and mean thickness of the wall by segment, mm or px, thickness
-            NaN where no wall is seen.
+        measured: (2, 6) mean distance of the endocardium from the long axis and mean thickness of the wall by segment,
+            mm or px, thickness NaN where no wall is seen.
         segment: (N,) of each point of the contour.
         start, normal: (2, 3 LEVELS, 2) lines through the wall, those of the septal side first.
     """
@@ -301,12 +309,14 @@ def measure_wall(
 
 
 def by_segment(by_side: Array) -> Array:
-    """What is known by side and third (..., 2, 3), the septal side first, from base to apex, as (..., 6) in the order of `SEGMENTS`."""
+    """What is known by side and third (..., 2, 3), the septal side first, from base to apex, as (..., 6) in the order
+    of `SEGMENTS`."""
     return np.concatenate([by_side[..., 0, :], by_side[..., 1, ::-1]], axis=-1)
 
 
 def _mean_thickness(found: Array) -> Array:
-    """(2, 3) by side and third, from the thickness (2, levels) along the normals; NaN where less than half of a third has one."""
+    """(2, 3) by side and third, from the thickness (2, levels) along the normals; NaN where less than half of a third
+    has one."""
     by_third = found.reshape(2, 3, LEVELS)
     seen = np.isfinite(by_third)
     whole = seen @ _WEIGHT

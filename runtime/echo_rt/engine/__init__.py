@@ -51,7 +51,9 @@ class Engine(Protocol):
 
     def __enter__(self) -> Engine: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class Device:
 
     Attributes:
         open: the engine on it, for a model file and its spec.
-        probe: a sentence on it, or DeviceError or MissingExtraError with the reason why it cannot be used on this machine.
+        probe: a sentence on it, or DeviceError or MissingExtraError with the reason why it cannot be used on this
+            machine.
         precisions: of a shipped model, the best for this device first.
     """
 
@@ -70,13 +73,13 @@ class Device:
 
 
 def _open_cpu(path: str, spec: ModelSpec) -> Engine:
-    from echo_rt.engine.cpu import CpuEngine
+    from echo_rt.engine.onnx_runtime.cpu import CpuEngine
 
     return CpuEngine(path, spec)
 
 
 def _probe_cpu() -> str:
-    from echo_rt.engine.cpu import probe
+    from echo_rt.engine.onnx_runtime.cpu import probe
 
     return probe()
 
@@ -94,25 +97,25 @@ def _probe_openvino() -> str:
 
 
 def _open_tensorrt(path: str, spec: ModelSpec) -> Engine:
-    from echo_rt.engine.tensorrt import TensorRtEngine
+    from echo_rt.engine.tensorrt.engine import TensorRtEngine
 
     return TensorRtEngine(path, spec)
 
 
 def _probe_tensorrt() -> str:
-    from echo_rt.engine.tensorrt import probe_tensorrt
+    from echo_rt.engine.tensorrt.engine import probe_tensorrt
 
     return probe_tensorrt()
 
 
 def _open_cuda(path: str, spec: ModelSpec) -> Engine:
-    from echo_rt.engine.cuda import CudaEngine
+    from echo_rt.engine.onnx_runtime.cuda import CudaEngine
 
     return CudaEngine(path, spec)
 
 
 def _probe_cuda() -> str:
-    from echo_rt.engine.cuda import probe_cuda
+    from echo_rt.engine.onnx_runtime.cuda import probe_cuda
 
     return probe_cuda()
 
@@ -157,9 +160,11 @@ def open_engine(model: str | os.PathLike[str] | None = None, device: str = "auto
     """Load a model on a device.
 
     Args:
-        model: the name of a shipped model, a path, or None for the default one. Of a shipped model named without a precision the file is
-            taken that is best for the device: INT8 on a processor, where the gate of `echo-rt export` found that it agrees with FP32.
-        device: one of `DEVICES`, or ``auto``, see `choose`. A device that is named and cannot be used is an error, never a fallback.
+        model: the name of a shipped model, a path, or None for the default one. Of a shipped model named without a
+            precision the file is taken that is best for the device: INT8 on a processor, where the gate of `echo-rt
+            export` found that it agrees with FP32.
+        device: one of `DEVICES`, or ``auto``, see `choose`. A device that is named and cannot be used is an error,
+            never a fallback.
 
     Raises:
         ModelError: the file is not an echo-rt model.

@@ -1,7 +1,8 @@
-"""What the CUDA driver says of its devices, asked through ctypes: neither CUDA's runtime nor TensorRT nor PyCUDA is touched.
+"""What the CUDA driver says of its devices, asked through ctypes: neither CUDA's runtime nor TensorRT nor PyCUDA is
+touched.
 
-Everything that needs a GPU asks here first, because TensorRT cannot be asked: on a machine without a device its ``Runtime`` ends the
-process with SIGSEGV instead of raising.
+Everything that needs a GPU asks here first, because TensorRT cannot be asked: on a machine without a device its
+``Runtime`` ends the process with SIGSEGV instead of raising.
 """
 
 from __future__ import annotations
@@ -54,16 +55,25 @@ def find_device(index: int = 0, driver: Any = None) -> CudaDevice:
     """
     library = driver if driver is not None else _open_driver()
     if (result := library.cuInit(0)) != 0:
-        raise NoDeviceError(f"expected a CUDA device, found none: {_CAUSES.get(result, f'the driver cannot start (CUDA error {result})')}")
+        raise NoDeviceError(
+            f"expected a CUDA device, found none: {_CAUSES.get(result, f'the driver cannot start (CUDA error {result})')}"
+        )
     count = _integer(library.cuDeviceGetCount)
     if not 0 <= index < count:
-        raise NoDeviceError(f"expected CUDA device {index}, found {count} in all; check nvidia-smi and CUDA_VISIBLE_DEVICES")
+        raise NoDeviceError(
+            f"expected CUDA device {index}, found {count} in all; check nvidia-smi and CUDA_VISIBLE_DEVICES"
+        )
     handle = _integer(library.cuDeviceGet, index)
     name = ctypes.create_string_buffer(_NAME_BYTES)
     _succeed(library.cuDeviceGetName, name, _NAME_BYTES, handle)
-    major, minor = (_integer(library.cuDeviceGetAttribute, attribute, handle) for attribute in (_CAPABILITY_MAJOR, _CAPABILITY_MINOR))
+    major, minor = (
+        _integer(library.cuDeviceGetAttribute, attribute, handle)
+        for attribute in (_CAPABILITY_MAJOR, _CAPABILITY_MINOR)
+    )
     release = _integer(library.cuDriverGetVersion)
-    return CudaDevice(index, name.value.decode(errors="replace"), f"{major}.{minor}", f"{release // 1000}.{release % 1000 // 10}")
+    return CudaDevice(
+        index, name.value.decode(errors="replace"), f"{major}.{minor}", f"{release // 1000}.{release % 1000 // 10}"
+    )
 
 
 def _open_driver() -> Any:
@@ -72,7 +82,9 @@ def _open_driver() -> Any:
             return ctypes.WinDLL("nvcuda.dll")
         return ctypes.CDLL("libcuda.so.1")
     except OSError:
-        raise NoDeviceError("expected a CUDA device, found no NVIDIA driver; run this on the machine with the GPU") from None
+        raise NoDeviceError(
+            "expected a CUDA device, found no NVIDIA driver; run this on the machine with the GPU"
+        ) from None
 
 
 def _integer(function: Any, *arguments: int) -> int:
@@ -84,4 +96,6 @@ def _integer(function: Any, *arguments: int) -> int:
 
 def _succeed(function: Any, *arguments: Any) -> None:
     if (result := function(*arguments)) != 0:
-        raise NoDeviceError(f"expected the CUDA driver to describe its device, found CUDA error {result}; check nvidia-smi")
+        raise NoDeviceError(
+            f"expected the CUDA driver to describe its device, found CUDA error {result}; check nvidia-smi"
+        )

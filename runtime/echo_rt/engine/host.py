@@ -32,8 +32,8 @@ MOST_THREADS = 4
 def default_threads() -> int:
     """Of a network: half of the processors that this process may use, at most `MOST_THREADS`.
 
-    What is left decodes, captures and draws, and keeps the time of a frame even. On two cores a second thread makes `echo-rt file` 6 %
-    faster, and a live frame no faster at all: by the time of the next one it sleeps.
+    What is left decodes, captures and draws, and keeps the time of a frame even. On two cores a second thread makes
+    `echo-rt file` 6 % faster, and a live frame no faster at all: by the time of the next one it sleeps.
     """
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(MOST_THREADS, usable // 2))
@@ -42,8 +42,8 @@ def default_threads() -> int:
 class HostEngine(ABC):
     """An `echo_rt.engine.Engine` whose network reads and writes the memory of the processor.
 
-    The buffers of input and output are made once, and the network is told of them once. It may be used from any thread, by one thread at a
-    time.
+    The buffers of input and output are made once, and the network is told of them once. It may be used from any thread,
+    by one thread at a time.
 
     Args:
         spec: of the model.
@@ -63,7 +63,8 @@ class HostEngine(ABC):
 
     @abstractmethod
     def _infer(self, before: Tensors, after: Tensors) -> None:
-        """Run the network from `_image` and the state `before` into `_out` and `after`, each by the names of the spec's state."""
+        """Run the network from `_image` and the state `before` into `_out` and `after`, each by the names of the spec's
+        state."""
 
     @abstractmethod
     def _free(self) -> None:
@@ -72,7 +73,9 @@ class HostEngine(ABC):
     def segment(self, image: NDArray[np.uint8], state: Any = None) -> Segmentation:
         """See `echo_rt.engine.Engine.segment`."""
         if not self._open:
-            raise EngineClosedError("expected an open engine, found one that was closed; open a new one with open_engine")
+            raise EngineClosedError(
+                "expected an open engine, found one that was closed; open a new one with open_engine"
+            )
         before = self._own(state)
         start = time.perf_counter()
         grid_map = self._preprocess(image, self._image[0, 0])
@@ -109,5 +112,7 @@ class HostEngine(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

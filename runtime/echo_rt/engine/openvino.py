@@ -20,8 +20,8 @@ def probe() -> str:
 class OpenVinoEngine(HostEngine):
     """An `echo_rt.engine.Engine` on OpenVINO's plug-in for processors: static shapes, one stream, set for latency.
 
-    An FP32 file is computed in BF16 where the processor multiplies in it; that passes the gate of `echo-rt export check`, and was as fast
-    as INT8. What an INT8 file has left in FP32 stays so: in BF16 it would not pass.
+    An FP32 file is computed in BF16 where the processor multiplies in it; that passes the gate of `echo-rt export
+    check`, and was as fast as INT8. What an INT8 file has left in FP32 stays so: in BF16 it would not pass.
 
     Args:
         path: of the ONNX file.
@@ -55,7 +55,9 @@ class OpenVinoEngine(HostEngine):
         inputs, outputs = (_shapes(ports, known) for ports in (compiled.inputs, compiled.outputs))
         check_signature(path, spec, inputs, outputs)
         super().__init__(spec, {**inputs, **outputs})
-        self.description = f"{Path(path).name} on OpenVINO {_version(ov)} (openvino, {spec.precision}{', BF16' if bf16 else ''})"
+        self.description = (
+            f"{Path(path).name} on OpenVINO {_version(ov)} (openvino, {spec.precision}{', BF16' if bf16 else ''})"
+        )
         self._tensor = ov.Tensor
         self._request: Any = compiled.create_infer_request()
         for name, array in {"image": self._image, **self._out}.items():

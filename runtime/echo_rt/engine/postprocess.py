@@ -28,7 +28,8 @@ def reference(logits: NDArray[np.float32]) -> Output:
         logits: (classes, h, w) float32.
 
     Returns:
-        Probabilities (classes, h, w) float32, labels (h, w) uint8 and `echo_rt.segmentation.tally` of both, all new arrays.
+        Probabilities (classes, h, w) float32, labels (h, w) uint8 and `echo_rt.segmentation.tally` of both, all new
+        arrays.
     """
     highest = logits.max(axis=0)
     labels = np.zeros(highest.shape, np.uint8)

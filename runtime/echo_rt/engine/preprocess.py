@@ -1,11 +1,12 @@
 """From an image to the network's input: luma, area-weighted letterbox, normalisation.
 
-`reference` is the definition, in NumPy; the native kernel is the same sum in another order and is used where it was built.
+`reference` is the definition, in NumPy; the native kernel is the same sum in another order and is used where it was
+built.
 
-The grid's pixel (i, j) is the mean of the image over a square of max(scale, 1) image pixels centred where the pixel lies in the
-image, each image pixel being counted by the area of it that the square covers. For a reduction that is the area average (no
-aliasing); for an enlargement it is bilinear interpolation; both are one formula. What lies outside the image counts as black.
-Both axes are independent, so that the whole is rows @ luma @ columns.T.
+The grid's pixel (i, j) is the mean of the image over a square of max(scale, 1) image pixels centred where the pixel
+lies in the image, each image pixel being counted by the area of it that the square covers. For a reduction that is the
+area average (no aliasing); for an enlargement it is bilinear interpolation; both are one formula. What lies outside the
+image counts as black. Both axes are independent, so that the whole is rows @ luma @ columns.T.
 """
 
 from __future__ import annotations
@@ -36,7 +37,12 @@ def check_image(image: NDArray[np.uint8]) -> None:
     """
     if not isinstance(image, np.ndarray):
         raise FrameError(f"expected an image as a NumPy array, found {type(image).__name__}")
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3) or 0 in image.shape:
+    if (
+        image.dtype != np.uint8
+        or image.ndim not in (2, 3)
+        or (image.ndim == 3 and image.shape[2] != 3)
+        or 0 in image.shape
+    ):
         raise FrameError(f"expected an image of (H, W) or (H, W, 3) uint8, found {image.shape} {image.dtype}")
 
 
@@ -111,7 +117,9 @@ class Preprocess:
         if self._map is None or self._map.image != size:
             self._map = GridMap.letterbox(size, self.grid)
             m = self._map
-            self._plan = _native.Preprocess(m.scale, m.x0, m.y0, *self.grid, *size, self.mean, self.std) if self.native else None
+            self._plan = (
+                _native.Preprocess(m.scale, m.x0, m.y0, *self.grid, *size, self.mean, self.std) if self.native else None
+            )
         if self._plan is not None:
             # The kernel wants the pixels of a row side by side; rows may be apart, as in a crop.
             rows_whole = image.strides[1:] == ((1,) if image.ndim == 2 else (3, 1))

@@ -1,1 +1,2 @@
-"""A feed that is followed until somebody ends it: the newest frame always, whatever happens to the source or to those who look on."""
+"""A feed that is followed until somebody ends it: the newest frame always, whatever happens to the source or to those
+who look on."""

@@ -50,11 +50,11 @@ class Opening:
 class Capture:
     """Reads a source in a thread of its own, as fast as it gives, and keeps the newest frame in a slot.
 
-    Whoever takes from the slot calls `tend` now and then: that is where silence is noticed, and a lost source opened again. A thread that
-    hangs in its source is left behind, and what it may still give is ignored.
+    Whoever takes from the slot calls `tend` now and then: that is where silence is noticed, and a lost source opened
+    again. A thread that hangs in its source is left behind, and what it may still give is ignored.
 
-    The clock of the frames goes on over a loss: the first frame of a source that came back is as much later than the last one before as it
-    came later. Their numbers go on too.
+    The clock of the frames goes on over a loss: the first frame of a source that came back is as much later than the
+    last one before as it came later. Their numbers go on too.
 
     Args:
         opening: the source.
@@ -84,7 +84,9 @@ class Capture:
         self._retry_s: float | None = None
         self._heard_s = 0.0
         self._last: tuple[float, float, int] | None = None  # arrival, time and number of the newest frame
-        self._shift: tuple[float, int] | None = None  # of time and number of the source that is open now; None before its first frame
+        self._shift: tuple[float, int] | None = (
+            None  # of time and number of the source that is open now; None before its first frame
+        )
         self._start()
 
     def tend(self) -> None:
@@ -152,7 +154,11 @@ class Capture:
             if seen is None:
                 self._dropped[LOOKING] += 1
                 return True
-            seen = seen if seen.t_s == frame.t_s and seen.index == frame.index else replace(seen, t_s=frame.t_s, index=frame.index)
+            seen = (
+                seen
+                if seen.t_s == frame.t_s and seen.index == frame.index
+                else replace(seen, t_s=frame.t_s, index=frame.index)
+            )
         if self.slot.put(Arrival(seen, arrived_s), lambda: self._reader is reader):
             with self._lock:
                 self._dropped[BUSY] += 1
@@ -181,7 +187,9 @@ class Capture:
             self._reader = None
         self.phase = Phase.LOST
         self._retry_s = time.perf_counter() + self._wait_s
-        self.message = f"{why}; tried again every {self._wait_s:g} s" if self._wait_s >= BACK_OFF_S[1] else f"{why}; tried again"
+        self.message = (
+            f"{why}; tried again every {self._wait_s:g} s" if self._wait_s >= BACK_OFF_S[1] else f"{why}; tried again"
+        )
         self._wait_s = min(2 * self._wait_s, BACK_OFF_S[1])
 
     def _continued(self, frame: Frame, arrived_s: float) -> Frame:
@@ -208,7 +216,8 @@ class _Reader:
         self.thread = threading.Thread(target=self._run, name=f"echo-rt capture {capture.opening.uri}", daemon=True)
 
     def leave(self) -> None:
-        """Tell the thread that nobody waits for it any more. It closes its source itself: no other thread may while it reads."""
+        """Tell the thread that nobody waits for it any more. It closes its source itself: no other thread may while it
+        reads."""
         self.left = True
         if (interrupt := self._interrupt) is not None:
             interrupt()

@@ -18,7 +18,7 @@ from echo_rt.live.pulse import Pulse
 from echo_rt.live.settings import Settings, Taker
 from echo_rt.live.slot import Mailbox, Slot, losses
 from echo_rt.live.status import LiveStatus, LiveUpdate, Phase, Viewer
-from echo_rt.stream import follow
+from echo_rt.pipeline import follow
 
 if TYPE_CHECKING:
     from echo_rt.engine import Engine
@@ -87,7 +87,8 @@ class Live:
     # -- consumers -----------------------------------------------------------------------------------------------------------------
 
     def add_viewer(self, viewer: Viewer, name: str = "viewer") -> None:
-        """Show every newest update there, from a thread of its own, until the end. `Viewer.close` is called at the end."""
+        """Show every newest update there, from a thread of its own, until the end. `Viewer.close` is called at the
+        end."""
         self._viewers.append(Mailbox(name, viewer.show, viewer.close))
 
     def add_taker(self, taker: Taker, name: str, depth: int = 120) -> None:
@@ -128,20 +129,23 @@ class Live:
         return self._status(Phase.ENDED) if self._problem else final
 
     def close(self) -> None:
-        """Let go of source and outputs, also of a feed that never ran because a viewer could not be opened. A second call does nothing."""
+        """Let go of source and outputs, also of a feed that never ran because a viewer could not be opened. A second
+        call does nothing."""
         self._close_capture(wait_s=1.0)
         for box in self._boxes():
             box.close()
 
     def _arrivals(self) -> Iterator[Frame]:
-        """The newest frames, for as long as the feed is followed. Between two of them everything else is done, in this one thread."""
+        """The newest frames, for as long as the feed is followed. Between two of them everything else is done, in this
+        one thread."""
         while not self._ending:
             while not self._wishes.empty():
                 self._wishes.get()()
             capture = self._capture
             if capture is not None:
                 capture.tend()
-            # Asked before the slot, so that a source that ends after its last frame is not believed to have ended before it.
+            # Asked before the slot, so that a source that ends after its last frame is not believed to have ended
+            # before it.
             phase = self._phase()
             arrival = self._slot.take(TURN_S)
             if arrival is None or self._frozen or capture is not self._capture:
@@ -234,7 +238,13 @@ class Live:
 
     def _forget_if_long(self, capture: Capture | None) -> None:
         limit_s = self.settings.forget_after_s
-        if limit_s is None or self._forgotten or capture is None or capture.phase is not Phase.LOST or capture.silent_s < limit_s:
+        if (
+            limit_s is None
+            or self._forgotten
+            or capture is None
+            or capture.phase is not Phase.LOST
+            or capture.silent_s < limit_s
+        ):
             return
         self._forgotten = True
         self._last = None
@@ -252,7 +262,9 @@ class Live:
         try:
             opening = self._open(uri)
         except EchoRtError:
-            opening = Opening(uri, lambda: self._open(uri).source(), lasting=False)  # its error comes again, as that of a lost source
+            opening = Opening(
+                uri, lambda: self._open(uri).source(), lasting=False
+            )  # its error comes again, as that of a lost source
         self._close_capture()
         self._problem, self._frozen, self._uri, self._shown, self._last = "", False, uri, opening.uri, None
         self._afresh()
@@ -291,7 +303,7 @@ class Live:
         return list(dict.fromkeys([self._uri, *self._offered()]))
 
     def snapshot(self) -> Path:
-        from echo_rt.sinks.snapshot import write_snapshot
+        from echo_rt.outputs.snapshot import write_snapshot
 
         with self._lock:
             newest = self._last

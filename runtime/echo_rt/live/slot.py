@@ -1,4 +1,5 @@
-"""Where threads hand over to one another: one place for the newest frame, and a queue with a bound for each consumer."""
+"""Where threads hand over to one another: one place for the newest frame, and a queue with a bound for each
+consumer."""
 
 from __future__ import annotations
 
@@ -74,10 +75,11 @@ class Slot:
 
 
 class Mailbox(Generic[Item]):
-    """A consumer in a thread of its own. When it is slow it loses the oldest of what waits for it, and nobody waits for it.
+    """A consumer in a thread of its own. When it is slow it loses the oldest of what waits for it, and nobody waits for
+    it.
 
-    A consumer that fails is asked again with the next item: a disk that was full may have room again. Its error is kept for whoever
-    looks on.
+    A consumer that fails is asked again with the next item: a disk that was full may have room again. Its error is kept
+    for whoever looks on.
 
     Args:
         name: of the consumer, for people.
@@ -88,7 +90,13 @@ class Mailbox(Generic[Item]):
     """
 
     def __init__(
-        self, name: str, deliver: Callable[[Item], None], close: Callable[[], None], *, depth: int = 1, patient: bool = False
+        self,
+        name: str,
+        deliver: Callable[[Item], None],
+        close: Callable[[], None],
+        *,
+        depth: int = 1,
+        patient: bool = False,
     ) -> None:
         self.name = name
         self.error: str | None = None
@@ -113,7 +121,8 @@ class Mailbox(Generic[Item]):
             self._changed.notify_all()
 
     def close(self, timeout_s: float = END_S) -> bool:
-        """Let it finish what waits; whether it did so in time. One that hangs is left behind: its thread ends with the process."""
+        """Let it finish what waits; whether it did so in time. One that hangs is left behind: its thread ends with the
+        process."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()

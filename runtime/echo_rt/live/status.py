@@ -29,13 +29,15 @@ class LiveStatus:
 
     Attributes:
         phase: see `Phase`.
-        message: one line on it for the user, such as why the source is lost and when it is tried again; empty where all is well.
+        message: one line on it for the user, such as why the source is lost and when it is tried again; empty where all
+            is well.
         source, engine, model: what is running, for people.
         frames: readings made.
         dropped: frames that were not read, by reason; counted since the start.
         reopened: how often the source was lost and came back.
         fps: readings a second over the last seconds; None until there are two.
-        age_ms: of the newest reading: from the moment its frame reached this machine until the reading was out. None before the first.
+        age_ms: of the newest reading: from the moment its frame reached this machine until the reading was out. None
+            before the first.
         age_p50_ms, age_p99_ms: of those of the last minute.
         t_wall_s: when this was said, by the machine's clock (`time.time`).
         recording: folder that is recorded to, or None.
@@ -63,7 +65,8 @@ class LiveStatus:
 class LiveUpdate:
     """What a viewer gets: the newest frame with its reading, where there is one, and how the feed is.
 
-    While the source is lost the last frame and reading stay, for the eye; `status.phase` says that they are not current.
+    While the source is lost the last frame and reading stay, for the eye; `status.phase` says that they are not
+    current.
     """
 
     frame: Frame | None
@@ -72,7 +75,8 @@ class LiveUpdate:
 
 
 class LiveControl(Protocol):
-    """What a viewer may ask of a feed that is followed. Every call may come from any thread and returns at once, but for `snapshot`."""
+    """What a viewer may ask of a feed that is followed. Every call may come from any thread and returns at once, but
+    for `snapshot`."""
 
     def start(self) -> None:
         """Open the source again after `stop`; the history begins afresh."""
@@ -112,7 +116,8 @@ class LiveControl(Protocol):
 
 
 class Viewer(Protocol):
-    """Shows a feed. It is called from a thread of its own with the newest update; those that come while it draws are left out."""
+    """Shows a feed. It is called from a thread of its own with the newest update; those that come while it draws are
+    left out."""
 
     def show(self, update: LiveUpdate) -> None: ...
 

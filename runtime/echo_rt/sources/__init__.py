@@ -1,7 +1,7 @@
 """Where frames come from: recordings on disk, and the address of everything else.
 
-`open_source` gives a `Source` for any address; `find_recordings` expands what a user typed into single recordings. Importing
-this package loads neither pydicom, PyAV nor OpenCV: each is imported by the module that reads with it.
+`open_source` gives a `Source` for any address; `find_recordings` expands what a user typed into single recordings.
+Importing this package loads neither pydicom, PyAV nor OpenCV: each is imported by the module that reads with it.
 """
 
 from __future__ import annotations

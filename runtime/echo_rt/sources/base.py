@@ -42,7 +42,8 @@ class Source(Protocol):
     Attributes:
         name: file name, for outputs.
         frames: the number of frames it promises; None for a feed, or where the file does not say.
-        fps: nominal frames per second, or None where there is none. The time of a frame is `Frame.t_s`, never index / fps.
+        fps: nominal frames per second, or None where there is none. The time of a frame is `Frame.t_s`, never index /
+            fps.
         spacing_mm: height and width of a pixel in mm (row, column), or None where the scale is not known.
         spacing_note: one sentence why the scale is not known, or None where it is.
         view: ``A4C`` or ``A2C`` where the source says so, else None.
@@ -60,7 +61,9 @@ class Source(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
     def __iter__(self) -> Iterator[Frame]: ...
 
@@ -92,7 +95,8 @@ class Recording(ABC):
 
     @abstractmethod
     def _open(self, resources: ExitStack) -> Iterator[Picture]:
-        """Read the header, set the attributes, give the pictures. What has to be closed in the end goes into `resources`."""
+        """Read the header, set the attributes, give the pictures. What has to be closed in the end goes into
+        `resources`."""
 
     def __enter__(self) -> Self:
         self.skipped = 0
@@ -102,7 +106,9 @@ class Recording(ABC):
         self._reading = self._frames(pictures)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._reading is not None:
             self._reading.close()
             self._reading = None
@@ -113,11 +119,14 @@ class Recording(ABC):
 
     def __next__(self) -> Frame:
         if self._reading is None:
-            raise SourceError(f"{self.path}: expected an open source, found a closed one; read it inside `with open_source(...)`")
+            raise SourceError(
+                f"{self.path}: expected an open source, found a closed one; read it inside `with open_source(...)`"
+            )
         return next(self._reading)
 
     def _frames(self, pictures: Iterator[Picture]) -> Generator[Frame, None, None]:
-        # The first frame is held back until there is a second, so that a still image is refused before anything was measured on it.
+        # The first frame is held back until there is a second, so that a still image is refused before anything was
+        # measured on it.
         first: Frame | None = None
         count = 0
         shape: tuple[int, ...] | None = None

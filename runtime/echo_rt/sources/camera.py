@@ -28,7 +28,8 @@ MOST_CAMERAS = 6
 class Camera(Feed):
     """A camera or a capture card: V4L2 on Linux, AVFoundation on macOS, Media Foundation on Windows.
 
-    Size, rate and pixel format are asked for and read back; `note` says where the device chose otherwise. Time is that of arrival.
+    Size, rate and pixel format are asked for and read back; `note` says where the device chose otherwise. Time is that
+    of arrival.
 
     Args:
         uri: the number of the device, or its device file.
@@ -43,7 +44,9 @@ class Camera(Feed):
     def __init__(self, uri: str, options: FeedOptions) -> None:
         super().__init__(uri)
         if options.pixel_format is not None and not re.fullmatch(r"[A-Za-z0-9]{4}", options.pixel_format):
-            raise ParameterError(f"--pixel-format: expected four letters such as MJPG or YUYV, found {options.pixel_format!r}")
+            raise ParameterError(
+                f"--pixel-format: expected four letters such as MJPG or YUYV, found {options.pixel_format!r}"
+            )
         self.options = options
         self.spacing_note = "a camera does not say how large a pixel is"
         self._capture: cv2.VideoCapture | None = None
@@ -84,7 +87,9 @@ class Camera(Feed):
         while True:
             read, image = self._capture.read()
             if not read:
-                raise SourceError(f"{self.uri}: expected a picture from the camera, found none; check its cable and its signal")
+                raise SourceError(
+                    f"{self.uri}: expected a picture from the camera, found none; check its cable and its signal"
+                )
             yield np.asarray(image, np.uint8), None, None
 
     def _close(self) -> None:
@@ -113,7 +118,9 @@ def check_device(device: Path) -> None:
     """
     if not device.exists():
         found = ", ".join(address for address, _ in cameras()) or "none"
-        raise SourceNotFoundError(f"{device}: expected a camera, found no such device; connected are: {found}; check cable and driver")
+        raise SourceNotFoundError(
+            f"{device}: expected a camera, found no such device; connected are: {found}; check cable and driver"
+        )
     if not os.access(device, os.R_OK | os.W_OK):
         raise SourceError(
             f"{device}: expected permission to use the camera, found none; add yourself to its group (sudo usermod -aG video $USER) and "

@@ -15,7 +15,13 @@ import pydicom
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import as_pixel_options
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from echo_rt.errors import SourceFormatError
 from echo_rt.sources.base import MIN_FRAMES, Recording, one_line, too_short
@@ -46,37 +52,47 @@ PALETTE = ("PALETTE COLOR",)
 class DicomCine(Recording):
     """A DICOM file of several frames: ultrasound multi-frame, or any other with a clock in its header.
 
-    MONOCHROME1 and 2 give (H, W), all colours (H, W, 3) BGR. Samples of more than 8 bits are windowed as the header says, or shifted
-    by whole bits where it says nothing. Frames are read from the file as they are asked for, so that a clip of any length needs the
-    memory of one frame; only a deflated file, which nobody can enter in the middle, is inflated as a whole.
+    MONOCHROME1 and 2 give (H, W), all colours (H, W, 3) BGR. Samples of more than 8 bits are windowed as the header
+    says, or shifted by whole bits where it says nothing. Frames are read from the file as they are asked for, so that a
+    clip of any length needs the memory of one frame; only a deflated file, which nobody can enter in the middle, is
+    inflated as a whole.
 
     Raises, when it is entered or read:
-        SourceFormatError: it is not DICOM, has no pixels or one frame, has no clock (and no `fps` was given), ends before its last
-            frame, or is stored in a way that cannot be decoded here.
+        SourceFormatError: it is not DICOM, has no pixels or one frame, has no clock (and no `fps` was given), ends
+            before its last frame, or is stored in a way that cannot be decoded here.
     """
 
     def _open(self, resources: ExitStack) -> Iterator[Picture]:
-        # Scanners and exporters bend the standard in harmless ways, and pydicom warns of each; what does harm is raised below.
+        # Scanners and exporters bend the standard in harmless ways, and pydicom warns of each; what does harm is raised
+        # below.
         warnings.filterwarnings("ignore", module=r"pydicom\.")
         try:
             file = resources.enter_context(self.path.open("rb"))
             header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
             syntax = _transfer_syntax(header)
         except Exception as error:
-            # The parser raises struct.error, ValueError, EOFError and more on a damaged header, whatever it trips over first.
+            # The parser raises struct.error, ValueError, EOFError and more on a damaged header, whatever it trips over
+            # first.
             raise self._error(
-                "a DICOM file", f"none that can be read ({one_line(error)})", "copy it again, or check that it is the right file"
+                "a DICOM file",
+                f"none that can be read ({one_line(error)})",
+                "copy it again, or check that it is the right file",
             ) from error
         frames = self._check(header, syntax)
-        # A damaged number of frames must not become an allocation. A frame in a file has 8 bytes at the least, the head of its item.
+        # A damaged number of frames must not become an allocation. A frame in a file has 8 bytes at the least, the head
+        # of its item.
         if 8 * frames > self.path.stat().st_size * (MAX_DEFLATION if syntax.is_deflated else 1):
             raise self._error(
-                f"{frames} frames, as the header says", "a file too short for them", "it is truncated or damaged, copy it again"
+                f"{frames} frames, as the header says",
+                "a file too short for them",
+                "it is truncated or damaged, copy it again",
             )
         times = frame_times(header, frames)
         if times is None:
             if self._given_fps is None:
-                raise self._error("a frame time or rate in the header", "none that can be used", "give the frame rate with --fps")
+                raise self._error(
+                    "a frame time or rate in the header", "none that can be used", "give the frame rate with --fps"
+                )
             times = np.arange(frames) / self._given_fps
         self.frames = frames
         self.fps = self._given_fps or float(1 / np.median(np.diff(times)))
@@ -85,7 +101,9 @@ class DicomCine(Recording):
         try:
             located = _locate(file, header, syntax)
         except Exception as error:
-            raise self._error("pixel data", f"none that can be read ({one_line(error)})", "the file is damaged, copy it again") from error
+            raise self._error(
+                "pixel data", f"none that can be read ({one_line(error)})", "the file is damaged, copy it again"
+            ) from error
         if located is None:
             raise self._error("a recording", "a DICOM file without pixel data", "check that it is the right file")
         source, options = located
@@ -106,11 +124,15 @@ class DicomCine(Recording):
         meaning = text(header, "PhotometricInterpretation")
         if meaning not in (*GREY, *RGB, *YBR, *YBR_PARTIAL, *PALETTE):
             raise self._error(
-                "grey, RGB, YBR or palette colours", f"PhotometricInterpretation {one_line(meaning or 'none')}", "export it in one of these"
+                "grey, RGB, YBR or palette colours",
+                f"PhotometricInterpretation {one_line(meaning or 'none')}",
+                "export it in one of these",
             )
         channels = 1 if meaning in (*GREY, *PALETTE) else 3
         if number(header, "SamplesPerPixel") != channels:
-            raise self._error(f"{channels} samples a pixel for {meaning}", f"{number(header, 'SamplesPerPixel'):g}", "export it again")
+            raise self._error(
+                f"{channels} samples a pixel for {meaning}", f"{number(header, 'SamplesPerPixel'):g}", "export it again"
+            )
         if (bits := number(header, "BitsAllocated")) not in (8, 16):
             raise self._error("8 or 16 bits a sample", f"{bits:g}", "export it with 8 bits")
         try:
@@ -127,7 +149,9 @@ class DicomCine(Recording):
             )
         return frames
 
-    def _pictures(self, samples: Iterator[tuple[NDArray[Any], str]], header: Dataset, times: NDArray[np.float64]) -> Iterator[Picture]:
+    def _pictures(
+        self, samples: Iterator[tuple[NDArray[Any], str]], header: Dataset, times: NDArray[np.float64]
+    ) -> Iterator[Picture]:
         renderers: dict[str, Render] = {}
         for index, t_s in enumerate(times):
             try:
@@ -167,7 +191,9 @@ def _locate(file: BinaryIO, header: Dataset, syntax: UID) -> tuple[BinaryIO | by
     """
     options = as_pixel_options(header, transfer_syntax_uid=syntax, pixel_keyword="PixelData", pixel_vr="OW")
     if options["photometric_interpretation"] == "YBR_PARTIAL_422" and not syntax.is_encapsulated:
-        options["photometric_interpretation"] = "YBR_FULL_422"  # sampled the same way, which is all that pydicom asks it for
+        options["photometric_interpretation"] = (
+            "YBR_FULL_422"  # sampled the same way, which is all that pydicom asks it for
+        )
     if syntax == DeflatedExplicitVRLittleEndian:
         file.seek(0)
         inflated = pydicom.dcmread(file, force=True).get("PixelData")
@@ -182,26 +208,36 @@ def _locate(file: BinaryIO, header: Dataset, syntax: UID) -> tuple[BinaryIO | by
     return file, options
 
 
-def _samples(source: BinaryIO | bytes, header: Dataset, syntax: UID, options: dict[str, Any]) -> Iterator[tuple[NDArray[Any], str]]:
+def _samples(
+    source: BinaryIO | bytes, header: Dataset, syntax: UID, options: dict[str, Any]
+) -> Iterator[tuple[NDArray[Any], str]]:
     """The stored samples of each frame, (H, W) or (H, W, 3), and what they mean after decoding.
 
-    pydicom's `iter_pixels` would do, but converts YBR in numpy, at five times the cost of decoding it, and knows no YBR_PARTIAL.
+    pydicom's `iter_pixels` would do, but converts YBR in numpy, at five times the cost of decoding it, and knows no
+    YBR_PARTIAL.
     """
     stated = text(header, "PhotometricInterpretation")
     decoder = get_decoder(syntax)
     if syntax.is_encapsulated:
         decoded_frames = decoder.iter_array(source, raw=True, **options)
     else:
-        # pydicom 3.0's iterator forgets after the first frame that YBR_422 is subsampled. Uncompressed frames need no iterator.
-        decoded_frames = (decoder.as_array(source, raw=True, index=index, **options) for index in range(options["number_of_frames"]))
+        # pydicom 3.0's iterator forgets after the first frame that YBR_422 is subsampled. Uncompressed frames need no
+        # iterator.
+        decoded_frames = (
+            decoder.as_array(source, raw=True, index=index, **options) for index in range(options["number_of_frames"])
+        )
     for samples, properties in decoded_frames:
         # A codestream that names its own colours corrects the header. It cannot name the partial range.
         decoded = str(properties["photometric_interpretation"])
-        yield samples.astype(samples.dtype.newbyteorder("="), copy=False), stated if stated in YBR_PARTIAL and decoded in YBR else decoded
+        yield (
+            samples.astype(samples.dtype.newbyteorder("="), copy=False),
+            stated if stated in YBR_PARTIAL and decoded in YBR else decoded,
+        )
 
 
 def _renderer(header: Dataset, first: NDArray[Any], meaning: str) -> Render:
-    """What makes an image of the samples of a frame. Its table, where it needs one, is made once, on the first frame."""
+    """What makes an image of the samples of a frame. Its table, where it needs one, is made once, on the first
+    frame."""
     unsigned = np.dtype(f"u{first.dtype.itemsize}")
     if meaning in GREY:
         if first.dtype == np.uint8 and meaning == "MONOCHROME2":
@@ -215,7 +251,9 @@ def _renderer(header: Dataset, first: NDArray[Any], meaning: str) -> Render:
         return lambda samples: np.take(palette, samples.view(unsigned), axis=0)
     stored = number(header, "BitsStored")
     bits = int(stored) if 8 <= stored <= 16 else 8 * unsigned.itemsize
-    eight: Render = (lambda samples: samples) if unsigned.itemsize == 1 else (lambda samples: to_eight_bits(samples, bits))
+    eight: Render = (
+        (lambda samples: samples) if unsigned.itemsize == 1 else (lambda samples: to_eight_bits(samples, bits))
+    )
     if meaning in RGB:
         return lambda samples: np.asarray(cv2.cvtColor(eight(samples), cv2.COLOR_RGB2BGR), np.uint8)
     matrix = _YBR_PARTIAL_TO_BGR if meaning in YBR_PARTIAL else _YBR_TO_BGR
@@ -241,7 +279,9 @@ def _window(header: Dataset, stored: NDArray[np.int64]) -> NDArray[np.uint8] | N
     if not (math.isfinite(centre) and 0 < width < math.inf):
         return None
     slope, intercept = number(header, "RescaleSlope"), number(header, "RescaleIntercept")
-    values = stored * (slope if math.isfinite(slope) and slope else 1.0) + (intercept if math.isfinite(intercept) else 0.0)
+    values = stored * (slope if math.isfinite(slope) and slope else 1.0) + (
+        intercept if math.isfinite(intercept) else 0.0
+    )
     function = text(header, "VOILUTFunction").upper()
     if function == "SIGMOID":
         levels = 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -500, 500)))

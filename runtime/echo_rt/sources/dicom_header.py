@@ -27,10 +27,12 @@ MIN_INCREMENT_MS, MAX_INCREMENT_MS = 0.1, 10_000.0
 """An increment outside is a mistake: no scanner makes 10000 frames a second, or waits ten seconds within a cine."""
 
 REGION_OVERHANG = 1
-"""Pixels by which a calibrated region may end past its image: vendors give X1 as the last column, or the one after it."""
+"""Pixels by which a calibrated region may end past its image: vendors give X1 as the last column, or the one after
+it."""
 
 MIN_EXTENT_MM, MAX_EXTENT_MM = 10.0, 600.0
-"""What an ultrasound image of a heart can show, in either direction, from a mouse probe to a margin-wide screen capture."""
+"""What an ultrasound image of a heart can show, in either direction, from a mouse probe to a margin-wide screen
+capture."""
 
 SAME_SCALE = 0.01
 """Two regions whose scales agree to this share are two views by one probe setting."""
@@ -39,8 +41,8 @@ SAME_SCALE = 0.01
 def frame_times(header: Dataset, frames: int) -> NDArray[np.float64] | None:
     """(frames,) seconds, the first 0, strictly increasing; None where the header has no usable clock.
 
-    From FrameTimeVector, else FrameTime, CineRate, RecommendedDisplayFrameRate, ActualFrameDuration, EffectiveDuration. Increments
-    of the vector that are missing or cannot be true are replaced by the median of the others.
+    From FrameTimeVector, else FrameTime, CineRate, RecommendedDisplayFrameRate, ActualFrameDuration, EffectiveDuration.
+    Increments of the vector that are missing or cannot be true are replaced by the median of the others.
     """
     if (vector := _times_of_vector(_numbers(header, "FrameTimeVector"), frames)) is not None:
         return vector
@@ -72,8 +74,9 @@ def _times_of_vector(vector: list[float], frames: int) -> NDArray[np.float64] | 
 def pixel_spacing(header: Dataset) -> tuple[tuple[float, float] | None, str | None]:
     """Height and width of a pixel in mm (row, column), or None and one sentence why not.
 
-    From the ultrasound regions: 2D tissue, in cm. A region that does not lie within the image was left over from before the image
-    was resized, and its scale with it, so that nothing in that header is believed. Without regions, from PixelSpacing.
+    From the ultrasound regions: 2D tissue, in cm. A region that does not lie within the image was left over from before
+    the image was resized, and its scale with it, so that nothing in that header is believed. Without regions, from
+    PixelSpacing.
     """
     rows, columns = number(header, "Rows"), number(header, "Columns")
     regions = _items(header, "SequenceOfUltrasoundRegions")
@@ -104,7 +107,9 @@ def pixel_spacing(header: Dataset) -> tuple[tuple[float, float] | None, str | No
     return scales[0], None
 
 
-def _plausible(mm: tuple[float, float], extent: tuple[float, float], what: str) -> tuple[tuple[float, float] | None, str | None]:
+def _plausible(
+    mm: tuple[float, float], extent: tuple[float, float], what: str
+) -> tuple[tuple[float, float] | None, str | None]:
     if all(MIN_EXTENT_MM <= step * pixels <= MAX_EXTENT_MM for step, pixels in zip(mm, extent, strict=True)):
         return mm, None
     return None, (
@@ -117,9 +122,12 @@ _VIEW_CODES = {"399214001": "A4C", "G-A19C": "A4C", "399232001": "A2C", "G-A19B"
 
 
 def _view_pattern(digit: int, word: str) -> re.Pattern[str]:
-    # "apical 4 chamber", "Apical four-chamber view", "AP4", "A4C", "4CH"; but neither "SC4C" (subcostal) nor a lone "4C".
+    # "apical 4 chamber", "Apical four-chamber view", "AP4", "A4C", "4CH"; but neither "SC4C" (subcostal) nor a lone
+    # "4C".
     chamber = rf"(?:{digit}|{word})[\s-]*ch(?:amber|b|a)?s?\b"
-    return re.compile(rf"\bap(?:ical|\.)?[\s-]*(?:{chamber}|{digit}c?\b)|\ba[\s-]?{digit}c[hv]?\b|\b{chamber}", re.IGNORECASE)
+    return re.compile(
+        rf"\bap(?:ical|\.)?[\s-]*(?:{chamber}|{digit}c?\b)|\ba[\s-]?{digit}c[hv]?\b|\b{chamber}", re.IGNORECASE
+    )
 
 
 _VIEW_TEXTS = {"A4C": _view_pattern(4, "four"), "A2C": _view_pattern(2, "two")}
@@ -130,7 +138,8 @@ _NOT_APICAL = re.compile(
 
 
 def view(header: Dataset) -> str | None:
-    """``A4C`` or ``A2C`` where the header clearly says so, by code or in words; None otherwise, as when it names both."""
+    """``A4C`` or ``A2C`` where the header clearly says so, by code or in words; None otherwise, as when it names
+    both."""
     codes = _items(header, "ViewCodeSequence")
     coded = {_VIEW_CODES[value] for code in codes if (value := text(code, "CodeValue")) in _VIEW_CODES}
     if coded:

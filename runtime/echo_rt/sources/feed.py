@@ -27,7 +27,8 @@ LEAST_STEP_S = 1e-4
 """Between two frames whose stamps are the same or go back."""
 
 PLAUSIBLE_MM = (30.0, 500.0)
-"""Height and width of a whole image of the heart. A sender that knows no scale sends pixels of 1 mm: 640 mm for a usual image."""
+"""Height and width of a whole image of the heart. A sender that knows no scale sends pixels of 1 mm: 640 mm for a usual
+image."""
 
 
 class FeedClock:
@@ -116,7 +117,9 @@ class Feed(ABC):
         self._reading = self._frames()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._reading = None
         self._close()
 
@@ -125,7 +128,9 @@ class Feed(ABC):
 
     def __next__(self) -> Frame:
         if self._reading is None:
-            raise SourceError(f"{self.name}: expected an open feed, found a closed one; read it inside `with open_source(...)`")
+            raise SourceError(
+                f"{self.name}: expected an open feed, found a closed one; read it inside `with open_source(...)`"
+            )
         return next(self._reading)
 
     def _frames(self) -> Iterator[Frame]:

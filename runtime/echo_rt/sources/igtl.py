@@ -1,7 +1,7 @@
 """Images from an OpenIGTLink server, such as PLUS or 3D Slicer.
 
-pyigtl packs and unpacks the messages. The connection is our own: pyigtl's client waits for ever for a server that has gone, believes any
-size that a header says, and prints tracebacks.
+pyigtl packs and unpacks the messages. The connection is our own: pyigtl's client waits for ever for a server that has
+gone, believes any size that a header says, and prints tracebacks.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ MOST_BYTES = 64 * 2**20
 class IgtlImages(Feed):
     """``igtl://host:port``, or ``igtl://host:port/Image_Probe`` for the images of one device of several.
 
-    Images of one slice, uint8, grey, RGB or RGBA. The spacing is that of the message's matrix, where it makes an image of the size of a
-    chest. Other messages are passed over.
+    Images of one slice, uint8, grey, RGB or RGBA. The spacing is that of the message's matrix, where it makes an image
+    of the size of a chest. Other messages are passed over.
 
     Raises, when it is entered or read:
         ParameterError: the address has no host.
@@ -56,7 +56,9 @@ class IgtlImages(Feed):
         except ValueError:
             self.host = ""
         if not self.host:
-            raise ParameterError(f"{uri}: expected igtl://host:port, found no host or no valid port; the usual port is {PORT}")
+            raise ParameterError(
+                f"{uri}: expected igtl://host:port, found no host or no valid port; the usual port is {PORT}"
+            )
         self.device = unquote(parts.path.strip("/"))
         self.spacing_note = NO_SCALE
         self._socket: socket.socket | None = None
@@ -88,7 +90,9 @@ class IgtlImages(Feed):
             fields, crc = self._header(header)
             body = self._read(fields["body_size"])
             if body is None:
-                raise SourceError(f"{self.uri}: expected a whole message, found the connection closed in the middle of one")
+                raise SourceError(
+                    f"{self.uri}: expected a whole message, found the connection closed in the middle of one"
+                )
             if fields["message_type"] != "IMAGE" or self.device not in ("", fields["device_name"]):
                 continue
             yield self._image(fields, body, crc)
@@ -107,12 +111,18 @@ class IgtlImages(Feed):
             try:
                 more = self._socket.recv_into(view[have:])
             except TimeoutError:
-                raise SourceError(f"{self.uri}: expected messages, found none for {READ_S:g} s; check that the sender is running") from None
+                raise SourceError(
+                    f"{self.uri}: expected messages, found none for {READ_S:g} s; check that the sender is running"
+                ) from None
             except OSError as error:
-                raise SourceError(f"{self.uri}: expected messages, found {one_line(error)}; check the sender and the network") from None
+                raise SourceError(
+                    f"{self.uri}: expected messages, found {one_line(error)}; check the sender and the network"
+                ) from None
             if not more:
                 if have:
-                    raise SourceError(f"{self.uri}: expected a whole message, found the connection closed in the middle of one")
+                    raise SourceError(
+                        f"{self.uri}: expected a whole message, found the connection closed in the middle of one"
+                    )
                 return None
             have += more
         return found
@@ -136,7 +146,9 @@ class IgtlImages(Feed):
     def _image(self, fields: dict[str, Any], body: bytearray, crc: int) -> Arrived:
         messages = _messages()
         if crc and messages.CRC64(bytes(body)) != crc:
-            raise SourceFormatError(f"{self.uri}: expected a whole image, found one with a wrong checksum; check the network")
+            raise SourceFormatError(
+                f"{self.uri}: expected a whole image, found one with a wrong checksum; check the network"
+            )
         message = messages.ImageMessage()
         try:
             message.unpack(fields, bytes(body))

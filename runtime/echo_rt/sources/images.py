@@ -27,13 +27,14 @@ _OPENCV_LOG: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 4 has these func
 class ImageFolder(Recording):
     """The numbered PNG, JPEG, BMP or TIFF images of a folder, in natural order and equally spaced in time by `fps`.
 
-    Gaps in the numbers are not gaps in time: a series may be numbered by tens. Images without a number, and other files, are
-    left out. Transparency is dropped; of an image with several pages the first is read; 16 bits become 8 by a whole shift, found
-    on the first image.
+    Gaps in the numbers are not gaps in time: a series may be numbered by tens. Images without a number, and other
+    files, are left out. Transparency is dropped; of an image with several pages the first is read; 16 bits become 8 by
+    a whole shift, found on the first image.
 
     Raises, when it is entered or read:
         ParameterError: no `fps` was given; images carry no time.
-        SourceFormatError: there are fewer than two images or more than one series, one cannot be read, or has another size.
+        SourceFormatError: there are fewer than two images or more than one series, one cannot be read, or has another
+            size.
     """
 
     def _open(self, resources: ExitStack) -> Iterator[Picture]:
@@ -78,7 +79,11 @@ class ImageFolder(Recording):
                     f"{path}: expected {_describe(size)} like {images[0].name}, found {_describe(image.shape)}; remove or resize it"
                 )
             bits = bits or (significant_bits(image) if image.dtype == np.uint16 else 8)
-            yield index, index / fps, np.asarray(image, np.uint8) if image.dtype == np.uint8 else to_eight_bits(image, bits)
+            yield (
+                index,
+                index / fps,
+                np.asarray(image, np.uint8) if image.dtype == np.uint8 else to_eight_bits(image, bits),
+            )
 
 
 def _read(path: Path) -> NDArray[np.unsignedinteger[Any]]:
@@ -90,7 +95,9 @@ def _read(path: Path) -> NDArray[np.unsignedinteger[Any]]:
     except (OSError, cv2.error):
         image = None
     if image is None:
-        raise SourceFormatError(f"{path}: expected an image, found a file that is damaged or of another format; remove it or copy it again")
+        raise SourceFormatError(
+            f"{path}: expected an image, found a file that is damaged or of another format; remove it or copy it again"
+        )
     if image.dtype not in (np.uint8, np.uint16):
         raise SourceFormatError(f"{path}: expected 8 or 16 bits a channel, found {image.dtype}; convert it to 8 bits")
     return np.ascontiguousarray(image[..., :3]) if image.ndim == 3 else np.asarray(image)

@@ -21,7 +21,7 @@ def significant_bits(image: NDArray[np.integer[Any]]) -> int:
 def to_eight_bits(image: NDArray[np.integer[Any]], bits: int) -> NDArray[np.uint8]:
     """Levels of `bits` bits as 8 bits, any shape; those that need more are clipped to 255.
 
-    A shift by whole bits, found once on the first frame, keeps the levels of all frames comparable. Stretching each frame to
-    its own range would make the picture flicker with the brightest valve.
+    A shift by whole bits, found once on the first frame, keeps the levels of all frames comparable. Stretching each
+    frame to its own range would make the picture flicker with the brightest valve.
     """
     return np.asarray(np.minimum(image >> (bits - 8), 255), np.uint8)

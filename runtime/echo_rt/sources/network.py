@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 OPEN_S, READ_S = 8.0, 2.0
 """Time-outs: for the first answer with all that is needed to decode, and for any later one."""
 
-# Nothing is buffered before the first frame is shown, and no more of the stream is looked at than is needed to know its codec.
+# Nothing is buffered before the first frame is shown, and no more of the stream is looked at than is needed to know its
+# codec.
 _ALL = {"fflags": "nobuffer", "flags": "low_delay", "probesize": "500000", "analyzeduration": "500000"}
 _BY_SCHEME = {
     # TCP loses no packets; where the server refuses it, UDP is taken.
@@ -41,8 +42,8 @@ _NO_TIMES = ("mpjpeg", "mjpeg", "image2pipe", "h264", "hevc", "m4v")
 class NetworkStream(Feed):
     """``rtsp://``, ``udp://`` (MPEG-TS) or ``http://``.
 
-    The time of a frame is the sender's time stamp, tied to this machine's clock where it jumps; where there is none, that of arrival.
-    Frames that arrived damaged are left out.
+    The time of a frame is the sender's time stamp, tied to this machine's clock where it jumps; where there is none,
+    that of arrival. Frames that arrived damaged are left out.
 
     Raises, when it is entered or read:
         SourceError: no answer in time, or none any more.
@@ -61,7 +62,9 @@ class NetworkStream(Feed):
         try:
             container = av.open(self.uri, options=options, timeout=(OPEN_S, READ_S), metadata_errors="replace")
         except av.FFmpegError as error:
-            raise SourceError(f"{self.name}: expected a stream, found {_what(error)}; see `echo-rt doctor {self.name}`") from None
+            raise SourceError(
+                f"{self.name}: expected a stream, found {_what(error)}; see `echo-rt doctor {self.name}`"
+            ) from None
         self._container = container
         if not self._container.streams.video:
             raise SourceFormatError(f"{self.name}: expected a video stream, found none in it; check the address")
@@ -88,7 +91,9 @@ class NetworkStream(Feed):
                         heard_s, given = time.monotonic(), True
                         yield image_of(frame), frame.time if stamped else None, None
                 if time.monotonic() - heard_s > (READ_S if given else OPEN_S):
-                    raise SourceError(f"{self.name}: expected pictures, found packets that cannot be decoded; check the sender")
+                    raise SourceError(
+                        f"{self.name}: expected pictures, found packets that cannot be decoded; check the sender"
+                    )
         except av.FFmpegError as error:
             raise SourceError(
                 f"{self.name}: expected the stream to go on, found {_what(error)}; check the sender and the network"

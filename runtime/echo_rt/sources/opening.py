@@ -19,25 +19,26 @@ _CAMERA = re.compile(r"\d{1,3}|/dev/video\d+")
 
 
 def is_feed(uri: str) -> bool:
-    """Whether an address is that of a feed that goes on by itself: a camera, a network stream or OpenIGTLink. The phantom is none: it is
-    made when it is asked for."""
+    """Whether an address is that of a feed that goes on by itself: a camera, a network stream or OpenIGTLink. The
+    phantom is none: it is made when it is asked for."""
     scheme = _SCHEME.match(uri)
     return is_camera(uri) or (scheme is not None and scheme[1].lower() in {*_NETWORK, "igtl"})
 
 
 def is_camera(uri: str) -> bool:
-    """Whether it is the number of a camera or its device file; a file of that name in the current folder is a recording."""
+    """Whether it is the number of a camera or its device file; a file of that name in the current folder is a
+    recording."""
     return _CAMERA.fullmatch(uri) is not None and not os.path.isfile(uri) and not os.path.isdir(uri)
 
 
 def open_source(uri: str | os.PathLike[str], fps: float | None = None, feed: FeedOptions | None = None) -> Source:
     """The source at `uri`; entering it opens the file or the feed.
 
-    `uri` is a DICOM cine, a video, a folder of numbered images, a glob that matches one of these, a recording of `echo-rt live`,
-    ``phantom:?ef=55&hr=70``, or a live feed: the number of a camera or its device file, ``rtsp://``, ``udp://`` or ``http://``,
-    ``igtl://host:port``. `feed` is what a camera is asked for.
-    What a file is, its content decides, not its name. `fps` (frames per second) replaces the clock of a recording, and is the
-    clock of a folder of images, which has none.
+    `uri` is a DICOM cine, a video, a folder of numbered images, a glob that matches one of these, a recording of
+    `echo-rt live`, ``phantom:?ef=55&hr=70``, or a live feed: the number of a camera or its device file, ``rtsp://``,
+    ``udp://`` or ``http://``, ``igtl://host:port``. `feed` is what a camera is asked for. What a file is, its content
+    decides, not its name. `fps` (frames per second) replaces the clock of a recording, and is the clock of a folder of
+    images, which has none.
 
     Raises:
         ParameterError: `fps` is not a positive number, the scheme is unknown, or the glob matches several recordings.
@@ -56,7 +57,9 @@ def open_source(uri: str | os.PathLike[str], fps: float | None = None, feed: Fee
         return Camera(text, feed or FeedOptions(fps=fps))
     if scheme and scheme[1].lower() in _FEEDS:
         if fps is not None:
-            raise ParameterError(f"{text}: expected no --fps, found {fps:g}; it is for recordings, a feed has its own clock")
+            raise ParameterError(
+                f"{text}: expected no --fps, found {fps:g}; it is for recordings, a feed has its own clock"
+            )
         return _FEEDS[scheme[1].lower()](text)
     if os.path.exists(text):  # unlike Path.exists, False for a path that the system refuses
         return _open_recording(Path(text), fps)
@@ -64,11 +67,17 @@ def open_source(uri: str | os.PathLike[str], fps: float | None = None, feed: Fee
     if len(matches) == 1:
         return _open_recording(matches[0], fps)
     if matches:
-        raise ParameterError(f"{text}: expected one recording, found {len(matches)} matches; give them to `echo-rt file`")
+        raise ParameterError(
+            f"{text}: expected one recording, found {len(matches)} matches; give them to `echo-rt file`"
+        )
     if scheme:
         known = ", ".join(f"{name}:" for name in sorted(_FEEDS))
-        raise ParameterError(f"{text}: expected a path or an address that starts with {known}, found {scheme[1]}:; check its spelling")
-    raise SourceNotFoundError(f"{text}: expected a recording, found nothing at that path; check its spelling and the current folder")
+        raise ParameterError(
+            f"{text}: expected a path or an address that starts with {known}, found {scheme[1]}:; check its spelling"
+        )
+    raise SourceNotFoundError(
+        f"{text}: expected a recording, found nothing at that path; check its spelling and the current folder"
+    )
 
 
 def _open_recording(path: Path, fps: float | None) -> Source:
@@ -84,7 +93,9 @@ def _open_recording(path: Path, fps: float | None) -> Source:
     try:
         dicom = is_dicom(path)
     except OSError as error:
-        raise SourceFormatError(f"{path}: expected a file that can be read, found: {error.strerror}; check its permissions") from None
+        raise SourceFormatError(
+            f"{path}: expected a file that can be read, found: {error.strerror}; check its permissions"
+        ) from None
     suffix = path.suffix.lower()
     if dicom or suffix in DICOM_SUFFIXES:
         from echo_rt.sources.dicom import DicomCine
@@ -98,7 +109,7 @@ def _open_recording(path: Path, fps: float | None) -> Source:
 
 
 def _phantom(uri: str) -> Source:
-    from echo_rt.sources.phantom import open_phantom
+    from echo_rt.phantom import open_phantom
 
     return open_phantom(uri)
 

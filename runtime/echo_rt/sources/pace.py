@@ -49,7 +49,9 @@ class Paced:
         self._given_up.clear()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._source.__exit__(kind, error, trace)
 
     def __iter__(self) -> Iterator[Frame]:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
-VIDEO_SUFFIXES = frozenset({".avi", ".mp4", ".m4v", ".mkv", ".mov", ".webm", ".wmv", ".mpg", ".mpeg", ".gif", ".ogv", ".ts", ".flv"})
+VIDEO_SUFFIXES = frozenset(
+    {".avi", ".mp4", ".m4v", ".mkv", ".mov", ".webm", ".wmv", ".mpg", ".mpeg", ".gif", ".ogv", ".ts", ".flv"}
+)
 
 RECORDING = "recording.json"
 """What a folder holds that `echo-rt live --record` made: such a folder is one recording."""
@@ -22,13 +24,13 @@ _NUMBER = re.compile(r"\d+(?=\D*$)")
 def find_recordings(paths: Sequence[str | os.PathLike[str]]) -> list[Path | str]:
     """What a user typed, expanded to single recordings, in natural order (2 before 10) and each of them once.
 
-    - A file stands for itself, whatever it is: opening it says what is wrong with it.
-    - A folder of numbered images alone is one recording, and so is one that `echo-rt live --record` made. Any other folder is
-      searched, with the folders in it, for DICOM files (known by their content), videos and such folders. Hidden files, DICOMDIR and
-      results of `echo-rt file` are left out.
-    - A glob stands for its matches; ``**`` goes through folders.
-    - What is missing, matches nothing or holds nothing stays in the list, so that opening it gives its own error in a batch.
-    - An address such as ``phantom:?ef=55`` is passed on as a string.
+    - A file stands for itself, whatever it is: opening it says what is wrong with it. - A folder of numbered images
+    alone is one recording, and so is one that `echo-rt live --record` made. Any other folder is
+      searched, with the folders in it, for DICOM files (known by their content), videos and such folders. Hidden files,
+      DICOMDIR and results of `echo-rt file` are left out.
+    - A glob stands for its matches; ``**`` goes through folders. - What is missing, matches nothing or holds nothing
+    stays in the list, so that opening it gives its own error in a batch. - An address such as ``phantom:?ef=55`` is
+    passed on as a string.
     """
     found: dict[str, Path | str] = {}
     for given in paths:
@@ -61,7 +63,9 @@ def expand_glob(text: str) -> list[Path]:
 def _search(folder: Path) -> Iterator[Path]:
     for where, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        visible = sorted(name for name in files if not name.startswith(".") and name.lower() not in ("thumbs.db", "desktop.ini"))
+        visible = sorted(
+            name for name in files if not name.startswith(".") and name.lower() not in ("thumbs.db", "desktop.ini")
+        )
         if "summary.json" in visible and "readings.csv" in visible:
             continue  # a result of ours: its overlay.mp4 is not a recording
         if RECORDING in visible:
@@ -87,7 +91,8 @@ def _is_recording(path: Path) -> bool:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether the content of a file is DICOM: the preamble with DICM, or, without one, an early element of group 2 or 8.
+    """Whether the content of a file is DICOM: the preamble with DICM, or, without one, an early element of group 2 or
+    8.
 
     Raises:
         OSError: it cannot be read.
@@ -98,13 +103,21 @@ def is_dicom(path: Path) -> bool:
         head = stream.read(132)
     if head[128:132] == b"DICM":
         return True
-    # Files of old archives lack the preamble. Little endian group, then element; the value representation or a short length follows.
+    # Files of old archives lack the preamble. Little endian group, then element; the value representation or a short
+    # length follows.
     group, element = int.from_bytes(head[0:2], "little"), int.from_bytes(head[2:4], "little")
-    return len(head) == 132 and group in (0x0002, 0x0008) and element <= 0x0018 and (head[4:6].isalpha() or head[6:8] == b"\0\0")
+    return (
+        len(head) == 132
+        and group in (0x0002, 0x0008)
+        and element <= 0x0018
+        and (head[4:6].isalpha() or head[6:8] == b"\0\0")
+    )
 
 
 def _only_numbered_images(names: list[str]) -> bool:
-    return len(names) > 1 and all(Path(name).suffix.lower() in IMAGE_SUFFIXES and _NUMBER.search(Path(name).stem) for name in names)
+    return len(names) > 1 and all(
+        Path(name).suffix.lower() in IMAGE_SUFFIXES and _NUMBER.search(Path(name).stem) for name in names
+    )
 
 
 def image_sequences(folder: Path) -> dict[str, list[Path]]:

@@ -23,7 +23,8 @@ FRAMES, READINGS = "frames.mkv", "readings.jsonl"
 
 
 class Recorded(Recording):
-    """The folder of a take. One that was cut off, as by a loss of power, is read up to where frames and lines both reach.
+    """The folder of a take. One that was cut off, as by a loss of power, is read up to where frames and lines both
+    reach.
 
     Raises, when it is entered or read:
         SourceFormatError: a file is missing or is not what the recorder wrote, or there are fewer than two frames.
@@ -33,7 +34,9 @@ class Recorded(Recording):
         try:
             about = json.loads((self.path / RECORDING).read_text(encoding="utf-8"))
             lines = resources.enter_context((self.path / READINGS).open(encoding="utf-8"))
-            container = resources.enter_context(av.open(f"file:{self.path / FRAMES}", options={"protocol_whitelist": "file"}))
+            container = resources.enter_context(
+                av.open(f"file:{self.path / FRAMES}", options={"protocol_whitelist": "file"})
+            )
             self.frames = about.get("frames")
         except (OSError, ValueError, AttributeError, av.FFmpegError) as error:
             raise SourceFormatError(
@@ -55,4 +58,6 @@ class Recorded(Recording):
         except (av.FFmpegError, json.JSONDecodeError):
             return
         except (KeyError, TypeError, IndexError) as error:
-            raise SourceFormatError(f"{self.path}: expected lines with index, t_s and spacing_mm, found {one_line(error)}") from None
+            raise SourceFormatError(
+                f"{self.path}: expected lines with index, t_s and spacing_mm, found {one_line(error)}"
+            ) from None

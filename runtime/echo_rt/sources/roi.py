@@ -1,4 +1,5 @@
-"""The picture in the picture: the ultrasound cut out of a scanner's whole screen, and the patient's name left outside."""
+"""The picture in the picture: the ultrasound cut out of a scanner's whole screen, and the patient's name left
+outside."""
 
 from __future__ import annotations
 
@@ -34,8 +35,8 @@ SPECK = 0.04
 """Moving pieces smaller than that share of the screen are no sector: an ECG trace, a clock, a cursor."""
 
 SAME, AGAIN = 0.75, 2
-"""Of the area of what moves, the share that lies within the sector as long as the layout is the same. What moves is elsewhere, or much
-smaller, in that many verdicts one after the other before the sector is looked for anew."""
+"""Of the area of what moves, the share that lies within the sector as long as the layout is the same. What moves is
+elsewhere, or much smaller, in that many verdicts one after the other before the sector is looked for anew."""
 
 MARGIN = 0.015
 """Widening of what was found, as a share of the longer side: the edge of the sector moves least."""
@@ -76,9 +77,10 @@ class FixedCut:
 class SectorCut:
     """The ultrasound sector, found by its motion: on a screen nothing else moves over so large an area.
 
-    The sector is the convex hull of what moves. Everything else is left out: the picture is cut to its bounding box, and in it what lies
-    outside the hull is black. It is kept while the motion lies within it, as when the depth is changed, and looked for again when
-    the layout of the screen or its size changes. While the scanner's image is frozen nothing moves, and it is kept.
+    The sector is the convex hull of what moves. Everything else is left out: the picture is cut to its bounding box,
+    and in it what lies outside the hull is black. It is kept while the motion lies within it, as when the depth is
+    changed, and looked for again when the layout of the screen or its size changes. While the scanner's image is frozen
+    nothing moves, and it is kept.
     """
 
     def __init__(self) -> None:
@@ -144,7 +146,9 @@ def parse_roi(text: str) -> type[SectorCut] | FixedCut | None:
         return SectorCut
     numbers = re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", text)
     if numbers is None or min(width := int(numbers[3]), height := int(numbers[4])) < 1:
-        raise ParameterError(f"--roi: expected auto, none or x,y,width,height in pixels, such as 320,80,640,480, found {text!r}")
+        raise ParameterError(
+            f"--roi: expected auto, none or x,y,width,height in pixels, such as 320,80,640,480, found {text!r}"
+        )
     return FixedCut(int(numbers[1]), int(numbers[2]), width, height)
 
 

@@ -29,41 +29,48 @@ HEADER_SLACK_FRAMES = 1
 """Headers that count one frame too many are written by recorders that close a file while a frame is under way."""
 
 MATROSKA_SLACK = (0.5, 0.05)
-"""Seconds, and share of the duration, by which a Matroska file may end early: its header has no frame count, only a duration,
-which is that of the longest stream, sound included."""
+"""Seconds, and share of the duration, by which a Matroska file may end early: its header has no frame count, only a
+duration, which is that of the longest stream, sound included."""
 
 CLOCK_RESET_S = 1.0
 """Time stamps that go back by more than this were reset (spliced transport streams); by less, they are out of order."""
 
 _NO_TIMESTAMPS = 0x0080  # AVFMT_NOTIMESTAMPS: a bare stream of frames, to which FFmpeg gives 25 fps whatever it was
 
-# A thread for the scaler and one a core for the decoder made every clip slower, not faster (640x480 H.264, two cores: 0.6 ms a frame
-# with one thread, 2.3 with scaler threads); the engine has better use for the cores. PyAV before 17 scales in one thread anyway.
+# A thread for the scaler and one a core for the decoder made every clip slower, not faster (640x480 H.264, two cores:
+# 0.6 ms a frame with one thread, 2.3 with scaler threads); the engine has better use for the cores. PyAV before 17
+# scales in one thread anyway.
 _SCALER_THREADS: dict[str, Any] = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 
 
 class Video(Recording):
     """An AVI, MP4, MOV, MKV, GIF or any other video file that FFmpeg reads.
 
-    The time of a frame is its own time stamp in the file, so that a variable frame rate stays what it is; a frame without one
-    follows the frame before it by the average rate. AVI has no time stamps: its frames follow one another at its rate, with a
-    gap for those that were dropped when it was captured. Frames come as they are stored: rotation metadata is ignored, as the scanner
-    wrote none and phones guess. Grey video gives (H, W), all other (H, W, 3) BGR, more than 8 bits are scaled to 8.
+    The time of a frame is its own time stamp in the file, so that a variable frame rate stays what it is; a frame
+    without one follows the frame before it by the average rate. AVI has no time stamps: its frames follow one another
+    at its rate, with a gap for those that were dropped when it was captured. Frames come as they are stored: rotation
+    metadata is ignored, as the scanner wrote none and phones guess. Grey video gives (H, W), all other (H, W, 3) BGR,
+    more than 8 bits are scaled to 8.
 
     Raises, when it is entered or read:
         ParameterError: a bare stream without a clock (.h264, .mjpeg), and no `fps` was given.
-        SourceFormatError: it is not a video, has fewer than two frames, or most of them cannot be decoded. A file that ends before
-            what its header promises raises this after its last frame, so that a part is never taken for the whole.
+        SourceFormatError: it is not a video, has fewer than two frames, or most of them cannot be decoded. A file that
+            ends before what its header promises raises this after its last frame, so that a part is never taken for the
+            whole.
     """
 
     def _open(self, resources: ExitStack) -> Iterator[Picture]:
         container = resources.enter_context(self._container())
         stream = container.streams.best("video")
         if stream is None or not hasattr(stream, "average_rate"):
-            raise SourceFormatError(f"{self.path}: expected a video, found no video stream in it; check that it is the right file")
+            raise SourceFormatError(
+                f"{self.path}: expected a video, found no video stream in it; check that it is the right file"
+            )
         video = cast("VideoStream", stream)
         if video.codec_context is None:
-            raise SourceFormatError(f"{self.path}: expected a codec that FFmpeg knows, found another; convert it to H.264 in MP4")
+            raise SourceFormatError(
+                f"{self.path}: expected a codec that FFmpeg knows, found another; convert it to H.264 in MP4"
+            )
         if self._given_fps is None:
             if int(container.format.flags) & _NO_TIMESTAMPS:
                 raise ParameterError(
@@ -81,19 +88,24 @@ class Video(Recording):
     def _container(self) -> InputContainer:
         # Text goes no further: to FFmpeg a playlist is a video, and it would open what stands in it.
         if problem := _not_a_video(self.path):
-            raise SourceFormatError(f"{self.path}: expected a video, found {problem}; check that it is the right file, or copy it again")
+            raise SourceFormatError(
+                f"{self.path}: expected a video, found {problem}; check that it is the right file, or copy it again"
+            )
         try:
             return av.open(f"file:{self.path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
         except av.FFmpegError as error:
             found = "an MP4 damaged or cut off before its index" if _is_mp4(self.path) else f"none ({one_line(error)})"
-            raise SourceFormatError(f"{self.path}: expected a video, found {found}; copy it again, or export it as H.264 in MP4") from None
+            raise SourceFormatError(
+                f"{self.path}: expected a video, found {found}; copy it again, or export it as H.264 in MP4"
+            ) from None
 
     def _pictures(self, container: InputContainer, stream: VideoStream) -> Iterator[Picture]:
         clock = _Clock(self.path, self.fps)
         seen = _Seen()
         for frame in self._decoded(container, stream, seen):
-            # AVI stores no time stamps: a frame's time is the place of its chunk. What FFmpeg makes up instead goes back and forth
-            # where the codec reorders frames; in the order of display, the n-th frame has the n-th place.
+            # AVI stores no time stamps: a frame's time is the place of its chunk. What FFmpeg makes up instead goes
+            # back and forth where the codec reorders frames; in the order of display, the n-th frame has the n-th
+            # place.
             stamp = float(seen.places.popleft() * stream.time_base) if seen.places and stream.time_base else frame.time
             yield seen.decoded + self.skipped, clock.at(stamp), image_of(frame)
             seen.decoded += 1
@@ -105,7 +117,9 @@ class Video(Recording):
         try:
             for packet in container.demux(stream):
                 flush = packet.dts is None and not packet.size  # the last one, which empties the decoder
-                if packet.is_corrupt or not (packet.size or flush):  # cut by the end of the file; empty, and would end the decoding
+                if packet.is_corrupt or not (
+                    packet.size or flush
+                ):  # cut by the end of the file; empty, and would end the decoding
                     self.skipped += 1
                     continue
                 if not flush:
@@ -149,8 +163,8 @@ class _Seen:
 
     Attributes:
         packets: those that were not cut off; in an AVI, empty ones included.
-        longest_gap: empty packets in a row. They stand for frames that were dropped in capture, or stretch a variable frame rate
-            to a fixed one, and FFmpeg leaves them out: those at the end of a file show only in its header.
+        longest_gap: empty packets in a row. They stand for frames that were dropped in capture, or stretch a variable
+            frame rate to a fixed one, and FFmpeg leaves them out: those at the end of a file show only in its header.
         decoded: frames.
         end_s: where the last packet ends, in seconds.
         places: of the packets in an AVI whose frames are still to come, counted from the start of the file.
@@ -200,7 +214,9 @@ class _Clock:
 
     def _step(self) -> float:
         if self._period is None:
-            raise SourceFormatError(f"{self._path}: expected time stamps or a frame rate, found neither; give its frame rate with --fps")
+            raise SourceFormatError(
+                f"{self._path}: expected time stamps or a frame rate, found neither; give its frame rate with --fps"
+            )
         return self._period
 
 

@@ -18,7 +18,9 @@ class NoViewer:
         """Nothing is held."""
 
 
-def open_viewer(kind: str, control: LiveControl, *, host: str = "127.0.0.1", port: int = 8080, token: str | None = None) -> Viewer:
+def open_viewer(
+    kind: str, control: LiveControl, *, host: str = "127.0.0.1", port: int = 8080, token: str | None = None
+) -> Viewer:
     """A viewer that shows what `Viewer.show` is given and asks `control` for what its user wants.
 
     Args:

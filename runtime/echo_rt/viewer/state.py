@@ -17,7 +17,8 @@ BEATS = 8
 
 
 class History:
-    """The last seconds of a feed, for people. A clock that goes back, or another size of the picture, begins it afresh."""
+    """The last seconds of a feed, for people. A clock that goes back, or another size of the picture, begins it
+    afresh."""
 
     def __init__(self) -> None:
         self.clear()
@@ -96,7 +97,11 @@ def _reading(reading: Reading) -> dict[str, Any]:
         },
         "fac_percent": _rounded(reading.fac_percent, 1),
         "heart_rate_bpm": _rounded(reading.heart_rate_bpm, 1),
-        "quality": {"ok": reading.quality.ok, "reason": reading.quality.reason, "confidence": _rounded(reading.quality.confidence, 3)},
+        "quality": {
+            "ok": reading.quality.ok,
+            "reason": reading.quality.reason,
+            "confidence": _rounded(reading.quality.confidence, 3),
+        },
         "view": reading.segmentation.view,
         "volume": _rounded(ventricle.volume, 1) if ventricle is not None else None,
         "volume_unit": {"mL": "mL", "px3": "px³"}[ventricle.volume_unit] if ventricle is not None else None,

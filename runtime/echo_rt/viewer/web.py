@@ -1,8 +1,8 @@
 """A page in a browser. Starlette and uvicorn serve one page of our own and a socket; nothing is fetched from elsewhere.
 
-Over the socket a browser gets the figures as JSON and the picture as JPEG, and sends what its user wants. A browser has one picture
-under way: the next is made when it says that it has shown the last, so that a slow one sees fewer, always the newest, and nobody waits for
-it. While nobody looks nothing is encoded.
+Over the socket a browser gets the figures as JSON and the picture as JPEG, and sends what its user wants. A browser has
+one picture under way: the next is made when it says that it has shown the last, so that a slow one sees fewer, always
+the newest, and nobody waits for it. While nobody looks nothing is encoded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import cv2
 
 from echo_rt.errors import EchoRtError, MissingExtraError, OutputError
 from echo_rt.live.status import LiveControl, LiveUpdate
-from echo_rt.sinks.overlay import draw_image
+from echo_rt.outputs.overlay import draw_image
 from echo_rt.viewer.state import History, figures
 
 try:
@@ -71,7 +71,8 @@ class WebViewer:
     Args:
         control: of the feed.
         host, port: to serve on; port 0 takes a free one.
-        token: asked for where it is given, and always where others than this machine can reach the page; made up then if it is None.
+        token: asked for where it is given, and always where others than this machine can reach the page; made up then
+            if it is None.
 
     Attributes:
         url: where the page is, with its token.
@@ -91,7 +92,12 @@ class WebViewer:
         self._local = local
         routes = [*(Route(path, self._file) for path in FILES), WebSocketRoute("/feed", self._feed)]
         config = uvicorn.Config(
-            Starlette(routes=routes), log_level="error", lifespan="off", ws_max_size=4096, access_log=False, timeout_graceful_shutdown=1
+            Starlette(routes=routes),
+            log_level="error",
+            lifespan="off",
+            ws_max_size=4096,
+            access_log=False,
+            timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
         self._socket = _listen(host, port)
@@ -140,7 +146,8 @@ class WebViewer:
         if (refusal := self._refusal(request)) is not None:
             return PlainTextResponse(f"echo-rt: {refusal}\n", 401, HEADERS)
         if request.url.path == "/" and "token" in request.query_params:
-            # Out of the address, which others may read over somebody's shoulder, into a cookie that scripts cannot read.
+            # Out of the address, which others may read over somebody's shoulder, into a cookie that scripts cannot
+            # read.
             response: Response = RedirectResponse("/", 303, HEADERS)
             response.set_cookie(COOKIE, self._token or "", httponly=True, samesite="strict")
             return response
@@ -184,7 +191,9 @@ class WebViewer:
             seen, start_s = number, loop.time()
             if history is not None:
                 curve_s = start_s
-            await browser.send_text(json.dumps({**figures(update), **({"history": history} if history is not None else {})}))
+            await browser.send_text(
+                json.dumps({**figures(update), **({"history": history} if history is not None else {})})
+            )
             if update.reading is not None and update.reading is not picture_of:
                 picture_of = update.reading
                 jpeg = await loop.run_in_executor(None, _jpeg, update)
@@ -245,7 +254,9 @@ def is_local(host: str) -> bool:
 def _jpeg(update: LiveUpdate) -> bytes:
     assert update.frame is not None
     assert update.reading is not None
-    made, jpeg = cv2.imencode(".jpg", draw_image(update.frame, update.reading), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    made, jpeg = cv2.imencode(
+        ".jpg", draw_image(update.frame, update.reading), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    )
     if not made:
         raise OutputError("expected to encode the picture, found that OpenCV refused; install opencv-python again")
     return jpeg.tobytes()
@@ -263,5 +274,7 @@ def _listen(host: str, port: int) -> socket.socket:
         if listening is not None:
             listening.close()
         found = getattr(error, "strerror", None) or str(error)
-        raise OutputError(f"--view web: expected to serve on {host} port {port}, found: {found}; choose another --port or --host") from None
+        raise OutputError(
+            f"--view web: expected to serve on {host} port {port}, found: {found}; choose another --port or --host"
+        ) from None
     return listening

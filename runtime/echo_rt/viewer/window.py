@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from echo_rt.errors import DeviceError, EchoRtError
 from echo_rt.live.status import LiveControl, LiveUpdate, Phase
-from echo_rt.sinks.overlay import AMBER, BACKDROP, PALE, draw
+from echo_rt.outputs.overlay import AMBER, BACKDROP, PALE, draw
 
 TITLE = "echo-rt"
 KEYS = "q end   space freeze   r reset   s snapshot"
@@ -24,7 +24,8 @@ REST = (480, 864)
 
 
 class WindowViewer:
-    """See `echo_rt.live.status.Viewer`. The window is made, drawn and closed in the thread that calls `show` and `close`.
+    """See `echo_rt.live.status.Viewer`. The window is made, drawn and closed in the thread that calls `show` and
+    `close`.
 
     Raises:
         DeviceError: OpenCV has no windows, or there is no screen.
@@ -98,9 +99,23 @@ def picture(update: LiveUpdate, note: str = "") -> NDArray[np.uint8]:
     current = status.phase is Phase.RUNNING
     words = "  ".join(filter(None, (status.phase.value.upper() if not current else "", status.message, note))) or KEYS
     dropped = sum(status.dropped.values())
-    parts = [f"{status.fps:.0f} fps" if status.fps is not None else "", f"{status.age_ms:.0f} ms" if status.age_ms is not None else ""]
-    figures = "   ".join(filter(None, [*parts, f"{dropped} dropped" if dropped else "", KEYS if words != KEYS else "", status.source]))
+    parts = [
+        f"{status.fps:.0f} fps" if status.fps is not None else "",
+        f"{status.age_ms:.0f} ms" if status.age_ms is not None else "",
+    ]
+    figures = "   ".join(
+        filter(None, [*parts, f"{dropped} dropped" if dropped else "", KEYS if words != KEYS else "", status.source])
+    )
     for y, text, colour in ((22, words, PALE if current else AMBER), (46, figures, PALE)):
         plain = text.encode("ascii", "replace").decode()  # OpenCV has no other letters
-        cv2.putText(bar, plain, (round(12 * unit), round(y * unit)), cv2.FONT_HERSHEY_SIMPLEX, 0.5 * unit, colour, round(unit), cv2.LINE_AA)
+        cv2.putText(
+            bar,
+            plain,
+            (round(12 * unit), round(y * unit)),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.5 * unit,
+            colour,
+            round(unit),
+            cv2.LINE_AA,
+        )
     return np.vstack([shown, bar])

@@ -1,10 +1,12 @@
 """CAMUS as its authors publish it: NIfTI images and masks, a folder a patient.
 
     database_nifti/patient0001/patient0001_4CH_ED.nii.gz  ..._4CH_ED_gt.nii.gz  ..._4CH_half_sequence.nii.gz  ..._gt.nii.gz
-                               Info_4CH.cfg ("ED: 1", "ES: 18", "NbFrame: 18", "ImageQuality: Good", "FrameRate: 47.3", ...)
+                               Info_4CH.cfg ("ED: 1", "ES: 18", "NbFrame: 18", "ImageQuality: Good", "FrameRate: 47.3",
+                               ...)
     database_split/subgroup_training.txt  subgroup_validation.txt  subgroup_testing.txt      (a patient a line)
 
-Source: S. Leclerc et al., IEEE TMI 38(9), 2019, and https://humanheart-project.creatis.insa-lyon.fr/database. The labels are ours
+Source: S. Leclerc et al., IEEE TMI 38(9), 2019, and https://humanheart-project.creatis.insa-lyon.fr/database. The
+labels are ours
 already: 1 LV endocardium, 2 LV epicardium (the wall), 3 left atrium.
 """
 
@@ -55,13 +57,17 @@ class NiftiSequence:
         stretch = slice(first, None if count is None else first + count)
         frames, masks = frames_of(self.image, False)[0], frames_of(self.mask, True)[0]
         if len(masks) != len(frames):
-            raise SampleError(f"{self.mask}: expected a mask for each of {len(frames)} frames, found {len(masks)}", "mask of another size")
+            raise SampleError(
+                f"{self.mask}: expected a mask for each of {len(frames)} frames, found {len(masks)}",
+                "mask of another size",
+            )
         t_s = np.arange(len(frames)) / self.fps
         return ClipFrames(frames[stretch], masks[stretch], t_s[stretch], np.ones(len(frames[stretch]), bool))
 
 
 def read_camus(root: Path, report: DataReport, val_fraction: float = 0.1) -> tuple[list[Sample], list[Clip]]:
-    """ED and ES of both views, and the half sequences, by the official split where it is there, else by a hash of the patient.
+    """ED and ES of both views, and the half sequences, by the official split where it is there, else by a hash of the
+    patient.
 
     Args:
         root: the folder of the patients, or the one above it.
@@ -81,7 +87,9 @@ def read_camus(root: Path, report: DataReport, val_fraction: float = 0.1) -> tup
     for path in patients:
         where = split.get(path.name, "") if split else hash_split(path.name, val_fraction)
         if not where:
-            report.add("no split", f"{path}: expected the patient in one of {', '.join(SUBGROUPS.values())}, found it in none")
+            report.add(
+                "no split", f"{path}: expected the patient in one of {', '.join(SUBGROUPS.values())}, found it in none"
+            )
             continue
         for view in ("4CH", "2CH"):
             samples += _stills(path, view, where, report)
@@ -100,7 +108,9 @@ def _splits(folder: Path) -> dict[str, str]:
                 continue
             for patient in path.read_text().split():
                 if found.setdefault(patient, split) != split:
-                    raise DataError(f"{path}: expected each patient in one split, found {patient} in two ({found[patient]} and {split})")
+                    raise DataError(
+                        f"{path}: expected each patient in one split, found {patient} in two ({found[patient]} and {split})"
+                    )
     return found
 
 
@@ -123,7 +133,10 @@ def _sequences(path: Path, view: str, split: str, report: DataReport) -> Iterato
         fps = float("nan")
     if not 0 < fps < np.inf:
         config = path / f"Info_{view}.cfg"
-        report.add("clip without a clock", f"{config}: expected FrameRate, found {info.get('FrameRate', 'none')}; its stills remain")
+        report.add(
+            "clip without a clock",
+            f"{config}: expected FrameRate, found {info.get('FrameRate', 'none')}; its stills remain",
+        )
         return
     if spacing := _spacing(image, mask, report):
         frames = int(nifti(image).shape[-1])
@@ -137,7 +150,8 @@ def _files(path: Path, view: str, instant: str) -> tuple[Path, Path]:
 
 
 def _spacing(image: Path, mask: Path, report: DataReport) -> Spacing | None:
-    """Of the square pixels that the pair is read with; None, and a line in the report, where the pair cannot be used."""
+    """Of the square pixels that the pair is read with; None, and a line in the report, where the pair cannot be
+    used."""
     try:
         # A header without sizes makes nibabel warn; what matters of it is checked here.
         with warnings.catch_warnings():
@@ -154,7 +168,9 @@ def _spacing(image: Path, mask: Path, report: DataReport) -> Spacing | None:
         return None
     height, width = spacing_of(a)
     if not (height > 0 and width > 0):
-        report.add("unreadable file", f"{image}: expected a pixel size above 0 in the header, found {height:g} x {width:g} mm")
+        report.add(
+            "unreadable file", f"{image}: expected a pixel size above 0 in the header, found {height:g} x {width:g} mm"
+        )
         return None
     return square_spacing((height, width))
 

@@ -61,7 +61,9 @@ class Clip:
         """
         found = self.load(first, count)
         if not len(found.frames):
-            raise SampleError(f"{self.name}: expected frames from {first}, found {self.frames} frames in all", "unreadable video")
+            raise SampleError(
+                f"{self.name}: expected frames from {first}, found {self.frames} frames in all", "unreadable video"
+            )
         if found.masks is not None:
             if found.masks.shape != found.frames.shape:
                 raise SampleError(
@@ -70,7 +72,9 @@ class Clip:
                 )
             check_labels(found.masks, self.name)
         if np.any(np.diff(found.t_s) <= 0):
-            raise SampleError(f"{self.name}: expected times that increase, found {found.t_s.min():g} to {found.t_s.max():g} s out of order")
+            raise SampleError(
+                f"{self.name}: expected times that increase, found {found.t_s.min():g} to {found.t_s.max():g} s out of order"
+            )
         return found
 
 

@@ -4,8 +4,9 @@
     VolumeTracings.csv   FileName,X1,Y1,X2,Y2,Frame
     Videos/*.avi
 
-The first pair of a traced frame is the long axis, the others are chords across the cavity from apex to base; frames count from 0, x
-and y are pixels. Every clip is another patient. Source: D. Ouyang et al., Nature 580, 2020, and https://echonet.github.io/dynamic.
+The first pair of a traced frame is the long axis, the others are chords across the cavity from apex to base; frames
+count from 0, x and y are pixels. Every clip is another patient. Source: D. Ouyang et al., Nature 580, 2020, and
+https://echonet.github.io/dynamic.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_rt.errors import DataError
-from echo_rt.sources.phantom.truth import polygon_area, rasterise
+from echo_rt.phantom.truth import polygon_area, rasterise
 from echo_rt_train.data.clips import Clip, ClipFrames
 from echo_rt_train.data.report import DataReport
 from echo_rt_train.data.sample import Pair, Sample
@@ -33,7 +34,8 @@ KNOWN = (1,)
 
 MIN_CHORDS = 3
 FRAME_SLACK_PX = 1.0
-"""Tracings were made on larger images and scaled down with them: their rounding may put a point this far outside the frame."""
+"""Tracings were made on larger images and scaled down with them: their rounding may put a point this far outside the
+frame."""
 
 Polygon = NDArray[np.float64]
 
@@ -41,8 +43,9 @@ Polygon = NDArray[np.float64]
 def cavity_outline(pairs: NDArray[np.float64]) -> Polygon:
     """The outline (N, 2) of x, y that the rows (chords + 1, 4) of one traced frame stand for.
 
-    Down the first ends of the chords, over the middle of the mitral plane, up their other ends, over the apex. The tips of the long
-    axis belong to it: without them (as in the authors' own code) the cap above the first chord is missing, some 1 % of the area.
+    Down the first ends of the chords, over the middle of the mitral plane, up their other ends, over the apex. The tips
+    of the long axis belong to it: without them (as in the authors' own code) the cap above the first chord is missing,
+    some 1 % of the area.
     """
     axis, chords = pairs[0].reshape(2, 2), pairs[1:]
     first = (chords[0, :2] + chords[0, 2:]) / 2
@@ -116,7 +119,10 @@ def read_echonet(root: Path, report: DataReport) -> tuple[list[Sample], list[Cli
     clips: list[Clip] = []
     for stem, (line, row) in listed.items():
         if stem not in there:
-            report.add("missing file", f"{root / 'Videos' / stem}.avi: expected the clip of line {line} of FileList.csv, found no file")
+            report.add(
+                "missing file",
+                f"{root / 'Videos' / stem}.avi: expected the clip of line {line} of FileList.csv, found no file",
+            )
             continue
         height, width, fps, count = (number(root / "FileList.csv", line, c, row[c]) for c in FILES[1:5])
         path, size, split = there[stem], (int(height), int(width)), row["Split"].lower()
@@ -131,18 +137,33 @@ def read_echonet(root: Path, report: DataReport) -> tuple[list[Sample], list[Cli
             samples.append(Sample(stem, split, "4CH", phase, f"{path} frame {frame}", load, known=KNOWN))
         ef = number(root / "FileList.csv", line, "EF", row["EF"]) if row.get("EF") else None
         clock = fps if 0 < fps < np.inf else None
-        clips.append(Clip(stem, split, "4CH", str(path), TracedClip(path, outlines, clock), int(count), clock, known=KNOWN, ef_percent=ef))
+        clips.append(
+            Clip(
+                stem,
+                split,
+                "4CH",
+                str(path),
+                TracedClip(path, outlines, clock),
+                int(count),
+                clock,
+                known=KNOWN,
+                ef_percent=ef,
+            )
+        )
     check_splits(clips, root / "FileList.csv")
     return samples, clips
 
 
 def _listed(path: Path) -> dict[str, tuple[int, Row]]:
-    """Line and row of every clip; one that is listed twice has its first row, unless the two are in different splits."""
+    """Line and row of every clip; one that is listed twice has its first row, unless the two are in different
+    splits."""
     found: dict[str, tuple[int, Row]] = {}
     for line, row in enumerate(read_table(path, FILES), 2):
         _, first = found.setdefault(_stem(row), (line, row))
         if first["Split"] != row["Split"]:
-            raise DataError(f"{path}: expected each patient in one split, found {_stem(row)} in two ({first['Split']} and {row['Split']})")
+            raise DataError(
+                f"{path}: expected each patient in one split, found {_stem(row)} in two ({first['Split']} and {row['Split']})"
+            )
     return found
 
 
@@ -169,10 +190,16 @@ def _usable(
         pairs = np.array(rows)
         where = f"{path} frame {frame}"
         if len(pairs) < 1 + MIN_CHORDS or not np.isfinite(pairs).all():
-            report.add("incomplete tracing", f"{where}: expected a long axis and {MIN_CHORDS} chords or more, found {len(pairs)} rows")
+            report.add(
+                "incomplete tracing",
+                f"{where}: expected a long axis and {MIN_CHORDS} chords or more, found {len(pairs)} rows",
+            )
             continue
         if not 0 <= frame < count:
-            report.add("tracing of no frame", f"{where}: expected a frame from 0 to {count - 1}, found a tracing of frame {frame}")
+            report.add(
+                "tracing of no frame",
+                f"{where}: expected a frame from 0 to {count - 1}, found a tracing of frame {frame}",
+            )
             continue
         outline = cavity_outline(pairs)
         low, high = outline.min(axis=0), outline.max(axis=0)

@@ -21,8 +21,8 @@ from echo_rt_train.data.sample import Pair, Sample, SampleError
 OnGrid = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 CHUNK = 8
-"""Samples that a process takes at a time. The images of one simulated heart follow each other, and the heart takes longer to make than they
-do."""
+"""Samples that a process takes at a time. The images of one simulated heart follow each other, and the heart takes
+longer to make than they do."""
 
 
 def on_grid(sample: Sample, size: tuple[int, int]) -> OnGrid:
@@ -31,30 +31,34 @@ def on_grid(sample: Sample, size: tuple[int, int]) -> OnGrid:
 
 
 def covered_on_grid(image: NDArray[np.uint8], mask: NDArray[np.uint8], size: tuple[int, int]) -> OnGrid:
-    """An image (H, W) or (H, W, 3) and its labels (H, W) brought to a grid of `size` (h, w) by the runtime's own letterbox.
+    """An image (H, W) or (H, W, 3) and its labels (H, W) brought to a grid of `size` (h, w) by the runtime's own
+    letterbox.
 
     Returns:
-        The image (h, w) uint8, and how much of each grid pixel each foreground class covers (h, w, 3) uint8, 255 being all of
-        it. Coverage instead of the nearest label keeps the border where it is, to a fraction of a pixel.
+        The image (h, w) uint8, and how much of each grid pixel each foreground class covers (h, w, 3) uint8, 255 being
+        all of it. Coverage instead of the nearest label keeps the border where it is, to a fraction of a pixel.
     """
     place = GridMap.letterbox((image.shape[0], image.shape[1]), size)
     luma = reference(image, place, 0.0, 1.0)
     rows = coverage(place.scale, place.y0, size[0], place.image[0])
     columns = coverage(place.scale, place.x0, size[1], place.image[1])
-    covered = np.stack([rows @ (mask == label).astype(np.float32) @ columns.T for label in range(1, len(CLASSES))], axis=-1)
+    covered = np.stack(
+        [rows @ (mask == label).astype(np.float32) @ columns.T for label in range(1, len(CLASSES))], axis=-1
+    )
     return np.rint(luma).astype(np.uint8), np.rint(covered * 255).astype(np.uint8)
 
 
 def read_all(samples: Iterable[Sample], report: DataReport, processes: int = 1) -> Iterator[tuple[Sample, Pair]]:
     """Every sample that can be used, with its image and mask, in their order; the others are noted in the report.
 
-    A mask without any label is bad, unless the sample's view is ``other``: somebody was to trace a ventricle and did not.
+    A mask without any label is bad, unless the sample's view is ``other``: somebody was to trace a ventricle and did
+    not.
 
     Args:
         samples: of a data set.
         report: of the data set.
-        processes: that read. More than one are worth their start where images are drawn; a script that asks for them has to have an
-            ``if __name__ == "__main__"``, as `multiprocessing` says.
+        processes: that read. More than one are worth their start where images are drawn; a script that asks for them
+            has to have an ``if __name__ == "__main__"``, as `multiprocessing` says.
 
     Raises:
         DataError: a sample is bad and the report is strict, or no sample is left.
@@ -64,7 +68,9 @@ def read_all(samples: Iterable[Sample], report: DataReport, processes: int = 1) 
         if processes > 1:
             samples = list(samples)
             pool = opened.enter_context(get_context("spawn").Pool(processes, cv2.setNumThreads, (1,)))
-            found: Iterable[tuple[Sample, Pair | SampleError]] = zip(samples, pool.imap(_read_one, samples, CHUNK), strict=True)
+            found: Iterable[tuple[Sample, Pair | SampleError]] = zip(
+                samples, pool.imap(_read_one, samples, CHUNK), strict=True
+            )
         else:
             found = ((sample, _read_one(sample)) for sample in samples)
         for sample, pair in found:
@@ -74,7 +80,9 @@ def read_all(samples: Iterable[Sample], report: DataReport, processes: int = 1) 
             good += 1
             yield sample, pair
     if not good:
-        raise DataError(f"{report.origin}: expected images that can be used, found none; {'; '.join(report.lines()[1:3])}")
+        raise DataError(
+            f"{report.origin}: expected images that can be used, found none; {'; '.join(report.lines()[1:3])}"
+        )
 
 
 def _read_one(sample: Sample) -> Pair | SampleError:
@@ -89,7 +97,8 @@ def _read_one(sample: Sample) -> Pair | SampleError:
 
 
 def grey_statistics(samples: Iterable[Sample], size: tuple[int, int], limit: int | None = None) -> tuple[float, float]:
-    """Mean and standard deviation of the grey levels that the network sees: of all pixels on the grid, black borders included.
+    """Mean and standard deviation of the grey levels that the network sees: of all pixels on the grid, black borders
+    included.
 
     Args:
         samples: of the training split.
@@ -105,5 +114,7 @@ def grey_statistics(samples: Iterable[Sample], size: tuple[int, int], limit: int
         image = on_grid(sample, size)[0].astype(np.int64)
         count, total, squares = count + image.size, total + int(image.sum()), squares + int((image**2).sum())
     if not count or count * squares == total**2:
-        raise DataError(f"expected images with contrast for the mean and standard deviation, found {'none' if not count else 'one grey'}")
+        raise DataError(
+            f"expected images with contrast for the mean and standard deviation, found {'none' if not count else 'one grey'}"
+        )
     return total / count, float(np.sqrt((squares - total * total / count) / count))

@@ -4,9 +4,9 @@
     LV Ground-truth Segmentation Masks/Mask_ES0001_4CH_1.mat      ``predicted`` (frames, 224, 224): 1 in the wall
     A4C.xlsx (or .csv)                                            ECHO, six segments, Reference Frame, End of Cycle, masks
 
-Reference Frame and End of Cycle are the first and the last traced frame, counted from 1. The masks are the whole frame squeezed into a
-square, so that they are stretched back to it. Sources: A. Degerli et al., IEEE Access 9, 2021, doi 10.1109/ACCESS.2021.3058595;
-https://www.kaggle.com/datasets/aysendegerli/hmcqu-dataset.
+Reference Frame and End of Cycle are the first and the last traced frame, counted from 1. The masks are the whole frame
+squeezed into a square, so that they are stretched back to it. Sources: A. Degerli et al., IEEE Access 9, 2021, doi
+10.1109/ACCESS.2021.3058595; https://www.kaggle.com/datasets/aysendegerli/hmcqu-dataset.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_rt.errors import DataError
-from echo_rt.sources.phantom.truth import rasterise
+from echo_rt.phantom.truth import rasterise
 from echo_rt_train.data.clips import Clip, ClipFrames
 from echo_rt_train.data.hmcqu_files import key, read_cycles, read_walls
 from echo_rt_train.data.report import DataReport
@@ -34,10 +34,11 @@ CAVITY, WALL = 1, 2
 
 
 def fill_cavity(wall: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Labels (H, W) from the horseshoe of a wall: the wall 2, and the cavity 1, closed by a straight line between the wall's ends.
+    """Labels (H, W) from the horseshoe of a wall: the wall 2, and the cavity 1, closed by a straight line between the
+    wall's ends.
 
-    The line is where experts draw the mitral plane. What lies between the wall and its convex hull is the cavity and a few slivers
-    along the epicardium; the largest piece is taken.
+    The line is where experts draw the mitral plane. What lies between the wall and its convex hull is the cavity and a
+    few slivers along the epicardium; the largest piece is taken.
     """
     labels = np.where(wall, WALL, 0).astype(np.uint8)
     y, x = np.nonzero(wall)
@@ -73,7 +74,8 @@ class Cycle:
         return np.stack([self._label(wall, size) for wall in read_walls(self.masks)[numbers]])
 
     def _label(self, wall: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.uint8]:
-        # Linear, then halved: the border keeps its place to less than a pixel, where the nearest value would make steps of four.
+        # Linear, then halved: the border keeps its place to less than a pixel, where the nearest value would make steps
+        # of four.
         full = cv2.resize(wall.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
         return fill_cavity(full) if self.fill else np.where(full, WALL, 0).astype(np.uint8)
 
@@ -99,7 +101,9 @@ class CycleFrame:
         return image, self.cycle.labels((image.shape[0], image.shape[1]), slice(self.number, self.number + 1))[0]
 
 
-def read_hmcqu(root: Path, report: DataReport, val_fraction: float = 0.1, fill: bool = True) -> tuple[list[Sample], list[Clip]]:
+def read_hmcqu(
+    root: Path, report: DataReport, val_fraction: float = 0.1, fill: bool = True
+) -> tuple[list[Sample], list[Clip]]:
     """Every traced frame, and each traced cycle as a clip; split by a hash of the patient (the data set has no split).
 
     ED and ES are the frames whose cavity is largest and smallest; all others are ``other``.
@@ -118,7 +122,9 @@ def read_hmcqu(root: Path, report: DataReport, val_fraction: float = 0.1, fill: 
         raise DataError(f"{root}: expected '{MASKS}/Mask_*.mat' of HMC-QU, found none")
     table = next((path for name in TABLES for path in sorted(root.rglob(name))), None)
     if table is None:
-        raise DataError(f"{root}: expected {TABLES[0]} or {TABLES[1]} with the first and last frame of each cycle, found neither")
+        raise DataError(
+            f"{root}: expected {TABLES[0]} or {TABLES[1]} with the first and last frame of each cycle, found neither"
+        )
     ends = read_cycles(table)
     videos = {key(path.stem): path for path in sorted(root.rglob("*.avi"))}
     samples: list[Sample] = []
@@ -134,7 +140,9 @@ def read_hmcqu(root: Path, report: DataReport, val_fraction: float = 0.1, fill: 
         split = hash_split(patient, val_fraction)
         for n in range(cycle.frames):
             where = f"{cycle.video} frame {cycle.start + n}"
-            samples.append(Sample(patient, split, "4CH", phases.get(n, "other"), where, CycleFrame(cycle, n), known=known))
+            samples.append(
+                Sample(patient, split, "4CH", phases.get(n, "other"), where, CycleFrame(cycle, n), known=known)
+            )
         clips.append(Clip(patient, split, "4CH", str(cycle.video), cycle, cycle.frames, known=known))
     check_splits(clips, root)
     return samples, clips
@@ -143,7 +151,8 @@ def read_hmcqu(root: Path, report: DataReport, val_fraction: float = 0.1, fill: 
 def _cycle(
     path: Path, video: Path | None, ends: tuple[int, int] | None, fill: bool, table: Path, report: DataReport
 ) -> tuple[Cycle, dict[int, str]] | None:
-    """The cycle that a file of masks belongs to, and which of its frames are ED and ES; None, and a note, where it cannot be used."""
+    """The cycle that a file of masks belongs to, and which of its frames are ED and ES; None, and a note, where it
+    cannot be used."""
     if video is None:
         report.add("missing file", f"{path}: expected the recording {path.stem.removeprefix('Mask_')}.avi, found none")
         return None

@@ -1,4 +1,5 @@
-"""The files of HMC-QU beside its recordings: wall masks (.mat) and the table of cycles; see `echo_rt_train.data.hmcqu`."""
+"""The files of HMC-QU beside its recordings: wall masks (.mat) and the table of cycles; see
+`echo_rt_train.data.hmcqu`."""
 
 from __future__ import annotations
 
@@ -35,9 +36,13 @@ def read_walls(path: Path) -> NDArray[np.bool_]:
     except FileNotFoundError:
         raise SampleError(f"{path}: expected a .mat file, found no file", "missing file") from None
     except NotImplementedError:  # what SciPy says to the HDF5 of version 7.3
-        raise SampleError(f"{path}: expected a .mat file up to version 7, found version 7.3; in MATLAB, save it with '-v7'") from None
+        raise SampleError(
+            f"{path}: expected a .mat file up to version 7, found version 7.3; in MATLAB, save it with '-v7'"
+        ) from None
     except (OSError, ValueError, TypeError, MatReadError, zlib.error) as error:
-        raise SampleError(f"{path}: expected a .mat file, found none that can be read ({type(error).__name__}); copy it again") from None
+        raise SampleError(
+            f"{path}: expected a .mat file, found none that can be read ({type(error).__name__}); copy it again"
+        ) from None
     if stored is None or stored.ndim != 3 or not np.issubdtype(stored.dtype, np.number) or 0 in stored.shape:
         found = "none" if stored is None else f"{stored.shape} {stored.dtype}"
         raise SampleError(f"{path}: expected {VARIABLE} of (frames, height, width), found {found}")
@@ -57,13 +62,20 @@ def read_cycles(table: Path) -> dict[str, tuple[int, int]]:
     rows = list(_rows(table))
     head = next((i for i, row in enumerate(rows) if _word(row[0]) == "echo"), None)
     if head is None:
-        raise DataError(f"{table}: expected a column ECHO, then Reference Frame and End of Cycle, found no ECHO in the first column")
+        raise DataError(
+            f"{table}: expected a column ECHO, then Reference Frame and End of Cycle, found no ECHO in the first column"
+        )
     # Titles may stand in two rows, with a cell merged over both frames.
     below = rows[head + 1] if head + 1 < len(rows) and not rows[head + 1][0] else []
     titles = [_word(cell + (below[i] if i < len(below) else "")) for i, cell in enumerate(rows[head])]
-    places = [next((i for i, title in enumerate(titles) if re.search(part, title)), None) for part in ("reference", "end.*cycle")]
+    places = [
+        next((i for i, title in enumerate(titles) if re.search(part, title)), None)
+        for part in ("reference", "end.*cycle")
+    ]
     if None in places:
-        raise DataError(f"{table}: expected the columns ECHO, Reference Frame and End of Cycle, found {', '.join(rows[head])}")
+        raise DataError(
+            f"{table}: expected the columns ECHO, Reference Frame and End of Cycle, found {', '.join(rows[head])}"
+        )
     found = {}
     for row in rows[head + 1 :]:
         first, last = (row[place] if place is not None and place < len(row) else "" for place in places)
@@ -87,7 +99,9 @@ def _rows(table: Path) -> Iterator[list[str]]:
     try:
         book = load_workbook(table, read_only=True, data_only=True)
     except (OSError, KeyError, BadZipFile) as error:
-        raise DataError(f"{table}: expected an Excel file, found none that can be read ({error}); save it as {table.stem}.csv") from None
+        raise DataError(
+            f"{table}: expected an Excel file, found none that can be read ({error}); save it as {table.stem}.csv"
+        ) from None
     try:
         for row in book.worksheets[0].iter_rows(values_only=True):
             if cells := ["" if cell is None else str(cell).strip() for cell in row]:

@@ -1,6 +1,7 @@
 """NIfTI images and sequences, as (frames, rows, columns) with square pixels.
 
-Read with nibabel: pure Python, and it reads a header without its pixels; SimpleITK brings 50 MB of binaries for the same two facts.
+Read with nibabel: pure Python, and it reads a header without its pixels; SimpleITK brings 50 MB of binaries for the
+same two facts.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ def nifti(path: Path) -> Any:
     except FileNotFoundError:
         raise SampleError(f"{path}: expected a NIfTI file, found no file", "missing file") from None
     except (OSError, EOFError, ValueError, zlib.error, nibabel.filebasedimages.ImageFileError) as error:
-        raise SampleError(f"{path}: expected a NIfTI file, found none that can be read ({type(error).__name__}); copy it again") from None
+        raise SampleError(
+            f"{path}: expected a NIfTI file, found none that can be read ({type(error).__name__}); copy it again"
+        ) from None
 
 
 def spacing_of(image: Any) -> Spacing:
@@ -49,10 +52,11 @@ def spacing_of(image: Any) -> Spacing:
 
 
 def frames_of(path: Path, labels: bool) -> tuple[NDArray[np.uint8], Spacing]:
-    """All frames (N, H, W) uint8 of a NIfTI file stored as (x, y), (x, y, 1) or (x, y, t), and its spacing, with square pixels.
+    """All frames (N, H, W) uint8 of a NIfTI file stored as (x, y), (x, y, 1) or (x, y, t), and its spacing, with square
+    pixels.
 
-    Where pixels are not square, the coarser side is stretched to the finer one: the network keeps aspect ratios, and so has to be
-    given hearts in theirs.
+    Where pixels are not square, the coarser side is stretched to the finer one: the network keeps aspect ratios, and so
+    has to be given hearts in theirs.
 
     Raises:
         SampleError: it cannot be read, or holds something else than 8 bits.
@@ -61,14 +65,21 @@ def frames_of(path: Path, labels: bool) -> tuple[NDArray[np.uint8], Spacing]:
     try:
         stored = np.asanyarray(image.dataobj)
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise SampleError(f"{path}: expected a whole NIfTI file, found a damaged one ({type(error).__name__}); copy it again") from None
+        raise SampleError(
+            f"{path}: expected a whole NIfTI file, found a damaged one ({type(error).__name__}); copy it again"
+        ) from None
     if stored.ndim == 4 and stored.shape[2] == 1:  # (x, y, 1, t)
         stored = stored[:, :, 0]
     if stored.ndim not in (2, 3) or stored.size == 0:
         raise SampleError(f"{path}: expected (x, y) or (x, y, t) pixels, found {stored.shape}")
     values = np.atleast_3d(stored).transpose(2, 1, 0)
     whole = np.rint(values)
-    if not np.isfinite(whole).all() or whole.min() < 0 or whole.max() > 255 or (labels and not np.array_equal(whole, values)):
+    if (
+        not np.isfinite(whole).all()
+        or whole.min() < 0
+        or whole.max() > 255
+        or (labels and not np.array_equal(whole, values))
+    ):
         kind = "unknown labels" if labels else "unreadable file"
         wanted = "whole labels" if labels else "grey levels"
         raise SampleError(f"{path}: expected {wanted} from 0 to 255, found {values.min():g} to {values.max():g}", kind)

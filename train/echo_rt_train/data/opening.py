@@ -28,11 +28,12 @@ class DataOptions:
         root: the data set's folder; None for the phantom.
         format: a name in `FORMATS`, ``phantom``, or ``auto``: what the folder holds decides.
         views: those that are used.
-        strict: any bad file ends the run before the first epoch; otherwise it is left out and named in the report. None: strict for
-            the PNG form, which is small and made by hand, not for the others, which are large and have known gaps.
+        strict: any bad file ends the run before the first epoch; otherwise it is left out and named in the report.
+            None: strict for the PNG form, which is small and made by hand, not for the others, which are large and have
+            known gaps.
         val_fraction: share of the patients that judge, where the data set has no split of its own.
-        hold_out: K/N, such as 2/4: the K-th of N parts of the training patients judges, and the patients that judged before are left
-            alone. For what must not be chosen on those. None: the data set's own split.
+        hold_out: K/N, such as 2/4: the K-th of N parts of the training patients judges, and the patients that judged
+            before are left alone. For what must not be chosen on those. None: the data set's own split.
         patient: plain folder: regular expression that finds the patient in a file's name.
         labels: plain folder: what the values in the masks stand for, such as {255: 1}.
         fill_cavity: HMC-QU: label the cavity inside the wall as well.
@@ -57,9 +58,13 @@ class DataOptions:
         Raises:
             DataError: a key is unknown, or a value out of its range.
         """
-        given: dict[str, Any] = {str(key): config.get(str(key)) for key in config}  # a value that is missing (???) becomes None
+        given: dict[str, Any] = {
+            str(key): config.get(str(key)) for key in config
+        }  # a value that is missing (???) becomes None
         if unknown := sorted(given.keys() - {f.name for f in dataclasses.fields(cls)}):
-            raise DataError(f"data: expected {', '.join(f.name for f in dataclasses.fields(cls))}, found {', '.join(unknown)}")
+            raise DataError(
+                f"data: expected {', '.join(f.name for f in dataclasses.fields(cls))}, found {', '.join(unknown)}"
+            )
         given = {key: value for key, value in given.items() if value is not None}
         if "root" in given:
             given["root"] = Path(given["root"]).expanduser()
@@ -84,11 +89,15 @@ class DataOptions:
         if self.hold_out is not None:
             parse_hold_out(self.hold_out)
             if self.format == "phantom":
-                raise DataError("data.hold_out: expected a data set with patients, found format=phantom; leave one of them out")
+                raise DataError(
+                    "data.hold_out: expected a data set with patients, found format=phantom; leave one of them out"
+                )
         if wrong := [view for view in self.views if view not in VIEWS]:
             raise DataError(f"data.views: expected some of {', '.join(VIEWS)}, found {wrong[0]!r}")
         if strange := [pair for pair in (self.labels or {}).items() if not (0 <= pair[0] <= 255 and 0 <= pair[1] <= 3)]:
-            raise DataError(f"data.labels: expected values from 0 to 255 for labels from 0 to 3, found {strange[0][0]}: {strange[0][1]}")
+            raise DataError(
+                f"data.labels: expected values from 0 to 255 for labels from 0 to 3, found {strange[0][0]}: {strange[0][1]}"
+            )
         if self.format not in ("auto", "phantom", *FORMATS):
             raise DataError(f"data.format: expected auto, phantom, {', '.join(FORMATS)}, found {self.format!r}")
         if min(dataclasses.asdict(self.phantom).values()) < 1:
@@ -114,9 +123,13 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
-    "png": Format("index.csv", lambda root: (root / "index.csv").is_file(), lambda r, o, report: (read_index(r, report), [])),
+    "png": Format(
+        "index.csv", lambda root: (root / "index.csv").is_file(), lambda r, o, report: (read_index(r, report), [])
+    ),
     "echonet": Format(
-        "FileList.csv of EchoNet-Dynamic", lambda root: (root / "FileList.csv").is_file(), lambda r, o, report: read_echonet(r, report)
+        "FileList.csv of EchoNet-Dynamic",
+        lambda root: (root / "FileList.csv").is_file(),
+        lambda r, o, report: read_echonet(r, report),
     ),
     "camus": Format(
         "patient0001/*.nii.gz of CAMUS",
@@ -143,10 +156,13 @@ class DataSet:
     Attributes:
         options: what was asked for.
         format: a name in `FORMATS`, or ``phantom``.
-        report: filled when the set was opened, and further by whoever reads (`echo_rt_train.data.grid.read_all`, `read_clips`).
+        report: filled when the set was opened, and further by whoever reads (`echo_rt_train.data.grid.read_all`,
+            `read_clips`).
     """
 
-    def __init__(self, options: DataOptions, name: str, report: DataReport, samples: list[Sample], clips: list[Clip]) -> None:
+    def __init__(
+        self, options: DataOptions, name: str, report: DataReport, samples: list[Sample], clips: list[Clip]
+    ) -> None:
         self.options, self.format, self.report = options, name, report
         self._samples, self._clips = samples, clips
 
@@ -178,7 +194,9 @@ class DataSet:
 
     def _drawn(self, split: str) -> bool:
         if self.format == "phantom" and (split not in SPLITS or "4CH" not in self.options.views):
-            raise DataError(f"phantom: expected a split of {', '.join(SPLITS)} and the view 4CH, found {split!r} and {self.options.views}")
+            raise DataError(
+                f"phantom: expected a split of {', '.join(SPLITS)} and the view 4CH, found {split!r} and {self.options.views}"
+            )
         return self.format == "phantom"
 
 
@@ -189,17 +207,21 @@ def open_data(config: Mapping[str, Any] | DataOptions) -> DataSet:
         config: see `DataOptions`; ``{"root": folder}`` is enough.
 
     Raises:
-        DataError: it is not there, not what its format says, or empty; or a file is bad and the report is strict. One line, which names
-            the file and what was expected.
+        DataError: it is not there, not what its format says, or empty; or a file is bad and the report is strict. One
+            line, which names the file and what was expected.
     """
     options = config if isinstance(config, DataOptions) else DataOptions.of(config)
     if options.format == "phantom":
         return DataSet(options, "phantom", DataReport("phantom"), [], [])
     root = options.root
     if root is None:
-        raise DataError("data.root: expected the folder of the data set, found none; give data.root=FOLDER, or data.format=phantom")
+        raise DataError(
+            "data.root: expected the folder of the data set, found none; give data.root=FOLDER, or data.format=phantom"
+        )
     if not root.is_dir():
-        raise DataError(f"{root}: expected the folder of a data set, found {'a file' if root.exists() else 'none'}; see data.root")
+        raise DataError(
+            f"{root}: expected the folder of a data set, found {'a file' if root.exists() else 'none'}; see data.root"
+        )
     name = options.format if options.format != "auto" else _format_of(root)
     report = DataReport(str(root), options.strict if options.strict is not None else name == "png")
     samples, clips = FORMATS[name].read(root, options, report)

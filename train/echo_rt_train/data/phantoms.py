@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from echo_rt.sources.phantom import Phantom, PhantomOptions, random_options
+from echo_rt.phantom import Phantom, PhantomOptions, random_options
 from echo_rt_train.data.clips import Clip, ClipFrames
 from echo_rt_train.data.sample import SPLITS, Pair, Sample
 from echo_rt_train.data.video import grey
@@ -28,7 +28,8 @@ class PhantomSettings:
         samples: images in an epoch of training; the other splits have a fifth of it, the same in every epoch.
         clips: clips likewise.
         frames: of a clip.
-        per_heart: images of one heart: ED, ES, and others at random moments. A heart takes 0.1 s to make, a frame 0.01 s.
+        per_heart: images of one heart: ED, ES, and others at random moments. A heart takes 0.1 s to make, a frame 0.01
+            s.
     """
 
     seed: int = 1
@@ -52,13 +53,16 @@ def _heart(seed: int, split: str, number: int, thread: int) -> Phantom:
 
 
 def for_training(options: PhantomOptions, rng: np.random.Generator) -> PhantomOptions:
-    """The same heart, but more often failing, in a textbook picture, or on the machine's whole screen than clinics have them: what is
-    rare in training is drawn as if it were like the rest. And for that very reason with segments that stand still in a quarter of the
-    hearts at most: a network that reckons with them draws all others too large at ES."""
+    """The same heart, but more often failing, in a textbook picture, or on the machine's whole screen than clinics have
+    them: what is rare in training is drawn as if it were like the rest. And for that very reason with segments that
+    stand still in a quarter of the hearts at most: a network that reckons with them draws all others too large at
+    ES."""
     ef = float(rng.uniform(15, 76)) if rng.random() < 0.4 else options.ef
     # As much larger as `random_options` makes a failing ventricle.
     edv = float(np.clip((options.edv_ml or 100.0) * np.exp(0.012 * (options.ef - ef)), 40, 300))
-    screen: dict[str, Any] = {"overlay": True, "margin": None, "width": options.height * 4 // 3} if rng.random() < 0.3 else {}
+    screen: dict[str, Any] = (
+        {"overlay": True, "margin": None, "width": options.height * 4 // 3} if rng.random() < 0.3 else {}
+    )
     akinetic = options.akinetic if rng.random() < 0.6 else ()
     return replace(options, ef=ef, edv_ml=edv, variety=float(rng.uniform(0.3, 1.0)), akinetic=akinetic, **screen)
 
@@ -126,14 +130,21 @@ class PhantomSamples(Sequence[Sample]):
         patient = f"phantom-{seed}-{self.split}-{number}"
         phase = ("ED", "ES")[place] if place < 2 else "other"
         return Sample(
-            patient, self.split, "4CH", phase, f"{patient} image {place}", partial(draw, seed, self.split, number, place), known=(1, 2, 3)
+            patient,
+            self.split,
+            "4CH",
+            phase,
+            f"{patient} image {place}",
+            partial(draw, seed, self.split, number, place),
+            known=(1, 2, 3),
         )
 
 
 def phantom_samples(settings: PhantomSettings, split: str, epoch: int = 0) -> PhantomSamples:
     """The images of an epoch: new hearts in every epoch of training, the same ones for what judges.
 
-    `Sample.spacing_mm` is None, since it is not known before the heart was made; masks and images are in proportion anyway.
+    `Sample.spacing_mm` is None, since it is not known before the heart was made; masks and images are in proportion
+    anyway.
     """
     per, count = settings.per_heart, _count(settings.samples, split)
     # Epochs begin with a heart of their own, so that no heart is cut in two by them.

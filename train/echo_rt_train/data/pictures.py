@@ -51,7 +51,9 @@ class PictureFiles:
         if 255 in labels:
             strange = int(mask[labels == 255][0])
             expected = ", ".join(str(v) for v in sorted({0, *(v for v, _ in self.values)}))
-            raise SampleError(f"{self.mask}: expected values {expected}, found {strange}; see data.labels", "unknown labels")
+            raise SampleError(
+                f"{self.mask}: expected values {expected}, found {strange}; see data.labels", "unknown labels"
+            )
         return labels
 
 
@@ -65,7 +67,9 @@ def read_grey(path: Path, colour: bool) -> NDArray[np.uint8]:
     if image is None:
         there = path.exists()
         found = "an unreadable file" if there else "no file"
-        raise SampleError(f"{path}: expected a readable image, found {found}", "unreadable file" if there else "missing file")
+        raise SampleError(
+            f"{path}: expected a readable image, found {found}", "unreadable file" if there else "missing file"
+        )
     if colour and image.ndim == 3 and image.dtype == np.uint8:
         image = cv2.cvtColor(image, cv2.COLOR_BGRA2GRAY if image.shape[2] == 4 else cv2.COLOR_BGR2GRAY)
     if image.ndim != 2 or image.dtype != np.uint8:
@@ -114,13 +118,18 @@ def _spacing(index: Path, line: int, row: Row) -> tuple[float, float] | None:
 
 
 def read_folder(
-    root: Path, report: DataReport, val_fraction: float = 0.1, patient: str = "^[^_]+", labels: Mapping[int, int] | None = None
+    root: Path,
+    report: DataReport,
+    val_fraction: float = 0.1,
+    patient: str = "^[^_]+",
+    labels: Mapping[int, int] | None = None,
 ) -> list[Sample]:
-    """All samples of a plain folder: ``images/`` and ``masks/`` with equal stems, or ``a.png`` beside ``a_gt.png`` or ``a_mask.png``.
+    """All samples of a plain folder: ``images/`` and ``masks/`` with equal stems, or ``a.png`` beside ``a_gt.png`` or
+    ``a_mask.png``.
 
-    An ``index.csv`` is optional and may have any of the columns patient, split, view, phase and spacing_mm beside ``file``, the
-    image's name or path in the folder. What it does not say comes from the file's name (4CH, A4C, 2CH, A2C; ED, ES), and the split
-    from a hash of the patient.
+    An ``index.csv`` is optional and may have any of the columns patient, split, view, phase and spacing_mm beside
+    ``file``, the image's name or path in the folder. What it does not say comes from the file's name (4CH, A4C, 2CH,
+    A2C; ED, ES), and the split from a hash of the patient.
 
     Args:
         root: the folder.
@@ -134,7 +143,11 @@ def read_folder(
     """
     known = tuple(sorted(set(labels.values()) - {0})) if labels else LABELS
     index = root / "index.csv"
-    said = {Path(row["file"]).stem: (line, row) for line, row in enumerate(read_table(index, ("file",)), 2)} if index.is_file() else {}
+    said = (
+        {Path(row["file"]).stem: (line, row) for line, row in enumerate(read_table(index, ("file",)), 2)}
+        if index.is_file()
+        else {}
+    )
     samples = []
     for image, mask in _pairs(root, report):
         line, row = said.get(image.stem, (0, {}))

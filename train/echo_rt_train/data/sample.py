@@ -47,8 +47,8 @@ class Sample:
         name: where it comes from, for messages: a path, with the frame where the path is a recording.
         load: reads image and mask.
         spacing_mm: height and width of a pixel, or None where unknown. Pixels are square in what `read` gives.
-        known: the labels that were traced. Where the mask has 0, none of *these* is there; a label that is not among them may be,
-            so that a loss adds its probability to that of the background.
+        known: the labels that were traced. Where the mask has 0, none of *these* is there; a label that is not among
+            them may be, so that a loss adds its probability to that of the background.
     """
 
     patient: str
@@ -83,7 +83,9 @@ def check_labels(mask: NDArray[np.uint8], name: str) -> None:
         SampleError: says which label was found.
     """
     if mask.size and mask.max() >= len(CLASSES):
-        raise SampleError(f"{name}: expected labels 0 to {len(CLASSES) - 1}, found {mask.max()} in the mask", "unknown labels")
+        raise SampleError(
+            f"{name}: expected labels 0 to {len(CLASSES) - 1}, found {mask.max()} in the mask", "unknown labels"
+        )
 
 
 def select(samples: Sequence[Sample], split: str, views: Sequence[str]) -> list[Sample]:

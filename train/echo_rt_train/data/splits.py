@@ -26,8 +26,8 @@ class _Belongs(Protocol):
 def hash_split(patient: str, val_fraction: float) -> str:
     """``val`` for about that share of all names, else ``train``: from the name alone.
 
-    So it is the same on every machine, does not change when patients are added, and a larger share only moves patients from train
-    to val.
+    So it is the same on every machine, does not change when patients are added, and a larger share only moves patients
+    from train to val.
     """
     first = int.from_bytes(hashlib.sha256(patient.encode()).digest()[:8], "big")
     return "val" if first < val_fraction * 2**64 else "train"
@@ -46,9 +46,13 @@ def check_splits(items: Iterable[_Belongs], origin: object) -> None:
     splits: dict[str, str] = {}
     for item in items:
         if item.split not in SPLITS:
-            raise DataError(f"{origin}: expected the split of {item.patient} to be one of {', '.join(SPLITS)}, found {item.split!r}")
+            raise DataError(
+                f"{origin}: expected the split of {item.patient} to be one of {', '.join(SPLITS)}, found {item.split!r}"
+            )
         if (other := splits.setdefault(item.patient, item.split)) != item.split:
-            raise DataError(f"{origin}: expected each patient in one split, found {item.patient} in two ({other} and {item.split})")
+            raise DataError(
+                f"{origin}: expected each patient in one split, found {item.patient} in two ({other} and {item.split})"
+            )
 
 
 def parse_hold_out(text: str) -> tuple[int, int]:

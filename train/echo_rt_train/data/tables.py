@@ -22,11 +22,15 @@ def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
             reader = csv.DictReader(stream)
             if missing := [c for c in columns if c not in (reader.fieldnames or ())]:
                 raise DataError(f"{path}: expected the columns {', '.join(columns)}; {', '.join(missing)} not found")
-            rows = [{name: (value or "").strip() for name, value in row.items() if isinstance(name, str)} for row in reader]
+            rows = [
+                {name: (value or "").strip() for name, value in row.items() if isinstance(name, str)} for row in reader
+            ]
     except OSError as error:
         raise DataError(f"{path}: expected a table, found none ({error.strerror}); check the folder") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: expected a CSV file in UTF-8, found something else ({error}); export it again") from None
+        raise DataError(
+            f"{path}: expected a CSV file in UTF-8, found something else ({error}); export it again"
+        ) from None
     if not rows:
         raise DataError(f"{path}: expected a row for each image or recording, found the header alone")
     return rows

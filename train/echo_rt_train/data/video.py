@@ -40,8 +40,8 @@ def read_frames(path: Path, fps: float | None = None, first: int = 0, count: int
         count: None reads to the end.
 
     Returns:
-        frames (N, H, W) uint8 grey, times (N,) in s, and their indices (N,) in the recording; frames that cannot be decoded are left
-        out.
+        frames (N, H, W) uint8 grey, times (N,) in s, and their indices (N,) in the recording; frames that cannot be
+        decoded are left out.
 
     Raises:
         SampleError: the recording cannot be read, or has no such frames.

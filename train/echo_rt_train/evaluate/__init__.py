@@ -52,8 +52,9 @@ def samples_of(data: Data, split: str) -> Sequence[Sample]:
 def evaluate(engine: Engine, data: Data, split: str = "val") -> dict[str, Any]:
     """Overlap and distance of the masks and error of the EF on one split of a data set.
 
-    EF is that of each patient's ED and ES image by the method of disks, against the same method on the expert's masks; the biplane
-    one uses the disks of both views. Nothing is left out: where a prediction has no measurable ventricle, its EF counts as 0.
+    EF is that of each patient's ED and ES image by the method of disks, against the same method on the expert's masks;
+    the biplane one uses the disks of both views. Nothing is left out: where a prediction has no measurable ventricle,
+    its EF counts as 0.
 
     Args:
         engine: an open engine.
@@ -75,11 +76,14 @@ def calibrate(images: Sequence[ImageFigures], views: Sequence[str] = ("4CH",)) -
     """(slope, offset) of the EF calibration, fitted on the training patients alone.
 
     Args:
-        images: of `measure`, on the raw EF whatever the model's spec says of a calibration; those of other splits are not used.
+        images: of `measure`, on the raw EF whatever the model's spec says of a calibration; those of other splits are
+            not used.
         views: whose single-plane EF the line is fitted to. 4CH by default, the view in which the runtime measures.
 
     Raises:
         DataError: there are too few training patients.
     """
     chosen = [image for image in images if image.sample.split == "train" and image.sample.view in views]
-    return fit_ef_calibration(np.array([pair for method in ef_of(chosen) if method.name in views for pair in method.pairs]))
+    return fit_ef_calibration(
+        np.array([pair for method in ef_of(chosen) if method.name in views for pair in method.pairs])
+    )

@@ -1,7 +1,7 @@
 """How well two measurements of the ejection fraction agree, and the line that brings one to the other.
 
-Bias and limits of agreement as in Bland and Altman, Statistical methods for assessing agreement between two methods of clinical
-measurement, Lancet 327:307-310, 1986.
+Bias and limits of agreement as in Bland and Altman, Statistical methods for assessing agreement between two methods of
+clinical measurement, Lancet 327:307-310, 1986.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ MIN_PAIRS = 10
 
 
 def _moments(pairs: Pairs) -> Sums:
-    """(patients, 9): what each patient adds to the sums below. Centred, so that the differences of sums keep their digits."""
+    """(patients, 9): what each patient adds to the sums below. Centred, so that the differences of sums keep their
+    digits."""
     found, truth = (pairs - (pairs[:, 1].mean() if len(pairs) else 0.0)).T
     error = found - truth
-    return np.stack([np.ones_like(error), error, abs(error), error**2, truth, truth**2, found, found**2, found * truth], axis=1)
+    return np.stack(
+        [np.ones_like(error), error, abs(error), error**2, truth, truth**2, found, found**2, found * truth], axis=1
+    )
 
 
 def _figures(sums: Sums) -> dict[str, NDArray[np.float64]]:
@@ -51,8 +54,9 @@ def ef_errors(pairs: Pairs) -> dict[str, Any]:
         pairs: (patients, 2) in percent, nothing missing.
 
     Returns:
-        ``patients``; in points ``mae``, ``bias`` (mean of model - expert), ``sd`` of that difference (n - 1), ``rmse``; ``r2``, the
-        coefficient of determination 1 - SS_res / SS_tot; ``r``, Pearson's. None where the patients are too few for a figure.
+        ``patients``; in points ``mae``, ``bias`` (mean of model - expert), ``sd`` of that difference (n - 1), ``rmse``;
+        ``r2``, the coefficient of determination 1 - SS_res / SS_tot; ``r``, Pearson's. None where the patients are too
+        few for a figure.
     """
     pairs = pairs.reshape(-1, 2)
     return {"patients": len(pairs), **point(_moments(pairs), _figures)}
@@ -61,8 +65,8 @@ def ef_errors(pairs: Pairs) -> dict[str, Any]:
 def ef_agreement(pairs: Pairs, calibration: tuple[float, float] | None = None) -> dict[str, Any]:
     """`ef_errors` with intervals, of pairs in which the model's EF may be missing.
 
-    A patient whose ventricle the model did not find is not left out: the EF counts as 0, with or without calibration, and the number of
-    these is said.
+    A patient whose ventricle the model did not find is not left out: the EF counts as 0, with or without calibration,
+    and the number of these is said.
 
     Args:
         pairs: (patients, 2) in percent, the first NaN where the model found no ventricle.
@@ -80,14 +84,16 @@ def ef_agreement(pairs: Pairs, calibration: tuple[float, float] | None = None) -
 
 
 def fit_ef_calibration(pairs: Pairs) -> tuple[float, float]:
-    """The line EF = slope x model + offset by orthogonal (Deming) regression of the expert's EF on the model's. Training patients only.
+    """The line EF = slope x model + offset by orthogonal (Deming) regression of the expert's EF on the model's.
+    Training patients only.
 
-    Why not least squares: the model's EF has errors as the expert's has, and they flatten a least-squares line ("regression dilution",
-    Frost and Thompson, J R Stat Soc A 163:173-189, 2000). Such a line has the smallest error in patients like those it was fitted on,
-    because it draws every EF towards their mean; in others it reads a poor ventricle too good (with a slope of 0.83 an EF of 15 as 20).
-    Deming's line (Statistical Adjustment of Data, 1943; both errors taken as equal) is the relation between the true values, by which
-    laboratories bring one method of measurement to another. Neither leaves a bias on the patients it was fitted on. Ventricles that were
-    not found are no measurements at all and are left out.
+    Why not least squares: the model's EF has errors as the expert's has, and they flatten a least-squares line
+    ("regression dilution", Frost and Thompson, J R Stat Soc A 163:173-189, 2000). Such a line has the smallest error in
+    patients like those it was fitted on, because it draws every EF towards their mean; in others it reads a poor
+    ventricle too good (with a slope of 0.83 an EF of 15 as 20). Deming's line (Statistical Adjustment of Data, 1943;
+    both errors taken as equal) is the relation between the true values, by which laboratories bring one method of
+    measurement to another. Neither leaves a bias on the patients it was fitted on. Ventricles that were not found are
+    no measurements at all and are left out.
 
     Args:
         pairs: (patients, 2) in percent, the first NaN where the model found no ventricle.
@@ -108,6 +114,8 @@ def fit_ef_calibration(pairs: Pairs) -> tuple[float, float]:
     spread = truth.var() - found.var()
     covariance = float(np.mean((found - found.mean()) * (truth - truth.mean())))
     if covariance <= 0:
-        raise DataError("EF calibration: expected the model's EF to rise with the expert's, found that it does not; train the model better")
+        raise DataError(
+            "EF calibration: expected the model's EF to rise with the expert's, found that it does not; train the model better"
+        )
     slope = (spread + np.hypot(spread, 2 * covariance)) / (2 * covariance)
     return float(slope), float(truth.mean() - slope * found.mean())

@@ -1,9 +1,11 @@
 """Intervals of figures, by drawing patients anew.
 
-The percentile bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13). What is drawn is patients, with all
-their images: images of one patient resemble each other, and drawing them one by one would make the intervals too narrow.
+The percentile bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13). What is drawn is
+patients, with all their images: images of one patient resemble each other, and drawing them one by one would make the
+intervals too narrow.
 
-Every figure is a function of sums over patients. A draw is how often each patient came up, so that all draws are one matrix product.
+Every figure is a function of sums over patients. A draw is how often each patient came up, so that all draws are one
+matrix product.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ def point(sums: Sums, figures: Figures) -> dict[str, float | None]:
         return {name: float(x) if np.isfinite(x) else None for name, x in figures(sums.sum(axis=0)).items()}
 
 
-def intervals(sums: Sums, figures: Figures, draws: int = DRAWS, level: float = LEVEL, seed: int = SEED) -> dict[str, list[float] | None]:
+def intervals(
+    sums: Sums, figures: Figures, draws: int = DRAWS, level: float = LEVEL, seed: int = SEED
+) -> dict[str, list[float] | None]:
     """A percentile interval of each figure.
 
     Args:
@@ -48,7 +52,8 @@ def intervals(sums: Sums, figures: Figures, draws: int = DRAWS, level: float = L
         draws, level, seed: of the bootstrap.
 
     Returns:
-        ``[low, high]`` by name; None where there are fewer than two patients or where a figure is undefined in most draws.
+        ``[low, high]`` by name; None where there are fewer than two patients or where a figure is undefined in most
+        draws.
     """
     names = list(figures(np.zeros(sums.shape[1])) if len(sums) < 2 else figures(sums.sum(axis=0)))
     if len(sums) < 2:
@@ -78,7 +83,8 @@ def mean_of(columns: Sequence[str]) -> tuple[Callable[[NDArray[np.float64]], NDA
     """Means over the images on which a figure is defined.
 
     Returns:
-        A function that prepares rows (images, figures) with NaN where undefined for `by_patient`, and the figures to be made of its sums.
+        A function that prepares rows (images, figures) with NaN where undefined for `by_patient`, and the figures to be
+        made of its sums.
     """
     n = len(columns)
 

@@ -27,18 +27,36 @@ PHANTOM_FRAMES = 240
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `echo-rt evaluate`."""
-    parser.add_argument("model", help="the folder of a run, its weights.safetensors, an .onnx file, or a shipped model's name")
+    parser.add_argument(
+        "model", help="the folder of a run, its weights.safetensors, an .onnx file, or a shipped model's name"
+    )
     parser.add_argument("--data", type=Path, help="the folder of a data set; not needed for --format phantom")
-    parser.add_argument("--format", default="auto", help="of the data set, where the folder does not tell: a name in data.format")
+    parser.add_argument(
+        "--format", default="auto", help="of the data set, where the folder does not tell: a name in data.format"
+    )
     parser.add_argument("--split", default="val", help="which patients: train, val or test (default: val)")
-    parser.add_argument("--hold-out", metavar="K/N", help="measure on the patients that data.hold_out=K/N kept out of the training")
+    parser.add_argument(
+        "--hold-out", metavar="K/N", help="measure on the patients that data.hold_out=K/N kept out of the training"
+    )
     parser.add_argument("--device", default="auto", help="where the network runs; see `echo-rt doctor`")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--out", type=Path, help="a folder, outside of the repository, for plots, tables and the worst cases")
-    parser.add_argument("--worst", type=int, default=12, help="how many of the worst cases are drawn into --out (default: 12)")
-    parser.add_argument("--clips", type=int, default=0, metavar="N", help="also run N whole recordings through engine and monitor; -1: all")
+    parser.add_argument(
+        "--out", type=Path, help="a folder, outside of the repository, for plots, tables and the worst cases"
+    )
+    parser.add_argument(
+        "--worst", type=int, default=12, help="how many of the worst cases are drawn into --out (default: 12)"
+    )
+    parser.add_argument(
+        "--clips",
+        type=int,
+        default=0,
+        metavar="N",
+        help="also run N whole recordings through engine and monitor; -1: all",
+    )
     parser.add_argument("--fit-calibration", action="store_true", help="fit the EF calibration; needs --split train")
-    parser.add_argument("--fit-offsets", action="store_true", help="fit the offsets of the classes' logits; needs --hold-out")
+    parser.add_argument(
+        "--fit-offsets", action="store_true", help="fit the offsets of the classes' logits; needs --hold-out"
+    )
 
 
 def main(given: argparse.Namespace) -> None:
@@ -57,14 +75,20 @@ def main(given: argparse.Namespace) -> None:
             f"--fit-calibration: expected --split train, found {given.split}; a line fitted to other patients would flatter the model"
         )
     if given.fit_offsets and not given.hold_out:
-        raise ParameterError("--fit-offsets: expected --hold-out K/N, found none; patients that were learned from would say too little")
+        raise ParameterError(
+            "--fit-offsets: expected --hold-out K/N, found none; patients that were learned from would say too little"
+        )
     if given.hold_out and given.split != "val":
-        raise ParameterError(f"--hold-out: expected no --split beside it, found {given.split}; it says itself which patients")
+        raise ParameterError(
+            f"--hold-out: expected no --split beside it, found {given.split}; it says itself which patients"
+        )
     if given.out is not None:
         refuse_repository(given.out)  # before minutes of work
     # The data, too, before the model: they are opened in a moment.
     phantom = PhantomSettings(frames=PHANTOM_FRAMES)
-    data = open_data({"root": given.data, "format": given.format, "views": VIEWS, "hold_out": given.hold_out, "phantom": phantom})
+    data = open_data(
+        {"root": given.data, "format": given.format, "views": VIEWS, "hold_out": given.hold_out, "phantom": phantom}
+    )
     samples = samples_of(data, given.split)
     with open_model(given.model, given.device) as engine:
         images = measure(engine, samples, data.report)
@@ -73,7 +97,9 @@ def main(given: argparse.Namespace) -> None:
             figures["left_out"] = data.report.to_dict()
         if given.clips:
             clips = data.clips(given.split)
-            figures["recordings"] = clip_summary(measure_clips(engine, clips[: None if given.clips < 0 else given.clips], data.report))
+            figures["recordings"] = clip_summary(
+                measure_clips(engine, clips[: None if given.clips < 0 else given.clips], data.report)
+            )
         if given.fit_calibration:
             slope, offset = calibrate(images)
             figures["ef_calibration"] = {"slope": slope, "offset": offset, "view": "4CH"}
@@ -99,7 +125,8 @@ def main(given: argparse.Namespace) -> None:
 
 @contextmanager
 def open_model(model: str, device: str = "auto") -> Iterator[Engine]:
-    """An engine for a shipped model, an .onnx file, or weights, which are exported first, so that what is measured is what would run.
+    """An engine for a shipped model, an .onnx file, or weights, which are exported first, so that what is measured is
+    what would run.
 
     Raises:
         ModelError, DeviceError, DataError: see `open_engine` and `load_weights`.
@@ -143,11 +170,16 @@ def as_text(figures: Mapping[str, Any]) -> Iterator[str]:
 
 def _class_line(name: str, found: Mapping[str, Any]) -> str:
     parts = [f"{name:<12} Dice {_number(found['dice'], 4)} {_interval(found['ci']['dice'], 4)}"]
-    parts += [f"{label} {_number(found[key], 3)}" for key, label in (("iou", "IoU"), ("precision", "precision"), ("recall", "recall"))]
+    parts += [
+        f"{label} {_number(found[key], 3)}"
+        for key, label in (("iou", "IoU"), ("precision", "precision"), ("recall", "recall"))
+    ]
     for unit in ("mm", "px"):
         if found["distances"][unit]:
             scale = "" if unit == "mm" else " (scale unknown)"
-            parts.append(f"HD95 {_number(found[f'hd95_{unit}'], 2)} {unit}  mean distance {_number(found[f'msd_{unit}'], 2)} {unit}{scale}")
+            parts.append(
+                f"HD95 {_number(found[f'hd95_{unit}'], 2)} {unit}  mean distance {_number(found[f'msd_{unit}'], 2)} {unit}{scale}"
+            )
     if found["distances"]["undefined"]:
         parts.append(f"{found['distances']['undefined']} without a distance, as one mask is empty")
     return "  ".join(parts)

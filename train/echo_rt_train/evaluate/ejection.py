@@ -27,8 +27,8 @@ def expert_segmentation(mask: NDArray[np.uint8]) -> Segmentation:
 
 
 def ventricle(segmentation: Segmentation, spacing_mm: tuple[float, float] | None) -> LeftVentricle | None:
-    """The measured ventricle, in mm and mL, or in pixels taken as square where the spacing (row, column) is unknown; None where there is
-    nothing to measure."""
+    """The measured ventricle, in mm and mL, or in pixels taken as square where the spacing (row, column) is unknown;
+    None where there is nothing to measure."""
     edge = outline(segmentation)
     return find_ventricle(segmentation, edge, spacing_mm) if edge is not None else None
 
@@ -43,7 +43,8 @@ def ef_percent(phases: Sequence[Sequence[LeftVentricle | None]]) -> float:
         In percent; NaN where one of the ventricles could not be measured.
     """
     volumes = []
-    # Only lengths in mm can be compared across views; where a scale is unknown, the first view's axis is taken at both times.
+    # Only lengths in mm can be compared across views; where a scale is unknown, the first view's axis is taken at both
+    # times.
     same_scale = all(found is not None and found.calibrated for views in phases for found in views)
     for views in phases:
         known = [found.disks for found in views if found is not None]
@@ -61,5 +62,8 @@ def ef_pairs(model: Ventricles, expert: Ventricles, views: Sequence[str]) -> tup
     """
     patients = sorted({patient for patient, _, _ in expert})
     whole = [p for p in patients if all((p, view, phase) in expert for view in views for phase in PHASES)]
-    pairs = [[ef_percent([[found[p, v, phase] for v in views] for phase in PHASES]) for found in (model, expert)] for p in whole]
+    pairs = [
+        [ef_percent([[found[p, v, phase] for v in views] for phase in PHASES]) for found in (model, expert)]
+        for p in whole
+    ]
     return whole, np.array(pairs, np.float64).reshape(-1, 2)

@@ -33,7 +33,8 @@ class ImageFigures:
 
     Attributes:
         sample: the image.
-        figures: (foreground classes, columns), see `COLUMNS`; NaN where undefined, and in classes that the data set does not label.
+        figures: (foreground classes, columns), see `COLUMNS`; NaN where undefined, and in classes that the data set
+            does not label.
         model, expert: the ventricle, or None where it cannot be measured.
         view: what the model says it sees (A4C, A2C, other), or None where it says nothing.
     """
@@ -47,7 +48,8 @@ class ImageFigures:
 
 @dataclass(frozen=True, eq=False)
 class PatientFigures:
-    """EF of all patients by one method: ``name`` is a view or "biplane"; ``pairs`` (patients, 2), model (NaN if not measured), expert."""
+    """EF of all patients by one method: ``name`` is a view or "biplane"; ``pairs`` (patients, 2), model (NaN if not
+    measured), expert."""
 
     name: str
     patients: list[str]
@@ -78,7 +80,9 @@ def _measured(engine: Engine, sample: Sample, image: NDArray[np.uint8], truth: N
     figures[:, : len(OVERLAP)] = overlap(confusion(found, truth))
     start = len(OVERLAP) if sample.spacing_mm else len(OVERLAP) + len(SURFACE)
     for row, label in enumerate(range(1, len(CLASSES))):
-        figures[row, start : start + len(SURFACE)] = surface(found == label, truth == label, sample.spacing_mm or (1.0, 1.0))
+        figures[row, start : start + len(SURFACE)] = surface(
+            found == label, truth == label, sample.spacing_mm or (1.0, 1.0)
+        )
     # A data set that traces the cavity alone says nothing about the wall; that is no error of the model.
     figures[[label - 1 for label in range(1, len(CLASSES)) if label not in sample.known]] = np.nan
     model, expert = (ventricle(s, sample.spacing_mm) for s in (segmentation, expert_segmentation(truth)))
@@ -90,7 +94,10 @@ def ef_of(images: Sequence[ImageFigures]) -> list[PatientFigures]:
 
     A patient whose EF cannot be measured on the expert's masks has no reference: left out, and counted.
     """
-    model, expert = ({(i.sample.patient, i.sample.view, i.sample.phase): getattr(i, who) for i in images} for who in ("model", "expert"))
+    model, expert = (
+        {(i.sample.patient, i.sample.view, i.sample.phase): getattr(i, who) for i in images}
+        for who in ("model", "expert")
+    )
     methods = [(view, (view,)) for view in _views(images)] + [("biplane", BIPLANE)]
     found = []
     for name, views in methods:
@@ -101,7 +108,9 @@ def ef_of(images: Sequence[ImageFigures]) -> list[PatientFigures]:
     return found
 
 
-def summary(images: Sequence[ImageFigures], model: str, calibration: tuple[float, float] | None = None) -> dict[str, Any]:
+def summary(
+    images: Sequence[ImageFigures], model: str, calibration: tuple[float, float] | None = None
+) -> dict[str, Any]:
     """All figures with their 95 % intervals: what `echo-rt evaluate --json` prints.
 
     Args:
@@ -110,10 +119,10 @@ def summary(images: Sequence[ImageFigures], model: str, calibration: tuple[float
         calibration: (slope, offset) of the model's spec; with it there is an ``ef_calibrated`` beside each ``ef``.
 
     Returns:
-        ``{"model", "views": {view: {"images", "classes": {name: {"dice", ..., "ci": {...}}}, "ef": {...}}}, "biplane": {"ef": {...}}}``.
-        Class figures are means over images; distances in mm where the scale of the image is known (``hd95_mm``), in pixels otherwise
-        (``hd95_px``), with the number of images of each kind and of those without a distance in ``distances``. Where the model names the
-        view there is ``view_accuracy`` in each view and over all.
+        ``{"model", "views": {view: {"images", "classes": {name: {"dice", ..., "ci": {...}}}, "ef": {...}}}, "biplane":
+        {"ef": {...}}}``. Class figures are means over images; distances in mm where the scale of the image is known
+        (``hd95_mm``), in pixels otherwise (``hd95_px``), with the number of images of each kind and of those without a
+        distance in ``distances``. Where the model names the view there is ``view_accuracy`` in each view and over all.
     """
     views: dict[str, Any] = {}
     for view in _views(images):
@@ -126,7 +135,11 @@ def summary(images: Sequence[ImageFigures], model: str, calibration: tuple[float
         place = found["biplane"] if method.name == "biplane" else views[method.name]
         place["ef"] = {**ef_agreement(method.pairs), "no_reference": method.no_reference}
         if calibration is not None:
-            place["ef_calibrated"] = {**ef_agreement(method.pairs, calibration), "slope": calibration[0], "offset": calibration[1]}
+            place["ef_calibrated"] = {
+                **ef_agreement(method.pairs, calibration),
+                "slope": calibration[0],
+                "offset": calibration[1],
+            }
     return found
 
 

@@ -1,9 +1,10 @@
 """Offsets of the classes' logits, chosen for the highest Dice on patients that the network has not learned from.
 
-Cross-entropy puts a border where both sides are equally likely. The mask with the highest expected Dice reaches further out, the more so
-the less sure the network is (Lipton, Elkan and Naryanaswamy, Thresholding classifiers to maximize F1 score, ECML PKDD 2014: the best
-threshold is half of the best score). On the images it has learned from a network is surer than on others, so that its own training images
-would say too little: part of the training patients is held out of a training of its own, and these say how much.
+Cross-entropy puts a border where both sides are equally likely. The mask with the highest expected Dice reaches further
+out, the more so the less sure the network is (Lipton, Elkan and Naryanaswamy, Thresholding classifiers to maximize F1
+score, ECML PKDD 2014: the best threshold is half of the best score). On the images it has learned from a network is
+surer than on others, so that its own training images would say too little: part of the training patients is held out of
+a training of its own, and these say how much.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def fit_offsets(engine: Engine, samples: Sequence[Sample], report: DataReport | 
     """
     chosen = [sample for sample in samples if sample.view == VIEW]
     if not chosen or any(len(sample.known) < len(FOREGROUND) for sample in chosen):
-        raise DataError(f"--fit-offsets: expected {VIEW} images with {', '.join(FOREGROUND)} labelled, found others; give another data set")
+        raise DataError(
+            f"--fit-offsets: expected {VIEW} images with {', '.join(FOREGROUND)} labelled, found others; give another data set"
+        )
     none = (0.0,) * len(FOREGROUND)
     alone = [[(*none[:at], offset, *none[at + 1 :]) for offset in TRIED] for at in range(len(FOREGROUND))]
     kept, rows = [], []
@@ -60,7 +63,9 @@ def fit_offsets(engine: Engine, samples: Sequence[Sample], report: DataReport | 
         # What makes no difference is left as it is.
         at = max(range(len(TRIED)), key=lambda k: (of_class[k], -abs(TRIED[k])))
         best.append(TRIED[at])
-    after, before = (np.mean([_dice(s, truth, offsets) for s, truth in kept], axis=0) for offsets in (tuple(best), none))
+    after, before = (
+        np.mean([_dice(s, truth, offsets) for s, truth in kept], axis=0) for offsets in (tuple(best), none)
+    )
     return {
         "logits": dict(zip(FOREGROUND, best, strict=True)),
         "dice": dict(zip(FOREGROUND, after.tolist(), strict=True)),

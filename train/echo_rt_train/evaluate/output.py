@@ -1,4 +1,5 @@
-"""Where results go that show patients' images: anywhere but into the repository, whole or not at all. `echo-rt explain` uses it too."""
+"""Where results go that show patients' images: anywhere but into the repository, whole or not at all. `echo-rt explain`
+uses it too."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from echo_rt.errors import OutputError, ParameterError, output_errors
-from echo_rt.sinks.curve import STYLE
+from echo_rt.outputs.curve import STYLE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,8 +37,8 @@ def refuse_repository(out: Path) -> None:
 
 @contextmanager
 def whole_folder(out: Path) -> Iterator[Path]:
-    """A folder to write in; when it is left without an error, all that was written moves to `out`. Files of the same name are replaced,
-    other files in `out` stay.
+    """A folder to write in; when it is left without an error, all that was written moves to `out`. Files of the same
+    name are replaced, other files in `out` stay.
 
     Raises:
         ParameterError: `out` lies in a checkout of echo-rt.

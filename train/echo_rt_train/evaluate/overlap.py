@@ -1,7 +1,7 @@
 """How well two masks overlap, class by class.
 
-Definitions as in Taha and Hanbury, Metrics for evaluating 3D medical image segmentation, BMC Medical Imaging 15:29, 2015, with TP, FP,
-FN and TN counted in pixels of the image at its native resolution.
+Definitions as in Taha and Hanbury, Metrics for evaluating 3D medical image segmentation, BMC Medical Imaging 15:29,
+2015, with TP, FP, FN and TN counted in pixels of the image at its native resolution.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from echo_rt.model import CLASSES
 FOREGROUND = CLASSES[1:]
 
 OVERLAP = ("dice", "iou", "precision", "recall", "accuracy", "f1")
-"""Columns of `overlap`. ``f1``, the harmonic mean of precision and recall, is Dice by another name; both are given because papers do."""
+"""Columns of `overlap`. ``f1``, the harmonic mean of precision and recall, is Dice by another name; both are given
+because papers do."""
 
 
 def confusion(found: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -28,11 +29,11 @@ def confusion(found: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.
 
 
 def overlap(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Dice 2TP / (2TP + FP + FN), IoU TP / (TP + FP + FN), precision TP / (TP + FP), recall TP / (TP + FN), accuracy (TP + TN) / all, and
-    F1, of each foreground class.
+    """Dice 2TP / (2TP + FP + FN), IoU TP / (TP + FP + FN), precision TP / (TP + FP), recall TP / (TP + FN), accuracy
+    (TP + TN) / all, and F1, of each foreground class.
 
-    A class that neither mask has is agreed upon: 1. One that only the other mask has leaves precision or recall without a denominator:
-    0, so that a model gains nothing by drawing nothing.
+    A class that neither mask has is agreed upon: 1. One that only the other mask has leaves precision or recall without
+    a denominator: 0, so that a model gains nothing by drawing nothing.
 
     Args:
         counts: of `confusion`.

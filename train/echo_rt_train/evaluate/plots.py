@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from echo_rt.sinks.curve import BLUE, GREY, RED
+from echo_rt.outputs.curve import BLUE, GREY, RED
 from echo_rt_train.evaluate.agreement import Pairs, ef_errors
 from echo_rt_train.evaluate.output import sheet
 
@@ -40,8 +40,19 @@ def plot_agreement(path: Path, title: str, pairs: Pairs, figures: Mapping[str, A
         figure.subplots_adjust(left=0.07, right=0.925, top=0.83, bottom=0.12, wspace=0.25)
         figure.text(0.07, 0.955, title, fontsize=14, fontweight="bold", va="center")
         patients = f"{figures['patients']} patients"
-        lost = f", {figures['not_measured']} without a ventricle (drawn red, counted as EF 0)" if figures["not_measured"] else ""
-        figure.text(0.07, 0.905, f"{patients}{lost}; 95 % bootstrap intervals in brackets", fontsize=10, color="#555555", va="center")
+        lost = (
+            f", {figures['not_measured']} without a ventricle (drawn red, counted as EF 0)"
+            if figures["not_measured"]
+            else ""
+        )
+        figure.text(
+            0.07,
+            0.905,
+            f"{patients}{lost}; 95 % bootstrap intervals in brackets",
+            fontsize=10,
+            color="#555555",
+            va="center",
+        )
         for axes, x, y in ((left, expert, model), (right, (model + expert) / 2, model - expert)):
             for chosen, colour in ((measured, BLUE), (~measured, RED)):
                 # Points at limits (an EF of 0) are drawn whole.
@@ -54,8 +65,13 @@ def _scatter(axes: Axes, both: np.ndarray, figures: Mapping[str, Any]) -> None:
     # Both axes alike, in tens, so that the identity is the diagonal.
     low, high = 10 * np.floor((both.min() - 1) / 10), 10 * np.ceil((both.max() + 1) / 10)
     axes.plot([low, high], [low, high], color=GREY, lw=1, zorder=0)
-    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", xlabel="EF by the expert (%)", ylabel="EF by the model (%)")
-    words = "\n".join(_with_interval(figures, name, label) for name, label in (("mae", "MAE"), ("rmse", "RMSE"), ("r", "r"), ("r2", "R²")))
+    axes.set(
+        xlim=(low, high), ylim=(low, high), aspect="equal", xlabel="EF by the expert (%)", ylabel="EF by the model (%)"
+    )
+    words = "\n".join(
+        _with_interval(figures, name, label)
+        for name, label in (("mae", "MAE"), ("rmse", "RMSE"), ("r", "r"), ("r2", "R²"))
+    )
     backdrop = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 2}
     axes.text(0.03, 0.97, words, transform=axes.transAxes, va="top", fontsize=10, linespacing=1.4, bbox=backdrop)
 
@@ -68,9 +84,17 @@ def _bland_altman(axes: Axes, difference: np.ndarray, errors: Mapping[str, Any],
     if bias is not None:
         lines = [(bias, f"bias\n{bias:+.1f}", "-")]
         if sd is not None:
-            lines += [(bias + k * sd, f"{k:+.2f} SD\n{bias + k * sd:+.1f}".replace("-", MINUS), "--") for k in (-LIMITS, LIMITS)]
+            lines += [
+                (bias + k * sd, f"{k:+.2f} SD\n{bias + k * sd:+.1f}".replace("-", MINUS), "--")
+                for k in (-LIMITS, LIMITS)
+            ]
             reach = max(reach, 1.15 * (abs(bias) + LIMITS * sd))
-        beside: Any = {"xycoords": ("axes fraction", "data"), "xytext": (4, 0), "textcoords": "offset points", "annotation_clip": False}
+        beside: Any = {
+            "xycoords": ("axes fraction", "data"),
+            "xytext": (4, 0),
+            "textcoords": "offset points",
+            "annotation_clip": False,
+        }
         for y, words, style in lines:
             axes.axhline(y, color=RED, lw=1.2, ls=style, zorder=0)
             axes.annotate(words.replace("-", MINUS), (1.0, y), va="center", fontsize=9, color=RED, **beside)
@@ -84,4 +108,6 @@ def _with_interval(figures: Mapping[str, Any], name: str, label: str) -> str:
     figure, interval = figures[name], figures["ci"][name]
     if figure is None:
         return f"{label} not defined"
-    return f"{label} {figure:.{digits}f}" + (f" ({interval[0]:.{digits}f} to {interval[1]:.{digits}f})" if interval else "")
+    return f"{label} {figure:.{digits}f}" + (
+        f" ({interval[0]:.{digits}f} to {interval[1]:.{digits}f})" if interval else ""
+    )

@@ -1,7 +1,8 @@
-"""Whole recordings through engine and monitor, as in `echo-rt file`: EF, how steady the volume curve is, when ED and ES are found.
+"""Whole recordings through engine and monitor, as in `echo-rt file`: EF, how steady the volume curve is, when ED and ES
+are found.
 
-Where every frame was traced, the reference is the same monitor on the expert's masks: what differs is the model's doing alone. Where a
-data set has an EF of its own (EchoNet-Dynamic's FileList.csv), that is a second reference.
+Where every frame was traced, the reference is the same monitor on the expert's masks: what differs is the model's doing
+alone. Where a data set has an EF of its own (EchoNet-Dynamic's FileList.csv), that is a second reference.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class Curve:
     Attributes:
         volume: (frames,) of each frame, NaN where there is none or the frame is not good.
         beats: accepted ones.
-        ef_percent: at the end: rolling, or from the clip's extremes where no whole beat was seen; NaN where there is none.
+        ef_percent: at the end: rolling, or from the clip's extremes where no whole beat was seen; NaN where there is
+            none.
     """
 
     volume: NDArray[np.float64]
@@ -62,7 +64,9 @@ def measure_clips(engine: Engine, clips: Sequence[Clip], report: DataReport) -> 
     """
     found = []
     for clip, frames in track(read_clips(clips, report), "evaluating clips", len(clips), transient=True):
-        model = follow_clip(engine.spec, [partial(engine.segment, image) for image in frames.frames], frames, clip.spacing_mm)
+        model = follow_clip(
+            engine.spec, [partial(engine.segment, image) for image in frames.frames], frames, clip.spacing_mm
+        )
         expert = None
         if frames.masks is not None and frames.traced.all():
             sure = ModelSpec("expert", "1", engine.spec.width, engine.spec.height, 0.0, 1.0)
@@ -76,7 +80,10 @@ def _traced(mask: NDArray[np.uint8], state: object) -> Segmentation:
 
 
 def follow_clip(
-    spec: ModelSpec, segments: Sequence[Callable[[Any], Segmentation]], frames: ClipFrames, spacing_mm: tuple[float, float] | None
+    spec: ModelSpec,
+    segments: Sequence[Callable[[Any], Segmentation]],
+    frames: ClipFrames,
+    spacing_mm: tuple[float, float] | None,
 ) -> Curve:
     """A monitor over one clip.
 
@@ -101,10 +108,11 @@ def follow_clip(
 
 
 def jitter_percent(model: NDArray[np.float64], expert: NDArray[np.float64]) -> float:
-    """Root mean square change, from one frame to the next, of the model's volume error, in percent of the largest true volume.
+    """Root mean square change, from one frame to the next, of the model's volume error, in percent of the largest true
+    volume.
 
-    The true curve is taken off, so that what is left is not motion; and a model that is smooth because it lags has an error that
-    changes with the motion, and gains nothing by it.
+    The true curve is taken off, so that what is left is not motion; and a model that is smooth because it lags has an
+    error that changes with the motion, and gains nothing by it.
 
     Args:
         model, expert: (frames,) volumes in one unit, NaN where there is none.
@@ -115,7 +123,8 @@ def jitter_percent(model: NDArray[np.float64], expert: NDArray[np.float64]) -> f
 
 
 def lateness_ms(model: Sequence[Beat], expert: Sequence[Beat]) -> tuple[float, float, int]:
-    """How much later the model's beats have their ED and ES, mean in ms (NaN without a beat in common), and how many are in common."""
+    """How much later the model's beats have their ED and ES, mean in ms (NaN without a beat in common), and how many
+    are in common."""
     late = []
     for true in expert:
         nearest = min(model, key=lambda beat: abs(beat.t_ed_s - true.t_ed_s), default=None)
@@ -131,16 +140,18 @@ def clip_summary(recordings: Sequence[RecordingFigures]) -> dict[str, Any]:
     """The figures of all recordings with their 95 % intervals, drawn by patient.
 
     Returns:
-        ``clips``; of those whose every frame was traced ``jitter_percent_edv``, ``ed_late_ms``, ``es_late_ms`` (means over the clips),
-        ``beats`` of the expert and ``beats_found`` among them, and ``ef`` against the same monitor on the expert's masks; ``ef_table``
-        against the EF that the data set gives.
+        ``clips``; of those whose every frame was traced ``jitter_percent_edv``, ``ed_late_ms``, ``es_late_ms`` (means
+        over the clips), ``beats`` of the expert and ``beats_found`` among them, and ``ef`` against the same monitor on
+        the expert's masks; ``ef_table`` against the EF that the data set gives.
     """
     found: dict[str, Any] = {"clips": len(recordings)}
     traced = [(r, r.expert) for r in recordings if r.expert is not None]
     if traced:
         timed = [lateness_ms(r.model.beats, expert.beats) for r, expert in traced]
         names = ("jitter_percent_edv", "ed_late_ms", "es_late_ms")
-        rows = np.array([[jitter_percent(r.model.volume, e.volume), *t[:2]] for (r, e), t in zip(traced, timed, strict=True)])
+        rows = np.array(
+            [[jitter_percent(r.model.volume, e.volume), *t[:2]] for (r, e), t in zip(traced, timed, strict=True)]
+        )
         prepare, figures = mean_of(names)
         sums = by_patient([r.clip.patient for r, _ in traced], prepare(rows))
         found |= {**point(sums, figures), "ci": intervals(sums, figures)}

@@ -17,9 +17,11 @@ from echo_rt_train.evaluate.plots import plot_agreement
 from echo_rt_train.evaluate.worst import draw_worst
 
 
-def write_report(out: Path, engine: Engine, images: Sequence[ImageFigures], figures: Mapping[str, Any], worst: int) -> None:
-    """Write ``evaluation.json``, ``images.csv`` (a row an image), ``patients.csv`` (a row a patient and method), ``ef_METHOD.png`` and
-    ``worst/``, all of them or none.
+def write_report(
+    out: Path, engine: Engine, images: Sequence[ImageFigures], figures: Mapping[str, Any], worst: int
+) -> None:
+    """Write ``evaluation.json``, ``images.csv`` (a row an image), ``patients.csv`` (a row a patient and method),
+    ``ef_METHOD.png`` and ``worst/``, all of them or none.
 
     Args:
         out: the folder, outside of the repository.
@@ -38,9 +40,7 @@ def write_report(out: Path, engine: Engine, images: Sequence[ImageFigures], figu
         for method in ef_of(images):
             if len(method.pairs):
                 of_method = figures["biplane"] if method.name == "biplane" else figures["views"][method.name]
-                title = (
-                    f"{engine.spec.name}, EF by the method of disks, {method.name if method.name == 'biplane' else method.name + ' alone'}"
-                )
+                title = f"{engine.spec.name}, EF by the method of disks, {method.name if method.name == 'biplane' else method.name + ' alone'}"
                 plot_agreement(folder / f"ef_{method.name}.png", title, method.pairs, of_method["ef"])
         if worst:
             draw_worst(folder / "worst", engine, images, worst)

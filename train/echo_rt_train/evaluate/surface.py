@@ -1,8 +1,8 @@
 """How far apart the borders of two masks are.
 
-As in CAMUS (Leclerc et al., IEEE Trans Med Imaging 38(9), 2019), whose d_H is the Hausdorff distance and d_m the mean absolute distance.
-The border is the mask's own pixels that have a pixel outside among their four neighbours, and distances are taken between pixel
-centres: the convention of MONAI, MedPy and ITK, so that figures compare.
+As in CAMUS (Leclerc et al., IEEE Trans Med Imaging 38(9), 2019), whose d_H is the Hausdorff distance and d_m the mean
+absolute distance. The border is the mask's own pixels that have a pixel outside among their four neighbours, and
+distances are taken between pixel centres: the convention of MONAI, MedPy and ITK, so that figures compare.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ SURFACE = ("hd95", "msd", "hd")
 """Columns of `surface`."""
 
 PERCENTILE = 95
-"""One stray pixel decides the Hausdorff distance; leaving out the farthest 5 % is the habit of segmentation challenges."""
+"""One stray pixel decides the Hausdorff distance; leaving out the farthest 5 % is the habit of segmentation
+challenges."""
 
 
 def border(mask: NDArray[np.bool_], spacing: tuple[float, float]) -> NDArray[np.float64]:
-    """Positions (N, 2) as (y, x) of a mask's border pixels, in the unit of the spacing; what lies beyond the image is outside.
+    """Positions (N, 2) as (y, x) of a mask's border pixels, in the unit of the spacing; what lies beyond the image is
+    outside.
 
     Args:
         mask: (H, W) bool.
@@ -35,15 +37,17 @@ def border(mask: NDArray[np.bool_], spacing: tuple[float, float]) -> NDArray[np.
 def surface(found: NDArray[np.bool_], truth: NDArray[np.bool_], spacing: tuple[float, float]) -> NDArray[np.float64]:
     """Distances between the borders of two masks.
 
-    With d(a, B) the distance of a border pixel a of A to the nearest one of B: HD95 is the larger one of the 95th percentiles of d(a, B)
-    and of d(b, A); the mean surface distance is the mean of all d(a, B) and d(b, A) together; HD has the maxima instead of percentiles.
+    With d(a, B) the distance of a border pixel a of A to the nearest one of B: HD95 is the larger one of the 95th
+    percentiles of d(a, B) and of d(b, A); the mean surface distance is the mean of all d(a, B) and d(b, A) together; HD
+    has the maxima instead of percentiles.
 
     Args:
         found, truth: (H, W) bool.
         spacing: height and width of a pixel.
 
     Returns:
-        (3,), as in `SURFACE`, in the unit of the spacing; NaN where one of the masks is empty, as there is no distance to nothing.
+        (3,), as in `SURFACE`, in the unit of the spacing; NaN where one of the masks is empty, as there is no distance
+        to nothing.
     """
     if not found.any() or not truth.any():
         return np.full(len(SURFACE), np.nan)

@@ -24,13 +24,15 @@ EXPERT, MODEL = "#ffd23f", "#3fd0ff"
 
 
 def worst_images(images: Sequence[ImageFigures], count: int) -> list[ImageFigures]:
-    """The images with the lowest Dice of any one class, the lowest first: a lost atrium must not hide behind a good cavity."""
+    """The images with the lowest Dice of any one class, the lowest first: a lost atrium must not hide behind a good
+    cavity."""
     dice = COLUMNS.index("dice")
     return sorted(images, key=lambda image: (float(np.nanmin(image.figures[:, dice])), image.sample.name))[:count]
 
 
 def draw_worst(folder: Path, engine: Engine, images: Sequence[ImageFigures], count: int) -> None:
-    """Draw `worst_images` as ``01_PATIENT_VIEW_PHASE.png``, 1650 pixels wide: the image as it is, and with both contours.
+    """Draw `worst_images` as ``01_PATIENT_VIEW_PHASE.png``, 1650 pixels wide: the image as it is, and with both
+    contours.
 
     Raises:
         OutputError: a file cannot be written.
@@ -77,7 +79,9 @@ def draw_comparison(
         figure.text(0.01, line, title, fontsize=13, fontweight="bold", va="center")
         figure.text(0.01, share + (1 - share) * 0.26, caption, fontsize=9.5, color="#444444", va="center")
         handles = [Line2D([], [], color=colour, lw=3) for colour in (EXPERT, MODEL)]
-        figure.legend(handles, ["expert", "model"], loc="center right", bbox_to_anchor=(0.995, line), ncols=2, borderaxespad=0)
+        figure.legend(
+            handles, ["expert", "model"], loc="center right", bbox_to_anchor=(0.995, line), ncols=2, borderaxespad=0
+        )
 
 
 def contours(axes: Axes, mask: NDArray[np.uint8], colour: str, width: float) -> None:

@@ -25,13 +25,22 @@ from echo_rt_train.explain.attribution import (
 from echo_rt_train.explain.sheets import Panel, Scale, attribution_sheet, filter_sheet, map_sheet
 from echo_rt_train.explain.subject import Subject, read_images, subject_of
 
-__all__ = ["IntegratedGradients", "add_arguments", "explain", "grad_cam", "input_gradient", "integrated_gradients", "main"]
+__all__ = [
+    "IntegratedGradients",
+    "add_arguments",
+    "explain",
+    "grad_cam",
+    "input_gradient",
+    "integrated_gradients",
+    "main",
+]
 
 NAMES = ("", "LV cavity", "LV wall", "left atrium")
 MAPS_PER_LEVEL = 8
 
 OVER = 99.7
-"""Percentile at which a colour scale ends: a few pixels are far stronger than the rest, which would be black beside them."""
+"""Percentile at which a colour scale ends: a few pixels are far stronger than the rest, which would be black beside
+them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="a folder, outside of the repository, for the pictures")
     layer = "where Grad-CAM looks (default: the deepest encoder level, which is coarse; decoder.2 lies nearer to the answer)"
     parser.add_argument("--layer", help=layer)
-    parser.add_argument("--frames", type=int, default=3, help="how many frames of a recording, evenly spread (default: 3)")
+    parser.add_argument(
+        "--frames", type=int, default=3, help="how many frames of a recording, evenly spread (default: 3)"
+    )
 
 
 def main(given: argparse.Namespace) -> None:
@@ -53,7 +64,7 @@ def main(given: argparse.Namespace) -> None:
         SourceError: the recording cannot be read.
         OutputError: the pictures cannot be written.
     """
-    from echo_rt_train.weights import load_weights
+    from echo_rt_network.weights import load_weights
 
     refuse_repository(given.out)
     weights = given.run / "weights.safetensors" if given.run.is_dir() else given.run
@@ -64,7 +75,9 @@ def main(given: argparse.Namespace) -> None:
     print(f"saliency, integrated gradients, Grad-CAM, filters and feature maps in {given.out}")
 
 
-def explain(network: nn.Module, name: str, subjects: Sequence[Subject], out: Path, std: float, layer: str | None = None) -> None:
+def explain(
+    network: nn.Module, name: str, subjects: Sequence[Subject], out: Path, std: float, layer: str | None = None
+) -> None:
     """Write ``saliency.png``, ``integrated_gradients.png``, ``grad_cam.png``, ``filters.png`` and ``feature_maps.png``.
 
     Args:
@@ -100,7 +113,10 @@ Targets = Sequence[Sequence[tuple[str, Target]]]
 
 def _saliency(path: Path, name: str, subjects: Sequence[Subject], targets: Targets, std: float) -> None:
     rows = [
-        [Panel(title, np.abs(_array(input_gradient(f, s.x) / std)), label) for label, (title, f) in enumerate(of_subject, 1)]
+        [
+            Panel(title, np.abs(_array(input_gradient(f, s.x) / std)), label)
+            for label, (title, f) in enumerate(of_subject, 1)
+        ]
         for s, of_subject in zip(subjects, targets, strict=True)
     ]
     scale = Scale("inferno", 0.0, _end(rows), "|df / dx| (logits per grey level of one grid pixel)")
@@ -114,13 +130,18 @@ def _integrated(path: Path, name: str, subjects: Sequence[Subject], targets: Tar
         row = []
         for title, f in of_subject:
             found = integrated_gradients(f, subject.x, subject.baseline)
-            row.append(Panel(f"{title}   sum {found.total:.2f}, f change {found.difference:.2f}", _array(found.attribution)))
+            row.append(
+                Panel(f"{title}   sum {found.total:.2f}, f change {found.difference:.2f}", _array(found.attribution))
+            )
         rows.append(row)
     end = _end(rows)
-    scale = Scale("RdBu_r", -end, end, "share of each grid pixel in f(image) \N{MINUS SIGN} f(black) (logits); red speaks for the class")
-    caption = (
-        "What each pixel adds to the mean logit f of a class over its region, on the way from a black image. The two figures should agree."
+    scale = Scale(
+        "RdBu_r",
+        -end,
+        end,
+        "share of each grid pixel in f(image) \N{MINUS SIGN} f(black) (logits); red speaks for the class",
     )
+    caption = "What each pixel adds to the mean logit f of a class over its region, on the way from a black image. The two figures should agree."
     attribution_sheet(path, f"{name}: integrated gradients", caption, subjects, rows, scale)
 
 
@@ -129,20 +150,28 @@ def _cams(path: Path, name: str, subjects: Sequence[Subject], targets: Targets, 
     for subject, of_subject in zip(subjects, targets, strict=True):
         maps = [(title, _array(grad_cam(f, subject.x, module))) for title, f in of_subject]
         peaks = [max(float(found.max()), 1e-12) for _, found in maps]
-        rows.append([Panel(f"{t}   maximum {p:.2g}", m / p, label) for label, ((t, m), p) in enumerate(zip(maps, peaks, strict=True), 1)])
+        rows.append(
+            [
+                Panel(f"{t}   maximum {p:.2g}", m / p, label)
+                for label, ((t, m), p) in enumerate(zip(maps, peaks, strict=True), 1)
+            ]
+        )
     side = rows[0][0].map.shape
     caption = f"Where the maps of layer {layer} ({side[0]}x{side[1]}) that raise the mean logit of a class are active."
     attribution_sheet(
-        path, f"{name}: Grad-CAM", caption, subjects, rows, Scale("inferno", 0.0, 1.0, "share of the maximum of each picture")
+        path,
+        f"{name}: Grad-CAM",
+        caption,
+        subjects,
+        rows,
+        Scale("inferno", 0.0, 1.0, "share of the maximum of each picture"),
     )
 
 
 def _filters(path: Path, name: str, network: nn.Module, subject: Subject) -> None:
     filters = inside.first_filters(network)
     answers = _array(inside.responses(filters, subject.x))
-    caption = (
-        f"Weights with the batch norm multiplied in, and what they make of {subject.name} before offset and ReLU: blue < 0 < red, white 0."
-    )
+    caption = f"Weights with the batch norm multiplied in, and what they make of {subject.name} before offset and ReLU: blue < 0 < red, white 0."
     filter_sheet(path, f"{name}: filters of the first layer", caption, _array(filters), answers)
 
 

@@ -1,8 +1,9 @@
 """Which part of an image a network's answer rests on: input gradient, integrated gradients, Grad-CAM.
 
-A segmentation network gives a figure for every pixel; what is explained is one number f(x) for a class: the mean of its logits over a
-region R, by default the pixels that the network gives to that class (Seg-Grad-CAM: Vinogradova, Dibrov and Myers, Towards interpretable
-semantic segmentation via gradient-weighted class activation mapping, AAAI 2020, takes the sum). R is found once and then held fixed.
+A segmentation network gives a figure for every pixel; what is explained is one number f(x) for a class: the mean of its
+logits over a region R, by default the pixels that the network gives to that class (Seg-Grad-CAM: Vinogradova, Dibrov
+and Myers, Towards interpretable semantic segmentation via gradient-weighted class activation mapping, AAAI 2020, takes
+the sum). R is found once and then held fixed.
 
 Written out here because each is a few lines: Captum would add a library for three formulas.
 """
@@ -18,8 +19,8 @@ from torch import Tensor, nn
 from echo_rt.errors import ParameterError
 
 STEPS = 128
-"""Of the path of integrated gradients. The sum of the attributions is then off by 1 % as a rule and by 3 % at most (lv-base on CAMUS);
-twice as many steps halve that and take twice as long. Each sheet states both sums."""
+"""Of the path of integrated gradients. The sum of the attributions is then off by 1 % as a rule and by 3 % at most
+(lv-base on CAMUS); twice as many steps halve that and take twice as long. Each sheet states both sums."""
 
 BATCH = 16
 """Points of the path that go through the network at a time."""
@@ -39,12 +40,15 @@ def logits_of(output: object) -> Tensor:
     while isinstance(output, (tuple, list)) and output:
         output = output[0]
     if not isinstance(output, Tensor) or output.ndim != 4:
-        raise ParameterError(f"expected a network that gives logits (N, classes, h, w), found {type(output).__name__}; give another run")
+        raise ParameterError(
+            f"expected a network that gives logits (N, classes, h, w), found {type(output).__name__}; give another run"
+        )
     return output
 
 
 def region_of(network: nn.Module, image: Tensor, label: int) -> Tensor:
-    """R: the pixels (h, w) bool that the network gives to a class; where it gives none, the 1 % where it comes nearest to it."""
+    """R: the pixels (h, w) bool that the network gives to a class; where it gives none, the 1 % where it comes nearest
+    to it."""
     with torch.no_grad():
         logits = logits_of(network(image))[0]
     region = logits.argmax(0) == label
@@ -84,7 +88,8 @@ class IntegratedGradients:
 
     Attributes:
         attribution: (h, w), the share of each pixel in f(image) - f(baseline).
-        total, difference: the sum of the attributions, and f(image) - f(baseline), to which it is equal but for the finite steps.
+        total, difference: the sum of the attributions, and f(image) - f(baseline), to which it is equal but for the
+            finite steps.
     """
 
     attribution: Tensor
@@ -93,8 +98,8 @@ class IntegratedGradients:
 
 
 def integrated_gradients(f: Target, image: Tensor, baseline: Tensor, steps: int = STEPS) -> IntegratedGradients:
-    """IG(x) = (x - x') times the mean of df/dx on the way from x' to x (Sundararajan, Taly and Yan, ICML 2017, arXiv 1703.01365, eq. 1),
-    by the midpoint rule.
+    """IG(x) = (x - x') times the mean of df/dx on the way from x' to x (Sundararajan, Taly and Yan, ICML 2017, arXiv
+    1703.01365, eq. 1), by the midpoint rule.
 
     Args:
         f: what is explained.
@@ -114,7 +119,8 @@ def integrated_gradients(f: Target, image: Tensor, baseline: Tensor, steps: int 
 
 
 def grad_cam(f: Target, image: Tensor, layer: nn.Module) -> Tensor:
-    """Grad-CAM = ReLU(sum over k of a_k A_k), a_k being the mean of df/dA_k over the map (Selvaraju et al., ICCV 2017, eq. 1 and 2).
+    """Grad-CAM = ReLU(sum over k of a_k A_k), a_k being the mean of df/dA_k over the map (Selvaraju et al., ICCV 2017,
+    eq. 1 and 2).
 
     Args:
         f: what is explained.

@@ -14,8 +14,8 @@ LEVEL = re.compile(r"(encoder|decoder)\.(\d+)")
 
 
 def levels(network: nn.Module) -> dict[str, nn.Module]:
-    """The blocks of a U-Net by name, in the order of the data: ``encoder.0`` down to the bottleneck, then the decoder from the bottom up
-    to ``decoder.0``."""
+    """The blocks of a U-Net by name, in the order of the data: ``encoder.0`` down to the bottleneck, then the decoder
+    from the bottom up to ``decoder.0``."""
     found = {name: module for name, module in network.named_modules() if LEVEL.fullmatch(name)}
 
     def position(name: str) -> tuple[bool, int]:
@@ -33,7 +33,9 @@ def bottleneck(network: nn.Module) -> str:
     """
     encoder = [name for name in levels(network) if name.startswith("encoder")]
     if not encoder:
-        raise ParameterError("expected a network with encoder.0, encoder.1, ..., found none of these; name a layer with --layer")
+        raise ParameterError(
+            "expected a network with encoder.0, encoder.1, ..., found none of these; name a layer with --layer"
+        )
     return encoder[-1]
 
 
@@ -51,9 +53,11 @@ def layer_of(network: nn.Module, name: str | None) -> tuple[str, nn.Module]:
 
 
 def first_filters(network: nn.Module) -> Tensor:
-    """The filters of the first convolution, (filters, kernel height, kernel width), as they act on the normalised image.
+    """The filters of the first convolution, (filters, kernel height, kernel width), as they act on the normalised
+    image.
 
-    The batch norm that follows scales each filter by its own factor; it is multiplied in, or the sizes of the filters would not compare.
+    The batch norm that follows scales each filter by its own factor; it is multiplied in, or the sizes of the filters
+    would not compare.
 
     Raises:
         ParameterError: the network does not begin with a convolution of one grey channel.
@@ -61,7 +65,9 @@ def first_filters(network: nn.Module) -> Tensor:
     modules = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.BatchNorm2d))]
     first = modules[0] if modules else None
     if not isinstance(first, nn.Conv2d) or first.in_channels != 1:
-        raise ParameterError("expected a network that begins with a convolution of one grey channel, found another; give another run")
+        raise ParameterError(
+            "expected a network that begins with a convolution of one grey channel, found another; give another run"
+        )
     weight = first.weight.detach()[:, 0]
     norm = modules[1] if len(modules) > 1 else None
     if isinstance(norm, nn.BatchNorm2d) and norm.running_var is not None and norm.num_features == len(weight):
@@ -97,6 +103,7 @@ def feature_maps(network: nn.Module, image: Tensor) -> Mapping[str, Tensor]:
 
 
 def strongest(maps: Tensor, count: int) -> list[int]:
-    """The channels (of maps (channels, h, w)) that vary most over the image, the first the most: the others say little about it."""
+    """The channels (of maps (channels, h, w)) that vary most over the image, the first the most: the others say little
+    about it."""
     spread = maps.flatten(1).std(1)
     return [int(i) for i in torch.argsort(spread, descending=True)[:count]]

@@ -32,8 +32,8 @@ DIM = 0.75
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """A map over an image: (h, w) on the network's grid or a coarser one that covers the same square, the line above it, and the class
-    whose border is drawn, if any."""
+    """A map over an image: (h, w) on the network's grid or a coarser one that covers the same square, the line above
+    it, and the class whose border is drawn, if any."""
 
     title: str
     map: NDArray[np.float32]
@@ -76,13 +76,18 @@ def attribution_sheet(
                     contours(axes, subject.segmentation.mask(panel.label), "white", 0.7)
         height = figure.get_figheight()
         bar = figure.add_axes((0.3, 0.42 / height, 0.4, 0.11 / height))
-        figure.colorbar(ScalarMappable(Normalize(scale.low, scale.high), scale.colours), cax=bar, orientation="horizontal")
+        figure.colorbar(
+            ScalarMappable(Normalize(scale.low, scale.high), scale.colours), cax=bar, orientation="horizontal"
+        )
         bar.set_xlabel(scale.label, fontsize=9, labelpad=2)
         bar.tick_params(labelsize=8, length=2)
 
 
-def filter_sheet(path: Path, title: str, caption: str, filters: NDArray[np.float32], responses: NDArray[np.float32]) -> None:
-    """Each filter (filters, k, k) above what it makes of an image (filters, h, w); one scale for all filters, one for all responses.
+def filter_sheet(
+    path: Path, title: str, caption: str, filters: NDArray[np.float32], responses: NDArray[np.float32]
+) -> None:
+    """Each filter (filters, k, k) above what it makes of an image (filters, h, w); one scale for all filters, one for
+    all responses.
 
     Raises:
         OutputError: the file cannot be written.
@@ -98,10 +103,14 @@ def filter_sheet(path: Path, title: str, caption: str, filters: NDArray[np.float
             for (y, x), weight in np.ndenumerate(kernel):
                 axes.text(x, y, f"{weight:.2f}".replace("-", "\N{MINUS SIGN}"), ha="center", va="center", fontsize=7,
                           color="white" if abs(weight) > 0.6 * reach else "#333333")  # fmt: skip
-            place(2 * row + 1, column, "response").imshow(response, cmap="RdBu_r", vmin=-strong, vmax=strong, interpolation="bilinear")
+            place(2 * row + 1, column, "response").imshow(
+                response, cmap="RdBu_r", vmin=-strong, vmax=strong, interpolation="bilinear"
+            )
 
 
-def map_sheet(path: Path, title: str, caption: str, levels: Sequence[tuple[str, NDArray[np.float32], Sequence[int]]]) -> None:
+def map_sheet(
+    path: Path, title: str, caption: str, levels: Sequence[tuple[str, NDArray[np.float32], Sequence[int]]]
+) -> None:
     """A row for each level: its name, maps (channels, h, w) and the channels to show, each from 0 to its own maximum.
 
     Raises:
@@ -118,9 +127,12 @@ def map_sheet(path: Path, title: str, caption: str, levels: Sequence[tuple[str, 
 
 
 class _table:
-    """A sheet of pictures in rows and columns. Entering it gives the figure and a function (row, column, title) -> axes."""
+    """A sheet of pictures in rows and columns. Entering it gives the figure and a function (row, column, title) ->
+    axes."""
 
-    def __init__(self, path: Path, title: str, caption: str, rows: int, columns: int, aspect: float, foot: float) -> None:
+    def __init__(
+        self, path: Path, title: str, caption: str, rows: int, columns: int, aspect: float, foot: float
+    ) -> None:
         self.side = (WIDTH - 2 * MARGIN - (columns - 1) * GAP) / columns
         self.step = self.side * aspect + NAME + GAP
         self.picture, self.height = self.side * aspect, HEAD + rows * self.step + foot + MARGIN
@@ -129,8 +141,12 @@ class _table:
 
     def __enter__(self) -> tuple[Figure, Any]:
         self.figure = self._sheet.__enter__()
-        self.figure.text(MARGIN / WIDTH, 1 - 0.28 / self.height, self.title, fontsize=14, fontweight="bold", va="center")
-        self.figure.text(MARGIN / WIDTH, 1 - 0.6 / self.height, self.caption, fontsize=9.5, color="#555555", va="center")
+        self.figure.text(
+            MARGIN / WIDTH, 1 - 0.28 / self.height, self.title, fontsize=14, fontweight="bold", va="center"
+        )
+        self.figure.text(
+            MARGIN / WIDTH, 1 - 0.6 / self.height, self.caption, fontsize=9.5, color="#555555", va="center"
+        )
         return self.figure, self._place
 
     def __exit__(self, *error: Any) -> None:
@@ -153,10 +169,15 @@ def _grey(axes: Axes, image: NDArray[np.uint8], brightness: float) -> None:
 
 
 def _over(axes: Axes, values: NDArray[np.float32], grid: GridMap, scale: Scale) -> None:
-    """Lay a map over the image, the more opaque the stronger it is, so that the anatomy stays visible where it says nothing."""
+    """Lay a map over the image, the more opaque the stronger it is, so that the anatomy stays visible where it says
+    nothing."""
     share = grid.grid[1] / values.shape[1]  # of a coarser map, grid pixels per map pixel
     # Upsampled with the border kept, so that colour and opacity are interpolated alike.
-    full = cv2.resize(values.astype(np.float32), None, fx=share, fy=share, interpolation=cv2.INTER_LINEAR) if share > 1 else values
+    full = (
+        cv2.resize(values.astype(np.float32), None, fx=share, fy=share, interpolation=cv2.INTER_LINEAR)
+        if share > 1
+        else values
+    )
     strength = np.clip(np.abs(full) / max(abs(scale.low), abs(scale.high)), 0, 1)
     height, width = grid.image
     corner = np.array([[-0.5, -0.5], [grid.grid[1] - 0.5, grid.grid[0] - 0.5]])

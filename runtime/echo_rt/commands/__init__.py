@@ -1,0 +1,4 @@
+"""The command line, one module a command.
+
+May import everything in `echo_rt`, inside of the functions that need it.
+"""

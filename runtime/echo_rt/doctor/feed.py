@@ -1,0 +1,89 @@
+"""Why a feed does not open: looked at step by step, from the name of the host to the first picture."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from urllib.parse import urlsplit
+
+from echo_rt.doctor.machine import Finding
+from echo_rt.errors import EchoRtError
+from echo_rt.sources import is_feed, open_source
+
+PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "igtl": 18944}
+CONNECT_S, PICTURE_S = 4.0, 15.0
+
+
+def examine_source(uri: str) -> list[Finding]:
+    """The steps up to the first frame, to the first that fails; nothing that hangs holds it up for long."""
+    findings = []
+    if is_feed(uri) and (parts := urlsplit(uri)).scheme in PORTS:
+        try:
+            host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
+        except ValueError:
+            return [
+                Finding(
+                    "address",
+                    False,
+                    f"expected a port from 1 to 65535, found {parts.netloc.rpartition('@')[2]}; check the address",
+                    True,
+                )
+            ]
+        findings += _reach(host, port)
+    if all(finding.ok for finding in findings):
+        findings.append(_first_frame(uri))
+    return findings
+
+
+def _reach(host: str, port: int) -> list[Finding]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return [
+            Finding(
+                "host", False, f"no such host: {host!r}; check its spelling and the network, or give its number", True
+            )
+        ]
+    address = found[0][4][0]
+    host_found = Finding("host", True, f"{host} is {address}")
+    try:
+        with socket.create_connection((host, port), CONNECT_S):
+            return [host_found, Finding("port", True, f"{port} answers")]
+    except ConnectionRefusedError:
+        why = f"{host} refuses connections to port {port}: nothing listens there; start the sender, or check the port"
+    except TimeoutError:
+        why = f"no answer from {host} port {port} in {CONNECT_S:g} s; check cable, address and firewall"
+    except OSError as error:
+        why = f"{host} port {port} cannot be reached: {error.strerror}; check the network"
+    return [host_found, Finding("port", False, why, True)]
+
+
+def _first_frame(uri: str) -> Finding:
+    # In a thread: a camera's driver may hang, and this shall say so.
+    result: list[Finding] = []
+
+    def look() -> None:
+        started_s = time.monotonic()
+        try:
+            with open_source(uri) as source:
+                for frame in source:
+                    height, width = frame.image.shape[:2]
+                    kind = "grey" if frame.image.ndim == 2 else "colour"
+                    spacing = "scale unknown" if frame.spacing_mm is None else f"{frame.spacing_mm[0]:.3g} mm a pixel"
+                    note = getattr(source, "note", None)
+                    waited = time.monotonic() - started_s
+                    text = f"{width}x{height} {kind}, {spacing}, first picture after {waited:.1f} s{f'; {note}' if note else ''}"
+                    result.append(Finding("picture", True, text))
+                    return
+            result.append(
+                Finding("picture", False, "the feed opens and ends without a picture; check the sender", True)
+            )
+        except EchoRtError as error:
+            result.append(Finding("picture", False, str(error), True))
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    thread.join(PICTURE_S)
+    silent = "it opens, but no picture came; check that the sender is running, and for udp:// that it sends to this machine and port"
+    return result[0] if result else Finding("picture", False, f"{silent} (waited {PICTURE_S:g} s)", True)

@@ -1,0 +1,316 @@
+"""From an ONNX file to a TensorRT engine: the only place that calls TensorRT's builder.
+
+One path for TensorRT 8.5 to 11, chosen by what the installed release offers and never by its number. Where networks can
+be strongly typed (10 and later, and in 11 they always are), the types in the ONNX file are the engine's types. Before,
+a network takes its precision from flags, and the flags are set to what the file's spec says.
+
+In this module a name means one TensorRT class throughout (``config`` is an ``IBuilderConfig``, and so on); a name that
+not every release has is looked up by ``getattr`` or behind ``hasattr``. tests/test_tensorrt_contract.py reads the
+source and holds it to that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from echo_rt.engine.cuda_driver import CudaDevice
+from echo_rt.engine.signature import check_signature
+from echo_rt.errors import DeviceError, MissingExtraError, ModelError, ParameterError
+from echo_rt.model import ModelSpec
+
+Progress = Callable[[str, int, int], None]
+"""Called with a phase of the build, the steps done in it, and their number; also from TensorRT's own threads."""
+
+_DTYPES = {
+    "FLOAT": "float32",
+    "HALF": "float16",
+    "INT8": "int8",
+    "INT32": "int32",
+    "INT64": "int64",
+    "BOOL": "bool",
+    "UINT8": "uint8",
+}
+"""TensorRT's names of types, and NumPy's."""
+
+_NOWHERE = f"{os.devnull}/model.onnx"
+"""Where the parser is to think that the model lies: weights in files beside it are not found, since no hash would speak
+for them."""
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """How to build; the defaults are for the fastest engine on this very GPU.
+
+    Attributes:
+        workspace_mib: GPU memory that a layer may use for scratch, in MiB.
+        hardware_compatible: the engine also runs on other GPUs from Ampere on, more slowly.
+        version_compatible: the engine also runs in later TensorRT releases, more slowly.
+    """
+
+    workspace_mib: int = 1024
+    hardware_compatible: bool = False
+    version_compatible: bool = False
+
+    def __post_init__(self) -> None:
+        if self.workspace_mib < 1:
+            raise ParameterError(f"expected a workspace of at least 1 MiB, found {self.workspace_mib}")
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """An input or output of an engine.
+
+    Attributes:
+        name: as in the ONNX file.
+        shape: elements along each axis, all fixed.
+        dtype: NumPy's name of the type.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build gives.
+
+    Attributes:
+        engine: the serialised engine.
+        timing_cache: the times that the builder took, to start the next build with.
+        inputs, outputs: in the engine's order.
+    """
+
+    engine: bytes
+    timing_cache: bytes
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+
+
+def import_tensorrt(device: CudaDevice) -> Any:
+    """The tensorrt module.
+
+    Args:
+        device: what `find_device` gave: TensorRT is not touched before the driver was asked.
+
+    Raises:
+        MissingExtraError: TensorRT is not installed.
+        DeviceError: it is, but cannot be loaded.
+    """
+    try:
+        import tensorrt
+    except ModuleNotFoundError as error:
+        if error.name != "tensorrt":
+            raise DeviceError(f"TensorRT cannot be loaded on {device.name} ({error}); install it again") from None
+        raise MissingExtraError("a TensorRT engine", "tensorrt") from None
+    except (ImportError, OSError) as error:
+        raise DeviceError(
+            f"TensorRT cannot be loaded on {device.name} ({_first_line(error)}); install it again"
+        ) from None
+    return tensorrt
+
+
+def tensorrt_version(device: CudaDevice) -> str:
+    """The release of the installed TensorRT, such as ``10.16.1.11``.
+
+    Raises:
+        MissingExtraError, DeviceError: as `import_tensorrt`.
+    """
+    trt = import_tensorrt(device)
+    return str(trt.__version__)
+
+
+def build(
+    onnx: bytes,
+    origin: str,
+    spec: ModelSpec,
+    device: CudaDevice,
+    options: BuildOptions,
+    timing_cache: bytes = b"",
+    progress: Progress | None = None,
+) -> Built:
+    """Build an engine; that takes from seconds to minutes.
+
+    Args:
+        onnx: the model file's content.
+        origin: its path, for messages.
+        spec: what the file says of itself.
+        device: the GPU that the engine is for.
+        options: how to build.
+        timing_cache: of an earlier build on this GPU with this TensorRT, or empty.
+        progress: told how far the build is, by a TensorRT that reports it (10 and later).
+
+    Raises:
+        ModelError: TensorRT cannot read the file or make an engine of it, or the network contradicts its spec.
+        ParameterError: this TensorRT cannot do what `options` ask for.
+        MissingExtraError, DeviceError: as `import_tensorrt`.
+        KeyboardInterrupt: the user stopped the build.
+    """
+    trt = import_tensorrt(device)
+    log, messages = _logger(trt)
+    builder = trt.Builder(log)
+    network = builder.create_network(_network_flags(trt))
+    parser = trt.OnnxParser(network, log)
+    if not parser.parse(onnx, _NOWHERE):
+        reason = parser.get_error(0).desc() if parser.num_errors else _last(messages)
+        raise ModelError(
+            f"{origin}: TensorRT {trt.__version__} cannot read it ({_first_line(reason)}); export the model again"
+        )
+    inputs = _tensors(origin, [network.get_input(i) for i in range(network.num_inputs)])
+    outputs = _tensors(origin, [network.get_output(i) for i in range(network.num_outputs)])
+    check_signature(origin, spec, {t.name: t.shape for t in inputs}, {t.name: t.shape for t in outputs})
+
+    config = builder.create_builder_config()
+    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mib << 20)
+    _set_precision(trt, config, spec.precision)
+    _set_compatibility(trt, config, options)
+    timings = config.create_timing_cache(timing_cache)
+    # False: times of another GPU or release are refused, not believed; the build then begins with an empty cache.
+    if timings is None or not config.set_timing_cache(timings, False):
+        timings = config.create_timing_cache(b"")
+        config.set_timing_cache(timings, False)
+    stopped: list[bool] = []
+    if progress is not None and hasattr(trt, "IProgressMonitor"):
+        config.progress_monitor = _monitor(trt, progress, stopped)
+    plan = builder.build_serialized_network(network, config)
+    if stopped:
+        raise KeyboardInterrupt
+    if plan is None:
+        raise ModelError(
+            f"{origin}: TensorRT {trt.__version__} cannot build an engine of it for {device.name} ({_last(messages)})"
+        )
+    return Built(bytes(plan), bytes(timings.serialize()), inputs, outputs)
+
+
+def deserialize(engine: bytes, device: CudaDevice, host_code_allowed: bool = False) -> Any:
+    """The ``ICudaEngine`` of bytes that `echo_rt.engine.tensorrt.cache` has vouched for. An engine is code: give it no
+    others.
+
+    Args:
+        engine: the serialised engine.
+        device: the GPU that it runs on.
+        host_code_allowed: for an engine built version compatible, which brings code of its own.
+
+    Raises:
+        ModelError: TensorRT refuses it.
+        MissingExtraError, DeviceError: as `import_tensorrt`.
+    """
+    trt = import_tensorrt(device)
+    log, messages = _logger(trt)
+    runtime = trt.Runtime(log)
+    if host_code_allowed:
+        runtime.engine_host_code_allowed = True
+    found = runtime.deserialize_cuda_engine(engine)
+    if found is None:
+        raise ModelError(
+            f"TensorRT {trt.__version__} on {device.name} refuses the engine ({_last(messages)}); build it again"
+        )
+    return found
+
+
+def _network_flags(trt: Any) -> int:
+    """Strongly typed where that exists (its number differs between releases), else with an explicit batch, which 10 and
+    later imply."""
+    typed = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
+    flag = typed if typed is not None else getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
+    return 0 if flag is None else 1 << int(flag)
+
+
+def _set_precision(trt: Any, config: Any, precision: str) -> None:
+    """Allow the file's precision, where types alone do not decide."""
+    if hasattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED"):
+        return
+    # INT8 with FP16: layers that are not quantised may run in FP16 rather than FP32.
+    for name in {"fp32": (), "fp16": ("FP16",), "int8": ("INT8", "FP16")}[precision]:
+        flag = getattr(trt.BuilderFlag, name, None)
+        if flag is None:
+            raise DeviceError(
+                f"TensorRT {trt.__version__} has neither strongly typed networks nor {name}; use another release"
+            )
+        config.set_flag(flag)
+
+
+def _set_compatibility(trt: Any, config: Any, options: BuildOptions) -> None:
+    def have(feature: Any, name: str) -> Any:
+        if feature is None:
+            raise ParameterError(
+                f"expected TensorRT 8.6 or later for {name} compatibility, found {trt.__version__}; leave the option out"
+            )
+        return feature
+
+    if options.hardware_compatible:
+        level = getattr(getattr(trt, "HardwareCompatibilityLevel", None), "AMPERE_PLUS", None)
+        config.hardware_compatibility_level = have(level, "hardware")
+    if options.version_compatible:
+        config.set_flag(have(getattr(trt.BuilderFlag, "VERSION_COMPATIBLE", None), "version"))
+
+
+def _tensors(origin: str, tensors: Sequence[Any]) -> tuple[TensorInfo, ...]:
+    found = []
+    for tensor in tensors:
+        dtype = _DTYPES.get(tensor.dtype.name)
+        if dtype is None or any(n < 1 for n in tensor.shape):
+            raise ModelError(
+                f"{origin}: expected tensors of fixed shape and a type of {', '.join(_DTYPES.values())}, found {tensor.name} of "
+                f"{tuple(tensor.shape)} {tensor.dtype.name}; export the model again"
+            )
+        found.append(TensorInfo(tensor.name, tuple(tensor.shape), dtype))
+    return tuple(found)
+
+
+def _logger(trt: Any) -> tuple[Any, list[str]]:
+    """A logger that is silent, and the list in which it keeps what TensorRT calls an error, for the one line that we
+    print."""
+    messages: list[str] = []
+    grave = (trt.ILogger.Severity.INTERNAL_ERROR, trt.ILogger.Severity.ERROR)
+
+    class Log(trt.ILogger):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in grave:
+                messages.append(message)
+
+    return Log(), messages
+
+
+def _monitor(trt: Any, progress: Progress, stopped: list[bool]) -> Any:
+    steps: dict[str, int] = {}
+
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
+        """An exception must not pass through TensorRT's frames, which would end the process: Ctrl-C becomes a False
+        here."""
+
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            steps[phase_name] = num_steps
+            _told(phase_name, 0)
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            return _told(phase_name, step + 1)
+
+        def phase_finish(self, phase_name: str) -> None:
+            _told(phase_name, steps.get(phase_name, 0))
+
+    def _told(phase: str, done: int) -> bool:
+        try:
+            progress(phase, done, steps.get(phase, done))
+        except KeyboardInterrupt:
+            stopped.append(True)
+        return not stopped
+
+    return Monitor()
+
+
+def _last(messages: list[str]) -> str:
+    return _first_line(messages[-1]) if messages else "it gave no reason"
+
+
+def _first_line(reason: object) -> str:
+    return (str(reason).strip().splitlines() or ["no reason given"])[0]

@@ -1,0 +1,212 @@
+"""A live feed on disk: every frame that was read, without loss, and its reading, so that it can be followed again to
+the same readings.
+
+Each history is a take of its own, a folder ``take-001`` that `echo-rt file` reads as one recording:
+
+- ``frames.mkv``: FFV1 in Matroska, each frame whole in itself, written out at least every `FLUSH_S`.
+- ``readings.jsonl``: a line a frame, with its exact time, number and spacing; written out with each line.
+- ``recording.json``: source, model, region of interest, and in the end how many frames there are.
+
+A process that is killed leaves all but the last moment. Nothing is written over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import av
+import numpy as np
+
+from echo_rt.errors import OutputError, output_errors
+from echo_rt.frame import Frame
+from echo_rt.outputs.fields import reading_fields
+from echo_rt.reading import Reading
+
+if TYPE_CHECKING:
+    from av.container import OutputContainer
+    from av.video.stream import VideoStream
+
+FRAMES, READINGS, RECORDING = "frames.mkv", "readings.jsonl", "recording.json"
+
+FLUSH_S = 0.25
+
+RETRY_S = 5.0
+"""After a refusal, such as of a full disk, nothing is tried for that long."""
+
+_OPTIONS = {"level": "3", "slices": "4", "slicecrc": "1", "context": "0"}
+_KINDS = {2: ("gray", "gray"), 3: ("bgr24", "bgr0")}
+"""Of NumPy and of FFV1, by the axes of an image."""
+
+
+class Recorder:
+    """Writes takes into a folder.
+
+    Args:
+        folder: made where it is missing; takes that are there already stay.
+        about: what else shall stand in ``recording.json``: model, region of interest and so on.
+
+    Raises:
+        OutputError: the folder cannot be made or written to.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], about: dict[str, Any]) -> None:
+        self.folder = Path(folder)
+        self._about = about
+        self._take: _Take | None = None
+        self._history: object = None
+        self._wait_until_s = 0.0
+        self._refused = ""
+        with output_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.folder, os.W_OK | os.X_OK):
+                raise PermissionError(13, os.strerror(13))
+
+    def write(self, frame: Frame, reading: Reading, source: str, history: int) -> None:
+        """Keep a frame and its reading; a frame of another history, size or kind begins a new take.
+
+        Raises:
+            OutputError: it cannot be written. The take is closed as it is, and another one begun later.
+        """
+        if time.monotonic() < self._wait_until_s:
+            raise OutputError(self._refused)
+        try:
+            kind = (history, frame.image.shape)
+            if self._take is None or kind != self._history:
+                self._finish()
+                self._take, self._history = _Take(self.folder, frame, {"source": source, **self._about}), kind
+            self._take.write(frame, reading)
+        except OutputError as error:
+            self._refused, self._wait_until_s = str(error), time.monotonic() + RETRY_S
+            if (take := self._take) is not None:
+                self._take = None
+                with suppress(OutputError):
+                    take.close()
+            raise
+
+    def idle(self, why: str) -> None:
+        """Nothing comes: nothing is kept."""
+
+    def close(self) -> None:
+        """Complete the last take. A second call does nothing.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self._finish()
+
+    def _finish(self) -> None:
+        if (take := self._take) is not None:
+            self._take = None
+            take.close()
+
+
+class _Take:
+    """One folder of a recording in the making."""
+
+    def __init__(self, folder: Path, first: Frame, about: dict[str, Any]) -> None:
+        self.path = self._new_folder(folder)
+        self._frames = 0
+        self._start_s, self._last_ms = first.t_s, -1
+        self._about = {**about, "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "spacing_mm": first.spacing_mm}
+        self._container: OutputContainer | None = None
+        self._lines: TextIO | None = None
+        with _errors(self.path):
+            try:
+                self._lines = (self.path / READINGS).open("w", encoding="utf-8", buffering=1)
+                self._container = av.open(
+                    str(self.path / FRAMES),
+                    "w",
+                    format="matroska",
+                    # Clusters are kept back until they are whole: short ones, and nothing buffered behind them.
+                    options={"cluster_time_limit": str(round(1000 * FLUSH_S)), "flush_packets": "1"},
+                )
+                self._stream = self._open_stream(first)
+                self._describe()
+            except BaseException:
+                self._let_go()
+                raise
+
+    def write(self, frame: Frame, reading: Reading) -> None:
+        assert self._container is not None
+        assert self._lines is not None
+        kind, stored = _KINDS[frame.image.ndim]
+        image = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame.image), format=kind)
+        if stored != kind:
+            image = image.reformat(format=stored)
+        # Matroska counts milliseconds; the exact time stands in the line.
+        self._last_ms = max(self._last_ms + 1, round(1e3 * (frame.t_s - self._start_s)))
+        image.pts, image.time_base = self._last_ms, Fraction(1, 1000)
+        with _errors(self.path):
+            for packet in self._stream.encode(image):
+                self._container.mux(packet)
+            self._lines.write(json.dumps(reading_fields(frame, reading), separators=(",", ":")) + "\n")
+        self._frames += 1
+
+    def close(self) -> None:
+        try:
+            with _errors(self.path):
+                assert self._container is not None
+                for packet in self._stream.encode(None):
+                    self._container.mux(packet)
+                self._container.close()
+                self._container = None
+                self._describe(frames=self._frames)
+        finally:
+            self._let_go()
+
+    def _describe(self, **more: Any) -> None:
+        """Write recording.json, whole at any moment."""
+        part = self.path / f".{RECORDING}.part"
+        part.write_text(json.dumps({**self._about, **more}, indent=2) + "\n", encoding="utf-8")
+        os.replace(part, self.path / RECORDING)
+
+    def _let_go(self) -> None:
+        if self._container is not None:
+            with suppress(av.FFmpegError, OSError, ValueError):
+                self._container.close()
+            self._container = None
+        if self._lines is not None:
+            with suppress(OSError):
+                self._lines.close()
+
+    def _open_stream(self, first: Frame) -> VideoStream:
+        assert self._container is not None
+        stream = self._container.add_stream("ffv1", rate=1000, options=dict(_OPTIONS))
+        stream.height, stream.width = first.image.shape[:2]
+        stream.pix_fmt = _KINDS[first.image.ndim][1]
+        stream.codec_context.time_base = Fraction(1, 1000)
+        stream.codec_context.gop_size = 1
+        # Threads that take a frame each would hold frames back.
+        stream.codec_context.thread_type = "SLICE"
+        return stream
+
+    @staticmethod
+    def _new_folder(folder: Path) -> Path:
+        number = 1 + max((int(path.name[5:]) for path in folder.glob("take-*") if path.name[5:].isdigit()), default=0)
+        while True:
+            path = folder / f"take-{number:03d}"
+            with output_errors(path):
+                try:
+                    path.mkdir()
+                except FileExistsError:
+                    number += 1
+                    continue
+                return path
+
+
+@contextmanager
+def _errors(path: Path) -> Iterator[None]:
+    with output_errors(path):
+        try:
+            yield
+        except av.FFmpegError as error:
+            if isinstance(error, OSError):
+                raise
+            raise OutputError(f"{path}: expected to encode the frame, found: {error}; leave --record out") from error

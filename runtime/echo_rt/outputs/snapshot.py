@@ -1,0 +1,43 @@
+"""The picture of one moment, and the reading beside it."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import cv2
+
+from echo_rt.errors import OutputError, output_errors
+from echo_rt.frame import Frame
+from echo_rt.outputs.fields import reading_fields
+from echo_rt.outputs.overlay import draw
+from echo_rt.reading import Reading
+
+
+def write_snapshot(folder: Path, frame: Frame, reading: Reading) -> Path:
+    """Write ``snapshot-<date>-<time>-<frame>.png`` with the overlay, and the same name with ``.json``.
+
+    Args:
+        folder: made where it is missing.
+        frame, reading: of the moment.
+
+    Returns:
+        The picture's path.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    path = folder / f"snapshot-{time.strftime('%Y%m%d-%H%M%S')}-{frame.index}.png"
+    with output_errors(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        made, png = cv2.imencode(".png", draw(frame, reading))
+        if not made:
+            raise OutputError(
+                f"{path}: expected to encode the picture, found that OpenCV refused; install opencv-python again"
+            )
+        path.with_suffix(".json").write_text(
+            json.dumps(reading_fields(frame, reading), indent=2) + "\n", encoding="utf-8"
+        )
+        path.write_bytes(png.tobytes())
+    return path

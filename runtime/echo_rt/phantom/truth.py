@@ -1,0 +1,80 @@
+"""What is known of every frame and every beat, and masks that are exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echo_rt.arrays import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """One frame.
+
+    Attributes:
+        index, t_s: of the frame.
+        phase: name of the phase of the beat, one of `echo_rt.phantom.cycle.PHASES`.
+        volume_ml: of the cavity as drawn, single-plane method of disks.
+        area_mm2: of the cavity as drawn.
+        length_mm: of the long axis.
+        apex: (2,) x, y in image pixels, pixel centres at integers.
+        hinges: (2, 2) x, y in image pixels: the septal and the lateral end of the mitral annulus.
+    """
+
+    index: int
+    t_s: float
+    phase: str
+    volume_ml: float
+    area_mm2: float
+    length_mm: float
+    apex: Array
+    hinges: Array
+
+
+@dataclass(frozen=True)
+class BeatTruth:
+    """One beat, from ED (largest volume) over ES (smallest) to the next ED; times in seconds, volumes in mL, as drawn.
+
+    Attributes:
+        ectopic: a premature ventricular beat.
+    """
+
+    t_ed_s: float
+    t_es_s: float
+    t_next_ed_s: float
+    edv_ml: float
+    esv_ml: float
+    ectopic: bool = False
+
+    @property
+    def ef_percent(self) -> float:
+        return 100 * (self.edv_ml - self.esv_ml) / self.edv_ml
+
+    @property
+    def heart_rate_bpm(self) -> float:
+        return 60 / (self.t_next_ed_s - self.t_ed_s)
+
+
+def polygon_area(points: Array) -> float:
+    """Area of a polygon (N, 2), in its unit squared."""
+    x, y = points[:, 0], points[:, 1]
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+
+
+def rasterise(polygon: Array, height: int, width: int) -> NDArray[np.bool_]:
+    """(H, W): the pixels whose centres lie inside a polygon (N, 2) of x, y in pixels, even-odd.
+
+    `cv2.fillPoly` also paints the pixels that the border touches, which makes a ventricle 2 % too large.
+    """
+    start, end = polygon, np.roll(polygon, -1, axis=0)
+    rows = np.arange(height)
+    low, high = np.minimum(start[:, 1], end[:, 1]), np.maximum(start[:, 1], end[:, 1])
+    edge, row = np.nonzero((low[:, None] <= rows) & (rows < high[:, None]))
+    slope = (end[edge, 0] - start[edge, 0]) / (end[edge, 1] - start[edge, 1])
+    crossing = start[edge, 0] + (row - start[edge, 1]) * slope
+    toggles = np.zeros((height, width + 1), np.int32)
+    np.add.at(toggles, (row, np.clip(np.ceil(crossing), 0, width).astype(int)), 1)
+    return np.asarray(np.cumsum(toggles[:, :width], axis=1) % 2 == 1)
