@@ -294,7 +294,7 @@ DEFAULT_MODEL = "lv-edge"
 
 def models_dir() -> Path:
     """The folder of the shipped models: in the package, or beside it in a source checkout."""
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[1]
     installed = here / "models"
     return installed if installed.is_dir() else here.parents[1] / "models"
 
