@@ -386,7 +386,7 @@ def test_the_shipped_files_of_less_than_fp32_have_passed_the_gate() -> None:
 
 
 def test_a_precision_is_chosen_by_name_and_fp32_is_the_default(converted, monkeypatch) -> None:
-    monkeypatch.setattr("echo_rt.model.models_dir", lambda: converted["fp32"].parent)
+    monkeypatch.setattr("echo_rt.model.spec.models_dir", lambda: converted["fp32"].parent)
     [toy] = models()
     assert toy.files == converted
     assert toy.spec.precision == "fp32"
