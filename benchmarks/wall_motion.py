@@ -22,6 +22,7 @@ from contextlib import ExitStack
 import numpy as np
 
 from echo_rt.cardiac.monitor import Monitor
+from echo_rt.cardiac.recording import akinetic_segments
 from echo_rt.cardiac.wall import (
     APART,
     EXPECTED_SPECKLE_MOTION,
@@ -34,7 +35,6 @@ from echo_rt.cardiac.wall import (
 )
 from echo_rt.engine import Engine, open_engine
 from echo_rt.model import ModelSpec
-from echo_rt.outputs.wall import akinetic_segments
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.pipeline import follow
 from echo_rt.reading import SEGMENTS, Reading, WallBeat

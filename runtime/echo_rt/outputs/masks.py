@@ -17,6 +17,7 @@ from echo_rt.errors import OutputError, output_errors
 from echo_rt.frame import Frame
 from echo_rt.outputs.base import FileOutput
 from echo_rt.reading import Reading
+from echo_rt.result import RecordingResult
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,7 +68,7 @@ class MaskOutput(FileOutput):
         self._t_s.append(reading.t_s)
         self._index.append(reading.index)
 
-    def close(self) -> None:
+    def finish(self, result: RecordingResult) -> None:
         if self._spool.closed:
             return
         height, width = self._image or (0, 0)

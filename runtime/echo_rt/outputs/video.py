@@ -17,6 +17,7 @@ from echo_rt.frame import Frame
 from echo_rt.outputs.base import FileOutput
 from echo_rt.outputs.overlay import draw
 from echo_rt.reading import Reading
+from echo_rt.result import RecordingResult
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -75,7 +76,7 @@ class OverlayOutput(FileOutput):
             image.pts, image.time_base = self._last, Fraction(1, CLOCK_HZ)
             self._mux(self._stream, image)
 
-    def close(self) -> None:
+    def finish(self, result: RecordingResult) -> None:
         if self._container is None:
             return
         with self._errors():
