@@ -134,8 +134,8 @@ def test_the_curve_is_a_picture_for_a_paper(folder: Path) -> None:
 
 def test_the_summary_has_the_keys_of_the_design_and_no_nan(folder: Path) -> None:
     summary = json.loads((folder / "summary.json").read_text())
-    expected = """recording model engine frames fps spacing_mm view ef_percent ef_low ef_high ef_method fac_percent edv esv volume_unit
-        heart_rate_bpm beats rejected latency_ms version""".split()
+    expected = """recording model engine frames fps spacing_mm view ef_percent ef_low ef_high ef_method fac_percent
+        edv esv volume_unit heart_rate_bpm beats rejected latency_ms version""".split()
     assert set(expected) <= set(summary)
     assert summary["frames"] == 75
     assert summary["fps"] == pytest.approx(30, abs=0.01)

@@ -20,7 +20,8 @@ from echo_rt.outputs import RecordingFiles
 from echo_rt.outputs.curve import CurveOutput
 from echo_rt.outputs.curve_figure import bad_runs
 from echo_rt.outputs.masks import MaskOutput
-from echo_rt.outputs.overlay import AMBER, ENDOCARDIUM, draw, enlargement
+from echo_rt.outputs.overlay import draw, enlargement
+from echo_rt.outputs.palette import AMBER, ENDOCARDIUM
 from echo_rt.outputs.table import TableOutput
 from echo_rt.outputs.video import OverlayOutput
 from echo_rt.reading import Quality, Reading, Reason
@@ -54,7 +55,8 @@ def fill_the_disk():
     # From here on no file can grow beyond 4 kB: what a full disk does, at another number.
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
 try:
-    with {"table": TableOutput, "masks": MaskOutput, "overlay": OverlayOutput, "curve": CurveOutput}[sys.argv[2]](sys.argv[3]) as output:
+    kinds = {"table": TableOutput, "masks": MaskOutput, "overlay": OverlayOutput, "curve": CurveOutput}
+    with kinds[sys.argv[2]](sys.argv[3]) as output:
         if sys.argv[4] == "at the start":
             fill_the_disk()
         for frame, reading in frames:

@@ -33,7 +33,7 @@ class _Standing(NamedTuple):
 
 
 class RecordingHistory:
-    """Takes every reading of one recording, and gives the result at its end. Keeps the beats, and eight bytes a frame."""
+    """Takes every reading of a recording and gives the result at its end. It keeps the beats, and 8 bytes a frame."""
 
     def __init__(self) -> None:
         self._times_s = (0.0, 0.0)  # of the first frame and of the last

@@ -22,7 +22,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Left-ventricle masks and a rolling ejection fraction from apical echocardiography. For research, not a medical device.",
+    help="Left-ventricle masks and a rolling ejection fraction from apical echocardiography. "
+    "For research, not a medical device.",
 )
 
 _UsageError: Any = typer.BadParameter.__base__

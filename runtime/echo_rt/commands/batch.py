@@ -88,7 +88,7 @@ class Batch:
         self.console.print(f"echo-rt: {message}", markup=False, highlight=False)
 
     def _folder_name(self, recording: str) -> str:
-        """The recording's stem; of several with one stem the later ones get a number, so that none overwrites another."""
+        """The recording's stem; of several with one stem the later ones get a number: none overwrites another."""
         stem = Path(recording).stem if "?" not in recording else recording
         # Of an address such as phantom:?ef=55&hr=70 all signs that some file system refuses are left out.
         stem = re.sub(r"[^\w.= -]+", "_", stem).strip("_") or "recording"

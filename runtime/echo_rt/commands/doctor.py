@@ -70,7 +70,8 @@ def _self_test(model: str | None, device: str, json: bool) -> None:
                 typer.echo(f"      no beat found, expected {result.true_beats}")
                 continue
             typer.echo(
-                f"      EF {result.ef_percent:.1f} % (true {result.true_ef_percent:.1f}), EDV {result.volume_error_percent:+.0f} %, "
+                f"      EF {result.ef_percent:.1f} % (true {result.true_ef_percent:.1f}), "
+                f"EDV {result.volume_error_percent:+.0f} %, "
                 f"ED {1e3 * (result.ed_error_s or 0):+.0f} ms, ES {1e3 * (result.es_error_s or 0):+.0f} ms, "
                 f"{result.beats} beats (true {result.true_beats})"
             )

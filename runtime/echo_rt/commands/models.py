@@ -34,7 +34,6 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print them as a JS
         for name, figures in spec.figures.items():
             typer.echo(f"    {name:<11} {', '.join(f'{key} {value:g}' for key, value in figures.items())}")
         if spec.ef_calibration is not None:
-            typer.echo(
-                f"    EF          {spec.ef_calibration[0]:.3f} x measured {spec.ef_calibration[1]:+.2f}, fitted on training patients"
-            )
+            slope, offset = spec.ef_calibration
+            typer.echo(f"    EF          {slope:.3f} x measured {offset:+.2f}, fitted on training patients")
         typer.echo(f"    file        {model.path}")

@@ -57,7 +57,8 @@ class IgtlServer:
             self._listening = socket.create_server((host, port), reuse_port=False)
         except OSError as error:
             raise OutputError(
-                f"--igtl-out {port}: expected to listen on {host}, found: {error.strerror}; choose another port, or end what uses it"
+                f"--igtl-out {port}: expected to listen on {host}, found: {error.strerror}; "
+                "choose another port, or end what uses it"
             ) from None
         self.port = int(self._listening.getsockname()[1])
         self._clients: list[socket.socket] = []

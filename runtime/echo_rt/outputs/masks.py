@@ -57,8 +57,9 @@ class MaskOutput(FileOutput):
         if self._image is None:
             self._image = (height, width)
         if (height, width) != self._image:
+            before = f"{self._image[1]}x{self._image[0]}"
             raise OutputError(
-                f"{self.path}: expected frames of one size, found {width}x{height} after {self._image[1]}x{self._image[0]} "
+                f"{self.path}: expected frames of one size, found {width}x{height} after {before} "
                 "in the same recording; cut it where the size changes"
             )
         packed = zlib.compress(labels.tobytes(), LEVEL)

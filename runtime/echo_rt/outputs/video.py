@@ -64,8 +64,9 @@ class OverlayOutput(FileOutput):
                 self._stream = self._open(picture.shape[1], picture.shape[0])
                 self._start_s = frame.t_s
             elif picture.shape[:2] != (self._stream.height, self._stream.width):
+                height, width = frame.image.shape[:2]
                 raise OutputError(
-                    f"{self.path}: expected frames of one size, found {frame.image.shape[1]}x{frame.image.shape[0]} after others "
+                    f"{self.path}: expected frames of one size, found {width}x{height} after others "
                     "in the same recording; cut it where the size changes"
                 )
             # OpenCV's conversion, not PyAV's: that one rounds grey to a greenish grey (chroma 127), and takes longer.
