@@ -160,7 +160,7 @@ def whole(height: int, width: int, threads: int, rounds: int) -> dict[str, float
         loop = plain_loop(str(files["fp32"]), read_spec(files["fp32"]), threads)
         candidates: dict[str, Callable[[int], Any]] = {"plain loop": lambda k: loop(images[k % 16])}
         for name, engine in engines.items():
-            candidates[f"{name}, network"] = lambda k, e=engine: e._infer({}, {})
+            candidates[f"{name}, network"] = lambda k, e=engine: e._infer({})
             candidates[f"{name}, frame on the grid"] = lambda k, e=engine: e.segment(images[k % 16])
             candidates[f"{name}, whole frame"] = lambda k, e=engine: e.segment(images[k % 16]).mask()
         same = [(loop(image)[0] == engines["cpu int8"].segment(image).mask()).mean() for image in images]

@@ -1,8 +1,9 @@
-"""Nothing that echo-rt loads calls its vendor: name look-ups, watched from below, and what is left in the user's
-home."""
+"""Nothing that echo-rt loads calls its vendor: its name look-ups are watched, and the files in the user's home."""
 
 from __future__ import annotations
 
+import ast
+import importlib
 import os
 import shutil
 import subprocess
@@ -13,7 +14,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import onnxruntime
 import pytest
+
+from echo_rt.engine.onnx_runtime import session
 
 STAYS = """
 import signal, sys
@@ -180,3 +184,26 @@ def test_the_watch_sees_the_libraries_call_when_nothing_keeps_them_from_it(
     assert all(call.startswith("name ") for call in watched[name].calls), (
         "the watch lets no look-up out, so that no address is known"
     )
+
+
+def test_where_onnx_runtime_is_imported_its_own_switch_is_thrown_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    thrown: list[str] = []
+    monkeypatch.setattr(onnxruntime, "disable_telemetry_events", lambda: thrown.append("off"), raising=False)
+    importlib.reload(session)
+    assert thrown == ["off"]
+    # Some builds of ONNX Runtime have no such switch.
+    monkeypatch.delattr(onnxruntime, "disable_telemetry_events")
+    importlib.reload(session)
+    assert thrown == ["off"]
+
+
+def test_no_other_module_of_the_engines_imports_onnx_runtime() -> None:
+    folder = Path(session.__file__).parents[1]
+    importing = {
+        path
+        for path in folder.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "onnxruntime" for alias in node.names))
+        or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "onnxruntime")
+    }
+    assert importing == {Path(session.__file__)}

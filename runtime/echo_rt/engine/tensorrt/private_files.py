@@ -59,8 +59,7 @@ def read_sealed(path: Path, key: bytes) -> bytes:
 
 
 def user_key(folder: Path) -> bytes:
-    """The key of this user's seals. It is made at the first use, and anew where others could have read it: then no seal
-    holds.
+    """The key of this user's seals, made at first use. Where others could have read it, it is made anew: no seal holds.
 
     Raises:
         OutputError: it cannot be kept, or belongs to somebody else.
@@ -70,7 +69,9 @@ def user_key(folder: Path) -> bytes:
         try:
             _check_owner(path)
             key = path.read_bytes()
-            if len(key) == _KEY_BYTES and not _open_to_others(path):
+            # On Windows the folder's access list closes it to others, and the bits mean nothing.
+            private = sys.platform == "win32" or path.stat().st_mode & 0o077 == 0
+            if len(key) == _KEY_BYTES and private:
                 return key
             path.unlink()
         except FileNotFoundError:
@@ -86,11 +87,6 @@ def user_key(folder: Path) -> bytes:
         return path.read_bytes()
 
 
-def _open_to_others(path: Path) -> bool:
-    # On Windows the user's cache folder is closed to others by its access list, and the bits mean nothing.
-    return sys.platform != "win32" and path.stat().st_mode & 0o077 != 0
-
-
 def _check_owner(path: Path) -> None:
     if sys.platform != "win32" and (owner := path.stat().st_uid) != os.getuid():
         raise OutputError(
@@ -99,8 +95,7 @@ def _check_owner(path: Path) -> None:
 
 
 def write_pair(path: Path, data: bytes, beside: Path, record: bytes) -> None:
-    """Write both files or, where that fails, neither. Killed half-way, it leaves new data with the record of others, or
-    with none.
+    """Write both files or, where that fails, neither. Killed half-way, it leaves new data with an old or no record.
 
     Raises:
         OutputError: that is refused.
