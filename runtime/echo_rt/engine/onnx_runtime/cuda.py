@@ -23,11 +23,7 @@ def probe() -> str:
 
 
 def _usable_device() -> CudaDevice:
-    """The GPU, where this ONNX Runtime is one for CUDA.
-
-    Raises:
-        NoDeviceError, DeviceError: why it cannot be used.
-    """
+    """The GPU; NoDeviceError where there is none, DeviceError where this ONNX Runtime is not one for CUDA."""
     device, found = find_device(), ort.get_available_providers()
     if PROVIDER not in found:
         raise DeviceError(

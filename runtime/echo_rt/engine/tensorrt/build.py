@@ -85,11 +85,7 @@ def import_tensorrt(device: CudaDevice) -> Any:
 
 
 def tensorrt_version(device: CudaDevice) -> str:
-    """The release of the installed TensorRT, such as ``10.16.1.11``.
-
-    Raises:
-        MissingExtraError, DeviceError: as `import_tensorrt`.
-    """
+    """The release of the installed TensorRT, such as ``10.16.1.11``; errors as `import_tensorrt`."""
     trt = import_tensorrt(device)
     return str(trt.__version__)
 
@@ -201,10 +197,8 @@ def _set_precision(trt: Any, config: Any, precision: str) -> None:
 def _set_compatibility(trt: Any, config: Any, options: BuildOptions) -> None:
     def have(feature: Any, name: str) -> Any:
         if feature is None:
-            raise ParameterError(
-                f"expected TensorRT 8.6 or later for {name} compatibility, found {trt.__version__}; leave the option "
-                "out"
-            )
+            problem = f"expected TensorRT 8.6 or later for {name} compatibility, found {trt.__version__}"
+            raise ParameterError(f"{problem}; leave the option out")
         return feature
 
     if options.hardware_compatible:

@@ -48,11 +48,7 @@ class StoredEngine:
     built: bool
 
     def deserialize(self, device: CudaDevice) -> Any:
-        """TensorRT's ``ICudaEngine``.
-
-        Raises:
-            ModelError, MissingExtraError, DeviceError: see `echo_rt.engine.tensorrt.build.deserialize`.
-        """
+        """TensorRT's ``ICudaEngine``; errors as `echo_rt.engine.tensorrt.build.deserialize`."""
         own_code = self.record.wanted.options.version_compatible
         return build.deserialize(self.data, device, host_code_allowed=own_code)
 
@@ -146,11 +142,7 @@ def read_engine(path: str | os.PathLike[str], wanted: Wanted | None = None) -> S
 
 
 def write_engine(engine: StoredEngine, target: str | os.PathLike[str]) -> StoredEngine:
-    """Put a copy of an engine and its record elsewhere: both or, where that fails, neither.
-
-    Raises:
-        OutputError: that is refused.
-    """
+    """Put a copy of an engine and its record elsewhere: both or, with an OutputError, neither."""
     target = Path(target)
     # Killed half-way, it leaves an engine without its record or with that of another, which nobody loads.
     write_pair(target, engine.data, record_path(target), engine.record.to_json(user_key(cache_folder())).encode())

@@ -21,21 +21,6 @@ _retained: dict[int, PrimaryContext] = {}
 _lock = threading.Lock()
 
 
-def import_pycuda(device: CudaDevice) -> Any:
-    """The module pycuda.driver.
-
-    Args:
-        device: what `find_device` gave.
-
-    Raises:
-        MissingExtraError: PyCUDA is not installed.
-        DeviceError: it is, but cannot be loaded.
-    """
-    with import_errors("PyCUDA", "the device tensorrt", device, "build it again for this CUDA release"):
-        import pycuda.driver as cuda
-    return cuda
-
-
 class PrimaryContext:
     """A device's primary context. ``with`` makes it current in this thread; memory is allocated, used and freed inside.
 
@@ -48,7 +33,9 @@ class PrimaryContext:
     """
 
     def __init__(self, device: CudaDevice) -> None:
-        self.cuda = cuda = import_pycuda(device)
+        with import_errors("PyCUDA", "the device tensorrt", device, "build it again for this CUDA release"):
+            import pycuda.driver as cuda
+        self.cuda: Any = cuda
         with cuda_errors(cuda, f"open {device.name}"):
             cuda.init()
             gpu = cuda.Device(device.index)
@@ -57,11 +44,7 @@ class PrimaryContext:
 
     @classmethod
     def of(cls, device: CudaDevice) -> PrimaryContext:
-        """The one of this process.
-
-        Raises:
-            MissingExtraError, DeviceError: as `import_pycuda`.
-        """
+        """The one of this process; MissingExtraError or DeviceError where PyCUDA or CUDA refuses."""
         with _lock:
             if device.index not in _retained:
                 _retained[device.index] = cls(device)
@@ -85,11 +68,8 @@ def cuda_errors(cuda: Any, step: str) -> Iterator[None]:
     try:
         yield
     except cuda.MemoryError as error:
-        raise DeviceError(
-            f"expected enough memory on the GPU to {step}, found too little ({first_line(error)}); end what else uses "
-            "it"
-        ) from None
+        problem = f"expected enough memory on the GPU to {step}, found too little ({first_line(error)})"
+        raise DeviceError(f"{problem}; end what else uses it") from None
     except cuda.Error as error:
-        raise DeviceError(
-            f"expected to {step}, found that CUDA refuses ({first_line(error)}); open the engine again"
-        ) from None
+        problem = f"expected to {step}, found that CUDA refuses ({first_line(error)})"
+        raise DeviceError(f"{problem}; open the engine again") from None

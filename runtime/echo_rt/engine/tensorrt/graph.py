@@ -43,11 +43,7 @@ class CudaGraph:
         self._succeed("upload a graph", driver.cuGraphUpload(self._graph_exec, self._stream))
 
     def launch(self) -> None:
-        """Run all of it after what is on the stream already.
-
-        Raises:
-            DeviceError: CUDA refuses.
-        """
+        """Run all of it after what is on the stream already; DeviceError where CUDA refuses."""
         result, *_ = self._driver.cuGraphLaunch(self._graph_exec, self._stream)
         if result != self._driver.CUresult.CUDA_SUCCESS:
             raise DeviceError(f"expected to launch a CUDA graph, found {result.name}; open the engine again")
@@ -66,11 +62,7 @@ class CudaGraph:
 
 
 def import_cuda_bindings() -> Any:
-    """The module cuda.bindings.driver.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
+    """The module cuda.bindings.driver; MissingExtraError where it is not installed."""
     try:
         from cuda.bindings import driver
     except ImportError:

@@ -93,11 +93,7 @@ class Kernels:
 
 
 def fatbin_path() -> Path:
-    """The compiled kernels.
-
-    Raises:
-        DeviceError: this installation has none.
-    """
+    """The compiled kernels; DeviceError where this installation has none."""
     import echo_rt
 
     # An editable installation has two folders: the sources', and the one with what was built.

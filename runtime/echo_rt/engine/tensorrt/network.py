@@ -105,11 +105,7 @@ class Network:
 
 
 def _check_types(stored: StoredEngine, spec: ModelSpec, tensors: Mapping[str, TensorInfo]) -> None:
-    """Refuse a network whose tensors the kernels cannot read or write.
-
-    Raises:
-        ModelError: says which tensor.
-    """
+    """ModelError where the kernels cannot read or write a tensor of the network."""
     for name in ("image", "logits", *spec.heads):
         if (found := tensors[name].dtype) not in ("float32", "float16"):
             raise ModelError(

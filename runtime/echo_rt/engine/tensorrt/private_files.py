@@ -1,6 +1,7 @@
 """Files of this user's cache folder: for their owner alone, whole or not there, and known again by a seal.
 
-A seal is an HMAC-SHA256 under a random key of the folder that its owner alone may read.
+A seal is an HMAC-SHA256 under a random key of the folder that its owner alone may read. What cannot be kept, or belongs
+to somebody else, is an OutputError.
 """
 
 from __future__ import annotations
@@ -18,11 +19,7 @@ _KEY_BYTES = 32
 
 
 def cache_folder() -> Path:
-    """The folder of this user's engines, for its owner alone; made where it is missing.
-
-    Raises:
-        OutputError: it cannot be made, or belongs to somebody else.
-    """
+    """The folder of this user's engines, for its owner alone; made where it is missing."""
     from platformdirs import user_cache_path
 
     folder = user_cache_path("echo-rt", appauthor=False) / "engines"
@@ -39,11 +36,7 @@ def tag(data: bytes, key: bytes) -> bytes:
 
 
 def write_sealed(path: Path, data: bytes, key: bytes) -> None:
-    """A file that `read_sealed` takes with the same key.
-
-    Raises:
-        OutputError: that is refused.
-    """
+    """Write a file that `read_sealed` takes with the same key."""
     with output_errors(path):
         os.replace(_written(path, tag(data, key) + data), path)
 
@@ -59,11 +52,7 @@ def read_sealed(path: Path, key: bytes) -> bytes:
 
 
 def user_key(folder: Path) -> bytes:
-    """The key of this user's seals, made at first use. Where others could have read it, it is made anew: no seal holds.
-
-    Raises:
-        OutputError: it cannot be kept, or belongs to somebody else.
-    """
+    """The key of this user's seals, made at first use, and anew where others could read it: then no old seal holds."""
     path = folder / "seal.key"
     with output_errors(path):
         try:
@@ -95,11 +84,7 @@ def _check_owner(path: Path) -> None:
 
 
 def write_pair(path: Path, data: bytes, beside: Path, record: bytes) -> None:
-    """Write both files or, where that fails, neither. Killed half-way, it leaves new data with an old or no record.
-
-    Raises:
-        OutputError: that is refused.
-    """
+    """Write both files or, where that fails, neither. Killed half-way, it leaves new data with an old or no record."""
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         leftovers: list[Path] = []
