@@ -17,9 +17,10 @@ from support.tensorrt_names import RELEASES
 from support.toy import SPEC, toy_model
 
 
-def built(tmp_path: Path, precision: str = "fp32", options: BuildOptions = BuildOptions(), **more) -> Built:  # noqa: B008
+def built(tmp_path: Path, precision: str = "fp32", options: BuildOptions | None = None, **more) -> Built:
     spec = replace(SPEC, precision=precision)
-    return build(toy_model(tmp_path / "m.onnx", spec).read_bytes(), "m.onnx", spec, DEVICE, options, **more)
+    onnx = toy_model(tmp_path / "m.onnx", spec).read_bytes()
+    return build(onnx, "m.onnx", spec, DEVICE, options or BuildOptions(), **more)
 
 
 def asked(found: Built) -> dict:
