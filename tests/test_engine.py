@@ -176,19 +176,20 @@ def test_a_closed_engine_is_refused_and_closing_twice_does_no_harm(engine) -> No
         engine.segment(image_of(50, 50))
 
 
-def test_two_engines_and_another_thread_give_the_same(engine) -> None:
+def test_two_engines_and_threads_that_share_one_give_the_same(engine) -> None:
     image = image_of(200, 300)
     expected = engine.segment(image).probability
     found: list[np.ndarray] = []
     with open_engine(device=engine.device) as other:
         threads = [
-            threading.Thread(target=lambda e=e: found.append(e.segment(image).probability)) for e in (engine, other)
+            threading.Thread(target=lambda e=e: found.append(e.segment(image).probability))
+            for e in (engine, other, engine)
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    assert len(found) == 2
+    assert len(found) == 3
     for probability in found:
         np.testing.assert_array_equal(probability, expected)
 

@@ -49,6 +49,8 @@ ENDING = ("doctor", "file")
 VENDORS: dict[str, str | list[str]] = {name: STAYS.format(f"import {name}") for name in ("onnxruntime", "openvino")}
 PATIENCE_S = 40
 """ONNX Runtime first calls some 10 s after it was loaded."""
+BUSY_S = 120
+"""For all programs to load, or to end, on a machine that is busy with something else."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class _Program:
     def end(self) -> Watched:
         if self.stays:
             self.process.terminate()
-        status = self.process.wait(timeout=PATIENCE_S)
+        status = self.process.wait(timeout=BUSY_S)
         left = [str(path.relative_to(self.home)) for path in sorted(self.home.rglob("*")) if path.is_file()]
         return Watched(status, self.calls(), left)
 
@@ -138,21 +140,22 @@ def watched(library: Path, cine: Path, tmp_path_factory: pytest.TempPathFactory)
                 running[name] = _Program(folder / name.replace(" ", "-"), library, what, cine)
         return [running[name] for name in programs if name in running]
 
-    def wait(condition: Callable[[], bool]) -> bool:
-        give_up = time.monotonic() + PATIENCE_S
+    def wait(condition: Callable[[], bool], patience_s: float) -> bool:
+        give_up = time.monotonic() + patience_s
         while not (met := condition()) and time.monotonic() < give_up:
             time.sleep(0.2)
         return met
 
     try:
         ours = start(PROGRAMS)
-        assert wait(lambda: all(program.loaded() for program in ours)), "a program did not begin"
+        assert wait(lambda: all(program.loaded() for program in ours), BUSY_S), "a program did not begin"
         theirs = start(VENDORS)
-        wait(lambda: all(program.calls() for program in theirs))
+        wait(lambda: all(program.calls() for program in theirs), PATIENCE_S)
         yield {name: program.end() for name, program in running.items()}
     finally:
         for program in running.values():
             program.process.kill()
+            program.process.wait()
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -121,6 +121,11 @@ def test_frames_overlap_and_none_is_lost_when_more_are_on_their_way_than_can_be(
         np.testing.assert_array_equal(waiting.result().tally[0], np.bincount(wanted.labels.ravel(), minlength=4))
 
 
+def test_at_least_one_frame_has_to_be_in_flight(opener: Opener, gpu: StandInGpu) -> None:
+    with pytest.raises(ParameterError, match="expected at least one frame in flight, found 0"):
+        opener(gpu, in_flight=0)
+
+
 def test_what_was_given_out_is_not_written_again(opener: Opener, gpu: StandInGpu) -> None:
     engine = opener(gpu)
     first = engine.segment(IMAGE)
