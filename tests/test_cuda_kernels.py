@@ -11,7 +11,7 @@ import pytest
 
 from echo_rt.engine.postprocess import postprocess
 from echo_rt.engine.preprocess import reference
-from echo_rt.engine.tensorrt import kernels as kernels
+from echo_rt.engine.tensorrt import kernels
 from echo_rt.errors import DeviceError
 from echo_rt.model import CLASSES
 from echo_rt.segmentation import GridMap

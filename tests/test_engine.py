@@ -1,24 +1,25 @@
+"""What every engine does, on every device that this machine has."""
+
 from __future__ import annotations
 
 import copy
 import dataclasses
+import importlib
+import sys
 import threading
 import time
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
 import onnxruntime
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from echo_rt.engine import DEVICES, choose, open_engine, probe
-from echo_rt.engine import postprocess as postprocessing
+from echo_rt.engine import DEVICES, Device, choose, open_engine, probe
 from echo_rt.engine.onnx_runtime.cpu import CpuEngine
 from echo_rt.engine.openvino import OpenVinoEngine
-from echo_rt.engine.postprocess import postprocess, reference
 from echo_rt.engine.preprocess import reference as preprocess_reference
 from echo_rt.errors import (
     DeviceError,
@@ -31,10 +32,8 @@ from echo_rt.errors import (
 )
 from echo_rt.model import CLASSES, ModelSpec, model_path, models, read_spec
 from echo_rt.phantom import Phantom, PhantomOptions
-from echo_rt.segmentation import GridMap, Segmentation
+from echo_rt.segmentation import GridMap
 from support.toy import toy_model
-
-native = pytest.mark.skipif(postprocessing._native is None, reason="the native kernels were not built: no C++ compiler")
 
 
 @pytest.fixture(
@@ -177,19 +176,20 @@ def test_a_closed_engine_is_refused_and_closing_twice_does_no_harm(engine) -> No
         engine.segment(image_of(50, 50))
 
 
-def test_two_engines_and_another_thread_give_the_same(engine) -> None:
+def test_two_engines_and_threads_that_share_one_give_the_same(engine) -> None:
     image = image_of(200, 300)
     expected = engine.segment(image).probability
     found: list[np.ndarray] = []
     with open_engine(device=engine.device) as other:
         threads = [
-            threading.Thread(target=lambda e=e: found.append(e.segment(image).probability)) for e in (engine, other)
+            threading.Thread(target=lambda e=e: found.append(e.segment(image).probability))
+            for e in (engine, other, engine)
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    assert len(found) == 2
+    assert len(found) == 3
     for probability in found:
         np.testing.assert_array_equal(probability, expected)
 
@@ -198,13 +198,31 @@ def test_every_device_says_what_it_is(device) -> None:
     assert len(probe(device).splitlines()) == 1
 
 
-def test_auto_takes_the_first_device_that_can_be_used_and_says_why(monkeypatch) -> None:
+@pytest.mark.parametrize("device", DEVICES.values(), ids=DEVICES.keys())
+def test_every_line_of_the_devices_names_an_engine_and_its_probe(device: Device) -> None:
+    module = importlib.import_module(f"echo_rt.engine.{device.module}")
+    kind = getattr(module, device.engine)
+    assert callable(module.probe)
+    assert DEVICES[kind.device] is device
+    for name in ("segment", "close", "__enter__", "__exit__"):
+        assert callable(getattr(kind, name))
+
+
+@pytest.fixture
+def flux(monkeypatch) -> Device:
+    """A device that this machine lacks."""
+
     def absent() -> str:
         raise NoDeviceError("expected a flux capacitor, found none")
 
-    monkeypatch.setattr(
-        "echo_rt.engine.DEVICES", {"flux": dataclasses.replace(DEVICES["cpu"], probe=absent), **DEVICES}
-    )
+    module = ModuleType("echo_rt.engine.flux")
+    module.probe = absent
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return Device("flux", "FluxEngine", ("fp32",))
+
+
+def test_auto_takes_the_first_device_that_can_be_used_and_says_why(flux: Device, monkeypatch) -> None:
+    monkeypatch.setattr("echo_rt.engine.DEVICES", {"flux": flux, **DEVICES})
     device, why = choose()
     assert device != "flux"
     assert why.startswith(f"{device}: ")
@@ -213,11 +231,8 @@ def test_auto_takes_the_first_device_that_can_be_used_and_says_why(monkeypatch) 
         assert engine.device == device
 
 
-def test_without_any_device_each_reason_is_given(monkeypatch) -> None:
-    def absent() -> str:
-        raise NoDeviceError("expected a flux capacitor, found none")
-
-    monkeypatch.setattr("echo_rt.engine.DEVICES", {"flux": dataclasses.replace(DEVICES["cpu"], probe=absent)})
+def test_without_any_device_each_reason_is_given(flux: Device, monkeypatch) -> None:
+    monkeypatch.setattr("echo_rt.engine.DEVICES", {"flux": flux})
     with pytest.raises(DeviceError, match=r"found none \(flux: expected a flux capacitor"):
         open_engine()
 
@@ -254,81 +269,3 @@ def test_a_file_whose_network_is_broken_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"Conv", b"Cony"))
     with pytest.raises(ModelError, match="ONNX Runtime cannot load it"):
         open_engine(path)
-
-
-def test_softmax_and_labels_by_hand() -> None:
-    logits = np.zeros((4, 1, 2), np.float32)
-    logits[2, 0, 0] = np.log(3)
-    logits[0, 0, 1] = 800  # would overflow without the usual shift
-    probability, labels, tally = postprocess(logits)
-    np.testing.assert_allclose(probability[:, 0, 0], [1 / 6, 1 / 6, 1 / 2, 1 / 6], rtol=1e-6)
-    np.testing.assert_allclose(probability[:, 0, 1], [1, 0, 0, 0], atol=1e-6)
-    assert labels.tolist() == [[2, 0]]
-    np.testing.assert_allclose(tally[0], [1, 0, 1, 0])
-    np.testing.assert_allclose(tally[1], [7 / 6, 1 / 6, 1 / 2, 1 / 6], atol=1e-6)
-    np.testing.assert_allclose(tally[2], [1, 0, 1 / 2, 0], atol=1e-6)
-
-
-@native
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    height=st.integers(1, 40),
-    width=st.integers(1, 70),
-    scale=st.sampled_from([0.0, 1.0, 30.0, 500.0]),
-)
-def test_the_native_postprocess_is_the_reference(seed: int, height: int, width: int, scale: float) -> None:
-    logits = (np.random.default_rng(seed).normal(size=(4, height, width)) * scale).astype(np.float32)
-    fast, slow = postprocess(logits), reference(logits)
-    np.testing.assert_allclose(fast[0], slow[0], atol=1e-6)
-    np.testing.assert_array_equal(fast[1], slow[1])
-    np.testing.assert_allclose(fast[2], slow[2], rtol=1e-5, atol=1e-4)
-
-
-@native
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    grid=st.tuples(st.integers(1, 30), st.integers(1, 30)),
-    image=st.tuples(st.integers(1, 90), st.integers(1, 90)),
-)
-def test_the_native_mask_is_the_reference(seed: int, grid: tuple[int, int], image: tuple[int, int]) -> None:
-    rng = np.random.default_rng(seed)
-    smooth = cv2.GaussianBlur(rng.normal(size=(*grid, 4)), (0, 0), 2).reshape(*grid, 4).transpose(2, 0, 1)
-    probability, labels, _ = reference(np.ascontiguousarray(20 * smooth, np.float32))
-    at = GridMap.letterbox(image, grid)
-    segmentation = Segmentation(probability, labels, at)
-    fast, slow = segmentation.mask(), segmentation.reference_mask()
-    assert fast.shape == slow.shape == image
-    # OpenCV places pixels to 1/32 of the grid's, the kernel places them where they are.
-    assert (fast != slow).sum() <= max(3, 0.06 * fast.size)
-    full = interpolated(probability, at)
-    second, first = np.sort(full, axis=0)[-2:]
-    certain = first - second > 1e-5
-    np.testing.assert_array_equal(fast[certain], full.argmax(0)[certain])
-    np.testing.assert_array_equal(segmentation.mask(2), fast == 2)
-
-
-def interpolated(probability: np.ndarray, at: GridMap) -> np.ndarray:
-    """Bilinear, in double precision, (classes, height, width) of the image; beyond the rim the grid's last pixel goes
-    on."""
-    full = probability.astype(np.float64)
-    for axis, shift in ((1, at.y0), (2, at.x0)):
-        last = at.grid[axis - 1] - 1
-        place = np.clip((np.arange(at.image[axis - 1]) - shift) / at.scale, 0, last)
-        low = np.floor(place).astype(int)
-        share = (place - low).reshape(-1, 1) if axis == 1 else place - low
-        full = (1 - share) * full.take(low, axis) + share * full.take(np.minimum(low + 1, last), axis)
-    return full
-
-
-def test_the_mask_at_image_size_has_its_border_where_the_probabilities_have_it() -> None:
-    from echo_rt.segmentation import Segmentation
-
-    # Cavity right of a border at grid position 3.75: a nearest-neighbour mask would put it at 3.5.
-    ramp = np.clip(np.arange(8) - 3.75 + 0.5, 0, 1).astype(np.float32)
-    cavity = np.tile(ramp, (8, 1))
-    probability = np.stack([1 - cavity, cavity, 0 * cavity, 0 * cavity])
-    found = Segmentation(probability, probability.argmax(0).astype(np.uint8), GridMap.letterbox((80, 80), (8, 8))).mask(
-        1
-    )
-    border = 80 - found[40].sum()
-    assert border == pytest.approx((3.75 + 0.5) * 10, abs=1)

@@ -30,7 +30,8 @@ from google.protobuf.message import DecodeError
 
 from echo_rt.engine.signature import check_signature
 from echo_rt.engine.tensorrt.build import TensorInfo
-from echo_rt.engine.tensorrt.cache import read_engine, record_path, sha256
+from echo_rt.engine.tensorrt.cache import read_engine
+from echo_rt.engine.tensorrt.record import record_path, sha256
 from echo_rt.errors import ModelError, OutputError, ParameterError
 from echo_rt.model import METADATA_KEY, ModelSpec, read_spec
 
