@@ -20,11 +20,12 @@ import pytest
 from echo_rt.errors import OutputError, ParameterError
 from echo_rt.live.status import LiveUpdate, Phase
 from echo_rt.viewer import open_viewer
-from echo_rt.viewer.state import History, figures
+from echo_rt.viewer.state import Trace, figures
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
-from echo_rt.viewer.web import WebViewer, is_local
+from echo_rt.viewer.gate import is_local
+from echo_rt.viewer.web import WebViewer
 from support.looking import RUNNING, StandInControl, as_phase, readings
 
 
@@ -93,17 +94,17 @@ def test_figures_of_before_are_not_current_while_no_frames_are_read(phase: Phase
     assert not figures(as_phase(readings()[-1], phase))["current"]
 
 
-def test_the_history_has_every_beat_and_the_curve_of_the_last_seconds() -> None:
-    history = History()
+def test_the_trace_has_every_beat_and_the_curve_of_the_last_seconds() -> None:
+    trace = Trace()
     for update in readings():
-        history.add(update)
-        history.add(update)  # shown twice, counted once
-    said = history.to_dict()
+        trace.add(update)
+        trace.add(update)  # shown twice, counted once
+    said = trace.to_dict()
     assert len(said["curve"]) == len(readings())
     assert len(said["beats"]) == sum(update.reading.beat is not None for update in readings())
     assert said["beats"][0]["t_ed_s"] < said["beats"][-1]["t_ed_s"]
-    history.add(LiveUpdate(None, None, RUNNING))
-    assert history.to_dict()["curve"] == [], "a reset begins afresh"
+    trace.add(LiveUpdate(None, None, RUNNING))
+    assert trace.to_dict()["curve"] == [], "a reset begins afresh"
 
 
 # -- who may look ----------------------------------------------------------------------------------------------------------------------

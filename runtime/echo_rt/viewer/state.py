@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import deque
 from typing import Any
 
@@ -16,7 +17,7 @@ BEATS = 8
 """In the list: the last ones, rejected ones too."""
 
 
-class History:
+class Trace:
     """The last seconds of a feed, for people. A clock that goes back, or another size of the picture, begins it
     afresh."""
 
@@ -58,28 +59,57 @@ class History:
         }
 
 
+class Board:
+    """The newest update and the trace up to it. The viewer's thread writes, those of the page read.
+
+    Attributes:
+        closed: whether the feed has ended.
+    """
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._lock = threading.Lock()
+        self._trace = Trace()
+        self._update: LiveUpdate | None = None
+        self._number = 0
+
+    def show(self, update: LiveUpdate) -> None:
+        """Put an update in the place of the one before."""
+        with self._lock:
+            self._trace.add(update)
+            self._update = update
+            self._number += 1
+
+    def newest(self, seen: int, with_trace: bool) -> tuple[int, LiveUpdate, dict[str, Any] | None] | None:
+        """Number and content of the newest update, and `Trace.to_dict` where asked for; None where it was `seen`."""
+        with self._lock:
+            if self._update is None or self._number == seen:
+                return None
+            return self._number, self._update, self._trace.to_dict() if with_trace else None
+
+
 def figures(update: LiveUpdate) -> dict[str, Any]:
     """The newest figures. ``current`` says whether they are of now: a page shows no others as if they were."""
     status, reading = update.status, update.reading
-    shown: dict[str, Any] = {
+    counts, timing = status.counts, status.timing
+    return {
         "phase": status.phase.name.lower(),
         "phase_text": status.phase.value,
         "message": status.message,
         "source": status.source,
         "engine": status.engine,
         "model": status.model,
-        "frames": status.frames,
-        "dropped": dict(status.dropped),
-        "reopened": status.reopened,
-        "fps": _rounded(status.fps, 1),
-        "age_ms": _rounded(status.age_ms, 1),
-        "age_p50_ms": _rounded(status.age_p50_ms, 1),
-        "age_p99_ms": _rounded(status.age_p99_ms, 1),
+        "frames": counts.frames,
+        "dropped": {why.value: count for why, count in counts.dropped.items()},
+        "reopened": counts.reopened,
+        "fps": _rounded(timing.fps, 1),
+        "age_ms": _rounded(timing.age_ms, 1),
+        "age_p50_ms": _rounded(timing.age_p50_ms, 1),
+        "age_p99_ms": _rounded(timing.age_p99_ms, 1),
         "recording": str(status.recording) if status.recording is not None else None,
         "current": status.phase in (Phase.RUNNING, Phase.FROZEN),
         "reading": _reading(reading) if reading is not None else None,
     }
-    return shown
 
 
 def _reading(reading: Reading) -> dict[str, Any]:
