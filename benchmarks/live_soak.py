@@ -86,7 +86,7 @@ def main() -> None:
         engine.segment(frames[0].image if frames else next(_first(address)).image)
         feed = Live(address, lambda uri: Opening(uri, make, lasting=False), engine, Settings())
         if given.record is not None:
-            feed.add_taker(Recorder(given.record, {}), "recorder")
+            feed.outputs.add_taker(Recorder(given.record, {}), "recorder")
         begun = time.monotonic()
         threading.Thread(target=watch, daemon=True).start()
         status = feed.run()

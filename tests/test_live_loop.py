@@ -18,9 +18,9 @@ from echo_rt.errors import OutputError, SourceError
 from echo_rt.frame import Frame
 from echo_rt.live.outputs import Mailbox
 from echo_rt.live.pulse import Pulse
-from echo_rt.live.reader import Opening
+from echo_rt.live.reader import Arrived, Opening
 from echo_rt.live.session import Live, Settings
-from echo_rt.live.slot import Arrival, Slot
+from echo_rt.live.slot import Slot
 from echo_rt.live.status import Drop, Phase, Timing
 from echo_rt.pipeline import stream
 from echo_rt.sources import open_source
@@ -55,7 +55,7 @@ class Notes:
 
 def test_the_slot_gives_the_newest_frame_and_says_that_one_was_lost() -> None:
     slot = Slot()
-    first, second = (Arrival(frame, 0.0) for frame in frames(2))
+    first, second = (Arrived(frame, 0.0) for frame in frames(2))
     assert not slot.put(first)
     assert slot.put(second)
     assert slot.take(0) is second
@@ -74,7 +74,7 @@ def test_the_same_frames_through_file_and_live_give_identical_readings(cine: Pat
             Settings(every_frame=True),
         )
         notes = Notes()
-        feed.add_taker(notes, "notes", depth=1)
+        feed.outputs.add_taker(notes, "notes", depth=1)
         status = feed.run()
     assert status.counts.frames == len(expected) == 30
     assert not status.counts.dropped
@@ -110,7 +110,7 @@ def test_a_slow_engine_gets_the_newest_frame_and_what_it_missed_is_counted() -> 
 def test_a_consumer_ten_times_too_slow_sees_the_newest_and_loses_its_own_frames_alone() -> None:
     slow = Looker(seconds=0.1)
     running = Running(lambda: Given(frames(100), period_s=0.01), lasting=False)
-    running.feed.add_viewer(slow, "slow")
+    running.feed.outputs.add_viewer(slow, "slow")
     with running:
         status = running.wait()
     assert status.counts.frames > 2 * len(slow.updates)
@@ -151,13 +151,24 @@ def test_a_consumer_that_fails_is_named_and_asked_again() -> None:
 
     failing = Failing()
     running = Running(lambda: Given(frames(60), period_s=0.005), lasting=False)
-    running.feed.add_taker(failing, "recorder")
+    running.feed.outputs.add_taker(failing, "recorder")
     with running:
         status = running.wait()
     assert any("the disk is full" in update.status.message for update in running.looker.updates)
     assert status.counts.lost["recorder"] > 0
     assert failing.readings, "it had room again"
     assert status.counts.frames > len(failing.readings)
+
+
+def test_a_consumer_that_fails_at_its_end_is_named() -> None:
+    class Failing(Notes):
+        def close(self) -> None:
+            raise OutputError("no room for the last line")
+
+    running = Running(lambda: Given(frames(5), period_s=0.005), lasting=False)
+    running.feed.outputs.add_taker(Failing(), "recorder")
+    with running:
+        assert running.wait().message == "no room for the last line"
 
 
 def test_a_consumer_that_hangs_does_not_hang_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +194,7 @@ def test_a_source_that_vanishes_five_times_comes_back_five_times_and_its_clock_g
 
     notes = Notes()
     running = Running(source)
-    running.feed.add_taker(notes, "notes")
+    running.feed.outputs.add_taker(notes, "notes")
     with running:
         running.until(lambda update: update.status.counts.reopened == 5)
         status = running.end()
@@ -216,7 +227,7 @@ def test_the_time_of_a_loss_passes_on_the_clock_of_the_frames() -> None:
     made = iter([Given(frames(5), 0.01, SourceError("gone")), Given(frames(500), 0.01, None)])
     notes = Notes()
     running = Running(lambda: next(made))
-    running.feed.add_taker(notes, "notes")
+    running.feed.outputs.add_taker(notes, "notes")
     with running:
         running.until(lambda update: update.status.counts.reopened == 1)
     gap_s = max(later.t_s - one.t_s for one, later in itertools.pairwise(notes.readings))
@@ -235,7 +246,7 @@ def test_after_a_stated_time_the_history_begins_afresh() -> None:
     made = sources()
     notes = Notes()
     running = Running(lambda: next(made), settings=Settings(forget_after_s=0.3))
-    running.feed.add_taker(notes, "notes")
+    running.feed.outputs.add_taker(notes, "notes")
     with running:
         running.until(lambda update: update.status.phase is Phase.LOST and update.reading is None)
         running.until(lambda update: update.status.counts.reopened == 1)
@@ -249,7 +260,7 @@ def test_a_change_of_size_begins_a_history_and_nothing_breaks() -> None:
     notes = Notes()
     engine = StandInEngine()
     running = Running(lambda: Given(both, 0.01), engine, lasting=False)
-    running.feed.add_taker(notes, "notes")
+    running.feed.outputs.add_taker(notes, "notes")
     with running:
         running.wait()
     assert set(engine.sizes) == {(48, 64), (80, 60)}
@@ -282,7 +293,7 @@ def test_what_a_viewer_asks_for_is_done(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="none yet"):
         feed.snapshot()
     notes = Notes()
-    feed.add_taker(notes, "notes")
+    feed.outputs.add_taker(notes, "notes")
     with running:
         running.until(lambda update: update.status.counts.frames > 3)
         picture = feed.snapshot()
@@ -317,7 +328,7 @@ def test_a_choice_that_cannot_be_opened_shows_as_lost_and_another_can_be_chosen(
     engine = StandInEngine()
     running = Running(lambda: None, engine)
     running.feed = Live("good:", opening, engine)
-    running.feed.add_viewer(running.looker)
+    running.feed.outputs.add_viewer(running.looker)
     with running:
         running.until(lambda update: update.status.phase is Phase.RUNNING)
         running.feed.select("bad:")

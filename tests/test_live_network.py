@@ -57,7 +57,8 @@ def rtsp(processes) -> Callable[..., subprocess.Popen[str]]:
         or subprocess.run([SYSTEM_PYTHON, "-c", bindings], capture_output=True, check=False).returncode
     ):
         pytest.skip(
-            "no RTSP server (Debian: apt install gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-{base,good,ugly})"
+            "no RTSP server (Debian: apt install gir1.2-gst-rtsp-server-1.0 python3-gi "
+            "gstreamer1.0-plugins-{base,good,ugly})"
         )
 
     def serve(port: int, width: int = 320, height: int = 240) -> subprocess.Popen[str]:

@@ -77,7 +77,7 @@ def upgrade(viewer: WebViewer, path: str = "/feed", **headers: str) -> int:
     return get(viewer, path, **given, **headers).status
 
 
-# -- what is said ----------------------------------------------------------------------------------------------------------------------
+# -- what is said ------------------------------------------------------------------------------------------------------
 
 
 def test_the_figures_are_those_of_the_reading_and_are_json() -> None:
@@ -107,7 +107,7 @@ def test_the_trace_has_every_beat_and_the_curve_of_the_last_seconds() -> None:
     assert trace.to_dict()["curve"] == [], "a reset begins afresh"
 
 
-# -- who may look ----------------------------------------------------------------------------------------------------------------------
+# -- who may look ------------------------------------------------------------------------------------------------------
 
 
 def test_the_page_is_whole_in_itself_and_may_load_nothing_from_elsewhere(viewer) -> None:
@@ -177,7 +177,7 @@ def test_a_port_that_is_taken_is_one_line(control) -> None:
         open_viewer("hologram", control)
 
 
-# -- in a browser ----------------------------------------------------------------------------------------------------------------------
+# -- in a browser ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -295,7 +295,8 @@ def test_a_browser_that_never_answers_holds_up_nobody(viewer) -> None:
     at = urlsplit(viewer.url)
     with socket.create_connection(("127.0.0.1", at.port), timeout=5) as deaf:
         deaf.sendall(
-            f"GET /feed HTTP/1.1\r\nHost: {at.netloc}\r\nOrigin: http://{at.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"GET /feed HTTP/1.1\r\nHost: {at.netloc}\r\nOrigin: http://{at.netloc}\r\n"
+            "Upgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n".encode()
         )
         done = threading.Event()

@@ -132,7 +132,7 @@ class Running:
         self.engine = engine or StandInEngine()
         self.feed = Live("given:", lambda uri: Opening(uri, sources, lasting, cut), self.engine, settings)
         self.looker = Looker()
-        self.feed.add_viewer(self.looker)
+        self.feed.outputs.add_viewer(self.looker)
         self.result: LiveStatus | EchoRtError | None = None
         self.thread = threading.Thread(target=self._run, daemon=True)
 

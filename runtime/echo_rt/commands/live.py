@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,7 +31,7 @@ TERMINAL = "terminal"
 
 @dataclass(frozen=True)
 class ViewOptions:
-    """What shows the feed: `kind` of `viewer.VIEWS`, and for the page see `open_viewer`."""
+    """See `open_viewer`."""
 
     kind: str
     host: str
@@ -42,12 +41,7 @@ class ViewOptions:
 
 @dataclass(frozen=True)
 class LiveOptions:
-    """What `echo-rt live` was asked for; each as in its help.
-
-    Attributes:
-        camera: size, rate and pixel format.
-        realtime: see `open_feed`.
-    """
+    """What `echo-rt live` was asked for, as in its help. `camera` is size, rate and pixel format."""
 
     source: str
     model: str | None
@@ -175,18 +169,14 @@ def follow_feed(options: LiveOptions) -> None:
         feed = Live(options.source, opening, engine, settings, _cameras)
         opened.callback(feed.close)  # a thread that still reads when the interpreter ends takes the process down
         for taker, name, depth in takers:
-            feed.add_taker(taker, name, depth)
+            feed.outputs.add_taker(taker, name, depth)
         viewer = open_viewer(view.kind, feed, host=view.host, port=view.port, token=view.token)
-        feed.add_viewer(viewer, TERMINAL if view.kind == "none" else "viewer")
+        feed.outputs.add_viewer(viewer, TERMINAL if view.kind == "none" else "viewer")
         for number in (signal.SIGINT, signal.SIGTERM):
-            before = signal.signal(number, partial(_end, feed))
+            before = signal.signal(number, lambda *_: feed.end())
             opened.callback(signal.signal, number, before)
         status = feed.run()
     typer.echo(summary_line(status, feed))
-
-
-def _end(feed: Live, number: int, frame: FrameType | None) -> None:
-    feed.end()
 
 
 def open_takers(options: LiveOptions, model: str, engine: str) -> list[tuple[Taker, str, int]]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from echo_rt.live.reader import Arrived, Finished, Opened, Opening, Reader
-from echo_rt.live.slot import Arrival, Slot
 from echo_rt.live.status import Drop, Phase
 
 if TYPE_CHECKING:
@@ -16,12 +15,16 @@ if TYPE_CHECKING:
     from echo_rt.frame import Frame
     from echo_rt.live.pulse import Tally
     from echo_rt.live.reader import Event
+    from echo_rt.live.slot import Slot
 
 STALL_S = 2.0
 """A feed that gives no frame for that long is lost."""
 
 OPEN_S = 10.0
 """A source that is not open after that long is given up; network sources have shorter time-outs of their own."""
+
+LEAST_STEP_S = 1e-3
+"""From the last frame before a loss to the first after it, by the clock of the frames."""
 
 BACK_OFF_S = (0.5, 8.0)
 """The wait before a lost source is opened again: the first, doubled each time up to the last, until a frame comes."""
@@ -36,12 +39,14 @@ class CaptureState:
         message: why it is lost and when it is tried again, or what the source says about itself.
         looking: frames come, and none goes on: the ultrasound is still looked for in them.
         failure: the error by which it ended, None where it ended well.
+        newest_s: where it is lost, when its newest frame came, by `time.perf_counter`; None before the first.
     """
 
     phase: Phase
     message: str = ""
     looking: bool = False
     failure: EchoRtError | None = None
+    newest_s: float | None = None
 
 
 class Capture:
@@ -85,12 +90,6 @@ class Capture:
             elif self._back_off.over(now_s):
                 self._start()
 
-    @property
-    def silent_s(self) -> float:
-        """Seconds since the newest frame; 0 before the first."""
-        with self._lock:
-            return self._clock.since_last_s(time.perf_counter())
-
     def stop(self, wait_s: float = 0.0) -> None:
         """Let go of the source; a thread that hangs in it is left behind after `wait_s`."""
         with self._lock:
@@ -115,24 +114,24 @@ class Capture:
             if isinstance(event, Opened):
                 attempt.opened, attempt.note, attempt.heard_s = True, event.note or "", time.perf_counter()
                 return True
-            frame = self._take(attempt, event)
+            arrived = self._take(attempt, event)
         # Outside of the lock: to put every frame may take time. Asked again there, as the reader may be left meanwhile.
-        if event.looking:
+        if arrived.looking:
             self._tally.drop(Drop.LOOKING)
-        elif self._slot.put(Arrival(frame, event.arrived_s), lambda: self._attempt is attempt):
+        elif self._slot.put(arrived, lambda: self._attempt is attempt):
             self._tally.drop(Drop.BUSY)
         return True
 
     # -- with the lock held --------------------------------------------------------------------------------------------
 
-    def _take(self, attempt: _Attempt, event: Arrived) -> Frame:
+    def _take(self, attempt: _Attempt, event: Arrived) -> Arrived:
         attempt.heard_s = event.arrived_s
         if self.state.phase is Phase.LOST:
-            self._tally.reopen()
+            self._tally.reopened += 1
         self._back_off.reset()
         message = Drop.LOOKING.value if event.looking else attempt.note
         self.state = CaptureState(Phase.RUNNING, message, event.looking)
-        return self._clock.onward(event.frame, event.arrived_s)
+        return replace(event, frame=self._clock.onward(event.frame, event.arrived_s))
 
     def _finish(self, error: EchoRtError | None) -> None:
         if self._opening.lasting or (error is not None and self._persistent):
@@ -150,24 +149,18 @@ class Capture:
         if self._attempt is not None:
             self._attempt.reader.leave()
             self._attempt = None
-        self.state = CaptureState(Phase.LOST, f"{why}; {self._back_off.wait(time.perf_counter())}")
+        again = self._back_off.wait(time.perf_counter())
+        self.state = CaptureState(Phase.LOST, f"{why}; {again}", newest_s=self._clock.newest_s)
 
 
 @dataclass(slots=True, eq=False)
 class _Attempt:
-    """One opening of the source.
-
-    Attributes:
-        reader: reads it.
-        heard_s: when something last came of it, or it was begun.
-        opened: whether the source is open.
-        note: what the source has to say about itself.
-    """
+    """One opening of the source."""
 
     reader: Reader
-    heard_s: float
+    heard_s: float  # when something last came of it, or it was begun
     opened: bool = False
-    note: str = ""
+    note: str = ""  # see `LiveSource`
 
 
 class BackOff:
@@ -202,28 +195,24 @@ class OngoingClock:
 
     Attributes:
         tied: whether the source that is open now has given a frame.
+        newest_s: when the newest frame came, None before the first.
     """
 
     def __init__(self) -> None:
         self.tied = False
-        self._shift: tuple[float, int] = (0.0, 0)  # of time and number of the source that is open now
-        self._last: tuple[float, float, int] | None = None  # arrival, time and number of the newest frame
+        self.newest_s: float | None = None
+        self._last = self._shift = (0.0, 0)  # time and number: of the newest frame; by which this source is shifted
 
     def untie(self) -> None:
         """The source is opened anew: its next frame is the first by a clock of its own."""
         self.tied = False
 
-    def since_last_s(self, now_s: float) -> float:
-        """Seconds since the newest frame came; 0 before the first."""
-        return now_s - self._last[0] if self._last is not None else 0.0
-
     def onward(self, frame: Frame, arrived_s: float) -> Frame:
         """The frame on this clock."""
-        if not self.tied and self._last is not None:
-            before_s, t_s, index = self._last
-            self._shift = (t_s + max(arrived_s - before_s, 1e-3) - frame.t_s, index + 1 - frame.index)
-        self.tied = True
+        if not self.tied and self.newest_s is not None:
+            t_s, index = self._last
+            self._shift = (t_s + max(arrived_s - self.newest_s, LEAST_STEP_S) - frame.t_s, index + 1 - frame.index)
         if self._shift != (0.0, 0):
             frame = replace(frame, t_s=frame.t_s + self._shift[0], index=frame.index + self._shift[1])
-        self._last = (arrived_s, frame.t_s, frame.index)
+        self.tied, self.newest_s, self._last = True, arrived_s, (frame.t_s, frame.index)
         return frame

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from echo_rt.errors import EchoRtError
 from echo_rt.live.capture import Capture, CaptureState
 from echo_rt.live.pulse import Tally
-from echo_rt.live.reader import Opening
-from echo_rt.live.slot import Arrival, Slot
+from echo_rt.live.reader import Arrived, Opening
+from echo_rt.live.slot import Slot
 from echo_rt.live.status import Drop, Phase
 
 
@@ -43,23 +43,18 @@ class Intake:
         """How the source is."""
         return self._capture.state if self._capture is not None else CaptureState(Phase.STOPPED)
 
-    @property
-    def lost_s(self) -> float:
-        """Seconds without a frame of a source that is lost; 0 where it is not, or never gave one."""
-        return self._capture.silent_s if self._capture is not None and self.state.phase is Phase.LOST else 0.0
-
     def tend(self) -> None:
         """See `Capture.tend`."""
         if self._capture is not None:
             self._capture.tend()
 
-    def take(self, timeout_s: float) -> Arrival | None:
+    def take(self, timeout_s: float) -> Arrived | None:
         """The newest frame, or None where none came in that time or the picture is frozen."""
-        arrival = self._slot.take(timeout_s)
-        if arrival is not None and self.frozen:
+        arrived = self._slot.take(timeout_s)
+        if arrived is not None and self.frozen:
             self._tally.drop(Drop.PAUSED)
             return None
-        return arrival
+        return arrived
 
     def freeze(self, frozen: bool) -> None:
         """Hold the picture, or go on."""

@@ -156,12 +156,12 @@ class Outputs:
         self._told_s = 0.0
         self._unfinished = ""
 
-    def add_viewer(self, viewer: Viewer, name: str) -> None:
-        """See `Live.add_viewer`."""
+    def add_viewer(self, viewer: Viewer, name: str = "viewer") -> None:
+        """Show every newest update there. `Viewer.close` is called at the end."""
         self._viewers.append(Mailbox(name, viewer.show, viewer.close))
 
-    def add_taker(self, taker: Taker, name: str, depth: int) -> None:
-        """See `Live.add_taker`."""
+    def add_taker(self, taker: Taker, name: str, depth: int = 120) -> None:
+        """Give it every reading; one that is `depth` readings behind loses the oldest."""
         box = Mailbox[Callable[[Taker], None]]
         self._takers.append(box(name, lambda call: call(taker), taker.close, depth=depth, patient=self._patient))
 

@@ -48,29 +48,19 @@ class Pulse:
 
 
 class Tally:
-    """Counts frames and losses of the source, from whichever thread."""
+    """Counts what becomes of the frames. `frames` and `reopened` (see `Counts`) have one thread each that counts."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._frames = self._reopened = 0
+        self.frames = self.reopened = 0
         self._dropped: Counter[Drop] = Counter()
-
-    def read(self) -> None:
-        """A frame was read: there is a reading of it."""
-        with self._lock:
-            self._frames += 1
+        self._lock = threading.Lock()
 
     def drop(self, why: Drop) -> None:
-        """A frame will not be read."""
+        """Count a frame that will not be read; from any thread."""
         with self._lock:
             self._dropped[why] += 1
-
-    def reopen(self) -> None:
-        """A source that was lost came back."""
-        with self._lock:
-            self._reopened += 1
 
     def counts(self, lost: Mapping[str, int]) -> Counts:
         """What was counted so far, and what the outputs `lost`."""
         with self._lock:
-            return Counts(self._frames, dict(self._dropped), self._reopened, lost)
+            return Counts(self.frames, dict(self._dropped), self.reopened, lost)

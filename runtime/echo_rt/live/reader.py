@@ -53,7 +53,7 @@ class Arrived:
 
     frame: Frame
     arrived_s: float
-    looking: bool
+    looking: bool = False
 
 
 @dataclass(frozen=True, slots=True)

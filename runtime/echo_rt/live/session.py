@@ -13,7 +13,7 @@ from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import EchoRtError, FrameError, OutputError
 from echo_rt.live.commands import Commands, LiveControl
 from echo_rt.live.intake import Intake
-from echo_rt.live.outputs import Outputs, Taker, Viewer
+from echo_rt.live.outputs import Outputs
 from echo_rt.live.pulse import Pulse, Tally
 from echo_rt.live.reader import Opening
 from echo_rt.live.status import Drop, LiveStatus, LiveUpdate, Phase
@@ -59,13 +59,14 @@ class History:
     Attributes:
         number: of this history, from 1.
         newest: frame and reading, None before the first and after a reset.
+        shape: rows and columns of its frames, None before the first.
     """
 
     def __init__(self, monitor: Monitor) -> None:
         self.monitor = monitor
         self.number = 1
         self.newest: tuple[Frame, Reading] | None = None
-        self._shape: tuple[int, ...] | None = None
+        self.shape: tuple[int, ...] | None = None
 
     def reset(self) -> None:
         """Begin another history, with nothing to show."""
@@ -76,19 +77,14 @@ class History:
         """Note a frame before it is read. One of another size begins another history: their lengths and volumes cannot
         be compared."""
         shape = frame.image.shape[:2]
-        if self._shape not in (None, shape):
+        if self.shape not in (None, shape):
             self._begin()
-        self._shape = shape
-
-    @property
-    def begun(self) -> bool:
-        """Whether it had a frame."""
-        return self._shape is not None
+        self.shape = shape
 
     def _begin(self) -> None:
         self.monitor.reset()
         self.number += 1
-        self._shape = None
+        self.shape = None
 
 
 class Live(LiveControl):
@@ -100,6 +96,9 @@ class Live(LiveControl):
         engine: an open engine; it stays open.
         settings: see there.
         offered: what may be selected, see `LiveControl.sources`.
+
+    Attributes:
+        outputs: those who look on and those who take readings; may be added to until it runs.
 
     Raises:
         ParameterError: there is no such EF method.
@@ -118,18 +117,10 @@ class Live(LiveControl):
         self._history = History(Monitor(engine.spec, self.settings.ef_method))
         self._pulse, self._tally = Pulse(), Tally()
         self._commands = Commands()
-        self._outputs = Outputs(self.settings.every_frame)
+        self.outputs = Outputs(self.settings.every_frame)
         self._intake = Intake(uri, opening, self.settings.every_frame, self._tally)
         self._arrived_s = 0.0
         self._failure: EchoRtError | None = None
-
-    def add_viewer(self, viewer: Viewer, name: str = "viewer") -> None:
-        """Show every newest update there until the end. `Viewer.close` is called at the end."""
-        self._outputs.add_viewer(viewer, name)
-
-    def add_taker(self, taker: Taker, name: str, depth: int = 120) -> None:
-        """Give it every reading; one that is `depth` readings behind loses the oldest."""
-        self._outputs.add_taker(taker, name, depth)
 
     @property
     def ef(self) -> EjectionFraction | None:
@@ -155,7 +146,7 @@ class Live(LiveControl):
         finally:
             self._intake.close(wait_s=1.0)
             self._tell(Phase.ENDED, force=True)
-            self._outputs.close()
+            self.outputs.close()
         if self._failure is not None:
             raise self._failure
         return self._status(Phase.ENDED)
@@ -164,7 +155,7 @@ class Live(LiveControl):
         """Let go of source and outputs, also of a feed that never ran because a viewer could not be opened. A second
         call does nothing."""
         self._intake.close(wait_s=1.0)
-        self._outputs.close()
+        self.outputs.close()
 
     def _arrivals(self) -> Iterator[Frame]:
         """The newest frames, for as long as the feed is followed. Between two of them everything else is done, in this
@@ -175,29 +166,31 @@ class Live(LiveControl):
             # Asked before a frame is taken: a source that ends after its last frame has not ended before it.
             state = self._intake.state
             phase = self._phase(state)
-            arrival = self._intake.take(TURN_S)
-            if arrival is not None:
-                self._history.admit(arrival.frame)
-                self._arrived_s = arrival.arrived_s
-                yield arrival.frame
+            arrived = self._intake.take(TURN_S)
+            if arrived is not None:
+                self._history.admit(arrived.frame)
+                self._arrived_s = arrived.arrived_s
+                yield arrived.frame
             elif state.phase is Phase.ENDED:
                 self._failure = state.failure
                 return
             else:
-                self._forget_if_long()
+                self._forget_if_long(state)
                 self._tell(phase)
 
     def _done(self, frame: Frame, reading: Reading) -> None:
         now_s = time.perf_counter()
         self._pulse.beat(now_s, 1e3 * (now_s - self._arrived_s))
-        self._tally.read()
+        self._tally.frames += 1
         self._history.newest = (frame, reading)
-        self._outputs.write(frame, reading, self._intake.shown, self._history.number)
+        self.outputs.write(frame, reading, self._intake.shown, self._history.number)
         self._tell(self._phase(self._intake.state), force=True)
 
-    def _forget_if_long(self) -> None:
+    def _forget_if_long(self, state: CaptureState) -> None:
         limit_s = self.settings.forget_after_s
-        if limit_s is not None and self._history.begun and self._intake.lost_s >= limit_s:
+        if limit_s is None or state.phase is not Phase.LOST or state.newest_s is None or self._history.shape is None:
+            return
+        if time.perf_counter() - state.newest_s >= limit_s:
             self._history.reset()
 
     def _change(self, uri: str) -> None:
@@ -222,17 +215,17 @@ class Live(LiveControl):
 
     def _tell(self, phase: Phase, force: bool = False) -> None:
         frame, reading = self._history.newest or (None, None)
-        self._outputs.tell(LiveUpdate(frame, reading, self._status(phase)), force)
+        self.outputs.tell(LiveUpdate(frame, reading, self._status(phase)), force)
 
     def _status(self, phase: Phase) -> LiveStatus:
         return LiveStatus(
             phase,
-            message="; ".join(filter(None, (self._intake.state.message, *self._outputs.problems))),
+            message="; ".join(filter(None, (self._intake.state.message, *self.outputs.problems))),
             source=self._intake.shown,
             engine=self._engine.description,
             model=self.settings.model,
             recording=self.settings.recording,
-            counts=self._tally.counts(self._outputs.lost),
+            counts=self._tally.counts(self.outputs.lost),
             timing=self._pulse.timing(time.perf_counter()),
             t_wall_s=time.time(),
         )

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from echo_rt.frame import Frame
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A frame and when it came, in seconds by `time.perf_counter`."""
-
-    frame: Frame
-    arrived_s: float
+if TYPE_CHECKING:
+    from echo_rt.live.reader import Arrived
 
 
 class Slot:
@@ -26,14 +19,14 @@ class Slot:
 
     def __init__(self, every_frame: bool = False) -> None:
         self._every_frame = every_frame
-        self._held: Arrival | None = None
+        self._held: Arrived | None = None
         self._changed = threading.Condition()
 
-    def put(self, arrival: Arrival, wanted: Callable[[], bool] = lambda: True) -> bool:
+    def put(self, arrived: Arrived, wanted: Callable[[], bool] = lambda: True) -> bool:
         """Hand over a frame.
 
         Args:
-            arrival: the frame.
+            arrived: the frame.
             wanted: asked before it is put, and while that waits; where it says no, it is not put.
 
         Returns:
@@ -44,11 +37,11 @@ class Slot:
                 self._changed.wait(0.1)
             if not wanted():  # asked in here, so that after a `clear` nothing comes of a source that was left
                 return False
-            lost, self._held = self._held is not None, arrival
+            lost, self._held = self._held is not None, arrived
             self._changed.notify_all()
             return lost
 
-    def take(self, timeout_s: float) -> Arrival | None:
+    def take(self, timeout_s: float) -> Arrived | None:
         """The newest frame that was not taken yet, or None where none came in that time."""
         with self._changed:
             if self._held is None:
@@ -60,7 +53,7 @@ class Slot:
         with self._changed:
             return self._emptied() is not None
 
-    def _emptied(self) -> Arrival | None:
+    def _emptied(self) -> Arrived | None:
         held, self._held = self._held, None
         self._changed.notify_all()
         return held
