@@ -13,27 +13,21 @@ class LiveControl(Protocol):
 
     def start(self) -> None:
         """Open the source again after `stop`; the history begins afresh."""
-        ...
 
     def stop(self) -> None:
         """Let go of the source; the program stays."""
-        ...
 
     def freeze(self, frozen: bool) -> None:
         """Hold the picture, or go on."""
-        ...
 
     def reset(self) -> None:
         """Forget beats and EF, as for a new patient."""
-        ...
 
     def select(self, source: str) -> None:
         """Change to another source; the history begins afresh. One that cannot be opened shows as lost."""
-        ...
 
     def sources(self) -> list[str]:
         """What may be selected here: the devices found, and the source of the command line."""
-        ...
 
     def snapshot(self) -> Path:
         """Write the picture with its overlay, and the reading beside it; returns the picture's path.
@@ -41,11 +35,9 @@ class LiveControl(Protocol):
         Raises:
             OutputError: it cannot be written, or there is no picture yet.
         """
-        ...
 
     def end(self) -> None:
         """End the program well, as Ctrl-C does."""
-        ...
 
 
 class Commands:

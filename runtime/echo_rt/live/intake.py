@@ -16,8 +16,7 @@ class Intake:
     """Gives the newest frame of a source, which may be stopped, started and changed for another.
 
     Args:
-        uri: the first source.
-        opening: makes an `Opening` of an address.
+        uri, opening: the first source, and what makes an `Opening` of an address.
         every_frame: see `Slot`.
         tally: where drops and recoveries are counted.
 

@@ -42,15 +42,12 @@ class Taker(Protocol):
             source: address that the frame came from.
             history: number of the history that the reading stands on; readings of another owe nothing to those before.
         """
-        ...
 
     def idle(self, why: str) -> None:
         """No frames come; what was said last is not current."""
-        ...
 
     def close(self) -> None:
         """Complete the output."""
-        ...
 
 
 class Mailbox(Generic[Item]):
