@@ -83,7 +83,7 @@ def upgrade(viewer: WebViewer, path: str = "/feed", **headers: str) -> int:
 def test_the_figures_are_those_of_the_reading_and_are_json() -> None:
     update = readings()[-1]
     said = json.loads(json.dumps(figures(update), allow_nan=False))
-    assert said["reading"]["ef"]["percent"] == pytest.approx(update.reading.ef.percent, abs=0.05)
+    assert said["reading"]["ef_percent"] == pytest.approx(update.reading.ef.percent, abs=0.05)
     assert said["current"]
     assert len(said["reading"]["wall"]) == 6
     assert said["dropped"] == {"engine busy": 3}

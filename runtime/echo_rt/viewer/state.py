@@ -7,8 +7,9 @@ import threading
 from collections import deque
 from typing import Any
 
+from echo_rt.fields import beat_fields, exact, reading_fields, rounded
 from echo_rt.live.status import LiveUpdate, Phase
-from echo_rt.reading import SEGMENTS, Beat, Reading
+from echo_rt.reading import SEGMENTS, Beat, Reading, Scale
 
 CURVE_S = 10.0
 """Of the curve that is shown."""
@@ -53,9 +54,9 @@ class Trace:
     def to_dict(self) -> dict[str, Any]:
         """``curve``: [t_s, volume or None] of each frame; ``beats``: the last, oldest first."""
         return {
-            "curve": [[round(t_s, 3), _rounded(volume, 4)] for t_s, volume in self._points],
+            "curve": [[round(t_s, 3), rounded(volume, 4)] for t_s, volume in self._points],
             "curve_s": CURVE_S,
-            "beats": [_beat(beat) for beat in list(self._beats)[-BEATS:]],
+            "beats": [beat_fields(beat) for beat in list(self._beats)[-BEATS:]],
         }
 
 
@@ -102,10 +103,10 @@ def figures(update: LiveUpdate) -> dict[str, Any]:
         "frames": counts.frames,
         "dropped": {why.value: count for why, count in counts.dropped.items()},
         "reopened": counts.reopened,
-        "fps": _rounded(timing.fps, 1),
-        "age_ms": _rounded(timing.age_ms, 1),
-        "age_p50_ms": _rounded(timing.age_p50_ms, 1),
-        "age_p99_ms": _rounded(timing.age_p99_ms, 1),
+        "fps": rounded(timing.fps, 1),
+        "age_ms": rounded(timing.age_ms, 1),
+        "age_p50_ms": rounded(timing.age_p50_ms, 1),
+        "age_p99_ms": rounded(timing.age_p99_ms, 1),
         "recording": str(status.recording) if status.recording is not None else None,
         "current": status.phase in (Phase.RUNNING, Phase.FROZEN),
         "reading": _reading(reading) if reading is not None else None,
@@ -113,55 +114,18 @@ def figures(update: LiveUpdate) -> dict[str, Any]:
 
 
 def _reading(reading: Reading) -> dict[str, Any]:
-    ef, ventricle, wall = reading.ef, reading.ventricle, reading.wall_beat
+    """`reading_fields`, and what the page shows besides."""
+    ventricle, wall = reading.ventricle, reading.wall_beat
+    scale = Scale.MM if ventricle is not None and ventricle.calibrated else Scale.PX
+    segments = [] if wall is None else zip(SEGMENTS, wall.motion_percent, wall.akinetic, strict=True)
     return {
-        "t_s": reading.t_s,
-        "ef": {
-            "percent": _rounded(ef.percent, 1),
-            "low": _rounded(ef.low, 1),
-            "high": _rounded(ef.high, 1),
-            "beats": ef.beats,
-            "method": ef.method,
-            "reason": ef.reason,
-            "stale": ef.stale,
-        },
-        "fac_percent": _rounded(reading.fac_percent, 1),
-        "heart_rate_bpm": _rounded(reading.heart_rate_bpm, 1),
-        "quality": {
-            "ok": reading.quality.ok,
-            "reason": reading.quality.reason,
-            "confidence": _rounded(reading.quality.confidence, 3),
-        },
+        **reading_fields(reading, scale),
         "view": reading.segmentation.view,
-        "volume": _rounded(ventricle.volume, 1) if ventricle is not None else None,
-        "volume_unit": {"mL": "mL", "px3": "px³"}[ventricle.volume_unit] if ventricle is not None else None,
-        "calibrated": ventricle.calibrated if ventricle is not None else None,
+        "volume": exact(ventricle.volume) if ventricle is not None else None,
+        "volume_unit": scale.volume.replace("px3", "px³") if ventricle is not None else None,
+        "calibrated": scale.calibrated if ventricle is not None else None,
         "wall": [
-            {
-                "segment": segment.replace("_", " "),
-                "motion_percent": _rounded(float(wall.motion_percent[n]), 0),
-                "akinetic": bool(wall.akinetic[n]),
-            }
-            for n, segment in enumerate(SEGMENTS)
-        ]
-        if wall is not None
-        else [],
+            {"segment": segment.replace("_", " "), "motion_percent": rounded(motion, 0), "akinetic": bool(still)}
+            for segment, motion, still in segments
+        ],
     }
-
-
-def _beat(beat: Beat) -> dict[str, Any]:
-    return {
-        "t_ed_s": round(beat.t_ed_s, 3),
-        "t_es_s": round(beat.t_es_s, 3),
-        "edv": _rounded(beat.edv, 4),
-        "esv": _rounded(beat.esv, 4),
-        "ef_percent": _rounded(beat.ef_percent, 1),
-        "heart_rate_bpm": _rounded(beat.heart_rate_bpm, 0),
-        "accepted": beat.accepted,
-        "reason": beat.reason,
-    }
-
-
-def _rounded(number: float | None, digits: int) -> float | None:
-    """JSON has no NaN."""
-    return round(float(number), digits) if number is not None and math.isfinite(number) else None
