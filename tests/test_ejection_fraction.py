@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echo_rt import process
-from echo_rt.cardiac.beats import Sample
+from echo_rt.cardiac.curve import Sample
 from echo_rt.cardiac.ejection_fraction import Extremes, RollingEjectionFraction, interval, model_error_points, student_t
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.frame import Frame
@@ -22,7 +22,7 @@ SPEC = ModelSpec("toy", "1", 240, 240, 40.0, 50.0)
 
 def test_the_rolling_figure_is_the_median_of_the_last_accepted_beats() -> None:
     def beat(ef: float, accepted: bool = True) -> Beat:
-        return Beat(0, 0.3, 1, 100, 40, 50, 30, ef, ef / 2, 60, accepted, None if accepted else "too short")
+        return Beat(0, 0.3, 1, 100, 40, 50, 30, ef, ef / 2, None if accepted else "too short")
 
     rolling = RollingEjectionFraction("disks", beats=3)
     assert rolling.current.percent is None

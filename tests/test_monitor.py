@@ -287,7 +287,7 @@ def test_the_figure_goes_stale_then_is_withdrawn_and_starts_again_from_nothing(c
 def test_staleness_is_counted_on_the_clock_in_seconds_and_in_beats(rate_bpm: float, age_s: float, end_s: float) -> None:
     period_s = 60 / rate_bpm
     rolling = RollingEjectionFraction("disks")
-    rolling.update(Beat(end_s - period_s, end_s - 0.6 * period_s, end_s, 100, 40, 50, 30, 60.0, 40.0, rate_bpm, True))
+    rolling.update(Beat(end_s - period_s, end_s - 0.6 * period_s, end_s, 100, 40, 50, 30, 60.0, 40.0))
     limit_s = max(STALE_S, 3 * period_s)
     for margin, late in ((-0.01, False), (0.01, True)):
         assert rolling.at(end_s + limit_s + margin).stale is late
@@ -300,20 +300,7 @@ def test_a_rejected_beat_does_not_freshen_the_figure() -> None:
     rolling = RollingEjectionFraction("disks")
     for end_s, accepted in ((1.0, True), (9.0, False)):
         rolling.update(
-            Beat(
-                end_s - 1,
-                end_s - 0.6,
-                end_s,
-                100,
-                40,
-                50,
-                30,
-                60.0,
-                40.0,
-                60.0,
-                accepted,
-                None if accepted else "too short",
-            )
+            Beat(end_s - 1, end_s - 0.6, end_s, 100, 40, 50, 30, 60.0, 40.0, None if accepted else "too short")
         )
     assert rolling.at(9.0).stale
     assert rolling.at(9.0).percent == 60

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from echo_rt import reference as kernels
 from echo_rt.cardiac.geometry import measure
 from echo_rt.cardiac.picture import Picture
-from echo_rt.cardiac.quality import MEMORY_S, RECENT_S, Evidence, Past, assess
+from echo_rt.cardiac.quality import LENGTH_MEMORY_S, RECENT_S, Evidence, Past, assess
 from echo_rt.errors import ModelError
 from echo_rt.model import DEFAULT_QUALITY, ModelSpec
 from echo_rt.reading import Quality, Reason
@@ -298,7 +298,7 @@ def test_a_plane_that_leaves_the_apex_is_noticed_within_a_second_and_its_return_
 def test_the_memory_of_a_longer_axis_ends() -> None:
     past = Past()
     lengths(past, np.full(60, 90.0), 25)
-    later = lengths(past, np.full(round(25 * (MEMORY_S + 3)), 60.0), 25, start_s=2.4, ok=False)
+    later = lengths(past, np.full(round(25 * (LENGTH_MEMORY_S + 3)), 60.0), 25, start_s=2.4, ok=False)
     assert later[50] == pytest.approx(60 / 90, rel=1e-3)
     assert later[-1] == 1
 

@@ -173,9 +173,7 @@ class Beat:
         eda, esa: areas, in the unit of `LeftVentricle.area`.
         ef_percent: (EDV - ESV) / EDV x 100, the model's calibration applied where it has one.
         fac_percent: (EDA - ESA) / EDA x 100, fractional area change.
-        heart_rate_bpm: 60 / (t_next_ed_s - t_ed_s).
-        accepted: whether it counts.
-        reason: why not.
+        reason: why it does not count; None where it does.
         disks_ed, disks_es: the ventricle at the two moments; None where the samples had none.
     """
 
@@ -188,11 +186,17 @@ class Beat:
     esa: float
     ef_percent: float
     fac_percent: float
-    heart_rate_bpm: float
-    accepted: bool
     reason: str | None = None
-    disks_ed: Disks | None = None
-    disks_es: Disks | None = None
+    disks_ed: Disks | None = field(default=None, repr=False)
+    disks_es: Disks | None = field(default=None, repr=False)
+
+    @property
+    def accepted(self) -> bool:
+        return self.reason is None
+
+    @property
+    def heart_rate_bpm(self) -> float:
+        return 60.0 / (self.t_next_ed_s - self.t_ed_s)
 
 
 @dataclass(frozen=True, slots=True)

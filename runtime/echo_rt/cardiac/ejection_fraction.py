@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import sqrt
 from statistics import median, variance
 
-from echo_rt.cardiac.beats import MIN_AMPLITUDE, Sample
+from echo_rt.cardiac.curve import MIN_AMPLITUDE, Sample
 from echo_rt.model import ModelSpec
 from echo_rt.reading import AREA_EXTREMES, CLIP_EXTREMES, Beat, ClipExtremes, EjectionFraction
 

@@ -6,7 +6,8 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from echo_rt.cardiac.beats import BeatFinder, Sample
+from echo_rt.cardiac.beats import BeatFinder
+from echo_rt.cardiac.curve import Sample
 from echo_rt.cardiac.ejection_fraction import (
     BEATS,
     MEASUREMENT_POINTS,

@@ -15,7 +15,8 @@
     share of the endocardium (mitral plane left out) that lies on the edge of the sector or of the image. Above it the
     ventricle goes on where nothing is shown.
 ``min_length_share``
-    the longest long axis of the last `RECENT_S` over that of the last `MEMORY_S`. Below it the plane has left the apex.
+    the longest long axis of the last `RECENT_S` over that of the last `LENGTH_MEMORY_S`. Below it the plane has left the
+    apex.
 ``min_length_to_width``
     length over width of the cavity. A ventricle cut through obliquely is as wide as it is long; so is a very dilated
     one, for which this threshold has to leave room.
@@ -34,6 +35,7 @@ import numpy as np
 
 from echo_rt.cardiac.geometry import Outline
 from echo_rt.cardiac.picture import Picture
+from echo_rt.cardiac.running_extremes import RunningExtremes
 from echo_rt.reading import LeftVentricle, Quality, Reason
 from echo_rt.segmentation import Segmentation
 
@@ -41,7 +43,7 @@ RECENT_S = 0.8
 """Systole and early filling, in which the long axis is shorter by a sixth, take less at any heart rate: the longest
 axis of so long a stretch is a diastolic one. So long it takes until a foreshortened view is called so."""
 
-MEMORY_S = 10.0
+LENGTH_MEMORY_S = 10.0
 """Five beats at 30 bpm, and longer than a rolling EF stays fresh: who slides off the apex sees it go stale before the
 shorter view becomes the new measure. After so long, too, a change of depth in an uncalibrated feed is forgotten."""
 
@@ -161,7 +163,7 @@ class Past:
     def reset(self) -> None:
         """Forget everything."""
         self.picture: Picture | None = None
-        self._recent, self._memory = _RunningMax(RECENT_S), _RunningMax(MEMORY_S)
+        self._recent, self._memory = RunningExtremes(RECENT_S), RunningExtremes(LENGTH_MEMORY_S)
         self._last: deque[float] = deque(maxlen=3)
         self._begun_s, self._last_s = 0.0, -np.inf
 
@@ -190,25 +192,3 @@ class Past:
             return 1.0
         recent = max(length, self._recent.highest)
         return recent / max(recent, self._memory.highest)
-
-
-class _RunningMax:
-    """The largest of the numbers of the last `span_s` seconds, at a constant cost."""
-
-    def __init__(self, span_s: float) -> None:
-        self.span_s = span_s
-        self._falling: deque[tuple[float, float]] = deque()
-
-    def clear(self) -> None:
-        self._falling.clear()
-
-    def push(self, t_s: float, number: float) -> None:
-        while self._falling and self._falling[-1][1] <= number:
-            self._falling.pop()
-        self._falling.append((t_s, number))
-        while self._falling[0][0] < t_s - self.span_s:
-            self._falling.popleft()
-
-    @property
-    def highest(self) -> float:
-        return self._falling[0][1] if self._falling else 0.0

@@ -211,6 +211,8 @@ def _beat(beat: Beat) -> dict[str, Any]:
     found = asdict(beat)
     # What a second view needs, and no reader of this file.
     del found["disks_ed"], found["disks_es"]
+    reason = found.pop("reason")
+    found |= {"heart_rate_bpm": beat.heart_rate_bpm, "accepted": beat.accepted, "reason": reason}
     for name, number in found.items():
         if name.endswith("_s"):
             found[name] = _rounded(number, 4)
