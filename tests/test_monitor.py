@@ -167,7 +167,7 @@ def test_unknown_methods_and_counts_are_refused() -> None:
         Monitor(SPEC, beats=0)
 
 
-# -- frames that repeat --------------------------------------------------------------------------------------------------------------
+# -- frames that repeat --
 
 
 def test_a_picture_that_stands_still_never_gives_a_figure_whatever_the_network_sees_in_it(clip) -> None:
@@ -224,7 +224,7 @@ def test_after_a_reset_the_picture_before_is_forgotten(clip) -> None:
     assert readings(monitor, clip[:1], images=images)[0].quality.ok
 
 
-# -- pictures that do not show the whole ventricle -----------------------------------------------------------------------------------
+# -- pictures that do not show the whole ventricle --
 
 
 def test_a_ventricle_at_the_edge_of_the_sector_is_cut_off_and_its_beats_do_not_count(clip) -> None:
@@ -257,7 +257,7 @@ def test_a_view_that_slides_off_the_apex_is_foreshortened_until_it_comes_back() 
     assert found[-1].ef.percent == pytest.approx(50, abs=2)
 
 
-# -- how old the figure is -----------------------------------------------------------------------------------------------------------
+# -- how old the figure is --
 
 
 def test_the_figure_goes_stale_then_is_withdrawn_and_starts_again_from_nothing(clip) -> None:

@@ -128,7 +128,7 @@ class WallBeat:
             as a rigid body, in percent of the same distance as `motion_percent`; NaN where it was not followed.
         speckle_motion_error_percent: its standard error, in the same percent.
         thickness_ed: at ED; mm where `calibrated`, else px.
-        akinetic: bool, the segment does not move; the rule is in `echo_rt.cardiac.wall`.
+        akinetic: bool, the segment does not move; see `echo_rt.cardiac.akinesia`.
         calibrated: whether the scale of the image is known.
     """
 

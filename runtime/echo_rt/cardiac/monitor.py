@@ -19,7 +19,7 @@ from echo_rt.cardiac.ejection_fraction import (
 from echo_rt.cardiac.geometry import find_ventricle, outline
 from echo_rt.cardiac.picture import Picture
 from echo_rt.cardiac.quality import Past, assess, gather
-from echo_rt.cardiac.wall import WallMotion
+from echo_rt.cardiac.wall_motion import WallMotion
 from echo_rt.errors import ParameterError
 from echo_rt.frame import Frame
 from echo_rt.model import CLASSES, ModelSpec
@@ -33,7 +33,7 @@ class Monitor:
     """From the segmentations of a feed to its readings.
 
     Args:
-        spec: of the model that segments: its quality thresholds and its EF calibration are used.
+        spec: of the model that segments: its quality thresholds, akinesia rule and EF calibration are used.
         ef_method: what the rolling EF is made of, one of `EF_METHODS`.
         beats: how many accepted beats it stands on.
         mirrored: the septum is on the right of the picture, not on the left as in the standard display.
@@ -55,7 +55,7 @@ class Monitor:
         error = MEASUREMENT_POINTS if ef_method == "area" else model_error_points(spec)
         self._rolling = RollingEjectionFraction(ef_method, beats, error)
         self._extremes = Extremes(by_area=ef_method == "area")
-        self._wall = WallMotion(mirrored)
+        self._wall = WallMotion(spec.akinesia, mirrored)
         self._state: object = None
 
     @property
