@@ -14,7 +14,7 @@ from echo_rt.cardiac.monitor import Monitor
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
 from echo_rt.phantom import open_phantom
-from echo_rt.reading import Beat, ClipExtremes
+from echo_rt.reading import Beat, ClipFigures
 from support.hearts import A4C, Traced
 
 SPEC = ModelSpec("toy", "1", 240, 240, 40.0, 50.0)
@@ -85,7 +85,7 @@ def test_a_model_that_carries_its_error_has_a_wider_interval_and_a_wrong_figure_
     assert model_error_points(replace(SPEC, figures={"4CH EF": {"bias": 0.1, "sd": 0.1}})) == 1.5
 
 
-def extremes(areas: list[float], by_area: bool = True) -> ClipExtremes | str:
+def extremes(areas: list[float], by_area: bool = True) -> ClipFigures:
     found = Extremes(by_area)
     for k, area in enumerate(areas):
         found.update(Sample(0.1 * k, area**1.5, area))
@@ -93,21 +93,22 @@ def extremes(areas: list[float], by_area: bool = True) -> ClipExtremes | str:
 
 
 def test_area_extremes_are_the_largest_less_the_smallest_over_the_largest_of_all_frames() -> None:
-    found = extremes([20, 30, 24, 15, 21, 40, 25])
-    assert isinstance(found, ClipExtremes)
+    found = extremes([20, 30, 24, 15, 21, 40, 25]).extremes
+    assert found is not None
     assert found.ef_percent == found.fac_percent == pytest.approx(100 * (40 - 15) / 40)
     assert (found.t_ed_s, found.t_es_s, found.method) == (pytest.approx(0.5), pytest.approx(0.3), "area-extremes")
 
 
 def test_extremes_of_volume_do_not_believe_a_single_frame() -> None:
-    found = extremes([20, 30, 31, 30, 15, 20, 21, 40, 25], by_area=False)
-    assert isinstance(found, ClipExtremes)
+    found = extremes([20, 30, 31, 30, 15, 20, 21, 40, 25], by_area=False).extremes
+    assert found is not None
     assert (found.eda, found.method) == (30, "clip-extremes")
 
 
 def test_an_area_that_hardly_changes_is_no_figure() -> None:
-    assert extremes([30, 31, 30, 31, 30]) == "the area hardly changes"
-    assert extremes([30]) == "the ventricle is seen for less than a quarter of a second"
+    assert extremes([30, 31, 30, 31, 30]) == ClipFigures(None, "the area hardly changes")
+    assert extremes([30]) == ClipFigures(None, "the ventricle is seen for less than a quarter of a second")
+    assert extremes([]) == ClipFigures(None, "too few good frames")
 
 
 def test_a_recording_by_area_extremes_is_labelled_so_and_stands_on_every_frame_whatever_the_beats() -> None:

@@ -188,7 +188,8 @@ def _run(
             if outputs is not None:
                 outputs.write(frame, reading)
             progress(done)
-    extremes = monitor.clip_extremes(even_with_beats=whole_clip)
+    clip = monitor.clip_figures(even_with_beats=whole_clip)
+    extremes = clip.extremes or clip.reason
     result = summary.result(
         recording=path,
         model=f"{engine.spec.name} {engine.spec.version}",

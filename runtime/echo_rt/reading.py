@@ -67,15 +67,15 @@ class LeftVentricle:
         disks: those that the volume is made of; in mm or px.
     """
 
-    contour: NDArray[np.float64]
-    apex: NDArray[np.float64]
-    hinges: NDArray[np.float64]
+    contour: NDArray[np.float64] = field(repr=False)
+    apex: NDArray[np.float64] = field(repr=False)
+    hinges: NDArray[np.float64] = field(repr=False)
     length: float
     area: float
     volume: float
     volume_area_length: float
     calibrated: bool
-    disks: Disks
+    disks: Disks = field(repr=False)
 
     @property
     def length_unit(self) -> str:
@@ -104,9 +104,9 @@ class WallReading:
         calibrated: whether the scale of the image is known.
     """
 
-    thickness: NDArray[np.float64]
-    displacement: NDArray[np.float64]
-    segment: NDArray[np.int8]
+    thickness: NDArray[np.float64] = field(repr=False)
+    displacement: NDArray[np.float64] = field(repr=False)
+    segment: NDArray[np.int8] = field(repr=False)
     calibrated: bool
 
     @property
@@ -145,6 +145,10 @@ class WallBeat:
     @property
     def unit(self) -> str:
         return "mm" if self.calibrated else "px"
+
+    def __repr__(self) -> str:
+        akinetic = [name for name, still in zip(SEGMENTS, self.akinetic, strict=True) if still]
+        return f"WallBeat({akinetic=}, calibrated={self.calibrated})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +250,14 @@ class ClipExtremes:
 
 
 @dataclass(frozen=True, slots=True)
+class ClipFigures:
+    """What a whole recording gives without a whole beat: its extremes, or the reason why there are none."""
+
+    extremes: ClipExtremes | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BiplaneBeat:
     """A beat of the A4C and one of the A2C recording, of like heart rate, taken as one.
 
@@ -311,3 +323,7 @@ class Reading:
     time_ms: dict[str, float] = field(default_factory=dict)
     wall: WallReading | None = None
     wall_beat: WallBeat | None = None
+
+    def __repr__(self) -> str:
+        quality, ef = "ok" if self.quality.ok else self.quality.reason, self.ef
+        return f"Reading(index={self.index}, t_s={self.t_s}, {quality=!s}, ef={ef.percent}, beats={ef.beats})"

@@ -51,8 +51,8 @@ def biplane(
     if not pairs:
         rates = [median(beat.heart_rate_bpm for beat in found) for found in (ones, others)]
         return _none(
-            f"expected beats of heart rates within {RATE_TOLERANCE:.0%} of each other, found {rates[0]:.0f} bpm in A4C and "
-            f"{rates[1]:.0f} bpm in A2C",
+            f"expected beats of heart rates within {RATE_TOLERANCE:.0%} of each other, "
+            f"found {rates[0]:.0f} bpm in A4C and {rates[1]:.0f} bpm in A2C",
             note,
         )
     joined = [_joined(one, other, not missing) for one, other in pairs]

@@ -10,7 +10,7 @@ from statistics import median, variance
 
 from echo_rt.cardiac.curve import MIN_AMPLITUDE, Sample
 from echo_rt.model import ModelSpec
-from echo_rt.reading import AREA_EXTREMES, CLIP_EXTREMES, Beat, ClipExtremes, EjectionFraction
+from echo_rt.reading import AREA_EXTREMES, CLIP_EXTREMES, Beat, ClipExtremes, ClipFigures, EjectionFraction
 
 BEATS = 5
 """Accepted beats in the rolling figure, as the guidelines ask for in an irregular rhythm."""
@@ -190,17 +190,17 @@ class Extremes:
     def _size(self, sample: Sample) -> float:
         return sample.area if self.by_area else sample.volume
 
-    def result(self, calibration: tuple[float, float] | None) -> ClipExtremes | str:
+    def result(self, calibration: tuple[float, float] | None) -> ClipFigures:
         """The figures, or the reason why there are none. The calibration is of volumes, and does not touch areas."""
         if self._low is None or self._high is None or self._first_s is None:
-            return "too few good frames"
+            return ClipFigures(None, "too few good frames")
         low, high = self._low, self._high
         if self._last[-1].t_s - self._first_s < self.MIN_SPAN_S:
-            return "the ventricle is seen for less than a quarter of a second"
+            return ClipFigures(None, "the ventricle is seen for less than a quarter of a second")
         change = 100 * (1 - self._size(low) / self._size(high))
         if change < 100 * MIN_AMPLITUDE:
-            return f"the {'area' if self.by_area else 'volume'} hardly changes"
-        return ClipExtremes(
+            return ClipFigures(None, f"the {'area' if self.by_area else 'volume'} hardly changes")
+        extremes = ClipExtremes(
             t_ed_s=high.t_s,
             t_es_s=low.t_s,
             edv=high.volume,
@@ -211,3 +211,4 @@ class Extremes:
             fac_percent=100 * (1 - low.area / high.area),
             method=AREA_EXTREMES if self.by_area else CLIP_EXTREMES,
         )
+        return ClipFigures(extremes)

@@ -23,7 +23,7 @@ from echo_rt.cardiac.wall_motion import WallMotion
 from echo_rt.errors import ParameterError
 from echo_rt.frame import Frame
 from echo_rt.model import CLASSES, ModelSpec
-from echo_rt.reading import EF_METHODS, Beat, ClipExtremes, LeftVentricle, Reading, Reason
+from echo_rt.reading import EF_METHODS, Beat, ClipFigures, LeftVentricle, Reading, Reason
 from echo_rt.segmentation import Segmentation
 
 _ATRIUM = CLASSES.index("left_atrium")
@@ -109,15 +109,15 @@ class Monitor:
             wall_beat=wall_beat,
         )
 
-    def clip_extremes(self, *, even_with_beats: bool = False) -> ClipExtremes | str:
-        """For a recording that ended before one whole beat was seen: EF from its largest and smallest volume (by the
-        area method: area), or the reason why there is none. A live feed never asks for it.
+    def clip_figures(self, *, even_with_beats: bool = False) -> ClipFigures:
+        """EF of a recording that ended before one whole beat was seen: from its largest and smallest volume (by the
+        area method: area). A live feed never asks for it.
 
         Args:
             even_with_beats: give it for a recording with whole beats too.
         """
         if self._rolling.seen and not even_with_beats:
-            return self._rolling.current.reason or "whole beats were seen"
+            return ClipFigures(None, self._rolling.current.reason or "whole beats were seen")
         return self._extremes.result(self.spec.ef_calibration)
 
     def _sample(self, t_s: float, ventricle: LeftVentricle, segmentation: Segmentation) -> Sample:

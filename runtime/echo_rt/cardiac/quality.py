@@ -15,7 +15,7 @@
     share of the endocardium (mitral plane left out) that lies on the edge of the sector or of the image. Above it the
     ventricle goes on where nothing is shown.
 ``min_length_share``
-    the longest axis of the last `RECENT_S` over that of the last `LENGTH_MEMORY_S`. Below it the plane has left the apex.
+    longest axis of the last `RECENT_S` over that of the last `LENGTH_MEMORY_S`. Below it the plane has left the apex.
 ``min_length_to_width``
     length over width of the cavity. A ventricle cut through obliquely is as wide as it is long; so is a very dilated
     one, for which this threshold has to leave room.

@@ -5,7 +5,7 @@
         for frame, reading in follow(source, engine, monitor):
             summary.write(frame, reading)
             outputs.write(frame, reading)
-        outputs.finish(summary.result(...), monitor.clip_extremes())
+        outputs.finish(summary.result(...), monitor.clip_figures().extremes)
 
 PyAV and matplotlib are imported when a output that needs them is opened.
 """

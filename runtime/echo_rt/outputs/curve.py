@@ -55,7 +55,7 @@ class CurveOutput(FileOutput):
         title: shown above the figure; the recording's name.
 
     Attributes:
-        extremes: what `Monitor.clip_extremes` says, set before closing; shown where no beat gave an EF.
+        extremes: what `Monitor.clip_figures` says, set before closing; shown where no beat gave an EF.
 
     Raises:
         OutputError: the file cannot be written.

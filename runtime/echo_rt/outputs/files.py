@@ -83,7 +83,7 @@ class RecordingFiles:
 
         Args:
             summary: what `Summary.result` gives.
-            extremes: what `Monitor.clip_extremes` says, for the curve.
+            extremes: what `Monitor.clip_figures` says, for the curve.
 
         Raises:
             OutputError: a file cannot be written; what was there before stays.

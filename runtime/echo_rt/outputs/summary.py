@@ -87,7 +87,7 @@ class Summary:
             recording, model, engine, version: as they shall stand there.
             view: as the recording says; where it says nothing, what the model saw in most good frames stands there.
             ef_calibration: slope and offset that every EF by volumes went through, None for none.
-            extremes: what `Monitor.clip_extremes` says; it counts where no beat gave an EF.
+            extremes: what `Monitor.clip_figures` says; it counts where no beat gave an EF.
             whole_clip: let it count in any case.
         """
         ef, fac_percent, rate, edv, esv = self._ef, self._fac_percent, self._heart_rate_bpm, None, None
