@@ -26,12 +26,12 @@ import numpy as np
 
 from echo_rt.cardiac.akinesia import akinetic
 from echo_rt.cardiac.monitor import Monitor
+from echo_rt.cardiac.recording import akinetic_segments
 from echo_rt.cardiac.wall_geometry import measure_wall
 from echo_rt.cardiac.wall_motion import wall_beat
 from echo_rt.engine import Engine, open_engine
 from echo_rt.model import ModelSpec
 from echo_rt.model.akinesia import Measure
-from echo_rt.outputs.wall import akinetic_segments
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.pipeline import follow
 from echo_rt.reading import SEGMENTS, Reading, WallBeat

@@ -11,7 +11,7 @@ import pytest
 
 RUNTIME = Path(__file__).resolve().parents[1] / "runtime" / "echo_rt"
 WINGS = {"sources", "phantom", "engine", "cardiac", "outputs"}
-GROUND = {"errors", "frame", "segmentation", "reading", "model", "arrays", "_native", "reference"}
+GROUND = {"errors", "frame", "segmentation", "reading", "result", "fields", "model", "arrays", "_native", "reference"}
 
 
 def imported(path: Path) -> set[str]:
@@ -80,6 +80,7 @@ def test_the_public_names_are_these() -> None:
 
     assert sorted(echo_rt.__all__) == sorted(
         [
+            "SEGMENTS",
             "Beat",
             "DataError",
             "DeviceError",
@@ -94,11 +95,15 @@ def test_the_public_names_are_these() -> None:
             "ModelError",
             "ModelSpec",
             "Monitor",
+            "NoDeviceError",
             "OutputError",
             "ParameterError",
             "Quality",
             "Reading",
+            "Reason",
+            "RecordingResult",
             "Segmentation",
+            "ShippedModel",
             "Source",
             "SourceError",
             "SourceFormatError",

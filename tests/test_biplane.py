@@ -135,7 +135,7 @@ def test_the_beats_of_a_monitor_keep_the_disks_that_give_the_volume_of_an_ellipt
 
 
 def process_traced(a4c: str = A4C, a2c: str = A2C, **options) -> dict:
-    return process(a4c, Traced(a4c, a2c), a2c=a2c, overlay=False, **options)
+    return process(a4c, Traced(a4c, a2c), a2c=a2c, overlay=False, **options).to_dict()
 
 
 def test_the_summary_has_biplane_figures_beside_those_of_both_views(tmp_path: Path) -> None:

@@ -106,9 +106,9 @@ def test_extremes_of_volume_do_not_believe_a_single_frame() -> None:
 
 
 def test_an_area_that_hardly_changes_is_no_figure() -> None:
-    assert extremes([30, 31, 30, 31, 30]) == ClipFigures(None, "the area hardly changes")
-    assert extremes([30]) == ClipFigures(None, "the ventricle is seen for less than a quarter of a second")
-    assert extremes([]) == ClipFigures(None, "too few good frames")
+    assert extremes([30, 31, 30, 31, 30]) == ClipFigures(reason="the area hardly changes")
+    assert extremes([30]) == ClipFigures(reason="the ventricle is seen for less than a quarter of a second")
+    assert extremes([]) == ClipFigures(reason="too few good frames")
 
 
 def test_a_recording_by_area_extremes_is_labelled_so_and_stands_on_every_frame_whatever_the_beats() -> None:
@@ -120,8 +120,8 @@ def test_a_recording_by_area_extremes_is_labelled_so_and_stands_on_every_frame_w
             traced.segment(np.zeros((160, 200))), Frame(np.zeros((160, 200), np.uint8), k / 30, k, phantom.spacing_mm)
         )
         areas += [found.ventricle.area] if found.quality.ok and found.ventricle is not None else []
-    result = process(A4C, Traced(A4C), ef_method="area-extremes")
+    result = process(A4C, Traced(A4C), ef_method="area-extremes").to_dict()
     assert [beat["accepted"] for beat in result["beats"]].count(True) >= 2
     assert (result["ef_method"], result["ef_low"], result["ef_high"]) == ("area-extremes", None, None)
     assert result["ef_percent"] == pytest.approx(100 * (max(areas) - min(areas)) / max(areas), abs=0.06)
-    assert process(A4C, Traced(A4C), ef_method="area")["ef_method"] == "area"
+    assert process(A4C, Traced(A4C), ef_method="area").ef.method == "area"

@@ -117,7 +117,7 @@ def test_frames_without_a_heart_give_a_reason_and_never_a_number() -> None:
     found = readings(monitor, [(i / 25, empty) for i in range(100)])
     assert {r.quality.reason for r in found} == {Reason.NO_VENTRICLE}
     assert found[-1].ef.percent is None
-    assert monitor.clip_figures() == ClipFigures(None, "too few good frames")
+    assert monitor.clip_figures() == ClipFigures(reason="too few good frames")
 
 
 def test_a_ring_without_a_mitral_plane_is_not_apical() -> None:
@@ -158,13 +158,13 @@ def test_a_clip_without_a_whole_beat_gets_its_figure_from_its_extremes() -> None
 def test_a_still_ventricle_has_no_figure_even_from_its_extremes() -> None:
     monitor = Monitor(SPEC)
     readings(monitor, [(i / 25, ventricle()) for i in range(50)])
-    assert monitor.clip_figures() == ClipFigures(None, "the volume hardly changes")
+    assert monitor.clip_figures() == ClipFigures(reason="the volume hardly changes")
 
 
 def test_whole_beats_leave_nothing_to_the_extremes(clip) -> None:
     monitor = Monitor(SPEC)
     readings(monitor, clip)
-    assert monitor.clip_figures() == ClipFigures(None, "whole beats were seen")
+    assert monitor.clip_figures() == ClipFigures(reason="whole beats were seen")
     assert monitor.clip_figures(even_with_beats=True).extremes is not None
 
 
@@ -184,7 +184,7 @@ def test_a_picture_that_stands_still_never_gives_a_figure_whatever_the_network_s
     assert [r.quality.reason for r in found] == [None] + [Reason.FROZEN] * (len(clip) - 1)
     assert {r.ef.percent for r in found} == {None}
     assert "waiting" in str(found[-1].ef.reason)
-    assert monitor.clip_figures() == ClipFigures(None, "too few good frames")
+    assert monitor.clip_figures() == ClipFigures(reason="too few good frames")
 
 
 @settings(max_examples=5, deadline=None)

@@ -16,12 +16,13 @@ from echo_rt.cardiac.wall_geometry import measure_wall
 from echo_rt.cardiac.wall_motion import wall_beat
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
-from echo_rt.outputs import RecordingFiles, Summary
+from echo_rt.outputs import RecordingFiles
 from echo_rt.outputs.overlay import draw
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.reading import SEGMENTS, Reading, WallBeat
 from echo_rt.segmentation import Segmentation
 from support.hearts import volume_at
+from support.results import provenance, result_of
 from support.shapes import half_ellipsoid, segmentation_of
 
 SPEC = ModelSpec("toy", "1", 240, 240, 40.0, 50.0)
@@ -253,14 +254,10 @@ def test_the_phantoms_akinetic_segment_is_found_from_its_own_masks(segment: str,
 
 
 def test_the_outputs_name_the_segment_that_stands_still(clip, tmp_path) -> None:
-    summary = Summary()
     found = readings(clip)
-    with RecordingFiles(tmp_path, "clip", overlay=False, masks=False) as outputs:
-        for reading in found:
-            frame = Frame(IMAGE, reading.t_s, reading.index, None)
-            summary.write(frame, reading)
-            outputs.write(frame, reading)
-        outputs.finish(summary.result(recording="clip", model="toy", engine="toy", view=None, version="0"))
+    frames = [(Frame(IMAGE, reading.t_s, reading.index, None), reading) for reading in found]
+    with RecordingFiles(tmp_path, "clip", leave_out=("overlay.mp4", "masks.npz")) as files:
+        result_of(frames, source=provenance(view=None), files=files)
     said = json.loads((tmp_path / "clip" / "summary.json").read_text())
     assert list(said["wall"]) == list(SEGMENTS)
     assert [name for name, wall in said["wall"].items() if wall["akinetic"]] == ["mid_septal"]
@@ -282,12 +279,10 @@ def test_the_outputs_name_the_segment_that_stands_still(clip, tmp_path) -> None:
 
 
 def test_a_recording_without_an_accepted_beat_says_nothing_of_its_wall(clip) -> None:
-    summary = Summary()
-    for reading in readings(clip[:20]):
-        summary.write(Frame(IMAGE, reading.t_s, reading.index, None), reading)
-    said = summary.result(recording="clip", model="toy", engine="toy", view=None, version="0")
-    assert said["wall"] is None
-    assert "no beat" in said["wall_note"]
+    found = readings(clip[:20])
+    said = result_of([(Frame(IMAGE, reading.t_s, reading.index, None), reading) for reading in found])
+    assert said.wall.segments == ()
+    assert "no beat" in str(said.wall.note)
 
 
 def test_the_overlay_colours_the_still_segment_and_writes_beyond_the_wall_alone(clip) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -21,6 +22,38 @@ the lateral one."""
 CLIP_EXTREMES, AREA_EXTREMES = "clip-extremes", "area-extremes"
 CLIP_METHODS = (CLIP_EXTREMES, AREA_EXTREMES)
 """EF from the largest and the smallest volume, or area, of a whole recording; a live feed has none."""
+
+
+class Scale(Enum):
+    """In what lengths, areas and volumes are given: mm where the size of a pixel is known, else pixels."""
+
+    MM = ("mm", "mm2", "mL")
+    PX = ("px", "px2", "px3")
+
+    @classmethod
+    def of(cls, spacing_mm: tuple[float, float] | None) -> Scale:
+        """That of a frame."""
+        return cls.PX if spacing_mm is None else cls.MM
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the size of a pixel is known."""
+        return self is Scale.MM
+
+    @property
+    def length(self) -> str:
+        """``mm`` or ``px``."""
+        return self.value[0]
+
+    @property
+    def area(self) -> str:
+        """``mm2`` or ``px2``."""
+        return self.value[1]
+
+    @property
+    def volume(self) -> str:
+        """``mL`` or ``px3``."""
+        return self.value[2]
 
 
 class Reason:
@@ -253,7 +286,7 @@ class ClipExtremes:
 class ClipFigures:
     """What a whole recording gives without a whole beat: its extremes, or the reason why there are none."""
 
-    extremes: ClipExtremes | None
+    extremes: ClipExtremes | None = None
     reason: str | None = None
 
 
@@ -327,3 +360,8 @@ class Reading:
     def __repr__(self) -> str:
         quality, ef = "ok" if self.quality.ok else self.quality.reason, self.ef
         return f"Reading(index={self.index}, t_s={self.t_s}, {quality=!s}, ef={ef.percent}, beats={ef.beats})"
+
+    @property
+    def latency_ms(self) -> float:
+        """From the frame's arrival to the reading: the total where one was taken, else the sum of the stages."""
+        return self.time_ms["total"] if "total" in self.time_ms else sum(self.time_ms.values())

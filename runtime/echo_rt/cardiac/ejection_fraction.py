@@ -193,13 +193,13 @@ class Extremes:
     def result(self, calibration: tuple[float, float] | None) -> ClipFigures:
         """The figures, or the reason why there are none. The calibration is of volumes, and does not touch areas."""
         if self._low is None or self._high is None or self._first_s is None:
-            return ClipFigures(None, "too few good frames")
+            return ClipFigures(reason="too few good frames")
         low, high = self._low, self._high
         if self._last[-1].t_s - self._first_s < self.MIN_SPAN_S:
-            return ClipFigures(None, "the ventricle is seen for less than a quarter of a second")
+            return ClipFigures(reason="the ventricle is seen for less than a quarter of a second")
         change = 100 * (1 - self._size(low) / self._size(high))
         if change < 100 * MIN_AMPLITUDE:
-            return ClipFigures(None, f"the {'area' if self.by_area else 'volume'} hardly changes")
+            return ClipFigures(reason=f"the {'area' if self.by_area else 'volume'} hardly changes")
         extremes = ClipExtremes(
             t_ed_s=high.t_s,
             t_es_s=low.t_s,

@@ -117,7 +117,7 @@ class Monitor:
             even_with_beats: give it for a recording with whole beats too.
         """
         if self._rolling.seen and not even_with_beats:
-            return ClipFigures(None, self._rolling.current.reason or "whole beats were seen")
+            return ClipFigures(reason=self._rolling.current.reason or "whole beats were seen")
         return self._extremes.result(self.spec.ef_calibration)
 
     def _sample(self, t_s: float, ventricle: LeftVentricle, segmentation: Segmentation) -> Sample:

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from echo_rt.errors import DeviceError, EchoRtError
 from echo_rt.live.status import LiveControl, LiveUpdate, Phase
-from echo_rt.outputs.overlay import AMBER, BACKDROP, PALE, draw
+from echo_rt.outputs.overlay import draw
+from echo_rt.outputs.palette import AMBER, BACKDROP, PALE
 
 TITLE = "echo-rt"
 KEYS = "q end   space freeze   r reset   s snapshot"
 BAR = 56
-"""Height of the bar below the picture, for a picture `overlay.PANEL_HEIGHT` high."""
+"""Height of the bar below the picture, for a picture `panel.PANEL_HEIGHT` high."""
 
 REST = (480, 864)
 """Height and width of the window before the first picture."""
