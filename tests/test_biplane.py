@@ -15,7 +15,8 @@ from echo_rt.cardiac.biplane import biplane
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import ParameterError, SourceNotFoundError
 from echo_rt.frame import Frame
-from echo_rt.reading import Beat, Biplane, Disks
+from echo_rt.reading import Beat, Disks
+from echo_rt.result import Biplane
 from support.hearts import A2C, A4C, SPEC, Traced, volume_at
 from support.program import echo_rt
 from support.shapes import labels_of, segmentation_of

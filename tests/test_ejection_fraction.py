@@ -14,7 +14,8 @@ from echo_rt.cardiac.monitor import Monitor
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
 from echo_rt.phantom import open_phantom
-from echo_rt.reading import Beat, ClipFigures
+from echo_rt.reading import Beat
+from echo_rt.result import ClipFigures
 from support.hearts import A4C, Traced
 
 SPEC = ModelSpec("toy", "1", 240, 240, 40.0, 50.0)

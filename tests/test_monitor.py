@@ -12,7 +12,8 @@ from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import ParameterError
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
-from echo_rt.reading import Beat, ClipFigures, Reading, Reason
+from echo_rt.reading import Beat, Reading, Reason
+from echo_rt.result import ClipFigures
 from support.hearts import volume_at
 from support.shapes import segmentation_of, ventricle
 

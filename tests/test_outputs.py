@@ -21,7 +21,7 @@ from echo_rt.errors import OutputError, ParameterError
 from echo_rt.outputs import RecordingFiles, as_json
 from echo_rt.outputs.folder import CURVE, MASKS, OVERLAY
 from echo_rt.outputs.overlay import draw, enlargement
-from echo_rt.reading import ClipFigures
+from echo_rt.result import ClipFigures
 from support.results import result_of
 from support.synthetic import clip
 

@@ -24,7 +24,8 @@ from echo_rt.outputs.overlay import draw, enlargement
 from echo_rt.outputs.palette import AMBER, ENDOCARDIUM
 from echo_rt.outputs.table import TableOutput
 from echo_rt.outputs.video import OverlayOutput
-from echo_rt.reading import ClipFigures, Quality, Reading, Reason
+from echo_rt.reading import Quality, Reading, Reason
+from echo_rt.result import ClipFigures
 from support.results import result_of
 from support.synthetic import clip
 

@@ -10,7 +10,8 @@ import pytest
 
 from echo_rt.cardiac.recording import RecordingHistory
 from echo_rt.outputs import as_json
-from echo_rt.reading import ClipExtremes, ClipFigures, EjectionFraction, Quality, Reason
+from echo_rt.reading import EjectionFraction, Quality, Reason
+from echo_rt.result import ClipExtremes, ClipFigures
 from support.results import provenance, result_of
 from support.synthetic import clip
 

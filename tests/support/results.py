@@ -8,8 +8,8 @@ from typing import Any
 from echo_rt.cardiac.recording import RecordingHistory
 from echo_rt.frame import Frame
 from echo_rt.outputs import RecordingFiles
-from echo_rt.reading import ClipFigures, Reading
-from echo_rt.result import Provenance, RecordingResult
+from echo_rt.reading import Reading
+from echo_rt.result import ClipFigures, Provenance, RecordingResult
 
 
 def provenance(view: str | None = "A4C", **more: Any) -> Provenance:

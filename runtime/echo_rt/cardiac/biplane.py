@@ -12,7 +12,8 @@ from statistics import median
 
 from echo_rt.cardiac.ejection_fraction import BEATS, interval
 from echo_rt.cardiac.geometry import ML_PER_MM3, disks_volume
-from echo_rt.reading import Beat, Biplane, BiplaneBeat, EjectionFraction
+from echo_rt.reading import Beat, EjectionFraction
+from echo_rt.result import Biplane, BiplaneBeat
 
 RATE_TOLERANCE = 0.10
 """How far the heart rates of two beats may lie apart, as a share of the A4C one. The views are recorded one after the

@@ -10,7 +10,8 @@ from statistics import median, variance
 
 from echo_rt.cardiac.curve import MIN_AMPLITUDE, Sample
 from echo_rt.model import ModelSpec
-from echo_rt.reading import AREA_EXTREMES, CLIP_EXTREMES, Beat, ClipExtremes, ClipFigures, EjectionFraction
+from echo_rt.reading import AREA_EXTREMES, CLIP_EXTREMES, Beat, EjectionFraction
+from echo_rt.result import ClipExtremes, ClipFigures
 
 BEATS = 5
 """Accepted beats in the rolling figure, as the guidelines ask for in an irregular rhythm."""

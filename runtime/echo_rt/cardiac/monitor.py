@@ -23,7 +23,8 @@ from echo_rt.cardiac.wall_motion import WallMotion
 from echo_rt.errors import ParameterError
 from echo_rt.frame import Frame
 from echo_rt.model import CLASSES, ModelSpec
-from echo_rt.reading import EF_METHODS, Beat, ClipFigures, LeftVentricle, Reading, Reason
+from echo_rt.reading import EF_METHODS, Beat, LeftVentricle, Reading, Reason
+from echo_rt.result import ClipFigures
 from echo_rt.segmentation import Segmentation
 
 _ATRIUM = CLASSES.index("left_atrium")

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from echo_rt.frame import Frame
-from echo_rt.reading import SEGMENTS, Beat, ClipFigures, EjectionFraction, Reading, Scale, WallBeat
-from echo_rt.result import FrameCounts, Provenance, RecordingResult, SegmentMotion, Wall, ranked
+from echo_rt.reading import SEGMENTS, Beat, EjectionFraction, Reading, Scale, WallBeat
+from echo_rt.result import ClipFigures, FrameCounts, Provenance, RecordingResult, SegmentMotion, Wall, ranked
 
 NO_FRAMES = "no frames"
 NO_BEATS = "no beat could be accepted in which the wall was seen"
