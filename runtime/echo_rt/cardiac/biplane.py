@@ -27,9 +27,9 @@ def biplane(
 ) -> Biplane:
     """Volumes and EF from the beats of two recordings.
 
-    Each beat is used once, the pairs nearest in heart rate first. Where a recording has no scale there are no volumes;
-    EF is a ratio in which each recording's own scale cancels, and the axis is then the A4C one, because lengths of two
-    scales cannot be compared.
+    Each beat is used once, the pairs nearest in heart rate first. Where a recording has no scale there are no volumes.
+    EF is a ratio in which each recording's own scale cancels. Its axis is then the A4C one: lengths of two scales
+    cannot be compared.
 
     Args:
         a4c, a2c: of the two recordings, accepted and rejected.
@@ -38,7 +38,7 @@ def biplane(
         beats: how many pairs at most.
 
     Returns:
-        Without a figure its `ef` says why: no beat in one, or none of like heart rate.
+        Without a figure its `ef` says why.
     """
     missing = [name for name, known in zip(("A4C", "A2C"), calibrated, strict=True) if not known]
     note = f"no biplane volumes: {' and '.join(missing)} without a scale" if missing else None

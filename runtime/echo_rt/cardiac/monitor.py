@@ -52,7 +52,7 @@ class Monitor:
         self.spec, self.ef_method = spec, ef_method
         self._past = Past()
         self._finder = BeatFinder()
-        # The model's error was measured on EF by disks, which says little about areas.
+        # The model's error was measured on EF by disks: it says little about areas.
         error = MEASUREMENT_POINTS if ef_method == "area" else model_error_points(spec)
         self._rolling = RollingEjectionFraction(ef_method, beats, error)
         self._extremes = Extremes(by_area=ef_method == "area")
@@ -74,7 +74,7 @@ class Monitor:
         self._state = None
 
     def update(self, segmentation: Segmentation, frame: Frame) -> Reading:
-        """Take the next frame; what it says depends on this frame and those before alone."""
+        """Take the next frame; the reading depends on this frame and those before alone."""
         start = time.perf_counter()
         self._state = segmentation.state
         border = outline(segmentation)
@@ -111,8 +111,8 @@ class Monitor:
         )
 
     def clip_figures(self, *, even_with_beats: bool = False) -> ClipFigures:
-        """EF of a recording that ended before one whole beat was seen: from its largest and smallest volume (by the
-        area method: area). A live feed never asks for it.
+        """EF of a recording without a whole beat: from its largest and smallest volume (by the area method: area).
+        A live feed never asks for it.
 
         Args:
             even_with_beats: give it for a recording with whole beats too.
@@ -128,8 +128,7 @@ class Monitor:
         return Sample(t_s, volume, ventricle.area, ventricle.disks, ventricle.length, atrium)
 
     def _judge(self, beat: Beat) -> Beat:
-        """The EF by the chosen method. The area method reports FAC under the name of EF, as two published systems
-        do."""
+        """With the EF of the chosen method. The area method reports FAC as EF, as two published systems do."""
         if self.ef_method == "area":
             return replace(beat, ef_percent=beat.fac_percent)
         return replace(beat, ef_percent=calibrated(beat.ef_percent, self.spec.ef_calibration))

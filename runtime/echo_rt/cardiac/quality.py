@@ -40,11 +40,11 @@ from echo_rt.segmentation import Segmentation
 
 RECENT_S = 0.8
 """Systole and early filling, in which the long axis is shorter by a sixth, take less at any heart rate: the longest
-axis of so long a stretch is a diastolic one. So long it takes until a foreshortened view is called so."""
+axis of this stretch is a diastolic one. It takes so long to notice a foreshortened view."""
 
 LENGTH_MEMORY_S = 10.0
-"""Five beats at 30 bpm, and longer than a rolling EF stays fresh: who slides off the apex sees it go stale before the
-shorter view becomes the new measure. After so long, too, a change of depth in an uncalibrated feed is forgotten."""
+"""Five beats at 30 bpm, and longer than a rolling EF stays fresh: when the probe slides off the apex, EF goes stale
+before the shorter view becomes the new measure. A change of depth in an uncalibrated feed is forgotten as late."""
 
 STRETCH_S = 0.3
 """Without a length for so long, a new stretch begins."""
@@ -62,7 +62,7 @@ class Evidence:
         mitral_plane: whether the cavity has one, so that it could be measured.
         confidence: mean probability of the winning class over cavity and wall.
         edge_share: of the endocardium, on the edge of the sector.
-        length_share: the longest axis of late over the longest of the last beats.
+        length_share: see `Past.length_share`.
         length_to_width: of the cavity, the width being that of the half ellipse of its area and length.
         view: as the model names it, or None.
     """
@@ -149,12 +149,7 @@ def confidence(segmentation: Segmentation) -> float:
 
 
 class Past:
-    """What must be remembered to judge the next frame: the last picture that was new, and the lengths of the last
-    beats.
-
-    Attributes:
-        picture: the last one that was not frozen.
-    """
+    """What the next frame is compared with: the last new `picture`, and the lengths of the last beats."""
 
     def __init__(self) -> None:
         self.reset()
@@ -167,8 +162,7 @@ class Past:
         self._begun_s, self._last_s = 0.0, -np.inf
 
     def update(self, t_s: float, picture: Picture, ventricle: LeftVentricle | None, quality: Quality) -> None:
-        """Take a frame after it was judged. Its length counts where the frame is good, and where it was only too
-        short."""
+        """Take a frame after it was judged. Its length counts where the frame is good or only foreshortened."""
         if quality.reason == Reason.FROZEN:
             return
         self.picture = picture
@@ -185,8 +179,7 @@ class Past:
         self._memory.push(t_s, sorted(self._last)[(len(self._last) - 1) // 2])
 
     def length_share(self, length: float) -> float:
-        """The longest axis of late, that of the frame at hand included, over the longest of the last beats; 1 until it
-        is known."""
+        """The longest recent axis, with that of this frame, over the longest of the last beats; 1 until it is known."""
         if self._last_s - self._begun_s < RECENT_S:
             return 1.0
         recent = max(length, self._recent.highest)

@@ -23,9 +23,7 @@ WALL_MEMORY_S = 3.5
 
 
 class WallMotion:
-    """Feed it every frame; it measures the wall in it, and tells for each accepted beat how the segments moved.
-
-    It remembers two numbers a segment, and how the speckle moved along the lines through the wall, for `WALL_MEMORY_S`.
+    """Feed it every frame; it measures the wall, and tells for each accepted beat how the segments moved.
 
     Args:
         rule: for akinesia, of the model that segments.
@@ -59,8 +57,8 @@ class WallMotion:
             beat: that was completed with this frame.
 
         Returns:
-            The wall in this frame, None without a ventricle; and what it did in the last accepted beat, None until
-            there is one and where the wall was not seen in it.
+            The wall in this frame, None without a ventricle; and what it did in the last accepted beat, None without
+            one or where the wall was not seen in it.
         """
         if ventricle is None:
             self._complete(beat, calibrated=frame.spacing_mm is not None)
@@ -75,7 +73,7 @@ class WallMotion:
             self._measured.popleft()
         self._complete(beat, ventricle.calibrated)
         if self._ed is None or (not self._ed_certain and ventricle.volume > self._largest):
-            # Until the first end-diastole is certain the largest ventricle so far stands in for it.
+            # The largest ventricle so far stands in for the first end-diastole until that is certain.
             self._largest, self._ed = ventricle.volume, distance
         return WallReading(thickness, self._ed - distance, wall.segment, ventricle.calibrated), self._beat
 
@@ -88,7 +86,7 @@ class WallMotion:
             near = np.abs(times - t_s) <= MOMENT_HALF_WINDOW_S + CLOCK_S
             if not near.any():
                 return None
-            # Of a segment whose wall is missing in some of the frames, the others.
+            # Frames in which the wall of a segment is missing do not count for it.
             seen = np.isfinite(measured[near]).sum(axis=0)
             mean: Array = np.nansum(measured[near], axis=0) / np.where(seen > 0, seen, np.nan)
             return mean
