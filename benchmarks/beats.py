@@ -17,7 +17,8 @@ from statistics import median
 
 import numpy as np
 
-from echo_rt.cardiac.beats import BeatFinder, Sample
+from echo_rt.cardiac.beats import BeatFinder
+from echo_rt.cardiac.curve import Sample
 from echo_rt.cardiac.ejection_fraction import RollingEjectionFraction
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import Engine, open_engine

@@ -21,7 +21,7 @@ from echo_rt.errors import OutputError, ParameterError
 from echo_rt.outputs import RecordingFiles, as_json
 from echo_rt.outputs.folder import CURVE, MASKS, OVERLAY
 from echo_rt.outputs.overlay import draw, enlargement
-from echo_rt.reading import ClipExtremes
+from echo_rt.result import ClipFigures
 from support.results import result_of
 from support.synthetic import clip
 
@@ -32,11 +32,11 @@ def save(
     out: Path,
     frames: list,
     name: str = "clip",
-    extremes: ClipExtremes | str | None = None,
+    clip: ClipFigures | None = None,
     leave_out: Collection[str] = (),
 ) -> Path:
     with RecordingFiles(out, name, leave_out=leave_out) as files:
-        result_of(frames, extremes, files=files)
+        result_of(frames, clip, files=files)
     return out / name
 
 

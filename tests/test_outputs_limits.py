@@ -25,6 +25,7 @@ from echo_rt.outputs.palette import AMBER, ENDOCARDIUM
 from echo_rt.outputs.table import TableOutput
 from echo_rt.outputs.video import OverlayOutput
 from echo_rt.reading import Quality, Reading, Reason
+from echo_rt.result import ClipFigures
 from support.results import result_of
 from support.synthetic import clip
 
@@ -213,7 +214,7 @@ def test_a_recording_without_a_single_good_frame_still_gets_whole_files(count: i
     nothing = {"ventricle": None, "quality": Quality(False, Reason.NO_VENTRICLE, 0.0)}
     frames = [(frame, replace(reading, **nothing)) for frame, reading in clip(count, bad=range(5))]
     with RecordingFiles(tmp_path, "clip") as files:
-        result_of(frames, "too few good frames", files=files)
+        result_of(frames, ClipFigures(reason="too few good frames"), files=files)
     found = json.loads((tmp_path / "clip" / "summary.json").read_text())
     what = f"; {count} of {count} frames: no ventricle" if count else ""
     assert (found["frames"], found["ef_percent"], found["ef_reason"]) == (count, None, f"too few good frames{what}")

@@ -10,7 +10,8 @@ import pytest
 
 from echo_rt.cardiac.recording import RecordingHistory
 from echo_rt.outputs import as_json
-from echo_rt.reading import ClipExtremes, EjectionFraction, Quality, Reason
+from echo_rt.reading import EjectionFraction, Quality, Reason
+from echo_rt.result import ClipExtremes, ClipFigures
 from support.results import provenance, result_of
 from support.synthetic import clip
 
@@ -26,9 +27,9 @@ def test_a_result_is_frozen_and_prints_as_one_short_line() -> None:
 
 def test_a_clip_without_a_beat_is_summed_up_by_its_extremes_and_says_so() -> None:
     frames = list(clip(20, beats_found=False))
-    found = result_of(frames, ClipExtremes(0.1, 0.4, 100.0, 45.0, 30.0, 20.0, 55.0, 33.3))
+    found = result_of(frames, ClipFigures(ClipExtremes(0.1, 0.4, 100.0, 45.0, 30.0, 20.0, 55.0, 33.3)))
     assert (found.ef.percent, found.ef.method, found.edv) == (55.0, "clip-extremes", 100.0)
-    none = result_of(frames, "the volume hardly changes")
+    none = result_of(frames, ClipFigures(reason="the volume hardly changes"))
     assert (none.ef.percent, none.ef.reason, none.extremes) == (None, "the volume hardly changes", None)
 
 
@@ -73,7 +74,7 @@ def test_a_recording_without_a_figure_says_what_most_of_its_frames_were() -> Non
         (frame, replace(reading, quality=colour) if n < 15 else reading)
         for n, (frame, reading) in enumerate(clip(20, beats_found=False))
     ]
-    found = result_of(frames, "too few good frames")
+    found = result_of(frames, ClipFigures(reason="too few good frames"))
     assert found.ef.reason == "too few good frames; 15 of 20 frames: colour Doppler"
     assert found.frames.rejected == {Reason.COLOUR_DOPPLER: 15}
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echo_rt.cardiac.beats import BeatFinder, Sample
+from echo_rt.cardiac.beats import BeatFinder
+from echo_rt.cardiac.curve import Sample
 from echo_rt.cardiac.geometry import find_ventricle, outline
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.frame import Frame

@@ -18,7 +18,7 @@ from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import Engine
 from echo_rt.errors import ModelError
 from echo_rt.model import CLASSES
-from echo_rt.reading import ClipExtremes, Reading
+from echo_rt.reading import Reading
 from echo_rt.sources import find_recordings, open_source
 
 PHANTOMS = (
@@ -208,8 +208,8 @@ def _ef_percent(reading: Reading, monitor: Monitor) -> float | None:
     """As `echo-rt file` reports it: of the beats, or of the clip's extremes where there is no whole beat."""
     if reading.ef.percent is not None:
         return reading.ef.percent
-    extremes = monitor.clip_extremes()
-    return extremes.ef_percent if isinstance(extremes, ClipExtremes) else None
+    extremes = monitor.clip_figures().extremes
+    return extremes.ef_percent if extremes is not None else None
 
 
 class _Tally:

@@ -192,7 +192,7 @@ def _follow_recording(
         ef_calibration=spec.ef_calibration if method != "area" else None,
     )
     whole_clip = ef_method == AREA_EXTREMES
-    return history.result(provenance, monitor.clip_extremes(even_with_beats=whole_clip), whole_clip=whole_clip)
+    return history.result(provenance, monitor.clip_figures(even_with_beats=whole_clip), whole_clip=whole_clip)
 
 
 def _joined(a4c: RecordingResult, a2c: RecordingResult, engine: Engine) -> RecordingResult:

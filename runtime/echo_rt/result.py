@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from echo_rt.fields import beat_fields, rounded, significant
-from echo_rt.reading import Beat, Biplane, BiplaneBeat, ClipExtremes, EjectionFraction, Scale
+from echo_rt.reading import CLIP_EXTREMES, Beat, EjectionFraction, Scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,65 @@ class Wall:
 
     segments: tuple[SegmentMotion, ...] = ()
     note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClipExtremes:
+    """The largest and the smallest volume, or area, of a whole recording.
+
+    Attributes:
+        t_ed_s, t_es_s: when they were.
+        edv, esv, eda, esa, ef_percent, fac_percent: as in `Beat`, at these two moments.
+        method: one of `CLIP_METHODS`: whether volume or area decided on the moments. With ``area-extremes`` both
+            figures are the same.
+    """
+
+    t_ed_s: float
+    t_es_s: float
+    edv: float
+    esv: float
+    eda: float
+    esa: float
+    ef_percent: float
+    fac_percent: float
+    method: str = CLIP_EXTREMES
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFigures:
+    """What a recording gives without a whole beat: its extremes, or the reason why there are none."""
+
+    extremes: ClipExtremes | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BiplaneBeat:
+    """A beat of the A4C and one of the A2C recording, of like heart rate, taken as one; volumes as in `Biplane`."""
+
+    a4c: Beat
+    a2c: Beat
+    edv: float | None
+    esv: float | None
+    ef_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Biplane:
+    """What two views of one heart come to.
+
+    Attributes:
+        ef: median over the pairs, its method ``biplane``; without a figure it has the reason.
+        edv, esv: medians over the pairs, in mL; None where one of the recordings has no scale.
+        beats: the pairs, in the order of the A4C recording.
+        volume_note: why there are no volumes; None where there are.
+    """
+
+    ef: EjectionFraction
+    edv: float | None
+    esv: float | None
+    beats: tuple[BiplaneBeat, ...]
+    volume_note: str | None
 
 
 @dataclass(frozen=True, slots=True)

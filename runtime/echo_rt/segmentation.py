@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 try:
@@ -71,14 +71,14 @@ class Segmentation:
     The arrays are this frame's own: nobody writes to them again, so that a reading can be kept.
     """
 
-    probability: NDArray[np.float32]
-    labels: NDArray[np.uint8]
+    probability: NDArray[np.float32] = field(repr=False)
+    labels: NDArray[np.uint8] = field(repr=False)
     map: GridMap
     view: str | None = None
     confidence: float | None = None
-    state: object = None
+    state: object = field(default=None, repr=False)
     time_ms: dict[str, float] | None = None
-    tally: NDArray[np.float64] = None  # type: ignore[assignment]  # never None once it is made
+    tally: NDArray[np.float64] = field(default=None, repr=False)  # type: ignore[arg-type]  # set once it is made
 
     def __post_init__(self) -> None:
         if self.tally is None:

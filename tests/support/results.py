@@ -8,8 +8,8 @@ from typing import Any
 from echo_rt.cardiac.recording import RecordingHistory
 from echo_rt.frame import Frame
 from echo_rt.outputs import RecordingFiles
-from echo_rt.reading import ClipExtremes, Reading
-from echo_rt.result import Provenance, RecordingResult
+from echo_rt.reading import Reading
+from echo_rt.result import ClipFigures, Provenance, RecordingResult
 
 
 def provenance(view: str | None = "A4C", **more: Any) -> Provenance:
@@ -19,7 +19,7 @@ def provenance(view: str | None = "A4C", **more: Any) -> Provenance:
 
 def result_of(
     frames: Iterable[tuple[Frame, Reading]] = (),
-    extremes: ClipExtremes | str | None = None,
+    clip: ClipFigures | None = None,
     source: Provenance | None = None,
     files: RecordingFiles | None = None,
 ) -> RecordingResult:
@@ -29,7 +29,7 @@ def result_of(
         history.update(frame, reading)
         if files is not None:
             files.write(frame, reading)
-    result = history.result(source or provenance(), extremes)
+    result = history.result(source or provenance(), clip)
     if files is not None:
         files.finish(result)
     return result

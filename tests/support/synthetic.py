@@ -111,7 +111,7 @@ def clip(
         if beats_found and number > done:
             beat = _beat(done, period, image, ef_percent + 3 * math.sin(2.1 * done), spacing_mm)
             if done in rejected:
-                beat = replace(beat, accepted=False, reason="too few good frames")
+                beat = replace(beat, reason="too few good frames")
             else:
                 accepted = [*accepted, beat][-5:]
             done = number
@@ -149,8 +149,6 @@ def _beat(
         esa=empty.area,
         ef_percent=ef,
         fac_percent=100 * (full.area - empty.area) / full.area,
-        heart_rate_bpm=60 / period,
-        accepted=True,
     )
 
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from echo_rt.frame import Frame
-from echo_rt.reading import SEGMENTS, Beat, ClipExtremes, EjectionFraction, Reading, Scale, WallBeat
-from echo_rt.result import FrameCounts, Provenance, RecordingResult, SegmentMotion, Wall, ranked
+from echo_rt.reading import SEGMENTS, Beat, EjectionFraction, Reading, Scale, WallBeat
+from echo_rt.result import ClipFigures, FrameCounts, Provenance, RecordingResult, SegmentMotion, Wall, ranked
 
 NO_FRAMES = "no frames"
 NO_BEATS = "no beat could be accepted in which the wall was seen"
@@ -67,14 +67,14 @@ class RecordingHistory:
             self._views[reading.segmentation.view] += 1
 
     def result(
-        self, provenance: Provenance, extremes: ClipExtremes | str | None = None, *, whole_clip: bool = False
+        self, provenance: Provenance, clip: ClipFigures | None = None, *, whole_clip: bool = False
     ) -> RecordingResult:
         """The result of the frames so far.
 
         Args:
             provenance: its view counts; where it has none, the one that the model saw in most usable frames does.
-            extremes: what `Monitor.clip_extremes` says; it counts where no beat gave an EF.
-            whole_clip: let the extremes count in any case.
+            clip: what `Monitor.clip_figures` says; it counts where no beat gave an EF.
+            whole_clip: let it count in any case.
         """
         view = provenance.view or next((name for name, _ in self._views.most_common(1)), None)
         ef, fac_percent, heart_rate_bpm = self._standing
@@ -85,11 +85,13 @@ class RecordingHistory:
             if used := [beat for beat in self._beats if beat.accepted][-ef.beats :]:
                 edv, esv = median(beat.edv for beat in used), median(beat.esv for beat in used)
             ef = replace(ef, reason=reason)
-        elif isinstance(extremes, ClipExtremes):
+        elif clip is not None and (extremes := clip.extremes) is not None:
             found, edv, esv, fac_percent = extremes, extremes.edv, extremes.esv, extremes.fac_percent
             ef = EjectionFraction(extremes.ef_percent, None, None, 0, extremes.method)
         else:
-            ef = EjectionFraction(None, None, None, 0, ef.method, self._with_frames(extremes or reason or ""))
+            ef = EjectionFraction(
+                None, None, None, 0, ef.method, self._with_frames((clip and clip.reason) or reason or "")
+            )
         return RecordingResult(
             provenance=replace(provenance, view=view),
             frames=self._frames(),

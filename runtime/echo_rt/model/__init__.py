@@ -5,6 +5,7 @@ Ground floor: may import the ground floor alone, and neither NumPy nor any ONNX 
 
 from __future__ import annotations
 
+from echo_rt.model.akinesia import AkinesiaRule
 from echo_rt.model.spec import (
     CLASSES,
     DEFAULT_MODEL,
@@ -32,6 +33,7 @@ __all__ = [
     "METADATA_KEY",
     "PRECISIONS",
     "VIEWS",
+    "AkinesiaRule",
     "ModelSpec",
     "Precision",
     "ShippedModel",

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from echo_rt.arrays import Array
 from echo_rt.outputs.curve import Curves
-from echo_rt.reading import AREA_EXTREMES, SEGMENTS, Beat, ClipExtremes
-from echo_rt.result import RecordingResult
+from echo_rt.reading import AREA_EXTREMES, SEGMENTS, Beat
+from echo_rt.result import ClipExtremes, RecordingResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
