@@ -26,7 +26,7 @@ from echo_rt_train.evaluate.ejection import ef_pairs, ventricle
 def clip(seed: int) -> PhantomOptions:
     rng = np.random.default_rng(seed)
     ef, hr = float(rng.uniform(20, 70)), float(rng.uniform(50, 110))
-    return PhantomOptions(ef=ef, hr=hr, fps=30, seconds=7, seed=seed, height=360, width=480)
+    return PhantomOptions.of(ef=ef, hr=hr, fps=30, seconds=7, seed=seed, height=360, width=480)
 
 
 def both_ways(engine: Engine, phantom: Phantom) -> tuple[float | None, float | None]:
@@ -84,7 +84,7 @@ def main() -> None:
         for seed in range(first, first + count):
             with Phantom(clip(seed)) as phantom:
                 here, there = both_ways(engine, phantom)
-            print(f"{seed}: EF {phantom.options.ef:.0f}, found {here} and {there}")
+            print(f"{seed}: EF {phantom.options.heart.ef:.0f}, found {here} and {there}")
             if here is not None and there is not None:
                 apart.append(here - there)
     result = {"model": arguments.model, "seeds": [first, first + count], "without_ef": count - len(apart)}

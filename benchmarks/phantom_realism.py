@@ -59,7 +59,7 @@ def phantoms(count: int, training: bool, rng: np.random.Generator) -> Iterator[P
         if training:
             options = random_options(rng)
         else:
-            options = PhantomOptions(
+            options = PhantomOptions.of(
                 seed=seed, variety=1.0, overlay=False, height=520, width=620, ef=float(rng.uniform(25, 70))
             )
         phantom = Phantom(options)
@@ -68,7 +68,7 @@ def phantoms(count: int, training: bool, rng: np.random.Generator) -> Iterator[P
         yield Picture(
             np.asarray(image if image.ndim == 2 else image[..., 1], np.uint8),
             phantom.mask(k),
-            phantom.sector.spacing_mm,
+            phantom.scene.sector.spacing_mm,
         )
 
 
