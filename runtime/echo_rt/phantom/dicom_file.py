@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 
-if TYPE_CHECKING:
-    from echo_rt.arrays import Image
-    from echo_rt.phantom.phantom import Phantom
+from echo_rt.arrays import Image
+from echo_rt.phantom.phantom import Phantom
 
 DATE, TIME = "20000101", "120000"
 """Of a patient who does not exist: fixed, so that the same phantom is the same file."""

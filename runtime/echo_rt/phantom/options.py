@@ -198,17 +198,8 @@ def random_options(rng: np.random.Generator) -> PhantomOptions:
     if rng.random() < 0.4:
         akinetic = tuple(str(name) for name in rng.choice(SEGMENTS, int(rng.integers(1, 4)), replace=False))
     return PhantomOptions.of(
-        ef=ef,
-        hr=float(np.clip(rng.normal(72, 16), 40, 150)),
-        seed=int(rng.integers(2**32)),
-        height=height,
-        width=int(height * aspect),
-        edv_ml=edv,
-        akinetic=akinetic,
+        ef=ef, edv_ml=edv, akinetic=akinetic, hr=float(np.clip(rng.normal(72, 16), 40, 150)),
+        seed=int(rng.integers(2**32)), height=height, width=int(height * aspect), overlay=not bare, variety=1.0,
         foreshorten=float(rng.uniform(0, 0.2)) if rng.random() < 0.25 else 0.0,
-        rhythm=RHYTHMS[int(rng.choice([0, 0, 0, 1, 2]))],
-        sector_deg=sector,
-        overlay=not bare,
-        margin=0.0 if bare else None,
-        variety=1.0,
-    )
+        rhythm=RHYTHMS[int(rng.choice([0, 0, 0, 1, 2]))], sector_deg=sector, margin=0.0 if bare else None,
+    )  # fmt: skip

@@ -90,16 +90,12 @@ class Overlay:
     def _ecg(self, times: Array) -> Array:
         """The ECG in units of the R wave at these times."""
         level = np.zeros_like(times)
-        t0, t1 = max(float(times.min()), 0.0), max(float(times.max()), 0.0)
-        cycle = self._rhythm.at(t0)
+        cycle = self._rhythm.at(max(float(times.min()), 0.0))
         while True:
             inside = (times >= cycle.start_s - 0.3) & (times < cycle.end_s)
             level[inside] += _complex(times[inside] - cycle.start_s, cycle)
-            if cycle.end_s > t1:
-                # The P wave (and the onset) of the beat to come lies before its ED.
-                cycle = self._rhythm.at(cycle.end_s)
-                inside = (times >= cycle.start_s - 0.3) & (times < cycle.end_s)
-                level[inside] += _complex(times[inside] - cycle.start_s, cycle)
+            # Of the beat to come the P wave (and the onset) lies before its ED.
+            if cycle.start_s > max(float(times.max()), 0.0):
                 return level
             cycle = self._rhythm.at(cycle.end_s)
 
@@ -113,10 +109,5 @@ def _complex(t: Array, cycle: Cycle) -> Array:
     t_wave = 0.85 * cycle.marks_s[1]
     if cycle.ectopic:
         return wave(0.0, 1.0, 0.045) + wave(0.09, -0.5, 0.05) + wave(t_wave, -0.35, 0.06)
-    return (
-        wave(-0.15, 0.12, 0.025)
-        + wave(-0.028, -0.1, 0.01)
-        + wave(0, 1.0, 0.012)
-        + wave(0.028, -0.22, 0.012)
-        + wave(t_wave, 0.26, 0.045)
-    )
+    pqrs = wave(-0.15, 0.12, 0.025) + wave(-0.028, -0.1, 0.01) + wave(0, 1.0, 0.012) + wave(0.028, -0.22, 0.012)
+    return pqrs + wave(t_wave, 0.26, 0.045)

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,6 @@ from echo_rt.arrays import Image
 from echo_rt.errors import OutputError, ParameterError
 from echo_rt.phantom.dicom_file import write_dicom
 from echo_rt.phantom.phantom import Phantom
-
-SUFFIXES = (".avi", ".mp4", ".dcm")
 
 FRAME_COLUMNS = (
     "frame", "t_s", "phase", "volume_ml", "area_mm2", "length_mm",
@@ -39,14 +38,12 @@ def write(phantom: Phantom, path: str | os.PathLike[str], masks: bool = True) ->
         OutputError: a file cannot be written.
     """
     path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise ParameterError(
-            f"{path}: expected a name that ends in {', '.join(SUFFIXES)}, found {path.suffix or 'no suffix'}"
-        )
+    if path.suffix.lower() not in _WRITERS:
+        known = ", ".join(_WRITERS)
+        raise ParameterError(f"{path}: expected a name that ends in {known}, found {path.suffix or 'no suffix'}")
     if phantom.frames is None:
         raise ParameterError("phantom: expected seconds=... for a clip, found an endless feed")
-    writers: dict[str, Callable[[Phantom, Path], None]] = {".avi": _avi, ".mp4": _mp4, ".dcm": write_dicom}
-    jobs = {path: writers[path.suffix.lower()]}
+    jobs = {path: _WRITERS[path.suffix.lower()]}
     jobs |= {path.with_suffix(".truth.csv"): _truth, path.with_suffix(".beats.csv"): _beats}
     if masks:
         jobs[path.with_suffix(".masks.npz")] = _masks
@@ -74,16 +71,7 @@ def _whole(target: Path) -> Iterator[Path]:
         ) from None
 
 
-def _avi(phantom: Phantom, path: Path) -> None:
-    # Quality 2 of Motion JPEG is next to lossless: the clip should test the reader, not the codec.
-    _video(phantom, path, "avi", "mjpeg", "yuvj444p", {"qmin": "2", "qmax": "2"})
-
-
-def _mp4(phantom: Phantom, path: Path) -> None:
-    _video(phantom, path, "mp4", "libx264", "yuv420p", {"crf": "12", "preset": "veryfast"})
-
-
-def _video(phantom: Phantom, path: Path, container: str, codec: str, pixels: str, options: dict[str, str]) -> None:
+def _video(container: str, codec: str, pixels: str, options: dict[str, str], phantom: Phantom, path: Path) -> None:
     import av
 
     rate = Fraction(phantom.options.recording.fps).limit_denominator(1000)
@@ -138,3 +126,11 @@ def _masks(phantom: Phantom, path: Path) -> None:
         np.lib.format.write_array_header_1_0(out, header)
         for k in range(frames):
             out.write(phantom.mask(k).tobytes())
+
+
+_WRITERS: dict[str, Callable[[Phantom, Path], None]] = {
+    # Quality 2 of Motion JPEG is next to lossless: the clip should test the reader, not the codec.
+    ".avi": partial(_video, "avi", "mjpeg", "yuvj444p", {"qmin": "2", "qmax": "2"}),
+    ".mp4": partial(_video, "mp4", "libx264", "yuv420p", {"crf": "12", "preset": "veryfast"}),
+    ".dcm": write_dicom,
+}

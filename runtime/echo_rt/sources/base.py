@@ -7,7 +7,7 @@ import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from echo_rt.errors import SourceError, SourceFormatError
 from echo_rt.frame import Frame
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from echo_rt.arrays import Image
 
-    Picture = tuple[int, float, Image]
-    """Index, time in seconds and image of one decoded frame."""
+Picture: TypeAlias = "tuple[int, float, Image]"
+"""Index, time in seconds and image of one decoded frame."""
 
 MIN_FRAMES = 2
 """Fewer than two frames have no motion, and thus neither a beat nor a frame rate."""

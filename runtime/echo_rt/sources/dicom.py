@@ -5,24 +5,19 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pydicom
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from echo_rt.sources.base import MIN_FRAMES, Recording, one_line, too_short
+from echo_rt.arrays import Array
+from echo_rt.sources.base import MIN_FRAMES, Picture, Recording, one_line, too_short
 from echo_rt.sources.dicom_header import frame_times, number, pixel_spacing, text, view
-from echo_rt.sources.dicom_pixels import GREY, PALETTE, RGB, YBR, YBR_PARTIAL, locate, renderer, samples_of
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from pydicom.dataset import Dataset
-
-    from echo_rt.arrays import Array
-    from echo_rt.sources.base import Picture
-    from echo_rt.sources.dicom_pixels import Render
+from echo_rt.sources.dicom_pixels import GREY, PALETTE, RGB, YBR, YBR_PARTIAL, Render, locate, renderer, samples_of
 
 MAX_DEFLATION = 1032
 """Bytes that one byte of a deflated file can become, by the design of deflate."""

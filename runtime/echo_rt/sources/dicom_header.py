@@ -9,17 +9,15 @@ import math
 import re
 import struct
 from collections.abc import MutableSequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
 
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+from echo_rt.arrays import Array
 
-    from echo_rt.arrays import Array
-
-    Spacing = tuple[tuple[float, float] | None, str | None]
+Spacing = tuple[tuple[float, float] | None, str | None]
 
 # pydicom converts a value when it is asked for it, and raises what the conversion happens to raise.
 _CONVERSION_ERRORS = (

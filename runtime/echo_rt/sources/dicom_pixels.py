@@ -5,27 +5,24 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
 import pydicom
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import as_pixel_options
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
+from echo_rt.arrays import Array, Image
 from echo_rt.sources.dicom_header import number, text
 from echo_rt.sources.levels import significant_bits, to_eight_bits
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from pydicom.dataset import Dataset
-
-    from echo_rt.arrays import Array, Image
-
-    Render = Callable[[NDArray[Any]], Image]
-    """From the stored samples of a frame to its image."""
+Render = Callable[[NDArray[Any]], Image]
+"""From the stored samples of a frame to its image."""
 
 _PIXEL_DATA = (0x7FE0, 0x0010)
 

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from echo_rt.errors import ParameterError, SourceFormatError
-from echo_rt.sources.base import MIN_FRAMES, Recording, in_words, too_short
+from echo_rt.sources.base import MIN_FRAMES, Picture, Recording, in_words, too_short
 from echo_rt.sources.levels import significant_bits, to_eight_bits
 from echo_rt.sources.paths import image_sequences
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from echo_rt.sources.base import Picture
 
 _OPENCV_LOG: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 4 has these functions at its top
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import av
+from av.container import InputContainer
 
 from echo_rt.errors import SourceFormatError
-from echo_rt.sources.base import Recording, one_line
+from echo_rt.sources.base import Picture, Recording, one_line
 from echo_rt.sources.paths import RECORDING
 from echo_rt.sources.video import image_of
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
-
-    from echo_rt.sources.base import Picture
 
 FRAMES, READINGS = "frames.mkv", "readings.jsonl"
 

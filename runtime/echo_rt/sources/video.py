@@ -6,24 +6,19 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import Any, cast
 
 import av
 import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
+from echo_rt.arrays import Image
 from echo_rt.errors import ParameterError, SourceFormatError
-from echo_rt.sources.base import Recording, one_line, too_short
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from av.container import InputContainer
-    from av.packet import Packet
-    from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
-
-    from echo_rt.arrays import Image
-    from echo_rt.sources.base import Picture
+from echo_rt.sources.base import Picture, Recording, one_line, too_short
 
 HEADER_SLACK_FRAMES = 1
 """Headers that count one frame too many are written by recorders that close a file while a frame is under way."""
