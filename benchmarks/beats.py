@@ -74,11 +74,7 @@ def from_frames(phantom: Phantom, frames: list[int], engine: Engine | None) -> I
     """The same by a model's masks, or by the phantom's own."""
     monitor = Monitor(engine.spec if engine else ModelSpec("the phantom's masks", "1", 480, 360, 0.0, 1.0))
     for k in frames:
-        frame = (
-            phantom.frame(k)
-            if engine
-            else Frame(phantom.mask(k), k / phantom.options.recording.fps, k, phantom.spacing_mm)
-        )
+        frame = phantom.frame(k) if engine else Frame(phantom.mask(k), k / phantom.fps, k, phantom.spacing_mm)
         segmentation = engine.segment(frame.image, monitor.state) if engine else expert_segmentation(frame.image)
         if (reading := monitor.update(segmentation, frame)).beat is not None:
             yield reading.beat, reading.ef
@@ -86,7 +82,7 @@ def from_frames(phantom: Phantom, frames: list[int], engine: Engine | None) -> I
 
 def score(phantom: Phantom, frames: list[int], found: list[tuple[Beat, EjectionFraction]]) -> dict[str, list[float]]:
     """What a clip adds to each column."""
-    truth, fps, hr = phantom.beats(), phantom.options.recording.fps, phantom.options.heart.hr
+    truth, fps, hr = phantom.beats(), phantom.fps, phantom.options.heart.hr
     frame_s, sure_s, of = max(0.02, np.median(np.diff(frames)) / fps) + 1e-6, frames[-1] / fps - 0.1 - 15 / hr, {}
     for beat, _ in found:
         nearest = int(np.argmin([abs(true.t_ed_s - beat.t_ed_s) for true in truth]))
