@@ -43,7 +43,7 @@ STEPS = ("preprocess grey", "preprocess BGR", "postprocess", "mask")
 
 def frames(height: int, width: int, count: int = 16) -> list[Image]:
     """Grey frames of a simulated heart, (height, width)."""
-    phantom = Phantom(PhantomOptions(ef=55, hr=75, fps=20, seconds=1, seed=4, height=height, width=width))
+    phantom = Phantom(PhantomOptions.of(ef=55, hr=75, fps=20, seconds=1, seed=4, height=height, width=width))
     images = [phantom.frame(k).image for k in range(count)]
     return [np.ascontiguousarray(image if image.ndim == 2 else image[..., 0]) for image in images]
 

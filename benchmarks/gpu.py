@@ -77,7 +77,7 @@ def frames_of(size: tuple[int, int], count: int) -> list[np.ndarray]:
 
     from echo_rt.phantom import Phantom, PhantomOptions
 
-    with Phantom(PhantomOptions(seconds=count / 20, fps=20)) as source:
+    with Phantom(PhantomOptions.of(seconds=count / 20, fps=20)) as source:
         grey = [
             cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY) if frame.image.ndim == 3 else frame.image for frame in source
         ]

@@ -27,7 +27,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 
@@ -68,8 +68,7 @@ def phantoms(clips: int) -> Iterator[Iterator[Frame]]:
     """Two seconds each, of random hearts and machines, at 25 to 120 frames a second."""
     rng = np.random.default_rng(7)
     for _ in range(clips):
-        options = replace(
-            random_options(rng),
+        options = random_options(rng).changed(
             height=240,
             width=320,
             seconds=2.0,

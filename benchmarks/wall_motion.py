@@ -49,7 +49,7 @@ SPEC = ModelSpec("the phantom's own masks", "1", 320, 240, 0.0, 1.0)
 def clip(seed: int, fps: float = 50) -> PhantomOptions:
     rng = np.random.default_rng(seed)
     akinetic = (*SEGMENTS, None)[seed % 7]
-    return PhantomOptions(
+    return PhantomOptions.of(
         ef=float(rng.uniform(35, 70)),
         hr=float(rng.uniform(50, 100)),
         fps=fps,
@@ -143,7 +143,7 @@ def main() -> None:
             unread += not beats
             # A clip without a beat flags nothing: its akinetic segment is missed.
             flagged = akinetic_segments(beats)
-            frozen = np.array([segment in options.akinetic for segment in SEGMENTS])
+            frozen = np.array([segment in options.heart.akinetic for segment in SEGMENTS])
             counts += np.stack([frozen & flagged, frozen, ~frozen & flagged, ~frozen], axis=1)
             if beats:
                 told = [

@@ -60,7 +60,7 @@ def image_of(*shape: int) -> np.ndarray:
 @lru_cache
 def heart(*shape: int) -> np.ndarray:
     """A simulated heart, squeezed into an image of that shape."""
-    image = Phantom(PhantomOptions(ef=55, hr=70, fps=30, seconds=1, seed=2, height=480, width=640)).frame(3).image
+    image = Phantom(PhantomOptions.of(ef=55, hr=70, fps=30, seconds=1, seed=2, height=480, width=640)).frame(3).image
     grey = cv2.resize(image if image.ndim == 2 else image[..., 0], (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
     return grey if len(shape) == 2 else np.stack([grey // 2, grey, np.minimum(grey, 200)], axis=-1)
 

@@ -35,7 +35,9 @@ def engine() -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def heart() -> list[Image]:
     """2 s of a phantom that beats twice a second, BGR with the machine's graphics."""
-    with Phantom(PhantomOptions(seed=11, hr=120, ef=60, fps=25, seconds=FRAMES / 25, height=240, width=320)) as phantom:
+    with Phantom(
+        PhantomOptions.of(seed=11, hr=120, ef=60, fps=25, seconds=FRAMES / 25, height=240, width=320)
+    ) as phantom:
         return [frame.image for frame in phantom]
 
 

@@ -198,7 +198,7 @@ def heart(**changed) -> Phantom:
         "width": 320,
         "dropout": 0.0,
     }
-    return Phantom(PhantomOptions(**{**usual, **changed}))
+    return Phantom(PhantomOptions.of(**{**usual, **changed}))
 
 
 def read(

@@ -32,7 +32,7 @@ def gpu(tmp_path_factory) -> None:
 
 @pytest.fixture(scope="module")
 def images() -> list[np.ndarray]:
-    with Phantom(PhantomOptions(seconds=1, fps=15)) as source:
+    with Phantom(PhantomOptions.of(seconds=1, fps=15)) as source:
         return [frame.image for frame in source]
 
 

@@ -246,7 +246,7 @@ def test_a_segment_without_a_wall_has_no_thickness_and_the_others_keep_theirs() 
 @pytest.mark.parametrize(("segment", "mirror"), [("mid_lateral", False), ("basal_septal", True)])
 def test_the_phantoms_akinetic_segment_is_found_from_its_own_masks(segment: str, mirror: bool) -> None:
     phantom = Phantom(
-        PhantomOptions(ef=50, fps=25, seconds=4, seed=4, akinetic=(segment,), mirror=mirror, height=240, width=320)
+        PhantomOptions.of(ef=50, fps=25, seconds=4, seed=4, akinetic=(segment,), mirror=mirror, height=240, width=320)
     )
     clip = [(k / 25, segmentation_of(phantom.mask(k))) for k in range(phantom.frames or 0)]
     monitor = Monitor(ModelSpec("the phantom's own masks", "1", 320, 240, 0.0, 1.0), mirrored=mirror)

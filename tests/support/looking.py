@@ -62,7 +62,7 @@ RUNNING = LiveStatus(
 @lru_cache
 def readings(seconds: float = 5.0) -> list[LiveUpdate]:
     """A simulated heart through engine and monitor."""
-    options = PhantomOptions(ef=55, hr=75, fps=30, seconds=seconds, seed=3, height=240, width=320)
+    options = PhantomOptions.of(ef=55, hr=75, fps=30, seconds=seconds, seed=3, height=240, width=320)
     with Phantom(options) as phantom, open_engine("lv-edge", "cpu") as engine:
         return [LiveUpdate(frame, reading, RUNNING) for frame, reading in follow(phantom, engine, Monitor(engine.spec))]
 
