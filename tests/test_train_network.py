@@ -11,7 +11,7 @@ import torch
 from echo_rt.engine import open_engine
 from echo_rt.errors import ModelError, ParameterError
 from echo_rt.model import VIEWS, ModelSpec
-from echo_rt_export.onnx_file import export_onnx
+from echo_rt_export.weights import export_onnx
 from echo_rt_network.unet import ConvGRU, UNet
 from echo_rt_network.weights import save_weights
 from echo_rt_train.augment import Augment

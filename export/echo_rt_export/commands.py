@@ -109,11 +109,10 @@ def _add_weights(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _weights(given: argparse.Namespace) -> None:
-    from echo_rt_export.onnx_file import export_weights
+    from echo_rt_export.weights import export_weights
+    from echo_rt_network.run_folder import weights_in
 
-    export_weights(
-        given.weights / "weights.safetensors" if given.weights.is_dir() else given.weights, given.out, given.offsets
-    )
+    export_weights(weights_in(given.weights), given.out, given.offsets)
     print(f"{given.out}: {given.out.stat().st_size / 1e6:.1f} MB")
 
 

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 from echo_rt.engine import open_engine
 from echo_rt.errors import DataError, ParameterError
 from echo_rt.model import CLASSES, ModelSpec, model_path
+from echo_rt_network.run_folder import WEIGHTS
 from echo_rt_network.weights import save_weights
 from echo_rt_train.augment import Augment
 from echo_rt_train.data import DataReport, DataSet, open_data
@@ -72,9 +73,9 @@ def train(config: DictConfig) -> Path:
         licence=config.card.licence, citation=config.card.citation,
     )  # fmt: skip
     if fabric.is_global_zero:
-        save_weights(training.averaged.module, spec, out / "weights.safetensors")
+        save_weights(training.averaged.module, spec, out / WEIGHTS)
     fabric.barrier()
-    return out / "weights.safetensors"
+    return out / WEIGHTS
 
 
 def grid_size(config: DictConfig) -> tuple[int, int]:

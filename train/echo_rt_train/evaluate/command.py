@@ -13,13 +13,12 @@ from typing import Any
 
 from echo_rt.engine import Engine, open_engine
 from echo_rt.errors import ParameterError
+from echo_rt_network.run_folder import names_weights, weights_in
 from echo_rt_train.data import VIEWS, PhantomSettings, open_data
 from echo_rt_train.evaluate import calibrate, measure, samples_of, summary
 from echo_rt_train.evaluate.offsets import fit_offsets
 from echo_rt_train.evaluate.output import refuse_repository
 from echo_rt_train.evaluate.recordings import clip_summary, measure_clips
-
-WEIGHTS = "weights.safetensors"
 
 PHANTOM_FRAMES = 240
 """Of a simulated recording: some beats, where a training is content with a part of one."""
@@ -131,17 +130,16 @@ def open_model(model: str, device: str = "auto") -> Iterator[Engine]:
     Raises:
         ModelError, DeviceError, DataError: see `open_engine` and `load_weights`.
     """
-    path = Path(model)
-    weights = path / WEIGHTS if path.is_dir() else path
-    if not path.is_dir() and path.suffix != ".safetensors":
+    if not names_weights(model):
         with open_engine(model, device) as engine:
             yield engine
         return
-    from echo_rt_export.onnx_file import export_onnx
+    from echo_rt_network.onnx_file import write_onnx
+    from echo_rt_network.weights import load_weights
 
     with tempfile.TemporaryDirectory(prefix="echo-rt-") as folder:
         target = Path(folder) / "model.onnx"
-        export_onnx(weights, target)
+        write_onnx(*load_weights(weights_in(model)), target)
         with open_engine(target, device) as engine:
             yield engine
 

@@ -64,11 +64,11 @@ def main(given: argparse.Namespace) -> None:
         SourceError: the recording cannot be read.
         OutputError: the pictures cannot be written.
     """
+    from echo_rt_network.run_folder import weights_in
     from echo_rt_network.weights import load_weights
 
     refuse_repository(given.out)
-    weights = given.run / "weights.safetensors" if given.run.is_dir() else given.run
-    network, spec = load_weights(weights)
+    network, spec = load_weights(weights_in(given.run))
     network.eval().requires_grad_(False)
     subjects = [subject_of(network, spec, name, image) for name, image in read_images(given.recording, given.frames)]
     explain(network, spec.name, subjects, given.out, spec.std, given.layer)

@@ -13,7 +13,7 @@ from onnx.external_data_helper import uses_external_data
 
 from echo_rt.errors import ModelError, OutputError
 from echo_rt.model import METADATA_KEY, ModelSpec, read_spec
-from echo_rt_export.operators import OPSET, SUPPORTED
+from echo_rt_network.operators import OPSET, SUPPORTED
 
 
 def read_model(path: Path) -> tuple[onnx.ModelProto, ModelSpec]:
