@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 from contextlib import contextmanager
@@ -20,12 +19,13 @@ from echo_rt_train.data import COLUMNS as INDEX
 from echo_rt_train.data import DataReport, Sample, open_data
 from echo_rt_train.data.pictures import PictureFiles
 from echo_rt_train.evaluate import calibrate, evaluate, measure, summary
-from echo_rt_train.evaluate.command import add_arguments, as_text, main
 from echo_rt_train.evaluate.measurement import COLUMNS
 from echo_rt_train.evaluate.offsets import fit_offsets
 from echo_rt_train.evaluate.output import whole_folder
 from echo_rt_train.evaluate.report import write_report
+from echo_rt_train.evaluate.text import as_text
 from echo_rt_train.evaluate.worst import worst_images
+from support.commands import evaluate as command
 from support.shapes import labels_of, segmentation_of
 
 GREY = np.array([20, 60, 180, 80], np.uint8)
@@ -231,10 +231,8 @@ def test_the_text_says_what_has_no_scale_and_what_was_not_measured(samples: list
     ],
 )
 def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: list[str], message: str) -> None:
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
     with pytest.raises(ParameterError, match=message):
-        main(parser.parse_args(["lv-edge", "--data", str(tmp_path), *options]))
+        command(["lv-edge", "--data", str(tmp_path), *options])
 
 
 class Shy(Reader):
@@ -286,13 +284,7 @@ def test_the_command_measures_a_folder_with_the_engine_that_is_opened_for_it(
     ]
     with (tmp_path / "index.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([INDEX, *rows])
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    main(
-        parser.parse_args(
-            ["a-model", "--data", str(tmp_path), "--json", "--out", str(tmp_path / "out"), "--worst", "0"]
-        )
-    )
+    command(["a-model", "--data", str(tmp_path), "--json", "--out", str(tmp_path / "out"), "--worst", "0"])
     assert opened == [("a-model", "auto")]
     found = json.loads(capsys.readouterr().out)
     assert found == json.loads((tmp_path / "out" / "evaluation.json").read_text()) == evaluate(Reader(), tmp_path)
@@ -313,17 +305,15 @@ def test_the_command_fits_offsets_on_the_patients_that_were_held_out(
     ]
     with (tmp_path / "index.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([INDEX, *rows])
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
     given = ["a-model", "--data", str(tmp_path), "--hold-out", "2/4", "--fit-offsets"]
-    main(parser.parse_args([*given, "--json"]))
+    command([*given, "--json"])
     found = json.loads(capsys.readouterr().out)
     assert found["views"]["4CH"]["patients"] == 1
     assert found["class_offsets"] == {
         **fit_offsets(Shy(), [s for s in samples if s.patient == "p1"]),
         "hold_out": "2/4",
     }
-    main(parser.parse_args(given))
+    command(given)
     assert (
         f"offset of left_atrium  {found['class_offsets']['logits']['left_atrium']:+.1f}  Dice"
         in capsys.readouterr().out

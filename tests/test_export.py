@@ -17,11 +17,11 @@ from echo_rt.errors import DataError, ModelError, OutputError, ParameterError
 from echo_rt.model import ModelSpec, model_path, models, read_spec
 from echo_rt.sources import open_source
 from echo_rt_export import conversion, parity
-from echo_rt_export.commands import export
 from echo_rt_export.precision import MAX_CALIBRATION_FRAMES, calibration_feeds, to_fp16, to_int8
 from echo_rt_export.weights import export_onnx
 from echo_rt_network.model_file import check_model, read_model, write_model
 from echo_rt_network.weights import load_weights, save_weights
+from support.commands import export
 from support.toy import SPEC, toy_model
 from support.training import network_with_all
 

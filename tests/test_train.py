@@ -14,17 +14,16 @@ import torch
 
 from echo_rt.engine import open_engine
 from echo_rt.errors import DataError, ParameterError
-from echo_rt_export.commands import export
 from echo_rt_network.unet import UNet
 from echo_rt_network.weights import load_weights
 from echo_rt_train import losses
 from echo_rt_train.augment import Augment, no_heart
-from echo_rt_train.commands import evaluate, train
 from echo_rt_train.data import on_grid, open_data, read_index, select
 from echo_rt_train.evaluate import ef_errors
 from echo_rt_train.evaluate import evaluate as measured
-from echo_rt_train.evaluate.command import open_model
+from echo_rt_train.evaluate.model import open_model
 from echo_rt_train.training import learning_rate
+from support.commands import evaluate, export, train
 from support.training import small, write_index
 
 
@@ -63,8 +62,8 @@ def test_training_learns_and_is_the_same_from_the_same_seed(data: Path, tmp_path
 
 KILLED = """
 import os, signal, sys
+from echo_rt.commands.app import main
 from echo_rt_train import images
-from echo_rt_train.commands import train
 real, calls = images.GridImages.__getitem__, 0
 def dying(self, index):
     global calls
@@ -73,7 +72,7 @@ def dying(self, index):
         os.kill(os.getpid(), signal.SIGKILL)
     return real(self, index)
 images.GridImages.__getitem__ = dying
-train(sys.argv[1:])
+main()
 """
 
 
@@ -81,7 +80,9 @@ train(sys.argv[1:])
 def test_a_training_killed_in_mid_epoch_and_resumed_ends_with_the_same_weights(data: Path, tmp_path: Path) -> None:
     train(small(data, tmp_path / "whole", "epochs=4"))
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, *small(data, tmp_path / "cut", "epochs=4")], capture_output=True, check=False
+        [sys.executable, "-c", KILLED, "train", *small(data, tmp_path / "cut", "epochs=4")],
+        capture_output=True,
+        check=False,
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     rows = list(csv.DictReader((tmp_path / "cut" / "log.csv").read_text().splitlines()))

@@ -11,10 +11,9 @@ import pytest
 import torch
 
 from echo_rt.errors import ParameterError
-from echo_rt_export.commands import export
 from echo_rt_network.weights import load_weights
-from echo_rt_train.commands import train
 from echo_rt_train.training import moving_average
+from support.commands import export, train
 from support.training import small
 
 
