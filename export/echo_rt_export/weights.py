@@ -86,8 +86,10 @@ def add_offsets(network: UNet, spec: ModelSpec, path: Path) -> None:
         added = torch.tensor([0.0, *(logits.pop(name) for name in spec.classes[1:])])
         if logits:
             raise KeyError(*logits)
+    bias = network.head.bias
+    assert bias is not None
     with torch.no_grad():
-        network.head.bias += added
+        bias.add_(added)
 
 
 def _main_figures(path: Path) -> dict[str, Any]:

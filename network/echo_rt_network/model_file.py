@@ -11,7 +11,7 @@ import onnx
 from onnx import numpy_helper
 from onnx.external_data_helper import uses_external_data
 
-from echo_rt.errors import ModelError, OutputError
+from echo_rt.errors import ModelError, OutputError, first_line
 from echo_rt.model import METADATA_KEY, ModelSpec, read_spec
 from echo_rt_network.operators import OPSET, SUPPORTED
 
@@ -28,7 +28,7 @@ def read_model(path: Path) -> tuple[onnx.ModelProto, ModelSpec]:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:  # noqa: BLE001 - protobuf's errors have no public base class
         raise ModelError(
-            f"{path}: expected an ONNX file, found one that cannot be read ({_first_line(error)}); export it again"
+            f"{path}: expected an ONNX file, found one that cannot be read ({first_line(error)}); export it again"
         ) from None
     if outside := [tensor.name for tensor in _tensors(model) if uses_external_data(tensor)]:
         raise ModelError(
@@ -51,7 +51,7 @@ def check_model(model: onnx.ModelProto, origin: str) -> onnx.ModelProto:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ModelError(
-            f"{origin}: expected a valid ONNX network, found: {_first_line(error)}; export the model again"
+            f"{origin}: expected a valid ONNX network, found: {first_line(error)}; export the model again"
         ) from None
     opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
     if opset > OPSET:
@@ -113,14 +113,10 @@ def _refused(model: onnx.ModelProto) -> Iterator[str]:
             yield f"{node.domain}.{node.op_type}".lstrip(".")
         elif node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             zero_point = constants.get(node.input[2]) if len(node.input) > 2 else None
-            kind = zero_point.data_type if zero_point is not None else None
             # Unsigned numbers are for processors: a file with them says so in the docs, and TensorRT's parser when it
             # is asked to read it.
-            if kind != onnx.TensorProto.UINT8 and (
-                kind != onnx.TensorProto.INT8 or numpy_helper.to_array(zero_point).any()
+            if zero_point is None or not (
+                zero_point.data_type == onnx.TensorProto.UINT8
+                or (zero_point.data_type == onnx.TensorProto.INT8 and not numpy_helper.to_array(zero_point).any())
             ):
                 yield f"{node.op_type} without {SUPPORTED[node.op_type]}"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

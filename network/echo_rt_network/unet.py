@@ -157,6 +157,7 @@ class UNet(nn.Module):
         if name not in self.memory:
             return x
         cell = self.memory[name]
+        assert isinstance(cell, ConvGRU)
         hidden = state[name] if state else x.new_zeros(x.shape[0], cell.hidden, *x.shape[2:])
         x, after[name] = cell(x, hidden)
         return x

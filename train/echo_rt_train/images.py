@@ -133,7 +133,7 @@ def _store(
     origin: Sample | Clip,
     images: Iterable[NDArray[np.uint8]],
     masks: Iterable[NDArray[np.uint8]],
-    grid: int,
+    grid: tuple[int, int],
     teacher: Teacher | None = None,
 ) -> _Stored:
     twice = (2 * grid[0], 2 * grid[1])

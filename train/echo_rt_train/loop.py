@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -21,7 +21,7 @@ from echo_rt.model import CLASSES, ModelSpec, model_path
 from echo_rt_network.run_folder import WEIGHTS
 from echo_rt_network.weights import save_weights
 from echo_rt_train.augment import Augment
-from echo_rt_train.data import DataReport, DataSet, open_data
+from echo_rt_train.data import Clip, DataReport, DataSet, Sample, open_data
 from echo_rt_train.images import GridImages, Item
 from echo_rt_train.log import Log
 from echo_rt_train.teacher import Teacher
@@ -73,7 +73,7 @@ def train(config: DictConfig) -> Path:
         licence=config.card.licence, citation=config.card.citation,
     )  # fmt: skip
     if fabric.is_global_zero:
-        save_weights(training.averaged.module, spec, out / WEIGHTS)
+        save_weights(training.averaged_network, spec, out / WEIGHTS)
     fabric.barrier()
     return out / WEIGHTS
 
@@ -99,7 +99,7 @@ def read_images(config: DictConfig, data: DataSet) -> tuple[GridImages, GridImag
     Raises:
         DataError: the data set is not as it should be, or too small for one batch.
     """
-    drawn: Any = []
+    drawn: Sequence[Sample] | Sequence[Clip] = []
     if config.mix.phantoms:
         settings = {
             "seed": config.seed,
@@ -130,7 +130,7 @@ def _judges(config: DictConfig, data: DataSet) -> GridImages | None:
     if not config.validate_every:
         return None
     try:
-        samples: Any = data.samples("val")
+        samples = data.samples("val")
     except DataError:  # a data set need not have patients that judge
         return None
     return GridImages(samples, [], 0.0, grid_size(config), Augment(), 0, DataReport(data.report.origin))
@@ -170,7 +170,7 @@ def run_epoch(training: Training, config: DictConfig, images: GridImages, fabric
 def validate(training: Training, judges: GridImages, batch: int, normal: tuple[float, float]) -> dict[str, float]:
     """Dice of each class, mean over the images, on the network's own grid; quicker than `echo-rt evaluate`, and a
     little too kind."""
-    network = training.averaged.module.eval()
+    network = training.averaged_network.eval()
     device = next(network.parameters()).device
     dice, right = [], []
     for item in DataLoader(judges, batch_size=batch):

@@ -230,7 +230,8 @@ def open_data(config: Mapping[str, Any] | DataOptions) -> DataSet:
         raise DataError(f"{root}: expected images that can be used, found none; {'; '.join(report.lines()[1:3])}")
     if options.hold_out is not None:
         part, parts = parse_hold_out(options.hold_out)
-        patients = {item.patient for item in (*samples, *clips) if item.split == "train"}
+        everything: list[Sample | Clip] = [*samples, *clips]
+        patients = {item.patient for item in everything if item.split == "train"}
         samples, clips = hold_out(samples, patients, part, parts), hold_out(clips, patients, part, parts)
     return DataSet(options, name, report, samples, clips)
 

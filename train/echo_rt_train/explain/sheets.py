@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,7 +139,7 @@ class _table:
         self.title, self.caption = title, caption
         self._sheet = sheet(path, WIDTH, self.height)
 
-    def __enter__(self) -> tuple[Figure, Any]:
+    def __enter__(self) -> tuple[Figure, Callable[[int, int, str], Axes]]:
         self.figure = self._sheet.__enter__()
         self.figure.text(
             MARGIN / WIDTH, 1 - 0.28 / self.height, self.title, fontsize=14, fontweight="bold", va="center"
