@@ -93,9 +93,7 @@ def test_a_phantom_has_one_view() -> None:
         open_data({"format": "phantom", "views": ["2CH"]}).samples("train")
 
 
-def test_training_sees_failing_hearts_and_clear_pictures_more_often_than_what_judges_and_still_segments_less_often() -> (
-    None
-):
+def test_training_sees_more_failing_hearts_and_clear_pictures_than_what_judges_and_fewer_still_segments() -> None:
     train, val = ([heart(1, split, number).options for number in range(150)] for split in ("train", "val"))
     assert sum(o.ef < 30 for o in train) > 2 * sum(o.ef < 30 for o in val)
     assert min(o.variety for o in train) < 0.5

@@ -54,7 +54,8 @@ def export(
     if not names_weights(source):
         if any(given is not None for given in (figures, calibration, offsets)):
             raise ParameterError(
-                f"{source}: expected weights beside --figures, --calibration or --offsets, found a model, which has its own"
+                f"{source}: expected weights beside --figures, --calibration or --offsets, found a model, "
+                "which has its own"
             )
         return _from_onnx(model_path(source), target, precision, frames, symmetric)
     # Only weights need torch.
@@ -109,8 +110,8 @@ def _through_the_gate(
     write_model(converted, spec, target)
     if not parity.ok:
         raise ModelError(
-            f"{target}: expected {precision} to agree with fp32, found {'; '.join(parity.failures)}; it is written without its ok, "
-            "for study: use the fp32 file"
+            f"{target}: expected {precision} to agree with fp32, found {'; '.join(parity.failures)}; "
+            "it is written without its ok, for study: use the fp32 file"
         )
     return spec, parity
 

@@ -172,7 +172,8 @@ def compare(reference: Engine, candidate: Engine, recordings: Sequence[str], lim
         first, second = getattr(reference.spec, name), getattr(candidate.spec, name)
         if first != second:
             raise ModelError(
-                f"expected two files of one model, found {name} {first} and {second}; compare a file with its own source"
+                f"expected two files of one model, found {name} {first} and {second}; "
+                "compare a file with its own source"
             )
     tally = _Tally()
     ef = []

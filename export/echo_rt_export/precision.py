@@ -106,7 +106,10 @@ def _quantise(
             # Biases stay in FP32: TensorRT dequantises 8 bits alone, and ONNX Runtime quantises them itself when it
             # loads the file.
             extra_options={
-                "ActivationSymmetric": symmetric, "WeightSymmetric": True, "QuantizeBias": False, "CalibPercentile": PERCENTILE,
+                "ActivationSymmetric": symmetric,
+                "WeightSymmetric": True,
+                "QuantizeBias": False,
+                "CalibPercentile": PERCENTILE,
             },
         )  # fmt: skip
         return onnx.load(target)

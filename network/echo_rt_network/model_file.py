@@ -32,7 +32,8 @@ def read_model(path: Path) -> tuple[onnx.ModelProto, ModelSpec]:
         ) from None
     if outside := [tensor.name for tensor in _tensors(model) if uses_external_data(tensor)]:
         raise ModelError(
-            f"{path}: expected one self-contained file, found {len(outside)} tensors in external data, the first is {outside[0]}; "
+            f"{path}: expected one self-contained file, found {len(outside)} tensors in external data, "
+            f"the first is {outside[0]}; "
             "save it with onnx.save(onnx.load(PATH), PATH)"
         )
     return check_model(model, str(path)), spec
@@ -56,7 +57,8 @@ def check_model(model: onnx.ModelProto, origin: str) -> onnx.ModelProto:
     opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
     if opset > OPSET:
         raise ModelError(
-            f"{origin}: expected an opset up to {OPSET}, the newest of TensorRT 8.5, found {opset}; export the model again"
+            f"{origin}: expected an opset up to {OPSET}, the newest of TensorRT 8.5, found {opset}; "
+            "export the model again"
         )
     for value in [*model.graph.input, *model.graph.output]:
         shape = value.type.tensor_type.shape.dim
@@ -65,7 +67,8 @@ def check_model(model: onnx.ModelProto, origin: str) -> onnx.ModelProto:
             raise ModelError(f"{origin}: expected static shapes, found {value.name} of {found}; export the model again")
     if refused := sorted(set(_refused(model))):
         raise ModelError(
-            f"{origin}: expected operators that TensorRT 8.5 to 11 reads, found {', '.join(refused)}; change the network"
+            f"{origin}: expected operators that TensorRT 8.5 to 11 reads, found {', '.join(refused)}; "
+            "change the network"
         )
     return model
 

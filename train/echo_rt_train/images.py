@@ -77,9 +77,18 @@ class GridImages(Dataset[Item]):
     """
 
     def __init__(
-        self, samples: Sequence[Sample], drawn: Sequence[Sample] | Sequence[Clip], share: float, grid: tuple[int, int], augment: Augment,
-        seed: int, report: DataReport, frames: int = 1, teacher: Teacher | None = None, readers: int = 1,
-    ) -> None:  # fmt: skip
+        self,
+        samples: Sequence[Sample],
+        drawn: Sequence[Sample] | Sequence[Clip],
+        share: float,
+        grid: tuple[int, int],
+        augment: Augment,
+        seed: int,
+        report: DataReport,
+        frames: int = 1,
+        teacher: Teacher | None = None,
+        readers: int = 1,
+    ) -> None:
         self._grid, self._report, self._readers = grid, report, readers
         stored = self._read(samples, teacher)
         self._real = len(stored)

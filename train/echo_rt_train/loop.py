@@ -116,12 +116,21 @@ def read_images(config: DictConfig, data: DataSet) -> tuple[GridImages, GridImag
             else None
         )
         images = GridImages(
-            data.samples("train"), drawn, config.mix.share, grid_size(config), Augment(**config.augment), config.seed, data.report,
-            config.frames, teacher, config.readers,
-        )  # fmt: skip
+            data.samples("train"),
+            drawn,
+            config.mix.share,
+            grid_size(config),
+            Augment(**config.augment),
+            config.seed,
+            data.report,
+            config.frames,
+            teacher,
+            config.readers,
+        )
     if len(images) < config.batch:
         raise DataError(
-            f"{data.report.origin}: expected at least one batch of {config.batch} images, found {len(images)}; set batch=..."
+            f"{data.report.origin}: expected at least one batch of {config.batch} images, found {len(images)}; "
+            "set batch=..."
         )
     return images, _judges(config, data)
 

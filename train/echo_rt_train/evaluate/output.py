@@ -31,7 +31,8 @@ def refuse_repository(out: Path) -> None:
         # .git is a folder, or a file in a linked work tree.
         if (folder / ".git").exists() and (folder / "runtime" / "echo_rt").is_dir():
             raise ParameterError(
-                f"--out {out}: expected a folder outside of the repository {folder}, as the pictures show patients' images; name another"
+                f"--out {out}: expected a folder outside of the repository {folder}, "
+                "as the pictures show patients' images; name another"
             )
 
 

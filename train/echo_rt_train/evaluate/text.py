@@ -25,7 +25,10 @@ def as_text(figures: Mapping[str, Any]) -> Iterator[str]:
     if "class_offsets" in figures:
         fit = figures["class_offsets"]
         for name, offset in fit["logits"].items():
-            yield f"offset of {name:<12} {offset:+.1f}  Dice {fit['dice_before'][name]:.4f} -> {fit['dice'][name]:.4f} ({fit['view']})"
+            yield (
+                f"offset of {name:<12} {offset:+.1f}  Dice {fit['dice_before'][name]:.4f} -> {fit['dice'][name]:.4f} "
+                f"({fit['view']})"
+            )
 
 
 def _class_line(name: str, found: Mapping[str, Any]) -> str:
@@ -38,7 +41,8 @@ def _class_line(name: str, found: Mapping[str, Any]) -> str:
         if found["distances"][unit]:
             scale = "" if unit == "mm" else " (scale unknown)"
             parts.append(
-                f"HD95 {_number(found[f'hd95_{unit}'], 2)} {unit}  mean distance {_number(found[f'msd_{unit}'], 2)} {unit}{scale}"
+                f"HD95 {_number(found[f'hd95_{unit}'], 2)} {unit}  mean distance {_number(found[f'msd_{unit}'], 2)} "
+                f"{unit}{scale}"
             )
     if found["distances"]["undefined"]:
         parts.append(f"{found['distances']['undefined']} without a distance, as one mask is empty")
@@ -50,7 +54,10 @@ def _recording_lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"{found['clips']} whole recordings"
     if "jitter_percent_edv" in found:
         ci = found["ci"]
-        yield f"  frame-to-frame jitter {_number(found['jitter_percent_edv'], 2)} {_interval(ci['jitter_percent_edv'], 2)} % of EDV"
+        yield (
+            f"  frame-to-frame jitter {_number(found['jitter_percent_edv'], 2)} "
+            f"{_interval(ci['jitter_percent_edv'], 2)} % of EDV"
+        )
         for name in ("ed", "es"):
             late = f"{name}_late_ms"
             yield f"  {name.upper()} late by {_number(found[late], 0)} {_interval(ci[late], 0)} ms"

@@ -76,7 +76,10 @@ def _saliency(path: Path, name: str, subjects: Sequence[Subject], targets: Targe
         for s, of_subject in zip(subjects, targets, strict=True)
     ]
     scale = Scale("inferno", 0.0, _end(rows), "|df / dx| (logits per grey level of one grid pixel)")
-    caption = "How much the mean logit f of a class over its region changes with the brightness of each pixel. Contours: the model's."
+    caption = (
+        "How much the mean logit f of a class over its region changes with the brightness of each pixel. Contours: the "
+        "model's."
+    )
     attribution_sheet(path, f"{name}: input gradient", caption, subjects, rows, scale)
 
 
@@ -97,7 +100,10 @@ def _integrated(path: Path, name: str, subjects: Sequence[Subject], targets: Tar
         end,
         "share of each grid pixel in f(image) \N{MINUS SIGN} f(black) (logits); red speaks for the class",
     )
-    caption = "What each pixel adds to the mean logit f of a class over its region, on the way from a black image. The two figures should agree."
+    caption = (
+        "What each pixel adds to the mean logit f of a class over its region, "
+        "on the way from a black image. The two figures should agree."
+    )
     attribution_sheet(path, f"{name}: integrated gradients", caption, subjects, rows, scale)
 
 
@@ -127,14 +133,20 @@ def _cams(path: Path, name: str, subjects: Sequence[Subject], targets: Targets, 
 def _filters(path: Path, name: str, network: nn.Module, subject: Subject) -> None:
     filters = inside.first_filters(network)
     answers = _array(inside.responses(filters, subject.x))
-    caption = f"Weights with the batch norm multiplied in, and what they make of {subject.name} before offset and ReLU: blue < 0 < red, white 0."
+    caption = (
+        "Weights with the batch norm multiplied in, "
+        f"and what they make of {subject.name} before offset and ReLU: blue < 0 < red, white 0."
+    )
     filter_sheet(path, f"{name}: filters of the first layer", caption, _array(filters), answers)
 
 
 def _maps(path: Path, name: str, network: nn.Module, subject: Subject) -> None:
     found = inside.feature_maps(network, subject.x)
     levels = [(level, _array(maps), inside.strongest(maps, MAPS_PER_LEVEL)) for level, maps in found.items()]
-    caption = f"{subject.name}: of each level the {MAPS_PER_LEVEL} channels that vary most, numbered; black 0, pale the map's own maximum."
+    caption = (
+        f"{subject.name}: of each level the {MAPS_PER_LEVEL} channels that vary most, numbered; "
+        "black 0, pale the map's own maximum."
+    )
     map_sheet(path, f"{name}: feature maps", caption, levels)
 
 

@@ -183,7 +183,13 @@ def _over(axes: Axes, values: NDArray[np.float32], grid: GridMap, scale: Scale) 
     corner = np.array([[-0.5, -0.5], [grid.grid[1] - 0.5, grid.grid[0] - 0.5]])
     (left, top), (right, bottom) = grid.to_image(corner)
     axes.imshow(
-        full, cmap=scale.colours, vmin=scale.low, vmax=scale.high, alpha=0.85 * np.sqrt(strength), interpolation="bilinear",
-        extent=(left, right, bottom, top), zorder=2,
-    )  # fmt: skip
+        full,
+        cmap=scale.colours,
+        vmin=scale.low,
+        vmax=scale.high,
+        alpha=0.85 * np.sqrt(strength),
+        interpolation="bilinear",
+        extent=(left, right, bottom, top),
+        zorder=2,
+    )
     axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
