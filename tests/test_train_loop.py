@@ -149,7 +149,7 @@ def test_a_teacher_has_its_share_of_the_target(data: Path, tmp_path: Path) -> No
 
 
 def test_weights_of_16_bits_begin_another_training(data: Path, tmp_path: Path, monkeypatch) -> None:
-    from echo_rt_train import weights
+    from echo_rt_network import weights
 
     train(small(data, tmp_path / "a", "epochs=1", "model.memory=[0,0,2]"))
     (tmp_path / "shipped").mkdir()
