@@ -121,7 +121,7 @@ def torch_way(path: Path, spec: ModelSpec, size: tuple[int, int], device: str = 
     """
     import torch
 
-    from echo_rt_export.onnx_file import fold_batch_norm
+    from echo_rt_network.onnx_file import fold_batch_norm
     from echo_rt_network.weights import load_weights
 
     on_gpu = device != "cpu"

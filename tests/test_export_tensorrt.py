@@ -15,7 +15,7 @@ from echo_rt.engine.tensorrt import cache
 from echo_rt.engine.tensorrt.cache import read_engine
 from echo_rt.engine.tensorrt.record import record_path
 from echo_rt.errors import ModelError, ParameterError
-from echo_rt_export.commands import export
+from support.commands import export
 from support.program import echo_rt
 from support.stand_in_tensorrt import MARK, stand_in
 from support.toy import toy_model
@@ -65,7 +65,7 @@ def test_it_needs_neither_torch_nor_onnx(tmp_path: Path, no_device) -> None:
     model = toy_model(tmp_path / "m.onnx")
     code = (
         "import sys; from echo_rt.errors import NoDeviceError; from echo_rt_export.commands import export\n"
-        f"try: export(['tensorrt', {str(model)!r}])\n"
+        f"try: export(['tensorrt', {str(model)!r}], standalone_mode=False)\n"
         "except NoDeviceError: print([m for m in ('torch', 'onnx', 'onnxruntime', 'tensorrt') if m in sys.modules])"
     )
     run = subprocess.run(

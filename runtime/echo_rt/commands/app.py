@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated, Any
 
 import typer
@@ -15,9 +14,12 @@ from echo_rt.commands.file import file
 from echo_rt.commands.live import live
 from echo_rt.commands.models import models
 from echo_rt.commands.phantom import phantom
-from echo_rt.errors import EchoRtError, MissingExtraError, NoDeviceError
+from echo_rt.commands.plugins import WithPlugins
+from echo_rt.errors import EchoRtError, NoDeviceError
 
 app = typer.Typer(
+    cls=WithPlugins,
+    context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -49,28 +51,6 @@ def _root(
 
 for _command in (file, live, models, bench, doctor, phantom):
     app.command()(_command)
-
-
-# Sub-commands of the training and export packages: each is a function that takes the rest of the command line. They are
-# known by name without being imported, so that `echo-rt file` never pays for them.
-def _add_extension(point: EntryPoint) -> None:
-    def run(context: typer.Context) -> None:
-        try:
-            command = point.load()
-        except ImportError as error:
-            if (error.name or "echo_rt").split(".")[0].startswith("echo_rt"):
-                raise
-            raise MissingExtraError(f"echo-rt {point.name} (without {error.name})", point.extras[0]) from None
-        command(context.args)
-
-    settings = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-    app.command(
-        point.name, context_settings=settings, help=f"Needs echo-rt[{point.extras[0]}]; `echo-rt {point.name} --help`."
-    )(run)
-
-
-for _point in sorted(entry_points(group="echo_rt.commands")):
-    _add_extension(_point)
 
 
 def main() -> None:
