@@ -5,7 +5,7 @@
     for reading in echo_rt.stream("clip.dcm"):
         print(reading.t_s, reading.ef.percent)
 
-For research, not a medical device.
+For research, not a medical device. This module may import nothing heavy: public names are imported at first use.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from echo_rt.engine import Engine
     from echo_rt.phantom import Phantom
@@ -86,7 +88,8 @@ def _compare(uri: str, phantom: Phantom, found: list[Beat]) -> CaseResult:
     true_ef = median(beat.ef_percent for beat in truth)
     if not found:
         return CaseResult(uri, 0, len(truth), None, true_ef, None, None, None)
-    pairs = [(beat, min(truth, key=lambda true, t=beat.t_ed_s: abs(true.t_ed_s - t))) for beat in found]  # type: ignore[misc]
+    nearest = [int(np.argmin([abs(true.t_ed_s - beat.t_ed_s) for true in truth])) for beat in found]
+    pairs = [(beat, truth[place]) for beat, place in zip(found, nearest, strict=True)]
     return CaseResult(
         uri=uri,
         beats=len(found),

@@ -1,2 +1,4 @@
-"""A feed that is followed until somebody ends it: the newest frame always, whatever happens to the source or to those
-who look on."""
+"""A feed that is followed until somebody ends it: always its newest frame, whatever happens to source or viewers.
+
+May import all of `echo_rt` but viewers and the command line.
+"""

@@ -1,4 +1,7 @@
-"""Those who look at a feed: a window, a page in a browser, or a line on the terminal."""
+"""Those who look at a feed: a window, a page in a browser, or a line on the terminal.
+
+May import the ground floor, `outputs` for its drawing, and `live` for what passes between a feed and its viewers.
+"""
 
 from __future__ import annotations
 
