@@ -247,7 +247,7 @@ def test_the_processor_runs_int8_where_the_gate_passed_and_else_fp32(tmp_path: P
         )
         toy_model(tmp_path / f"{name}.int8.onnx", spec=spec)
         toy_model(tmp_path / f"{name}.fp32.onnx", spec=dataclasses.replace(spec, precision="fp32", parity={}))
-    monkeypatch.setattr("echo_rt.model.spec.models_dir", lambda: tmp_path)
+    monkeypatch.setattr("echo_rt.model.shipped.models_dir", lambda: tmp_path)
     assert [model_path(name, ("int8", "fp32")).name for name in ("good", "bad")] == ["good.int8.onnx", "bad.fp32.onnx"]
     assert model_path("bad.int8", ("fp32",)).name == "bad.int8.onnx", "a file that is named is taken as it is"
     with open_engine("bad", "cpu") as engine:

@@ -277,7 +277,7 @@ def test_the_shipped_model_in_int8_keeps_its_masks(tmp_path: Path, cine: Path) -
 
 
 def test_a_precision_is_chosen_by_name_and_fp32_is_the_default(converted, monkeypatch) -> None:
-    monkeypatch.setattr("echo_rt.model.spec.models_dir", lambda: converted["fp32"].parent)
+    monkeypatch.setattr("echo_rt.model.shipped.models_dir", lambda: converted["fp32"].parent)
     [toy] = models()
     assert toy.files == converted
     assert toy.spec.precision == "fp32"

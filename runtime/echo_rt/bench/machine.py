@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from echo_rt.bench.protobuf import field, text_field
+from echo_rt.model.protobuf import field, text_field
 
 # What makes products of bytes and of halves fast, as Linux names it.
 ISA = (

@@ -6,9 +6,10 @@ Ground floor: may import the ground floor alone, and neither NumPy nor any ONNX 
 from __future__ import annotations
 
 from echo_rt.model.akinesia import AkinesiaRule
+from echo_rt.model.onnx_metadata import read_spec
+from echo_rt.model.shipped import DEFAULT_MODEL, ShippedModel, model_path, models, models_dir
 from echo_rt.model.spec import (
     CLASSES,
-    DEFAULT_MODEL,
     DEFAULT_QUALITY,
     FORMAT,
     HEADS,
@@ -17,11 +18,6 @@ from echo_rt.model.spec import (
     VIEWS,
     ModelSpec,
     Precision,
-    ShippedModel,
-    model_path,
-    models,
-    models_dir,
-    read_spec,
 )
 
 __all__ = [
