@@ -11,8 +11,9 @@ import onnx
 from echo_rt.engine import Engine, open_engine
 from echo_rt.errors import ModelError, ParameterError
 from echo_rt.model import PRECISIONS, ModelSpec, model_path
+from echo_rt.model.half import to_fp16
 from echo_rt_export.parity import Parity, calibration_recordings, compare, gate_recordings
-from echo_rt_export.precision import calibration_feeds, to_fp16, to_int8
+from echo_rt_export.precision import calibration_feeds, to_int8
 from echo_rt_network.model_file import read_model, write_model
 from echo_rt_network.run_folder import names_weights, weights_in
 
