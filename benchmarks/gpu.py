@@ -129,7 +129,7 @@ def torch_way(spec: ModelSpec, size: tuple[int, int], device: str = "cuda") -> W
     network.eval()
     fold_batch_norm(network)
     network.to(device, dtype, memory_format=torch.channels_last)
-    place = GridMap.letterbox(size, (spec.height, spec.width))
+    place = GridMap.letterbox(size, spec.input.grid)
     rows = torch.from_numpy(coverage(place.scale, place.y0, place.grid[0], size[0]).copy()).to(device)
     columns = torch.from_numpy(coverage(place.scale, place.x0, place.grid[1], size[1]).copy()).to(device)
     host = torch.empty(size, dtype=torch.uint8, pin_memory=on_gpu)
@@ -141,7 +141,7 @@ def torch_way(spec: ModelSpec, size: tuple[int, int], device: str = "cuda") -> W
 
     def step() -> None:
         frame.copy_(host, non_blocking=True)
-        grey = ((rows @ frame.float() @ columns.T - spec.mean) / spec.std).to(dtype)
+        grey = ((rows @ frame.float() @ columns.T - spec.input.mean) / spec.input.std).to(dtype)
         probability = network(grey[None, None]).logits[0].float().softmax(0)
         found[0].copy_(probability, non_blocking=True)
         found[1].copy_(probability.argmax(0).to(torch.uint8), non_blocking=True)

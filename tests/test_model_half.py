@@ -14,7 +14,7 @@ from echo_rt.errors import MissingExtraError, ModelError, OutputError
 from echo_rt.model import model_path, models, read_spec
 from echo_rt.model.half import half_file, read_recipe, to_fp16
 from echo_rt_network.model_file import read_model, write_model
-from support.toy import SPEC, toy_model
+from support.toy import SPEC, changed, toy_model
 
 TOY = replace(SPEC, precision="fp16", parity={"ok": True, "kept_in_fp32": []})
 
@@ -72,12 +72,12 @@ def test_a_recipe_whose_gate_was_not_passed_is_used_by_its_name_alone(recipe: Pa
 
 def test_another_fp32_file_or_recipe_makes_another_file(recipe: Path) -> None:
     first = half_file(recipe)
-    recipe.write_text(replace(TOY, licence="another").to_json())
+    recipe.write_text(changed(TOY, licence="another").to_json())
     second = half_file(recipe)
-    toy_model(recipe.with_name("toy.fp32.onnx"), replace(SPEC, licence="another"))
+    toy_model(recipe.with_name("toy.fp32.onnx"), changed(SPEC, licence="another"))
     third = half_file(recipe)
     assert len({first, second, third}) == 3
-    assert [read_spec(path).licence for path in (first, second, third)] == ["", "another", "another"]
+    assert [read_spec(path).origin.licence for path in (first, second, third)] == ["", "another", "another"]
 
 
 def test_without_the_onnx_package_a_line_names_what_to_install_and_what_works(

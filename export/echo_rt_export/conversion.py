@@ -128,7 +128,7 @@ def _kept_in_fp32(model: onnx.ModelProto, spec: ModelSpec) -> list[list[str]]:
     shapes = {
         value.name: [side.dim_value for side in value.type.tensor_type.shape.dim] for value in model.graph.value_info
     }
-    whole = [node.name for node in layers if shapes.get(node.output[0], [])[2:] == [spec.height, spec.width]]
+    whole = [node.name for node in layers if shapes.get(node.output[0], [])[2:] == [*spec.input.grid]]
     before: list[str] = []
     for node in model.graph.node:
         if node.op_type == "MaxPool":

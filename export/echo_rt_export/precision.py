@@ -116,7 +116,7 @@ def calibration_feeds(model: onnx.ModelProto, engine: Engine, recordings: Sequen
 
 def _all_feeds(model: onnx.ModelProto, engine: Engine, recordings: Sequence[str]) -> Iterator[Feed]:
     spec = engine.spec
-    preprocess = Preprocess((spec.height, spec.width), spec.mean, spec.std)
+    preprocess = Preprocess(spec.input.grid, spec.input.mean, spec.input.std)
     shapes = {value.name: [side.dim_value for side in value.type.tensor_type.shape.dim] for value in model.graph.input}
     for recording in recordings:
         state = {name: np.zeros(shapes[name], np.float32) for name in spec.state}

@@ -16,8 +16,11 @@ from echo_rt.model.spec import (
     METADATA_KEY,
     PRECISIONS,
     VIEWS,
+    ModelInput,
     ModelSpec,
+    Origin,
     Precision,
+    Tuning,
 )
 
 __all__ = [
@@ -30,9 +33,12 @@ __all__ = [
     "PRECISIONS",
     "VIEWS",
     "AkinesiaRule",
+    "ModelInput",
     "ModelSpec",
+    "Origin",
     "Precision",
     "ShippedModel",
+    "Tuning",
     "model_path",
     "models",
     "models_dir",

@@ -40,11 +40,11 @@ class ShippedModel:
 
     @property
     def licence(self) -> str:
-        return self.spec.licence
+        return self.spec.origin.licence
 
     @property
     def figures(self) -> Mapping[str, Any]:
-        return self.spec.figures
+        return self.spec.origin.figures
 
     def file(self, precision: str) -> Path:
         """The .onnx file of that precision: fp32, fp16 or int8. One with a recipe is made at its first use.
@@ -67,13 +67,15 @@ class ShippedModel:
             "precisions": list(self.files),
             "files": {precision: str(path) for precision, path in self.files.items() if path.suffix == ".onnx"},
             "licence": self.licence,
-            "citation": self.spec.citation,
+            "citation": self.spec.origin.citation,
             "views": list(self.spec.views),
-            "input": [self.spec.height, self.spec.width],
+            "input": [*self.spec.input.grid],
             "version": self.spec.version,
             "heads": list(self.spec.heads),
             "state": list(self.spec.state),
-            "ef_calibration": None if self.spec.ef_calibration is None else list(self.spec.ef_calibration),
+            "ef_calibration": None
+            if self.spec.tuning.ef_calibration is None
+            else list(self.spec.tuning.ef_calibration),
             "figures": dict(self.figures),
         }
 
