@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echo_rt.errors import ModelError, ParameterError
-from echo_rt.model import ModelSpec, model_path, models, read_spec
+from echo_rt.model import ModelSpec, model_path, models, protobuf, read_spec
 from support.toy import SPEC, changed, toy_model
 
 
@@ -88,3 +88,34 @@ def test_a_model_is_found_by_name_by_name_and_precision_and_by_path(tmp_path: Pa
     assert model_path(toy_model(tmp_path / "m.onnx")) == tmp_path / "m.onnx"
     with pytest.raises(ModelError, match=f"one of {name}"):
         model_path("no-such-model")
+
+
+def test_the_json_keeps_the_flat_layout_of_format_1_in_its_order() -> None:
+    assert list(json.loads(SPEC.to_json())) == (
+        "format name version width height mean std fit pixel_order classes views heads state ef_calibration quality "
+        "akinesia training_data licence citation figures precision parity".split()
+    )
+
+
+def test_a_group_is_no_field_of_the_json() -> None:
+    raw = {**json.loads(SPEC.to_json()), "tuning": {}}
+    with pytest.raises(ModelError, match="unknown fields tuning; a newer echo-rt is needed"):
+        ModelSpec.from_json(json.dumps(raw))
+
+
+def test_a_spec_and_a_shipped_model_print_short() -> None:
+    assert repr(SPEC) == "<ModelSpec toy 1, fp32, 48x64>"
+    assert repr(models()[0]) == f"<ShippedModel lv-edge {models()[0].spec.version}: fp32, fp16, int8>"
+
+
+@given(st.lists(st.tuples(st.integers(1, 2**28), st.integers(0, 2**63 - 1) | st.binary(max_size=300))))
+def test_a_message_is_read_as_it_was_written(written: list[tuple[int, int | bytes]]) -> None:
+    message = b"".join(protobuf.field(number, content) for number, content in written)
+    found = [(n, c if isinstance(c, int) else bytes(c)) for n, c in protobuf.fields(memoryview(message))]
+    assert found == written
+
+
+@pytest.mark.parametrize("message", [b"\x00", b"\x08", b"\x0a\x05abcd", b"\x0b", b"\x08" + b"\xff" * 10])
+def test_what_is_no_message_is_refused(message: bytes) -> None:
+    with pytest.raises(ValueError, match="expected a"):
+        list(protobuf.fields(memoryview(message)))

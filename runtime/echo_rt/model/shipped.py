@@ -61,6 +61,7 @@ class ShippedModel:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
+        calibration = self.spec.tuning.ef_calibration
         return {
             "name": self.name,
             "path": str(self.path),
@@ -69,13 +70,11 @@ class ShippedModel:
             "licence": self.licence,
             "citation": self.spec.origin.citation,
             "views": list(self.spec.views),
-            "input": [*self.spec.input.grid],
+            "input": list(self.spec.input.grid),
             "version": self.spec.version,
             "heads": list(self.spec.heads),
             "state": list(self.spec.state),
-            "ef_calibration": None
-            if self.spec.tuning.ef_calibration is None
-            else list(self.spec.tuning.ef_calibration),
+            "ef_calibration": calibration and list(calibration),
             "figures": dict(self.figures),
         }
 
