@@ -1,5 +1,5 @@
 # demo: the main job on a real recording, in a virtual environment of its own.    test: all tests.    bench: each stage, measured.    lint: ruff and mypy.
-# models-precisions: FP16 and INT8 files of the shipped models.    clean: remove what these make.
+# models-precisions: FP16 and INT8 files of the shipped models, and the recipes of FP16.    clean: remove what these make.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -40,10 +40,12 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-# Each passes the parity gate against its FP32 file, or the target fails.
+# Each passes the parity gate against its FP32 file, or the target fails. Of FP16 git keeps the recipe alone.
 models-precisions: $(VENV)/.dev
-	@set -e; for full in models/*.fp32.onnx; do for precision in fp16 int8; do \
-	  $(BIN)/echo-rt export onnx $$full --precision $$precision -o $${full%.fp32.onnx}.$$precision.onnx; done; done
+	@set -e; for full in models/*.fp32.onnx; do name=$${full%.fp32.onnx}; for precision in fp16 int8; do \
+	  $(BIN)/echo-rt export onnx $$full --precision $$precision -o $$name.$$precision.onnx; done; \
+	  $(BIN)/python -c 'import sys, echo_rt.model as m; print(m.read_spec(sys.argv[1]).to_json())' $$name.fp16.onnx \
+	  | $(BIN)/python -m json.tool --indent 1 --no-ensure-ascii - $$name.fp16.json; done
 
 clean:
 	rm -rf $(VENV) build demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -23,7 +23,7 @@ from echo_rt.cardiac.ejection_fraction import RollingEjectionFraction
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import Engine, open_engine
 from echo_rt.frame import Frame
-from echo_rt.model import ModelSpec
+from echo_rt.model import ModelInput, ModelSpec
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.reading import Beat, EjectionFraction
 from echo_rt_train.evaluate.ejection import expert_segmentation
@@ -73,7 +73,7 @@ def from_truth(
 
 def from_frames(phantom: Phantom, frames: list[int], engine: Engine | None) -> Iterator[tuple[Beat, EjectionFraction]]:
     """The same by a model's masks, or by the phantom's own."""
-    monitor = Monitor(engine.spec if engine else ModelSpec("the phantom's masks", "1", 480, 360, 0.0, 1.0))
+    monitor = Monitor(engine.spec if engine else ModelSpec("the phantom's masks", "1", ModelInput(480, 360, 0.0, 1.0)))
     for k in frames:
         frame = phantom.frame(k) if engine else Frame(phantom.mask(k), k / phantom.fps, k, phantom.spacing_mm)
         segmentation = engine.segment(frame.image, monitor.state) if engine else expert_segmentation(frame.image)

@@ -72,11 +72,11 @@ def letterboxed(image: Image, spec: ModelSpec) -> tuple[NDArray[np.float32], tup
     """As one writes it with OpenCV: the grey image within the grid, (h, w), and where it lies there."""
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
     height, width = grey.shape
-    scale = max(height / spec.height, width / spec.width)
+    scale = max(height / spec.input.height, width / spec.input.width)
     inner = (round(width / scale), round(height / scale))
-    top, left = (spec.height - inner[1]) // 2, (spec.width - inner[0]) // 2
+    top, left = (spec.input.height - inner[1]) // 2, (spec.input.width - inner[0]) // 2
     place = (slice(top, top + inner[1]), slice(left, left + inner[0]))
-    grid = np.zeros((spec.height, spec.width), np.float32)
+    grid = np.zeros(spec.input.grid, np.float32)
     grid[place] = cv2.resize(grey.astype(np.float32), inner, interpolation=cv2.INTER_AREA)
     return grid, place
 
@@ -103,7 +103,7 @@ def plain_loop(path: str, spec: ModelSpec, threads: int) -> Callable[[Image], tu
 
     def run(image: Image) -> tuple[Image, list[int]]:
         grid, place = letterboxed(image, spec)
-        given = ((grid - spec.mean) / spec.std)[None, None].astype(np.float32)
+        given = ((grid - spec.input.mean) / spec.input.std)[None, None].astype(np.float32)
         labels = at_image_size(session.run(["logits"], {"image": given})[0][0], place, image.shape)
         return labels, [int((labels == label).sum()) for label in range(4)]
 
@@ -115,8 +115,8 @@ def stages(height: int, width: int, rounds: int) -> dict[str, float]:
     spec = read_spec(model_path("lv-edge"))
     images = frames(height, width)
     colour = [np.stack([image] * 3, axis=-1) for image in images]
-    grid, out = (spec.height, spec.width), np.empty((spec.height, spec.width), np.float32)
-    native, numpy = (Preprocess(grid, spec.mean, spec.std, native=flag) for flag in (True, False))
+    grid, out = spec.input.grid, np.empty(spec.input.grid, np.float32)
+    native, numpy = (Preprocess(grid, spec.input.mean, spec.input.std, native=flag) for flag in (True, False))
     rng = np.random.default_rng(0)
     logits = np.ascontiguousarray(
         20 * cv2.GaussianBlur(rng.normal(size=(*grid, 4)), (0, 0), 4).transpose(2, 0, 1), np.float32
@@ -174,7 +174,7 @@ def paced(threads: int, fps: float = 60, count: int = 240) -> dict[str, float]:
 
     image = frames(480, 640, 1)[0]
     spec = read_spec(path := model_path("lv-edge.int8"))
-    grid = np.zeros((1, 1, spec.height, spec.width), np.float32)
+    grid = np.zeros((1, 1, spec.input.height, spec.input.width), np.float32)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     found: dict[str, float] = {}

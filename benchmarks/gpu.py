@@ -95,7 +95,7 @@ def open_ways(
         engine = opened.enter_context(TensorRtEngine(str(path), spec_of(path), graph=graph))
         ways[name] = lambda image, engine=engine: engine.segment(image).labels
     if "torch" not in without:
-        ways["torch FP16, graph"] = torch_way(path, spec, size)
+        ways["torch FP16, graph"] = torch_way(spec, size)
     if "onnxruntime" not in without:
         from echo_rt.engine.onnx_runtime.cuda import CudaEngine
 
@@ -110,11 +110,10 @@ def spec_of(path: Path) -> ModelSpec:
     return read_spec(path)
 
 
-def torch_way(path: Path, spec: ModelSpec, size: tuple[int, int], device: str = "cuda") -> Way:
+def torch_way(spec: ModelSpec, size: tuple[int, int], device: str = "cuda") -> Way:
     """Torch as one writes it for speed: page-locked copies, and one CUDA graph in FP16 from luma to labels.
 
     Args:
-        path: the shipped ONNX file; the weights beside it are read.
         spec: of the model.
         size: (H, W) of the frames, which are grey.
         device: ``cpu`` runs the same steps in FP32 without a graph, which is what a test of it can do.
@@ -122,16 +121,15 @@ def torch_way(path: Path, spec: ModelSpec, size: tuple[int, int], device: str = 
     import torch
 
     from echo_rt_network.onnx_file import fold_batch_norm
-    from echo_rt_network.weights import load_weights
+    from echo_rt_network.weights import load_weights, weights_path
 
     on_gpu = device != "cpu"
     dtype = torch.float16 if on_gpu else torch.float32
-    weights = path.with_name(f"{path.name.split('.')[0]}.safetensors")
-    network, _ = load_weights(weights)
+    network, _ = load_weights(weights_path(spec.name))
     network.eval()
     fold_batch_norm(network)
     network.to(device, dtype, memory_format=torch.channels_last)
-    place = GridMap.letterbox(size, (spec.height, spec.width))
+    place = GridMap.letterbox(size, spec.input.grid)
     rows = torch.from_numpy(coverage(place.scale, place.y0, place.grid[0], size[0]).copy()).to(device)
     columns = torch.from_numpy(coverage(place.scale, place.x0, place.grid[1], size[1]).copy()).to(device)
     host = torch.empty(size, dtype=torch.uint8, pin_memory=on_gpu)
@@ -143,7 +141,7 @@ def torch_way(path: Path, spec: ModelSpec, size: tuple[int, int], device: str = 
 
     def step() -> None:
         frame.copy_(host, non_blocking=True)
-        grey = ((rows @ frame.float() @ columns.T - spec.mean) / spec.std).to(dtype)
+        grey = ((rows @ frame.float() @ columns.T - spec.input.mean) / spec.input.std).to(dtype)
         probability = network(grey[None, None]).logits[0].float().softmax(0)
         found[0].copy_(probability, non_blocking=True)
         found[1].copy_(probability.argmax(0).to(torch.uint8), non_blocking=True)

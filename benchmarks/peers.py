@@ -129,9 +129,9 @@ def segmenter(
     def run(image: np.ndarray) -> np.ndarray:
         grid, place = letterboxed(image, spec)
         tensor = (
-            torch.from_numpy((grid - spec.mean) / spec.std)
+            torch.from_numpy((grid - spec.input.mean) / spec.input.std)
             .float()[None, None]
-            .expand(1, channels, spec.height, spec.width)
+            .expand(1, channels, spec.input.height, spec.input.width)
         )
         return at_image_size(network(tensor)[0].numpy(), place, image.shape)
 
@@ -176,11 +176,19 @@ def candidates(
         nets["torch.compile"] = (lambda x: quick(x).logits, spec, 1)
     motion, wall = UNet((64, 128, 256, 512, 1024), 2).eval(), UNet((64, 128, 256), 2).eval()
     echonet = DeepLabV3().eval()
-    nets["U-Net 64, 224x224 (random weights)"] = (lambda x: motion(x).logits, replace(spec, height=224, width=224), 1)
-    nets["DeepLabV3-ResNet50, 112x112 (random weights)"] = (echonet, replace(spec, height=112, width=112), 3)
+    nets["U-Net 64, 224x224 (random weights)"] = (
+        lambda x: motion(x).logits,
+        replace(spec, input=replace(spec.input, height=224, width=224)),
+        1,
+    )
+    nets["DeepLabV3-ResNet50, 112x112 (random weights)"] = (
+        echonet,
+        replace(spec, input=replace(spec.input, height=112, width=112)),
+        3,
+    )
     nets["U-Net, two down-steps, 224x224 (random weights)"] = (
         lambda x: wall(x).logits,
-        replace(spec, height=224, width=224),
+        replace(spec, input=replace(spec.input, height=224, width=224)),
         1,
     )
     for name, (network, grid, channels) in nets.items():

@@ -93,7 +93,7 @@ def judged(recordings: Iterator[Iterator[Frame] | list[Frame]], engine: Engine) 
             border = outline(segmentation)
             ventricle = find_ventricle(segmentation, border, frame.spacing_mm) if border is not None else None
             evidence = gather(segmentation, border, ventricle, picture, past)
-            quality = assess(evidence, engine.spec.quality)
+            quality = assess(evidence, engine.spec.tuning.quality)
             past.update(frame.t_s, picture, ventricle, quality)
             found.append(evidence)
             refused[quality.reason or "ok"] += 1
@@ -109,7 +109,9 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     with open_engine(arguments.model) as engine:
-        print("thresholds:", ", ".join(f"{name} {threshold:g}" for name, threshold in engine.spec.quality.items()))
+        print(
+            "thresholds:", ", ".join(f"{name} {threshold:g}" for name, threshold in engine.spec.tuning.quality.items())
+        )
         for kind, recordings in {
             f"CAMUS {arguments.split}": stills(arguments.camus, arguments.split, narrowed=False),
             f"CAMUS {arguments.split}, a tenth of the cavity cut off": stills(

@@ -30,7 +30,7 @@ from echo_rt.cardiac.recording import akinetic_segments
 from echo_rt.cardiac.wall_geometry import measure_wall
 from echo_rt.cardiac.wall_motion import wall_beat
 from echo_rt.engine import Engine, open_engine
-from echo_rt.model import ModelSpec
+from echo_rt.model import ModelInput, ModelSpec
 from echo_rt.model.akinesia import Measure
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.pipeline import follow
@@ -43,7 +43,7 @@ HEALTHY_PERCENT = 55.0  # EF from which on a heart should have no still segment
 STRAIN_PERCENT, STRAIN_ERROR_PERCENT = 25.0, 4.0  # of a segment that moves, and its standard error
 SPECKLE_MOTION_PERCENT, SPECKLE_MOTION_ERROR_PERCENT = 13.0, 1.3
 
-SPEC = ModelSpec("the phantom's own masks", "1", 320, 240, 0.0, 1.0)
+SPEC = ModelSpec("the phantom's own masks", "1", ModelInput(320, 240, 0.0, 1.0))
 
 
 def clip(seed: int, fps: float = 50) -> PhantomOptions:
@@ -89,7 +89,7 @@ def moving(measure: Measure, shape: tuple[int, int], rng: np.random.Generator) -
 
 def of_patients(engine: Engine | None, root: str) -> dict[str, float]:
     """What is flagged in the 4CH images of all patients whose EF by the experts' masks is `HEALTHY_PERCENT` or more."""
-    rule = (engine.spec if engine else SPEC).akinesia
+    rule = (engine.spec if engine else SPEC).tuning.akinesia
     data, found = open_data({"root": root, "views": ["4CH"]}), {}
     for sample, (image, labels) in read_all([*data.samples("train"), *data.samples("val")], data.report):
         expert = expert_segmentation(labels)

@@ -33,3 +33,10 @@ def data(tmp_path: Path) -> Path:
     from support.training import write_data
 
     return write_data(tmp_path)
+
+
+@pytest.fixture
+def user_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's cache folder of echo-rt: one of the test's own."""
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name, appauthor: tmp_path / "cache" / name)
+    return tmp_path / "cache" / "echo-rt"

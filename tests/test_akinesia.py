@@ -15,7 +15,7 @@ from echo_rt.cardiac.akinesia import akinetic
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import ModelError
 from echo_rt.frame import Frame
-from echo_rt.model import AkinesiaRule, ModelSpec, read_spec
+from echo_rt.model import AkinesiaRule, ModelInput, ModelSpec, read_spec
 from support.hearts import volume_at
 from support.shapes import ventricle
 from support.toy import SPEC, toy_model
@@ -83,17 +83,17 @@ CHANGED = replace(
 
 def test_a_rule_comes_back_from_the_model_file_as_it_went_in(tmp_path: Path) -> None:
     for rule in (RULE, CHANGED):
-        spec = replace(SPEC, akinesia=rule)
+        spec = replace(SPEC, tuning=replace(SPEC.tuning, akinesia=rule))
         assert read_spec(toy_model(tmp_path / "m.onnx", spec)) == spec
 
 
 def test_an_older_model_file_goes_by_the_default_and_so_does_what_a_rule_does_not_name() -> None:
     raw = json.loads(SPEC.to_json())
     del raw["akinesia"]
-    assert ModelSpec.from_json(json.dumps(raw)).akinesia == RULE
+    assert ModelSpec.from_json(json.dumps(raw)).tuning.akinesia == RULE
     raw["akinesia"] = {"least_evidence": -0.5, "strain": {"scatter": 0.5}}
     partly = replace(RULE, least_evidence=-0.5, strain=replace(RULE.strain, scatter=0.5))
-    assert ModelSpec.from_json(json.dumps(raw)).akinesia == partly
+    assert ModelSpec.from_json(json.dumps(raw)).tuning.akinesia == partly
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_bad_rule_is_refused_in_one_line(rule: Any, message: str, tmp_path: Pa
 
 
 def test_a_changed_rule_changes_what_is_flagged() -> None:
-    spec = ModelSpec("toy", "1", 240, 240, 40.0, 50.0)
+    spec = ModelSpec("toy", "1", ModelInput(240, 240, 40.0, 50.0))
     weak = np.array([20.0, 9, 30, 30, 30, 20]), np.array([35.0, 10, 35, 35, 35, 35])
     for share, flagged in ((0.5, True), (0.1, False)):
         rule = replace(RULE, still=replace(RULE.still, motion_share=share))
@@ -131,7 +131,7 @@ def test_a_changed_rule_changes_what_is_flagged() -> None:
     # One beat a second of a heart that moves all over, through the whole monitor.
     strict = replace(RULE, still=replace(RULE.still, motion_percent=200.0, thickening_percent=500.0))
     for rule, count in ((RULE, 0), (strict, 6)):
-        monitor = Monitor(replace(spec, akinesia=rule))
+        monitor = Monitor(replace(spec, tuning=replace(spec.tuning, akinesia=rule)))
         for index, volume in enumerate(volume_at(np.arange(0, 3, 0.04), ef=60.0)):
             frame = Frame(np.zeros((240, 240), np.uint8), index / 25, index)
             wall_beat = monitor.update(ventricle(float(volume) / 120), frame).wall_beat

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import echo_rt
 from echo_rt.engine.host import HostEngine
 from echo_rt.errors import output_errors
-from echo_rt.model import ModelSpec
+from echo_rt.model import ModelInput, ModelSpec
 from echo_rt.outputs.base import FileOutput
 from echo_rt.sources.base import Recording
 from support.results import result_of
@@ -21,7 +21,7 @@ from support.shapes import ventricle
 from support.synthetic import clip
 
 PAGE = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
-SPEC = ModelSpec("toy", "1", 64, 48, 40.0, 50.0)
+SPEC = ModelSpec("toy", "1", ModelInput(64, 48, 40.0, 50.0))
 
 
 def sure_of_a_cavity(image: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from support.emulated import NATIVE
 from support.toy import SPEC
 
 SOURCE = NATIVE / "kernels.cu"
-MEAN, STD = SPEC.mean, SPEC.std
+MEAN, STD = SPEC.input.mean, SPEC.input.std
 GUARD = 64
 """Elements before and behind an output that no thread may touch."""
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,13 +10,14 @@ from echo_rt.cardiac.curve import Sample
 from echo_rt.cardiac.ejection_fraction import Extremes, RollingEjectionFraction, interval, model_error_points, student_t
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.frame import Frame
-from echo_rt.model import ModelSpec
+from echo_rt.model import ModelInput, ModelSpec
 from echo_rt.phantom import open_phantom
 from echo_rt.reading import Beat
 from echo_rt.result import ClipFigures
 from support.hearts import A4C, Traced
+from support.toy import changed
 
-SPEC = ModelSpec("toy", "1", 240, 240, 40.0, 50.0)
+SPEC = ModelSpec("toy", "1", ModelInput(240, 240, 40.0, 50.0))
 
 
 def test_the_rolling_figure_is_the_median_of_the_last_accepted_beats() -> None:
@@ -78,12 +77,12 @@ def test_of_beats_from_a_known_heart_the_interval_holds_its_ef_as_often_as_it_sa
 
 
 def test_a_model_that_carries_its_error_has_a_wider_interval_and_a_wrong_figure_is_not_taken() -> None:
-    carried = replace(SPEC, figures={"4CH EF": {"bias": 3.0, "sd": 4.0}, "2CH EF": "good"})
+    carried = changed(SPEC, figures={"4CH EF": {"bias": 3.0, "sd": 4.0}, "2CH EF": "good"})
     assert model_error_points(carried) == pytest.approx(5.0)
     assert (
         model_error_points(carried, "2CH") == model_error_points(carried, "biplane") == model_error_points(SPEC) == 1.5
     )
-    assert model_error_points(replace(SPEC, figures={"4CH EF": {"bias": 0.1, "sd": 0.1}})) == 1.5
+    assert model_error_points(changed(SPEC, figures={"4CH EF": {"bias": 0.1, "sd": 0.1}})) == 1.5
 
 
 def extremes(areas: list[float], by_area: bool = True) -> ClipFigures:

@@ -30,7 +30,7 @@ from echo_rt.errors import (
     NoDeviceError,
     ParameterError,
 )
-from echo_rt.model import CLASSES, ModelSpec, model_path, models, read_spec
+from echo_rt.model import CLASSES, ModelInput, ModelSpec, model_path, models, read_spec
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.segmentation import GridMap
 from support.toy import toy_model
@@ -70,7 +70,7 @@ def plain_inference(image: np.ndarray) -> np.ndarray:
     path = models()[0].file("fp32")
     spec = read_spec(path)
     grey = preprocess_reference(
-        image, GridMap.letterbox(image.shape[:2], (spec.height, spec.width)), spec.mean, spec.std
+        image, GridMap.letterbox(image.shape[:2], spec.input.grid), spec.input.mean, spec.input.std
     )
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     logits = session.run(None, {"image": grey[None, None]})[0][0]
@@ -152,7 +152,7 @@ def test_a_reading_can_be_kept_its_arrays_are_not_written_again(engine) -> None:
 def test_what_is_no_image_is_refused_and_the_engine_goes_on(engine, bad) -> None:
     with pytest.raises(FrameError, match="found"):
         engine.segment(bad)
-    assert engine.segment(image_of(50, 50)).labels.shape == (engine.spec.height, engine.spec.width)
+    assert engine.segment(image_of(50, 50)).labels.shape == engine.spec.input.grid
 
 
 @pytest.mark.parametrize(("kind", "library"), [(CpuEngine, "onnxruntime"), (OpenVinoEngine, "openvino")])
@@ -243,11 +243,15 @@ def test_the_processor_runs_int8_where_the_gate_passed_and_else_fp32(tmp_path: P
         assert engine.description.startswith("lv-edge.int8.onnx on ONNX Runtime")
     for name, ok in (("good", True), ("bad", False)):
         spec = ModelSpec(
-            name, "1", 64, 48, 90.0, 55.0, precision="int8", parity={"ok": True} if ok else {"failed": ["Dice"]}
+            name,
+            "1",
+            ModelInput(64, 48, 90.0, 55.0),
+            precision="int8",
+            parity={"ok": True} if ok else {"failed": ["Dice"]},
         )
         toy_model(tmp_path / f"{name}.int8.onnx", spec=spec)
         toy_model(tmp_path / f"{name}.fp32.onnx", spec=dataclasses.replace(spec, precision="fp32", parity={}))
-    monkeypatch.setattr("echo_rt.model.spec.models_dir", lambda: tmp_path)
+    monkeypatch.setattr("echo_rt.model.shipped.models_dir", lambda: tmp_path)
     assert [model_path(name, ("int8", "fp32")).name for name in ("good", "bad")] == ["good.int8.onnx", "bad.fp32.onnx"]
     assert model_path("bad.int8", ("fp32",)).name == "bad.int8.onnx", "a file that is named is taken as it is"
     with open_engine("bad", "cpu") as engine:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from echo_rt.model import ModelSpec
+from echo_rt.model import ModelInput, ModelSpec
 from echo_rt.reading import Beat
 from echo_rt_train.data import Clip, ClipFrames, DataReport
 from echo_rt_train.evaluate.ejection import expert_segmentation
@@ -37,7 +37,7 @@ class Playback:
     """An engine that knows the masks, `late` frames late and with noise in their size; it counts the frames by its
     state."""
 
-    spec = ModelSpec("playback", "1", 120, 120, 0.0, 1.0, state=("frame",))
+    spec = ModelSpec("playback", "1", ModelInput(120, 120, 0.0, 1.0), state=("frame",))
 
     def __init__(self, late: int = 0, noise: float = 0.0) -> None:
         rng = np.random.default_rng(0)

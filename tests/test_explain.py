@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from echo_rt.errors import DataError, ParameterError
-from echo_rt.model import ModelSpec
+from echo_rt.model import ModelInput, ModelSpec
 from echo_rt_train.explain import inside
 from echo_rt_train.explain.attribution import (
     grad_cam,
@@ -200,7 +200,7 @@ SHEETS = ["feature_maps.png", "filters.png", "grad_cam.png", "integrated_gradien
 def test_the_command_draws_a_sheet_for_each_method_and_gives_the_network_what_the_runtime_would(
     network: nn.Module, tmp_path: Path, monkeypatch
 ) -> None:
-    spec = ModelSpec(name="small", version="1", width=SIDE, height=SIDE, mean=64.0, std=64.0)
+    spec = ModelSpec(name="small", version="1", input=ModelInput(SIDE, SIDE, 64.0, 64.0))
     monkeypatch.setattr("echo_rt_train.explain.command.load_weights", lambda path: (network, spec))
     picture = tmp_path / "heart.png"
     cv2.imwrite(str(picture), drawn(25.0)[0])

@@ -15,9 +15,10 @@ from onnx import TensorProto, numpy_helper
 from echo_rt.engine import open_engine
 from echo_rt.errors import DataError, ModelError, OutputError, ParameterError
 from echo_rt.model import model_path, models
+from echo_rt.model.half import to_fp16
 from echo_rt.sources import open_source
 from echo_rt_export import conversion, parity
-from echo_rt_export.precision import MAX_CALIBRATION_FRAMES, calibration_feeds, to_fp16, to_int8
+from echo_rt_export.precision import MAX_CALIBRATION_FRAMES, calibration_feeds, to_int8
 from echo_rt_network.model_file import check_model, read_model, write_model
 from echo_rt_network.weights import load_weights
 from support.commands import export
@@ -277,7 +278,7 @@ def test_the_shipped_model_in_int8_keeps_its_masks(tmp_path: Path, cine: Path) -
 
 
 def test_a_precision_is_chosen_by_name_and_fp32_is_the_default(converted, monkeypatch) -> None:
-    monkeypatch.setattr("echo_rt.model.spec.models_dir", lambda: converted["fp32"].parent)
+    monkeypatch.setattr("echo_rt.model.shipped.models_dir", lambda: converted["fp32"].parent)
     [toy] = models()
     assert toy.files == converted
     assert toy.spec.precision == "fp32"

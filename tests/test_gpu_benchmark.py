@@ -33,7 +33,7 @@ def test_the_frames_are_grey_of_the_size_asked_for_and_differ(images) -> None:
 
 def test_torch_gives_the_masks_of_the_cpu_engine(images) -> None:
     model = models()[0]
-    torch_way = gpu.torch_way(model.file("fp16"), model.spec, (300, 400), device="cpu")
+    torch_way = gpu.torch_way(model.spec, (300, 400), device="cpu")
     with CpuEngine(str(model.file("fp32")), model.spec) as engine:
         ways = {"cpu": lambda image: engine.segment(image).labels, "torch": torch_way}
         assert gpu.differences(ways, images) == {"torch": pytest.approx(0, abs=1e-3)}

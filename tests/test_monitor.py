@@ -11,13 +11,14 @@ from echo_rt.cardiac.ejection_fraction import STALE_S, WITHDRAWN_S, RollingEject
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import ParameterError
 from echo_rt.frame import Frame
-from echo_rt.model import ModelSpec
+from echo_rt.model import ModelInput, ModelSpec
 from echo_rt.reading import Beat, Reading, Reason
 from echo_rt.result import ClipFigures
 from support.hearts import volume_at
 from support.shapes import segmentation_of, ventricle
+from support.toy import changed
 
-SPEC = ModelSpec("toy", "1", 240, 240, 40.0, 50.0)
+SPEC = ModelSpec("toy", "1", ModelInput(240, 240, 40.0, 50.0))
 IMAGE = np.zeros((240, 240), np.uint8)
 
 
@@ -107,7 +108,7 @@ def test_the_area_method_reports_the_area_change_and_a_calibration_is_applied(cl
     assert area.ef.percent == area.fac_percent
     assert area.ef.method == "area"
     plain = readings(Monitor(SPEC), clip)[-1].ef.percent
-    shifted = readings(Monitor(replace(SPEC, ef_calibration=(1.1, -3.0))), clip)[-1].ef.percent
+    shifted = readings(Monitor(changed(SPEC, ef_calibration=(1.1, -3.0))), clip)[-1].ef.percent
     assert plain is not None
     assert shifted == pytest.approx(1.1 * plain - 3)
 

@@ -16,7 +16,7 @@ from echo_rt.cardiac.geometry import measure
 from echo_rt.cardiac.picture import Picture
 from echo_rt.cardiac.quality import LENGTH_MEMORY_S, RECENT_S, Evidence, Past, assess
 from echo_rt.errors import ModelError
-from echo_rt.model import DEFAULT_QUALITY, ModelSpec
+from echo_rt.model import DEFAULT_QUALITY, ModelInput, ModelSpec, Tuning
 from echo_rt.reading import Quality, Reason
 from support.shapes import half_ellipsoid
 
@@ -244,12 +244,12 @@ def test_a_cavity_wider_than_long_is_foreshortened() -> None:
 
 
 def test_a_model_without_a_newer_threshold_goes_by_the_default_and_an_unknown_one_is_refused() -> None:
-    old = ModelSpec("old", "1", 128, 128, 40.0, 50.0, quality={"min_confidence": 0.6})
-    assert ModelSpec.from_json(old.to_json()).quality == {**DEFAULT_QUALITY, "min_confidence": 0.6}
+    old = ModelSpec("old", "1", ModelInput(128, 128, 40.0, 50.0), tuning=Tuning(quality={"min_confidence": 0.6}))
+    assert ModelSpec.from_json(old.to_json()).tuning.quality == {**DEFAULT_QUALITY, "min_confidence": 0.6}
     with pytest.raises(ModelError, match="thresholds min_luck are unknown; a newer echo-rt is needed"):
-        ModelSpec.from_json(replace(old, quality={"min_luck": 1.0}).to_json())
+        ModelSpec.from_json(replace(old, tuning=Tuning(quality={"min_luck": 1.0})).to_json())
     with pytest.raises(ModelError, match="expected a number as quality threshold min_confidence, found 'high'"):
-        ModelSpec.from_json(replace(old, quality={"min_confidence": "high"}).to_json())
+        ModelSpec.from_json(replace(old, tuning=Tuning(quality={"min_confidence": "high"})).to_json())
 
 
 # -- the long axis of the last beats --

@@ -14,7 +14,7 @@ from echo_rt import reference as kernels
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.cardiac.speckle import MAX_STEP_S, MIN_STEP_S, SpeckleTracking, as_a_rigid_body
 from echo_rt.frame import Frame
-from echo_rt.model import AkinesiaRule, ModelSpec
+from echo_rt.model import AkinesiaRule, ModelInput, ModelSpec
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.reading import SEGMENTS, Beat, Reading, WallBeat
 from echo_rt.segmentation import GridMap, Segmentation
@@ -23,7 +23,7 @@ native = pytest.mark.skipif(
     kernels.follow is kernels.reference_follow, reason="the native kernels were not built: no C++ compiler"
 )
 follows = pytest.mark.parametrize("follow", [pytest.param(kernels.follow, marks=native), kernels.reference_follow])
-SPEC = ModelSpec("the phantom's own masks", "1", 320, 240, 0.0, 1.0)
+SPEC = ModelSpec("the phantom's own masks", "1", ModelInput(320, 240, 0.0, 1.0))
 SAMPLES, UNIT = 14, 1.0
 
 Texture = Callable[[np.ndarray, np.ndarray], np.ndarray]

@@ -145,7 +145,7 @@ def test_a_full_disk_leaves_no_half_written_file_and_what_was_there(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     if broken == "write":
-        monkeypatch.setattr(private_files, "_written", full)
+        monkeypatch.setattr(private_files, "written", full)
     else:
         monkeypatch.setattr(os, broken, full)
     with pytest.raises(

@@ -17,7 +17,7 @@ from echo_rt_train.loop import grid_size
 
 EXPERIMENTS = sorted(path.stem for path in (Path(echo_rt_train.__file__).parent / "conf" / "experiment").glob("*.yaml"))
 
-LIMITS = {"lv-edge": (2.0, 0.75), "lv-phantom": (2.0, 0.75), "lv-full": (8.0, 6.0)}
+LIMITS = {"lv-edge": (2.0, 0.75), "lv-phantom": (2.0, 0.75)}
 """Millions of parameters, and of 1000 multiply-adds a frame."""
 
 

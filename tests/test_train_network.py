@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from echo_rt.engine import open_engine
 from echo_rt.errors import ModelError, ParameterError
-from echo_rt.model import VIEWS, ModelSpec
+from echo_rt.model import VIEWS
 from echo_rt_network.unet import ConvGRU, UNet
 from echo_rt_train.augment import Augment
 from support.training import MEMORY, WIDTHS, network_with_all, toy_network_file
@@ -65,9 +66,9 @@ def test_a_spec_that_names_a_state_or_head_the_network_lacks_is_refused(tmp_path
 
     for change in ({"state": ("memory_4",)}, {"heads": ("view",)}):
         with pytest.raises(ModelError, match="its spec says"):
-            open_engine(toy_model(tmp_path / "m.onnx", ModelSpec(**{**SPEC.__dict__, **change})))
+            open_engine(toy_model(tmp_path / "m.onnx", replace(SPEC, **change)))
     with pytest.raises(ModelError, match="expected heads of view, confidence, found mood"):
-        open_engine(toy_model(tmp_path / "m.onnx", ModelSpec(**{**SPEC.__dict__, "heads": ("mood",)})))
+        open_engine(toy_model(tmp_path / "m.onnx", replace(SPEC, heads=("mood",))))
 
 
 def test_a_new_memory_changes_nothing_until_it_has_learned() -> None:

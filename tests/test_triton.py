@@ -20,7 +20,7 @@ from echo_rt.model import ModelSpec, models
 from echo_rt_export.triton import export_triton
 from support.commands import export
 from support.stand_in_tensorrt import MARK, stand_in
-from support.toy import SPEC, toy_model
+from support.toy import SPEC, changed, toy_model
 
 # The part of Triton's model_config.proto that we write (github.com/triton-inference-server/common,
 # protobuf/model_config.proto): name: (number, type), with * for repeated fields. Parsing refuses every field and every
@@ -138,7 +138,7 @@ def test_no_batch_axis_is_added_to_shapes_that_have_one(tmp_path: Path) -> None:
 
 
 def test_a_client_finds_the_spec_in_the_configuration(tmp_path: Path) -> None:
-    spec = replace(SPEC, licence='a "licence", with ü and \\ and\na line', ef_calibration=(1.05, -2.0))
+    spec = changed(SPEC, licence='a "licence", with ü and \\ and\na line', ef_calibration=(1.05, -2.0))
     (folder,) = export_triton(toy_model(tmp_path / "m.onnx", spec), tmp_path / "repository")
     (parameter,) = config_of(folder).parameters
     assert parameter.key == "echo_rt"

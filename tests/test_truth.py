@@ -12,13 +12,13 @@ from echo_rt.cardiac.curve import Sample
 from echo_rt.cardiac.geometry import find_ventricle, outline
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.frame import Frame
-from echo_rt.model import ModelSpec
+from echo_rt.model import ModelInput, ModelSpec
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.phantom.options import RhythmName
 from echo_rt.reading import Beat, LeftVentricle
 from support.shapes import segmentation_of
 
-SPEC = ModelSpec("the phantom's own masks", "1", 480, 640, 0.0, 1.0)
+SPEC = ModelSpec("the phantom's own masks", "1", ModelInput(480, 640, 0.0, 1.0))
 
 
 def measured(phantom: Phantom, k: int) -> LeftVentricle:

@@ -15,7 +15,7 @@ from echo_rt.cardiac.monitor import Monitor
 from echo_rt.cardiac.wall_geometry import measure_wall
 from echo_rt.cardiac.wall_motion import wall_beat
 from echo_rt.frame import Frame
-from echo_rt.model import ModelSpec
+from echo_rt.model import ModelInput, ModelSpec
 from echo_rt.outputs import RecordingFiles
 from echo_rt.outputs.overlay import draw
 from echo_rt.phantom import Phantom, PhantomOptions
@@ -25,7 +25,7 @@ from support.hearts import volume_at
 from support.results import provenance, result_of
 from support.shapes import half_ellipsoid, segmentation_of
 
-SPEC = ModelSpec("toy", "1", 240, 240, 40.0, 50.0)
+SPEC = ModelSpec("toy", "1", ModelInput(240, 240, 40.0, 50.0))
 IMAGE = np.zeros((240, 240), np.uint8)  # tells nothing: no frame of it is frozen
 LENGTH, RADIUS, WALL = 120.0, 40.0, 14.0
 
@@ -68,7 +68,7 @@ def measured(
 
 
 def beat_of(ed: np.ndarray, es: np.ndarray) -> WallBeat:
-    return wall_beat(SPEC.akinesia, ed, es, calibrated=False)
+    return wall_beat(SPEC.tuning.akinesia, ed, es, calibrated=False)
 
 
 def frozen(*segments: str, ef: float = 0.35) -> np.ndarray:
@@ -249,7 +249,7 @@ def test_the_phantoms_akinetic_segment_is_found_from_its_own_masks(segment: str,
         PhantomOptions.of(ef=50, fps=25, seconds=4, seed=4, akinetic=(segment,), mirror=mirror, height=240, width=320)
     )
     clip = [(k / 25, segmentation_of(phantom.mask(k))) for k in range(phantom.frames or 0)]
-    monitor = Monitor(ModelSpec("the phantom's own masks", "1", 320, 240, 0.0, 1.0), mirrored=mirror)
+    monitor = Monitor(ModelSpec("the phantom's own masks", "1", ModelInput(320, 240, 0.0, 1.0)), mirrored=mirror)
     assert flagged(readings(clip, monitor, phantom.spacing_mm)[-1].wall_beat) == {segment}
 
 

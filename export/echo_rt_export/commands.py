@@ -74,7 +74,7 @@ def onnx(
         source, out, precision, frames=frames, figures=figures, calibration=calibration, offsets=offsets,
         symmetric=symmetric,
     )  # fmt: skip
-    form = f"{spec.precision}, input {spec.height}x{spec.width}, {out.stat().st_size / 1e6:.1f} MB"
+    form = f"{spec.precision}, input {spec.input.height}x{spec.input.width}, {out.stat().st_size / 1e6:.1f} MB"
     typer.echo(f"{out}: {spec.name} {spec.version}, {form}")
     if parity is not None:
         if kept := spec.parity["kept_in_fp32"]:

@@ -11,8 +11,9 @@ import onnx
 from echo_rt.engine import Engine, open_engine
 from echo_rt.errors import ModelError, ParameterError
 from echo_rt.model import PRECISIONS, ModelSpec, model_path
+from echo_rt.model.half import to_fp16
 from echo_rt_export.parity import Parity, calibration_recordings, compare, gate_recordings
-from echo_rt_export.precision import calibration_feeds, to_fp16, to_int8
+from echo_rt_export.precision import calibration_feeds, to_int8
 from echo_rt_network.model_file import read_model, write_model
 from echo_rt_network.run_folder import names_weights, weights_in
 
@@ -127,7 +128,7 @@ def _kept_in_fp32(model: onnx.ModelProto, spec: ModelSpec) -> list[list[str]]:
     shapes = {
         value.name: [side.dim_value for side in value.type.tensor_type.shape.dim] for value in model.graph.value_info
     }
-    whole = [node.name for node in layers if shapes.get(node.output[0], [])[2:] == [spec.height, spec.width]]
+    whole = [node.name for node in layers if shapes.get(node.output[0], [])[2:] == [*spec.input.grid]]
     before: list[str] = []
     for node in model.graph.node:
         if node.op_type == "MaxPool":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -168,11 +169,11 @@ def compare(reference: Engine, candidate: Engine, recordings: Sequence[str], lim
         ModelError: the two do not speak of the same grid and classes.
         SourceError: a recording cannot be read.
     """
-    for name in ("height", "width", "classes"):
-        first, second = getattr(reference.spec, name), getattr(candidate.spec, name)
+    for name in ("input.height", "input.width", "classes"):
+        first, second = (attrgetter(name)(engine.spec) for engine in (reference, candidate))
         if first != second:
             raise ModelError(
-                f"expected two files of one model, found {name} {first} and {second}; "
+                f"expected two files of one model, found {name.removeprefix('input.')} {first} and {second}; "
                 "compare a file with its own source"
             )
     tally = _Tally()

@@ -1,4 +1,4 @@
-"""An FP32 network in FP16 or INT8."""
+"""An FP32 network in INT8; `echo_rt.model.half` makes FP16."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
-from onnxruntime.transformers.float16 import convert_float_to_float16
-from onnxruntime.transformers.onnx_model import OnnxModel
 
 from echo_rt.engine import Engine
 from echo_rt.engine.preprocess import Preprocess
@@ -34,24 +32,6 @@ MAX_CALIBRATION_FRAMES = 64
 PERCENTILE = 99.999
 """Share of each activation that the 8 bits cover. The largest value of all, alone, costs a tenth of the agreement of
 the wall's masks."""
-
-
-def to_fp16(model: onnx.ModelProto, keep: Sequence[str] = ()) -> onnx.ModelProto:
-    """Weights and activations as float16 types; inputs and outputs stay float32, with a Cast at each.
-
-    Args:
-        model: in FP32; it is left as it is.
-        keep: names of nodes that stay in FP32.
-    """
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    # The shapes stand there with their FP32 types; `write_model` infers them anew.
-    del copy.graph.value_info[:]
-    half = OnnxModel(convert_float_to_float16(copy, keep_io_types=True, node_block_list=list(keep)))
-    half.topological_sort()  # the Casts stand at the end
-    converted: onnx.ModelProto = half.model
-    del converted.graph.value_info[:]
-    return converted
 
 
 def to_int8(
@@ -136,7 +116,7 @@ def calibration_feeds(model: onnx.ModelProto, engine: Engine, recordings: Sequen
 
 def _all_feeds(model: onnx.ModelProto, engine: Engine, recordings: Sequence[str]) -> Iterator[Feed]:
     spec = engine.spec
-    preprocess = Preprocess((spec.height, spec.width), spec.mean, spec.std)
+    preprocess = Preprocess(spec.input.grid, spec.input.mean, spec.input.std)
     shapes = {value.name: [side.dim_value for side in value.type.tensor_type.shape.dim] for value in model.graph.input}
     for recording in recordings:
         state = {name: np.zeros(shapes[name], np.float32) for name in spec.state}

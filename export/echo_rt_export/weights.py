@@ -45,9 +45,9 @@ def export_onnx(
     if offsets is not None:
         add_offsets(network, spec, offsets)
     if figures is not None:
-        spec = replace(spec, figures=_main_figures(figures))
+        spec = replace(spec, origin=replace(spec.origin, figures=_main_figures(figures)))
     if calibration is not None:
-        spec = replace(spec, ef_calibration=_calibration(calibration))
+        spec = replace(spec, tuning=replace(spec.tuning, ef_calibration=_calibration(calibration)))
     write_onnx(network, spec, target)
     return spec
 

@@ -12,7 +12,8 @@ from onnx import numpy_helper
 from onnx.external_data_helper import uses_external_data
 
 from echo_rt.errors import ModelError, OutputError, first_line
-from echo_rt.model import METADATA_KEY, ModelSpec, read_spec
+from echo_rt.model import ModelSpec, read_spec
+from echo_rt.model.half import set_contract
 from echo_rt_network.operators import OPSET, SUPPORTED
 
 
@@ -80,14 +81,7 @@ def write_model(model: onnx.ModelProto, spec: ModelSpec, target: Path) -> None:
         ModelError: see `check_model`.
         OutputError: the file could not be written.
     """
-    # The converters name domains and leave notes that nothing uses, and strict readers refuse a domain they do not
-    # know.
-    used = {node.domain for node in model.graph.node}
-    imports = [entry for entry in model.opset_import if entry.domain in used]
-    del model.opset_import[:]
-    model.opset_import.extend(imports)
-    model.producer_name, model.producer_version = "echo-rt", spec.version
-    onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
+    set_contract(model, spec)
     data = check_model(model, str(target)).SerializeToString()
     part = target.with_name(target.name + ".part")
     try:

@@ -32,7 +32,7 @@ def write_onnx(network: UNet, spec: ModelSpec, target: Path) -> None:
     """
     folded = deepcopy(network)
     fold_batch_norm(folded)
-    example = torch.zeros(1, 1, spec.height, spec.width)
+    example = torch.zeros(1, 1, spec.input.height, spec.input.width)
     with torch.no_grad():
         state = list(folded(example).state.values())
     buffer = io.BytesIO()

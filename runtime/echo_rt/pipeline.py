@@ -189,7 +189,7 @@ def _follow_recording(
         view=source.view,
         spacing_note=source.spacing_note,
         # The area method reports FAC, to which the line was not fitted.
-        ef_calibration=spec.ef_calibration if method != "area" else None,
+        ef_calibration=spec.tuning.ef_calibration if method != "area" else None,
     )
     whole_clip = ef_method == AREA_EXTREMES
     return history.result(provenance, monitor.clip_figures(even_with_beats=whole_clip), whole_clip=whole_clip)

@@ -7,12 +7,12 @@ from itertools import chain
 
 import numpy as np
 
-from echo_rt.model import ModelSpec
+from echo_rt.model import ModelInput, ModelSpec
 from echo_rt.phantom import open_phantom
 from echo_rt.segmentation import Segmentation
 from support.shapes import segmentation_of
 
-SPEC = ModelSpec("toy", "1", 240, 240, 0.0, 1.0)
+SPEC = ModelSpec("toy", "1", ModelInput(240, 240, 0.0, 1.0))
 
 
 def volume_at(phase: np.ndarray | float, edv: float = 120.0, ef: float = 60.0) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from echo_rt.model import ModelSpec
+from echo_rt.model import ModelInput, ModelSpec, Tuning
 from echo_rt.segmentation import Segmentation
 from echo_rt_train.data import Sample
 from echo_rt_train.data.pictures import PictureFiles
@@ -23,7 +23,7 @@ class Reader:
     found."""
 
     def __init__(self, spoil=lambda labels: labels, view: str | None = None, calibration=None) -> None:
-        self.spec = ModelSpec("reader", "1", 64, 64, 0.0, 1.0, ef_calibration=calibration)
+        self.spec = ModelSpec("reader", "1", ModelInput(64, 64, 0.0, 1.0), tuning=Tuning(calibration))
         self.spoil, self.view, self.description, self.device = spoil, view, "reader", "cpu"
 
     def segment(self, image: np.ndarray, state: object = None) -> Segmentation:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import onnx
 
-from echo_rt.model import METADATA_KEY, ModelSpec
+from echo_rt.model import METADATA_KEY, ModelInput, ModelSpec
 
-SPEC = ModelSpec("toy", "1", 64, 48, 40.0, 50.0)
+SPEC = ModelSpec("toy", "1", ModelInput(64, 48, 40.0, 50.0))
+
+
+def changed(spec: ModelSpec, **fields: Any) -> ModelSpec:
+    """The spec with other fields, each by its name in the JSON, whatever group it is in."""
+    return ModelSpec.from_json(json.dumps({**json.loads(spec.to_json()), **fields}))
 
 
 def toy_model(

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import torch
 
-from echo_rt.model import ModelSpec
+from echo_rt.model import ModelInput, ModelSpec
 from echo_rt_network.onnx_file import write_onnx
 from echo_rt_network.unet import UNet
 from echo_rt_network.weights import load_weights, save_weights
@@ -60,7 +60,7 @@ def network_with_all(seed: int = 0) -> UNet:
 def toy_weights(folder: Path) -> Path:
     """The weights of `network_with_all` as a training writes them, with a contract."""
     network = network_with_all()
-    spec = ModelSpec("toy", "1", 32, 32, 60.0, 50.0, heads=tuple(network.heads), state=network.state_names)
+    spec = ModelSpec("toy", "1", ModelInput(32, 32, 60.0, 50.0), heads=tuple(network.heads), state=network.state_names)
     return save_weights(network, spec, folder / "w.safetensors")
 
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from echo_rt.engine import open_engine
 from echo_rt.errors import DataError, ParameterError
-from echo_rt.model import CLASSES, ModelSpec, model_path
+from echo_rt.model import CLASSES, ModelInput, ModelSpec, Origin, model_path
 from echo_rt_network.run_folder import WEIGHTS
 from echo_rt_network.weights import save_weights
 from echo_rt_train.augment import Augment
@@ -67,10 +67,10 @@ def train(config: DictConfig) -> Path:
                 training.save(out / "checkpoint.pt")
             fabric.barrier()
     spec = ModelSpec(
-        name=config.name, version=str(config.version), width=grid_size(config)[1], height=grid_size(config)[0],
-        mean=images.mean, std=images.std, views=tuple(config.card.views), heads=tuple(config.model.heads),
-        state=training.network.state_names, training_data=config.card.training_data,
-        licence=config.card.licence, citation=config.card.citation,
+        name=config.name, version=str(config.version),
+        input=ModelInput(grid_size(config)[1], grid_size(config)[0], images.mean, images.std),
+        views=tuple(config.card.views), heads=tuple(config.model.heads), state=training.network.state_names,
+        origin=Origin(config.card.training_data, config.card.licence, config.card.citation),
     )  # fmt: skip
     if fabric.is_global_zero:
         save_weights(training.averaged_network, spec, out / WEIGHTS)

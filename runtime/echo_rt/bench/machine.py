@@ -13,32 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from echo_rt.bench.protobuf import field, text_field
+from echo_rt.model.protobuf import field, text_field
 
-# What makes products of bytes and of halves fast, as Linux names it.
-ISA = (
-    "avx2",
-    "fma",
-    "avx512f",
-    "avx512_vnni",
-    "avx_vnni",
-    "avx512_bf16",
-    "amx_int8",
-    "amx_bf16",
-    "asimddp",
-    "i8mm",
-    "sve",
-)
+ISA = "avx2 fma avx512f avx512_vnni avx_vnni avx512_bf16 amx_int8 amx_bf16 asimddp i8mm sve".split()
+"""What makes products of bytes and of halves fast, as Linux names it."""
 
 SIDE = 1024
-"""Of the square matrices that are multiplied: 1.07 G multiply-adds, in a shape that suits every kernel."""
+"""Of the square matrices that are multiplied: 1.07 G multiply-adds; the shape suits every kernel."""
 
 BYTES = 1 << 28
-"""That are copied: more than any cache holds."""
+"""How many are copied: more than any cache holds."""
 
 
 def describe() -> dict[str, Any]:
-    """Name, processors, memory and versions, for people and for comparison."""
+    """The machine's name, processors, memory and versions, for people and for comparison."""
     import cv2
     import onnxruntime
 
@@ -69,15 +57,15 @@ def describe() -> dict[str, Any]:
 
 
 def ceiling(threads: int) -> dict[str, float]:
-    """The machine's best, by the runtime that runs the network: multiply-adds a second of large matrix products, and
-    bytes a second.
+    """The best that this machine does, each of many runs.
 
     Args:
         threads: as many as the network has.
 
     Returns:
-        ``int8_gmac_s`` (unsigned by signed bytes) and ``fp32_gmac_s`` of `SIDE` x `SIDE` matrices in ONNX Runtime, and
-        ``copy_gb_s``, bytes read and written by a copy in NumPy. Each is the best of many.
+        ``int8_gmac_s`` (unsigned by signed bytes) and ``fp32_gmac_s``: giga multiply-adds a second of `SIDE` x `SIDE`
+        matrices in ONNX Runtime, which runs the network. ``copy_gb_s``: GB a second, read and written by a copy in
+        NumPy.
     """
     rng = np.random.default_rng(0)
     whole, real = rng.integers(0, 256, (SIDE, SIDE), np.uint8), rng.normal(size=(SIDE, SIDE)).astype(np.float32)
@@ -94,13 +82,12 @@ def ceiling(threads: int) -> dict[str, float]:
 
 
 def product_model(operator: str, type_a: int, type_y: int, type_b: int, b: Any) -> bytes:
-    """An ONNX model of one matrix product with a constant right side, as bytes: the runtime has no ONNX package to make
-    it with.
+    """An ONNX model of one matrix product, as bytes. The runtime has no ONNX package to make it with.
 
     Args:
         operator: MatMul or MatMulInteger.
         type_a, type_y, type_b: ONNX's numbers of the types (TensorProto.DataType).
-        b: (n, n) the constant.
+        b: (n, n) the right side, a constant.
     """
     side = b.shape[0]
     dimension = field(1, field(1, side))  # TensorShapeProto.Dimension.dim_value, in TensorShapeProto.dim
@@ -110,13 +97,8 @@ def product_model(operator: str, type_a: int, type_y: int, type_b: int, b: Any) 
 
     node = text_field(1, "a") + text_field(1, "b") + text_field(2, "y") + text_field(4, operator)
     constant = field(1, side) + field(1, side) + field(2, type_b) + text_field(8, "b") + field(9, b.tobytes())
-    graph = (
-        field(1, node)
-        + text_field(2, "product")
-        + field(5, constant)
-        + field(11, value("a", type_a))
-        + field(12, value("y", type_y))
-    )
+    graph = field(1, node) + text_field(2, "product") + field(5, constant)
+    graph += field(11, value("a", type_a)) + field(12, value("y", type_y))
     return field(1, 8) + field(7, graph) + field(8, field(2, 17))  # ir_version, graph, opset_import
 
 

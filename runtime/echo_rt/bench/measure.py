@@ -28,11 +28,10 @@ if TYPE_CHECKING:
     from echo_rt.engine import Engine
 
 STAGES = ("preprocess", "network", "postprocess", "monitor", "total", "mask")
-"""In the order of a frame. ``total`` is from the frame to the reading, ``mask`` the labels at image size, which are
-made when asked for."""
+"""In the order of a frame. ``total`` is from the frame to the reading; ``mask`` makes the labels at image size."""
 
 WARM_UP = 20
-"""Frames that are not counted: buffers, caches and the processor's clock settle."""
+"""Frames that are not counted, while buffers, caches and the processor's clock settle."""
 
 COLD = """
 import sys, time
@@ -73,24 +72,19 @@ class Plan:
 
 
 def summary(times_ms: NDArray[np.float64]) -> dict[str, float]:
-    """Percentiles in milliseconds; ``jitter`` is the mean change from one frame to the next, ``iqr`` the middle half's
-    width."""
+    """Percentiles and the like in milliseconds.
+
+    ``jitter`` is the mean change from one frame to the next, ``iqr`` the width of the middle half.
+    """
     p25, p50, p75, p95, p99 = np.percentile(times_ms, (25, 50, 75, 95, 99))
     jitter = float(np.abs(np.diff(times_ms)).mean()) if len(times_ms) > 1 else 0.0
-    found = {
-        "p50": p50,
-        "p95": p95,
-        "p99": p99,
-        "max": times_ms.max(),
-        "mean": times_ms.mean(),
-        "iqr": p75 - p25,
-        "jitter": jitter,
-    }
+    found = {"p50": p50, "p95": p95, "p99": p99, "max": times_ms.max(), "mean": times_ms.mean(), "iqr": p75 - p25}
+    found["jitter"] = jitter
     return {**{name: round(float(ms), 4) for name, ms in found.items()}, "frames": len(times_ms)}
 
 
 def heart_frames(plan: Plan, fps: float) -> list[Frame]:
-    """Two seconds of a simulated heart, drawn beforehand, over and over with the time going on."""
+    """Two seconds of a simulated heart, drawn beforehand and repeated while the time goes on."""
     options = PhantomOptions.of(ef=55, hr=75, fps=fps, seconds=2, seed=7, height=plan.height, width=plan.width)
     with Phantom(options) as phantom:
         drawn = [frame.image for frame in phantom]
@@ -99,8 +93,7 @@ def heart_frames(plan: Plan, fps: float) -> list[Frame]:
 
 
 def measure(model: str, device: str, plan: Plan) -> tuple[dict[str, Any], NDArray[np.float64]]:
-    """One engine: everything that `echo-rt bench` says of it, and the time of every whole frame in milliseconds, flat
-    out.
+    """All that `echo-rt bench` says of one engine, and the milliseconds of every whole frame without a pace.
 
     Args:
         model: as `open_engine` takes it.
@@ -136,8 +129,10 @@ def measure(model: str, device: str, plan: Plan) -> tuple[dict[str, Any], NDArra
 
 
 def run(engine: Engine, frames: list[Frame], pace_hz: float | None = None) -> dict[str, NDArray[np.float64]]:
-    """Times of each stage, in milliseconds, of every frame after the first `WARM_UP`; paced, also the age of each
-    reading: from when its frame was due until it was out."""
+    """Milliseconds of each stage for every frame after the first `WARM_UP`.
+
+    ``age`` is from when a frame was due until its reading was out. Masks are made where there is no pace.
+    """
     times: dict[str, list[float]] = {stage: [] for stage in (*STAGES, "age")}
     due = _Due(frames, pace_hz)
     for frame, reading in follow(due, engine, Monitor(engine.spec)):
@@ -155,7 +150,7 @@ def run(engine: Engine, frames: list[Frame], pace_hz: float | None = None) -> di
 
 
 class _Due:
-    """Frames, each handed over when it is due; without a pace at once. `at_s` is when the last one was due."""
+    """Hands over each frame when it is due, without a pace at once; `at_s` is when the last one was due."""
 
     def __init__(self, frames: list[Frame], pace_hz: float | None) -> None:
         self._frames, self._pace_hz = frames, pace_hz
@@ -169,14 +164,16 @@ class _Due:
                 due = start + count / self._pace_hz
                 if (wait_s := due - self.at_s) > 0:
                     time.sleep(wait_s)
-                # One that comes late, because the frame before took too long, was due then all the same.
+                # A frame that comes late, because the one before took too long, was due then all the same.
                 self.at_s = due
             yield frame
 
 
 def end_to_end(engine: Engine, plan: Plan) -> dict[str, Any]:
-    """A recording on disk, from opening to the last reading, as `echo-rt file` reads it: decoded ahead, nothing
-    written. ``waited`` is what the engine waited for a frame, ``decode_ms`` what it takes to decode one."""
+    """Figures of a recording on disk, from opening to the last reading: decoded ahead, nothing written.
+
+    ``waited`` is how long the engine waited for a frame, ``decode_ms`` how long one takes to decode.
+    """
     from echo_rt.phantom.write import write
 
     with TemporaryDirectory(prefix="echo-rt-bench-") as folder:
@@ -202,7 +199,7 @@ def end_to_end(engine: Engine, plan: Plan) -> dict[str, Any]:
 
 
 def streams(model: str, device: str, plan: Plan, count: int) -> dict[str, Any]:
-    """So many feeds at once, each with an engine and a thread of its own, flat out."""
+    """Figures of `count` feeds at once without a pace, each with an engine and a thread of its own."""
     frames = heart_frames(plan, 50.0)
     found: list[NDArray[np.float64]] = []
     ready = threading.Barrier(count + 1)
@@ -233,8 +230,9 @@ def streams(model: str, device: str, plan: Plan, count: int) -> dict[str, Any]:
 
 
 def cold_start(model: str, device: str) -> tuple[float, float | None]:
-    """Of a new process: seconds from its first line to its first segmentation, without Python's own start; and the most
-    memory it held in a hundred more, in MB, None where the system does not say.
+    """What a new process takes to its first segmentation, in seconds, and the most memory it held in a hundred more.
+
+    Python's own start is not counted. The memory is in MB, None where the system does not say.
 
     Raises:
         DeviceError: the process failed; its last line says why.
@@ -252,7 +250,7 @@ def cold_start(model: str, device: str) -> tuple[float, float | None]:
 
 
 def peak_memory_mb() -> float | None:
-    """The most that this process has held so far; None where the system does not say."""
+    """The most memory that this process has held so far; None where the system does not say."""
     # Linux's getrusage begins with what the parent held when the process was made, and so does not say it.
     with suppress(OSError), open("/proc/self/status") as status:
         return next(round(int(line.split()[1]) / 1024, 1) for line in status if line.startswith("VmHWM:"))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def print_machine(console: Console, result: Mapping[str, Any]) -> None:
-    """The machine, the work of a frame, and the ceiling: what is known before anything of ours was measured."""
+    """Print the machine, the work of a frame and the ceiling, which are known before anything of ours is measured."""
     machine, best, work = result["machine"], result["ceiling"], result["multiply_adds"]
     isa = ", ".join(machine["isa"]) or "unknown"
     processors = f"{machine['usable_processors']} processors ({isa})"
@@ -38,7 +38,7 @@ def print_machine(console: Console, result: Mapping[str, Any]) -> None:
 
 
 def print_engines(console: Console, result: Mapping[str, Any]) -> None:
-    """One table of the stages, one of what users see."""
+    """Print one table of the stages, and one of what users see."""
     from rich.table import Table
 
     stages = Table("engine", "stage", "p50 ms", "p95", "p99", "max", "jitter", "of the ceiling")
@@ -86,7 +86,7 @@ def _tight(table: Table) -> None:
 
 
 def plot(result: Mapping[str, Any], samples: Mapping[str, NDArray[np.float64]], path: Path) -> None:
-    """Histogram of the whole frame for each engine, PNG.
+    """Draw a histogram of the whole frame for each engine, as PNG.
 
     Raises:
         OutputError: it cannot be written.
@@ -112,7 +112,7 @@ def plot(result: Mapping[str, Any], samples: Mapping[str, NDArray[np.float64]], 
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """What an earlier run left in a file, or the last line of what it printed.
+    """The result of an earlier run, from its JSON or from the last line of what it printed.
 
     Raises:
         ParameterError: it is no such file.
@@ -131,11 +131,9 @@ def read_result(path: Path) -> dict[str, Any]:
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str, float, float, float, str]]:
-    """What changed between two runs: engine, stage, p50 before and after, change in percent, and whether that is more
-    than the spread.
+    """Engine, stage, p50 before and after in ms, change in percent and a verdict, for each stage of two runs.
 
-    The spread is the wider of the two middle halves: a median that moved by less than half of it has not been seen to
-    move.
+    The spread is the wider of the two middle halves. A median that moved by less than half of it is "the same".
     """
     old = {(engine["device"], engine["model"], engine["precision"]): engine for engine in before["engines"]}
     for engine in after["engines"]:
@@ -148,18 +146,12 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tup
                 continue
             moved, spread = now["p50"] - was["p50"], max(now["iqr"], was["iqr"]) / 2
             verdict = "the same" if abs(moved) <= spread else "faster" if moved < 0 else "slower"
-            yield (
-                f"{engine['device']} {engine['precision']}",
-                stage,
-                was["p50"],
-                now["p50"],
-                100 * moved / was["p50"],
-                verdict,
-            )
+            name = f"{engine['device']} {engine['precision']}"
+            yield name, stage, was["p50"], now["p50"], 100 * moved / was["p50"], verdict
 
 
 def print_comparison(console: Console, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    """A table of `compare`; and a word where the machines differ, because then it says nothing of the program."""
+    """Print a table of `compare`, and a warning where the machines differ: then it says nothing of the program."""
     from rich.table import Table
 
     if before["machine"]["processor"] != after["machine"]["processor"]:

@@ -5,91 +5,69 @@ from __future__ import annotations
 from math import prod
 from pathlib import Path
 
-from echo_rt.bench.protobuf import fields, varint_at
 from echo_rt.errors import ModelError
+from echo_rt.model.protobuf import fields, messages, text, varints
 
 Shapes = dict[str, list[int]]
+Node = tuple[str, list[str], list[str]]
+"""Operator, inputs and outputs."""
 
 
 def multiply_adds(path: Path) -> int:
-    """Of one frame: those of convolutions, transposed convolutions and matrix products, which are all but some per
-    mille.
+    """The multiply-adds of one frame: of convolutions, transposed convolutions and matrix products, all but some per
+    mille of the whole.
 
-    A convolution has, for each of its outputs, as many as one filter has weights; a transposed one, for each of its
-    inputs. The shapes stand in the file: `echo-rt export` writes those of every tensor.
+    For each output a convolution has as many as one filter has weights; a transposed one, for each input. The shapes
+    stand in the file: `echo-rt export` writes those of every tensor.
 
     Raises:
         ModelError: it is no ONNX file, or one without shapes.
     """
     try:
-        graph = next(
-            found
-            for number, found in fields(memoryview(path.read_bytes()))
-            if number == 7 and isinstance(found, memoryview)
-        )
+        graph = next(content for number, content in messages(memoryview(path.read_bytes())) if number == 7)
         nodes, shapes = _read(graph)
         return sum(_of(kind, inputs, outputs, shapes) for kind, inputs, outputs in nodes)
-    except (ValueError, KeyError, StopIteration) as error:
+    except (ValueError, LookupError, StopIteration) as error:
         raise ModelError(
             f"{path}: expected an ONNX file with the shapes of its tensors, found none ({error}); export it again"
         ) from None
 
 
 def _of(kind: str, inputs: list[str], outputs: list[str], shapes: Shapes) -> int:
-    if kind == "Conv":
-        weight = shapes[inputs[1]]
-        return prod(shapes[outputs[0]]) * prod(weight[1:])
-    if kind == "ConvTranspose":
-        weight = shapes[inputs[1]]
-        return prod(shapes[inputs[0]]) * prod(weight[1:])
+    if kind in ("Conv", "ConvTranspose"):
+        places = shapes[outputs[0] if kind == "Conv" else inputs[0]]
+        return prod(places) * prod(shapes[inputs[1]][1:])
     if kind in ("Gemm", "MatMul"):
         return prod(shapes[outputs[0]]) * (prod(shapes[inputs[1]]) // shapes[outputs[0]][-1])
     return 0
 
 
-def _read(graph: memoryview) -> tuple[list[tuple[str, list[str], list[str]]], Shapes]:
-    nodes, shapes = [], {}
-    for number, content in fields(graph):
-        if not isinstance(content, memoryview):
-            continue
-        if number == 1:  # NodeProto: input, output, op_type
-            parts = [
-                (n, bytes(text).decode())
-                for n, text in fields(content)
-                if n in (1, 2, 4) and isinstance(text, memoryview)
-            ]
-            kind = next(text for n, text in parts if n == 4)
-            nodes.append((kind, [text for n, text in parts if n == 1], [text for n, text in parts if n == 2]))
-        elif number == 5:  # TensorProto: dims, name
-            name, dims = "", []
-            for n, found in fields(content):
-                if n == 1:
-                    dims += [found] if isinstance(found, int) else _packed(found)
-                elif n == 8 and isinstance(found, memoryview):
-                    name = bytes(found).decode()
-            shapes[name] = dims
-        elif number in (11, 12, 13):  # ValueInfoProto: name, type
-            known = {n: found for n, found in fields(content) if isinstance(found, memoryview)}
-            shapes[bytes(known[1]).decode()] = _shape(known[2]) if 2 in known else []
+def _read(graph: memoryview) -> tuple[list[Node], Shapes]:
+    """The nodes, and the shape of each tensor, of a GraphProto."""
+    nodes: list[Node] = []
+    shapes: Shapes = {}
+    for number, content in messages(graph):
+        if number == 1:  # NodeProto of 1: input, 2: output, 4: op_type
+            names: dict[int, list[str]] = {1: [], 2: [], 4: []}
+            for n, part in messages(content):
+                if n in names:
+                    names[n].append(text(part))
+            nodes.append((names[4][0], names[1], names[2]))
+        elif number == 5:  # TensorProto of 1: dims, 8: name
+            name = next((text(part) for n, part in messages(content) if n == 8), "")
+            shapes[name] = [side for n, dims in fields(content) if n == 1 for side in varints(dims)]
+        elif number in (11, 12, 13):  # ValueInfoProto of 1: name, 2: type
+            known = dict(messages(content))
+            shapes[text(known[1])] = _shape(known[2]) if 2 in known else []
     return nodes, shapes
 
 
 def _shape(kind: memoryview) -> list[int]:
-    dims: list[int] = []
-    for number, tensor in fields(kind):
-        if number != 1 or not isinstance(tensor, memoryview):
-            continue
-        for n, shape in fields(tensor):
-            if n == 2 and isinstance(shape, memoryview):
-                for _, dimension in fields(shape):
-                    assert isinstance(dimension, memoryview)
-                    dims += [side for m, side in fields(dimension) if m == 1 and isinstance(side, int)]
-    return dims
-
-
-def _packed(numbers: memoryview) -> list[int]:
-    found, at = [], 0
-    while at < len(numbers):
-        number, at = varint_at(numbers, at)
-        found.append(number)
-    return found
+    """The sides that have a number, of a TypeProto."""
+    return [
+        side
+        for m, tensor in messages(kind) if m == 1  # tensor_type
+        for n, shape in messages(tensor) if n == 2  # shape
+        for _, dimension in messages(shape)
+        for k, side in fields(dimension) if k == 1 and isinstance(side, int)  # dim_value
+    ]  # fmt: skip

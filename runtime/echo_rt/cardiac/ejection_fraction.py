@@ -49,7 +49,7 @@ def model_error_points(spec: ModelSpec, view: str = "4CH") -> float:
         spec: of the model; its figures hold ``"4CH EF": {"bias", "sd"}``, or the minimum counts.
         view: ``4CH``, ``2CH`` or ``biplane``.
     """
-    figures = spec.figures.get(f"{view} EF", {})
+    figures = spec.origin.figures.get(f"{view} EF", {})
     known = isinstance(figures, dict) and all(isinstance(figures.get(name), (int, float)) for name in ("bias", "sd"))
     return max(MEASUREMENT_POINTS, sqrt(figures["bias"] ** 2 + figures["sd"] ** 2)) if known else MEASUREMENT_POINTS
 

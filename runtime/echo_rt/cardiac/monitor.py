@@ -56,7 +56,7 @@ class Monitor:
         error = MEASUREMENT_POINTS if ef_method == "area" else model_error_points(spec)
         self._rolling = RollingEjectionFraction(ef_method, beats, error)
         self._extremes = Extremes(by_area=ef_method == "area")
-        self._wall = WallMotion(spec.akinesia, mirrored)
+        self._wall = WallMotion(spec.tuning.akinesia, mirrored)
         self._state: object = None
 
     @property
@@ -80,7 +80,7 @@ class Monitor:
         border = outline(segmentation)
         ventricle = find_ventricle(segmentation, border, frame.spacing_mm) if border is not None else None
         picture = Picture.of(frame.image)
-        quality = assess(gather(segmentation, border, ventricle, picture, self._past), self.spec.quality)
+        quality = assess(gather(segmentation, border, ventricle, picture, self._past), self.spec.tuning.quality)
         self._past.update(frame.t_s, picture, ventricle, quality)
         sample = self._sample(frame.t_s, ventricle, segmentation) if quality.ok and ventricle is not None else None
         if sample is not None:
@@ -119,7 +119,7 @@ class Monitor:
         """
         if self._rolling.seen and not even_with_beats:
             return ClipFigures(reason=self._rolling.current.reason or "whole beats were seen")
-        return self._extremes.result(self.spec.ef_calibration)
+        return self._extremes.result(self.spec.tuning.ef_calibration)
 
     def _sample(self, t_s: float, ventricle: LeftVentricle, segmentation: Segmentation) -> Sample:
         volume = ventricle.volume_area_length if self.ef_method == "area-length" else ventricle.volume
@@ -131,4 +131,4 @@ class Monitor:
         """With the EF of the chosen method. The area method reports FAC as EF, as two published systems do."""
         if self.ef_method == "area":
             return replace(beat, ef_percent=beat.fac_percent)
-        return replace(beat, ef_percent=calibrated(beat.ef_percent, self.spec.ef_calibration))
+        return replace(beat, ef_percent=calibrated(beat.ef_percent, self.spec.tuning.ef_calibration))

@@ -84,7 +84,7 @@ def assess(evidence: Evidence, thresholds: Mapping[str, float]) -> Quality:
 
     Args:
         evidence: of the frame.
-        thresholds: `ModelSpec.quality`.
+        thresholds: `Tuning.quality` of the model.
     """
     weak = evidence.confidence < thresholds["min_confidence"]
     if evidence.changed_share < thresholds["min_changed_share"]:

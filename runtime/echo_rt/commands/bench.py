@@ -1,4 +1,4 @@
-"""The sub-command."""
+"""`echo-rt bench`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,15 @@ def bench(
         tuple[Path, Path] | None, typer.Option(metavar="A B", help="Compare two earlier runs, and measure nothing.")
     ] = None,
 ) -> None:
-    """Measure what a frame costs on this machine, stage by stage; the last line is JSON."""
+    """Measure what a frame costs on this machine, stage by stage; the last line is JSON.
+
+    \b
+    Examples:
+      echo-rt bench --quick
+      echo-rt bench --device cpu --model lv-edge.fp32 --size 480x640
+      echo-rt bench --json before.json --plot before.png
+      echo-rt bench --compare before.json after.json
+    """
     from rich.console import Console
 
     from echo_rt.bench import report

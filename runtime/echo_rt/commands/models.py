@@ -24,16 +24,16 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print them as a JS
         sys.stdout.write(as_json([model.to_dict() for model in shipped()]))
         return
     for model in shipped():
-        spec = model.spec
-        typer.echo(f"{model.name}  version {spec.version}, input {spec.height}x{spec.width}, {', '.join(model.files)}")
+        spec, (height, width) = model.spec, model.spec.input.grid
+        typer.echo(f"{model.name}  version {spec.version}, input {height}x{width}, {', '.join(model.files)}")
         typer.echo(f"    views       {', '.join(spec.views)}")
-        typer.echo(f"    data        {spec.training_data}")
-        typer.echo(f"    licence     {spec.licence}")
-        if spec.citation:
-            typer.echo(f"    cite        {spec.citation}")
-        for name, figures in spec.figures.items():
+        typer.echo(f"    data        {spec.origin.training_data}")
+        typer.echo(f"    licence     {spec.origin.licence}")
+        if spec.origin.citation:
+            typer.echo(f"    cite        {spec.origin.citation}")
+        for name, figures in spec.origin.figures.items():
             typer.echo(f"    {name:<11} {', '.join(f'{key} {value:g}' for key, value in figures.items())}")
-        if spec.ef_calibration is not None:
-            slope, offset = spec.ef_calibration
+        if spec.tuning.ef_calibration is not None:
+            slope, offset = spec.tuning.ef_calibration
             typer.echo(f"    EF          {slope:.3f} x measured {offset:+.2f}, fitted on training patients")
         typer.echo(f"    file        {model.path}")

@@ -61,8 +61,8 @@ class HostEngine(ABC):
     def __init__(self, spec: ModelSpec, shapes: Mapping[str, list[int]]) -> None:
         self.spec = spec
         self._open, self._lock = True, threading.Lock()
-        self._image = np.zeros((1, 1, spec.height, spec.width), np.float32)
-        self._preprocess = Preprocess((spec.height, spec.width), spec.mean, spec.std)
+        self._image = np.zeros((1, 1, spec.input.height, spec.input.width), np.float32)
+        self._preprocess = Preprocess(spec.input.grid, spec.input.mean, spec.input.std)
         self._start: Tensors = {name: np.zeros(shapes[name], np.float32) for name in spec.state}
         self._out: dict[str, Field] = {n: np.empty(shapes[n], np.float32) for n in ("logits", *spec.heads)}
 

@@ -25,8 +25,8 @@ def check_signature(origin: str, spec: ModelSpec, inputs: Mapping[str, Shape], o
     given = {name: list(shape) for name, shape in inputs.items()}
     found = {**given, **{name: list(shape) for name, shape in outputs.items()}}
     expected: dict[str, object] = {
-        "image": [1, 1, spec.height, spec.width],
-        "logits": [1, len(spec.classes), spec.height, spec.width],
+        "image": [1, 1, *spec.input.grid],
+        "logits": [1, len(spec.classes), *spec.input.grid],
         **{name: [1, {"view": len(VIEWS), "confidence": 1}[name]] for name in spec.heads},
         # The spec names the state. The network chooses its shape: what goes in has to come out.
         **{name: given.get(name, "a state tensor") for name in spec.state},

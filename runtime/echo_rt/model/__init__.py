@@ -1,27 +1,26 @@
 """What a model file says of itself, and the models that are shipped.
 
-Ground floor: may import the ground floor alone, and neither NumPy nor any ONNX library.
+Ground floor: imports the ground floor alone. `half` alone needs ONNX libraries, and imports them where it makes a file.
 """
 
 from __future__ import annotations
 
 from echo_rt.model.akinesia import AkinesiaRule
+from echo_rt.model.onnx_metadata import read_spec
+from echo_rt.model.shipped import DEFAULT_MODEL, ShippedModel, model_path, models, models_dir
 from echo_rt.model.spec import (
     CLASSES,
-    DEFAULT_MODEL,
     DEFAULT_QUALITY,
     FORMAT,
     HEADS,
     METADATA_KEY,
     PRECISIONS,
     VIEWS,
+    ModelInput,
     ModelSpec,
+    Origin,
     Precision,
-    ShippedModel,
-    model_path,
-    models,
-    models_dir,
-    read_spec,
+    Tuning,
 )
 
 __all__ = [
@@ -34,9 +33,12 @@ __all__ = [
     "PRECISIONS",
     "VIEWS",
     "AkinesiaRule",
+    "ModelInput",
     "ModelSpec",
+    "Origin",
     "Precision",
     "ShippedModel",
+    "Tuning",
     "model_path",
     "models",
     "models_dir",

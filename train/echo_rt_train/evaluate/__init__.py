@@ -72,7 +72,9 @@ def evaluate(engine: Engine, data: Data, split: str = "val") -> dict[str, Any]:
     """
     opened = open_data({"root": data}) if isinstance(data, Path) else data
     report = opened.report if isinstance(opened, DataSet) else None
-    return summary(measure(engine, samples_of(opened, split), report), engine.spec.name, engine.spec.ef_calibration)
+    return summary(
+        measure(engine, samples_of(opened, split), report), engine.spec.name, engine.spec.tuning.ef_calibration
+    )
 
 
 def calibrate(images: Sequence[ImageFigures], views: Sequence[str] = ("4CH",)) -> tuple[float, float]:

@@ -109,7 +109,7 @@ def figures_of(engine: Engine, data: DataSet, samples: Sequence[Sample], options
         OutputError: the results cannot be written.
     """
     images = measure(engine, samples, data.report)
-    figures = summary(images, engine.spec.name, engine.spec.ef_calibration)
+    figures = summary(images, engine.spec.name, engine.spec.tuning.ef_calibration)
     if data.report.problems:
         figures["left_out"] = data.report.to_dict()
     if options.clips:

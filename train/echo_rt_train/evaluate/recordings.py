@@ -19,7 +19,7 @@ from rich.progress import track
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import Engine
 from echo_rt.frame import Frame
-from echo_rt.model import ModelSpec
+from echo_rt.model import ModelInput, ModelSpec
 from echo_rt.reading import Beat
 from echo_rt.segmentation import Segmentation
 from echo_rt_train.data import Clip, ClipFrames, DataReport, read_clips
@@ -69,7 +69,7 @@ def measure_clips(engine: Engine, clips: Sequence[Clip], report: DataReport) -> 
         )
         expert = None
         if frames.masks is not None and frames.traced.all():
-            sure = ModelSpec("expert", "1", engine.spec.width, engine.spec.height, 0.0, 1.0)
+            sure = ModelSpec("expert", "1", ModelInput(engine.spec.input.width, engine.spec.input.height, 0.0, 1.0))
             expert = follow_clip(sure, [partial(_traced, mask) for mask in frames.masks], frames, clip.spacing_mm)
         found.append(RecordingFigures(clip, model, expert))
     return found

@@ -31,4 +31,4 @@ def run(trained: Path, recording: str, out: Path, layer: str | None = None, fram
     network, spec = load_weights(weights_in(trained))
     network.eval().requires_grad_(False)
     subjects = [subject_of(network, spec, name, image) for name, image in read_images(recording, frames)]
-    explain(network, spec.name, subjects, out, spec.std, layer)
+    explain(network, spec.name, subjects, out, spec.input.std, layer)

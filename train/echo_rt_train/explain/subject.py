@@ -73,10 +73,10 @@ def read_images(recording: str, count: int) -> list[tuple[str, NDArray[np.uint8]
 
 def subject_of(network: nn.Module, spec: ModelSpec, name: str, image: NDArray[np.uint8]) -> Subject:
     """Bring an image to the grid by the runtime's own preprocessing, and segment it."""
-    place = GridMap.letterbox((image.shape[0], image.shape[1]), (spec.height, spec.width))
-    x = torch.from_numpy(reference(image, place, spec.mean, spec.std))[None, None]
+    place = GridMap.letterbox((image.shape[0], image.shape[1]), spec.input.grid)
+    x = torch.from_numpy(reference(image, place, spec.input.mean, spec.input.std))[None, None]
     # Black, as outside of the sector: no echo. Where the image is black the attributions are then 0, as they should be.
-    baseline = torch.full_like(x, (0 - spec.mean) / spec.std)
+    baseline = torch.full_like(x, (0 - spec.input.mean) / spec.input.std)
     with torch.no_grad():
         probability = logits_of(network(x))[0].softmax(0).numpy()
     return Subject(name, image, x, baseline, Segmentation(probability, probability.argmax(0).astype(np.uint8), place))

@@ -52,7 +52,7 @@ class FrameRunner:
 
     def __init__(self, network: Network, shape: tuple[int, ...], in_flight: int, use_graph: bool, say: Say) -> None:
         self.network, self.shape = network, shape
-        self.map = GridMap.letterbox((shape[0], shape[1]), (network.spec.height, network.spec.width))
+        self.map = GridMap.letterbox((shape[0], shape[1]), network.spec.input.grid)
         # A GPU that shares the processor's memory works in the page-locked buffers. Another works in memory of its own:
         # one for all frames, since the stream does one after another.
         self.copies = not network.primary.integrated

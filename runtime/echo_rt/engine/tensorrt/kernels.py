@@ -58,14 +58,14 @@ def postprocess_name(dtype: str) -> str:
 def preprocess_arguments(image: int, row_bytes: int, grid_map: GridMap, spec: ModelSpec, out: int) -> tuple[Any, ...]:
     """For a preprocess kernel; image and out are addresses, row_bytes from one row of the image to the next."""
     place = (*grid_map.image, grid_map.scale, grid_map.x0, grid_map.y0, *grid_map.grid)
-    return (image, row_bytes, *place, spec.mean, spec.std, out)
+    return (image, row_bytes, *place, spec.input.mean, spec.input.std, out)
 
 
 class Kernels:
     """The kernels around one network, loaded; `image` and `logits` are its types, float32 or float16."""
 
     def __init__(self, cuda: Any, spec: ModelSpec, image: str, logits: str) -> None:
-        self._cuda, self._spec, self._grid = cuda, spec, (spec.height, spec.width)
+        self._cuda, self._spec, self._grid = cuda, spec, spec.input.grid
         self.module = cuda.module_from_file(str(fatbin_path()))
         self._grey, self._bgr = (
             self._prepared(preprocess_name(colour, image), PREPROCESS_ARGUMENTS) for colour in (False, True)

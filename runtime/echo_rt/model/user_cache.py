@@ -1,0 +1,52 @@
+"""Files of this user's cache folder: for their owner alone, whole or not there."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from echo_rt.errors import OutputError, output_errors
+
+
+def cache_folder(name: str) -> Path:
+    """A folder of that name in this user's cache, for its owner alone; made where it is missing.
+
+    Raises:
+        OutputError: it cannot be made, or belongs to somebody else.
+    """
+    from platformdirs import user_cache_path
+
+    folder = user_cache_path("echo-rt", appauthor=False) / name
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        check_owner(folder)
+        folder.chmod(0o700)
+    return folder
+
+
+def check_owner(path: Path) -> None:
+    """Refuse a file or folder of another user.
+
+    Raises:
+        OutputError: it belongs to somebody else.
+    """
+    if sys.platform != "win32" and (owner := path.stat().st_uid) != os.getuid():
+        raise OutputError(
+            f"{path}: expected it to be yours, found it to be that of user {owner}; remove it or set XDG_CACHE_HOME"
+        )
+
+
+def written(path: Path, data: bytes) -> Path:
+    """A new file of another name beside `path` that holds the data, for its owner alone, and is safe on the disk."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with open(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Path(name)
