@@ -114,7 +114,9 @@ def test_without_a_device_it_is_the_device_that_is_missing(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("device", ["tensorrt", "cuda"])
-def test_a_shipped_model_that_is_named_runs_in_fp16_there_and_a_named_file_as_it_is(device: str, user_cache: Path) -> None:
+def test_a_shipped_model_that_is_named_runs_in_fp16_there_and_a_named_file_as_it_is(
+    device: str, user_cache: Path
+) -> None:
     wanted = DEVICES[device].precisions
     for model in models():
         assert model_path(model.name, wanted) == model.file("fp16")
