@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import json
-import threading
-import weakref
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +12,6 @@ import pytest
 import echo_rt.live.capture as capture_module
 from echo_rt.engine import open_engine
 from echo_rt.errors import OutputError, SourceError
-from echo_rt.frame import Frame
-from echo_rt.live.outputs import Mailbox
 from echo_rt.live.pulse import Pulse
 from echo_rt.live.reader import Arrived, Opening
 from echo_rt.live.session import Live, Settings
@@ -24,7 +19,8 @@ from echo_rt.live.slot import Slot
 from echo_rt.live.status import Drop, Phase, Timing
 from echo_rt.pipeline import stream
 from echo_rt.sources import open_source
-from support.live_parts import Given, Looker, Running, StandInEngine, eventually, frames
+from support.live_notes import Notes
+from support.live_parts import Given, Running, StandInEngine, eventually, frames
 
 
 @pytest.fixture
@@ -33,24 +29,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture_module, "STALL_S", 0.3)
     monkeypatch.setattr(capture_module, "OPEN_S", 1.0)
     monkeypatch.setattr(capture_module, "BACK_OFF_S", (0.05, 0.4))
-
-
-class Notes:
-    """Takes every reading and keeps index, time and history."""
-
-    def __init__(self) -> None:
-        self.readings: list = []
-        self.histories: list[int] = []
-        self.idles: list[str] = []
-
-    def write(self, frame, reading, source: str, history: int) -> None:
-        self.readings.append(reading)
-        self.histories.append(history)
-
-    def idle(self, why: str) -> None:
-        self.idles.append(why)
-
-    def close(self) -> None: ...
 
 
 def test_the_slot_gives_the_newest_frame_and_says_that_one_was_lost() -> None:
@@ -105,81 +83,6 @@ def test_a_slow_engine_gets_the_newest_frame_and_what_it_missed_is_counted() -> 
     assert max(later - one for one, later in itertools.pairwise(engine.seen)) > 3
     assert status.timing.age_ms is not None
     assert status.timing.age_ms >= 100
-
-
-def test_a_consumer_ten_times_too_slow_sees_the_newest_and_loses_its_own_frames_alone() -> None:
-    slow = Looker(seconds=0.1)
-    running = Running(lambda: Given(frames(100), period_s=0.01), lasting=False)
-    running.feed.outputs.add_viewer(slow, "slow")
-    with running:
-        status = running.wait()
-    assert status.counts.frames > 2 * len(slow.updates)
-    assert status.counts.lost["slow"] > 0
-    shown = [update.frame.index for update in slow.updates if update.frame is not None]
-    assert shown[-1] == 99
-    assert max(later - one for one, later in itertools.pairwise(shown)) > 1
-    assert slow.closed
-
-
-def test_what_waits_for_a_slow_consumer_does_not_grow() -> None:
-    free, begun = threading.Event(), threading.Event()
-
-    def deliver(item: Frame) -> None:
-        begun.set()
-        free.wait(30)
-
-    box: Mailbox[Frame] = Mailbox("slow", deliver, lambda: None)
-    images = []
-    for frame in frames(200):
-        images.append(weakref.ref(frame.image))
-        box.put(frame)
-        begun.wait(30)
-    del frame
-    gc.collect()
-    assert sum(image() is not None for image in images) == 2, "the one that it is at, and the newest"
-    assert box.lost == 198
-    free.set()
-    assert box.close()
-
-
-def test_a_consumer_that_fails_is_named_and_asked_again() -> None:
-    class Failing(Notes):
-        def write(self, frame, reading, source, history) -> None:
-            if frame.index < 20:
-                raise OutputError("the disk is full")
-            super().write(frame, reading, source, history)
-
-    failing = Failing()
-    running = Running(lambda: Given(frames(60), period_s=0.005), lasting=False)
-    running.feed.outputs.add_taker(failing, "recorder")
-    with running:
-        status = running.wait()
-    assert any("the disk is full" in update.status.message for update in running.looker.updates)
-    assert status.counts.lost["recorder"] > 0
-    assert failing.readings, "it had room again"
-    assert status.counts.frames > len(failing.readings)
-
-
-def test_a_consumer_that_fails_at_its_end_is_named() -> None:
-    class Failing(Notes):
-        def close(self) -> None:
-            raise OutputError("no room for the last line")
-
-    running = Running(lambda: Given(frames(5), period_s=0.005), lasting=False)
-    running.feed.outputs.add_taker(Failing(), "recorder")
-    with running:
-        assert running.wait().message == "no room for the last line"
-
-
-def test_a_consumer_that_hangs_does_not_hang_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    free = threading.Event()
-    box: Mailbox[int] = Mailbox("hangs", lambda item: bool(free.wait(30)), lambda: None)  # type: ignore[arg-type]
-    box.put(1)
-    for item in range(100):
-        box.put(item)
-    assert not box.close(timeout_s=0.1)
-    assert box.lost >= 98
-    free.set()
 
 
 @pytest.mark.usefixtures("quick")

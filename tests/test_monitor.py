@@ -10,31 +10,12 @@ from hypothesis import strategies as st
 from echo_rt.cardiac.ejection_fraction import STALE_S, WITHDRAWN_S, RollingEjectionFraction
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import ParameterError
-from echo_rt.frame import Frame
-from echo_rt.model import ModelInput, ModelSpec
 from echo_rt.reading import Beat, Reading, Reason
 from echo_rt.result import ClipFigures
 from support.hearts import volume_at
+from support.monitored import SPEC, beating, readings
 from support.shapes import segmentation_of, ventricle
 from support.toy import changed
-
-SPEC = ModelSpec("toy", "1", ModelInput(240, 240, 40.0, 50.0))
-IMAGE = np.zeros((240, 240), np.uint8)
-
-
-def beating(seconds: float, fps: float = 25.0, rate: float = 60.0, ef: float = 50.0, start: float = 0.0) -> list:
-    times = np.arange(0, seconds, 1 / fps)
-    return [
-        (float(t), ventricle(float(v) / 120))
-        for t, v in zip(times, volume_at(times * rate / 60 + start, ef=ef), strict=True)
-    ]
-
-
-def readings(monitor: Monitor, clip: list, spacing_mm=None, images=None) -> list[Reading]:
-    return [
-        monitor.update(s, Frame(IMAGE if images is None else images[i], t, i, spacing_mm))
-        for i, (t, s) in enumerate(clip)
-    ]
 
 
 def speckle(count: int, left: int = 0) -> list[np.ndarray]:
