@@ -17,12 +17,12 @@ from math import ceil, log
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from echo_rt import reference as kernels
+from echo_rt import native
 from echo_rt.arrays import Array
 from echo_rt.frame import CLOCK_S, Frame
 from echo_rt.reading import Beat, LeftVentricle
+from echo_rt.reference.types import SpecklePicture, SpeckleSearch
 
 CELL = 1 / 90
 """Side of a cell as a share of the long axis: a millimetre, the size of a speckle."""
@@ -54,13 +54,12 @@ frames a second, 9 to 32 in a clinical cine of one beat, 30 frames a second and 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Patch:
-    """What is kept of a frame: its time, the ventricle's volume, the part with the wall in cells, and where that
-    begins."""
+    """What is kept of a frame: its time, the ventricle's volume, the part with the wall, and the pixels along the side
+    of a cell."""
 
     t_s: float
     volume: float
-    field: NDArray[np.float32]
-    corner: tuple[int, int]
+    picture: SpecklePicture
     cell: int
 
     @property
@@ -72,9 +71,14 @@ class _Patch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
-    """Of two pictures: when they were taken, by how much the volume fell (in its logarithm), the motion (2, 3, 3) and
-    how certain its strain is (2, 3), see `kernels.follow`; and (2, L, 2) the middle of the wall on each line, and the
-    lines' directions."""
+    """What two pictures say.
+
+    Attributes:
+        begin_s, end_s: when they were taken.
+        fall: of the volume's logarithm.
+        motion, certain: (2, 3, 3) and (2, 3), see `echo_rt.reference.follow_speckle`.
+        middle, normal: (2, L, 2) the middle of the wall on each line, and the lines' directions.
+    """
 
     begin_s: float
     end_s: float
@@ -144,19 +148,8 @@ class SpeckleTracking:
         (x0, y0), (x1, y1) = ventricle.hinges.tolist()
         origin = ((x0 + x1) / 2 - patch.middle) / cell, ((y0 + y1) / 2 - patch.middle) / cell
         unit = REACH * ventricle.length / (SAMPLES - 1)
-        motion, certain = kernels.follow(
-            last.field,
-            last.corner,
-            patch.field,
-            patch.corner,
-            start,
-            normal,
-            origin,
-            to_cells=(1 / (column * cell), 1 / (row * cell)),
-            unit=unit,
-            samples=SAMPLES,
-            rounds=ROUNDS,
-        )
+        search = SpeckleSearch(origin, (1 / (column * cell), 1 / (row * cell)), unit, SAMPLES, ROUNDS)
+        motion, certain = native.follow_speckle(last.picture, patch.picture, start, normal, search)
         middle = start + 0.5 * unit * (SAMPLES - 1) * normal
         self._pairs.append(_Pair(last.t_s, patch.t_s, log(last.volume / patch.volume), motion, certain, middle, normal))
         while self._pairs[0].begin_s < frame.t_s - self.memory_s:
@@ -229,9 +222,8 @@ def _cut(frame: Frame, ventricle: LeftVentricle, length_px: tuple[float, float],
     size = last[0] - first[0], last[1] - first[1]
     if min(size) < 2:
         return None
-    return _Patch(
-        frame.t_s, ventricle.volume, kernels.cells(frame.image, first, size, cell, _stride(cell)), first, cell
-    )
+    field = native.cells(frame.image, first, size, cell, _stride(cell))
+    return _Patch(frame.t_s, ventricle.volume, SpecklePicture(field, first), cell)
 
 
 def _stride(cell: int) -> int:

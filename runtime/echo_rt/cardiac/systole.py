@@ -36,9 +36,10 @@ from statistics import median
 
 import numpy as np
 
-from echo_rt import reference as kernels
+from echo_rt import native
 from echo_rt.arrays import Array
 from echo_rt.frame import CLOCK_S
+from echo_rt.reference.systole import share_ejected, systole_form, systole_heights
 
 CONTRACTION_S, RELAXATION_S = 0.05, 0.07
 """Isovolumic phases of a beat of `USUAL_BEAT_S` or longer; of a shorter one in proportion."""
@@ -83,7 +84,7 @@ form, its own counts."""
 MIN_EJECTION_S = 0.06
 
 _U: Array = np.linspace(0.0, 1.0, 21)
-_EJECTED = kernels.share_ejected(_U)
+_EJECTED = share_ejected(_U)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +187,8 @@ def _weights(part: _Part, ed: float, es: float, beat_s: float) -> Systole | None
     """The weights of the samples at the moments; None where the volume does not fall."""
     t, gap_s = part.t, part.gap_s
     slopes = _slopes(np.array([ed]), np.array([es]), beat_s)
-    form = kernels.systole_form(t, *slopes)
-    heights, _ = kernels.systole_heights(form, part.y[:1])
+    form = systole_form(t, *slopes)
+    heights, _ = systole_heights(form, part.y[:1])
     used = np.array([True, *(heights[0, 0, 1:] > 0)])
     if not used[2]:
         return None
@@ -195,7 +196,7 @@ def _weights(part: _Part, ed: float, es: float, beat_s: float) -> Systole | None
     moments = np.array([ed, es])
     near = np.abs(t - moments[:, None]) <= max(SMOOTHING_S, 1.01 * gap_s) + CLOCK_S
     mean = near / np.maximum(near.sum(axis=1, keepdims=True), 1)
-    here = kernels.systole_form(moments, *slopes)[0][:, used]
+    here = systole_form(moments, *slopes)[0][:, used]
     at = (here - mean @ form) @ np.linalg.pinv(form) + mean
     return Systole(ed, es, at[0], at[1], part.first, part.last)
 
@@ -228,7 +229,7 @@ def ejected_s(share: float, beat_s: float) -> float:
 def _costs(t: Array, y: Array, eds: Array, ess: Array, beat_s: float) -> Array:
     """(K,) minus the logarithm of how likely K pairs of moments are, whatever the heights and the noise of each curve
     of `y` (C, N)."""
-    misfit = kernels.systole_misfits(t, y, *_slopes(eds, ess, beat_s))
+    misfit = native.systole_misfits(t, y, *_slopes(eds, ess, beat_s))
     # The least that can be told from rounding and from a form that is not quite the heart's.
     misfit = np.maximum(misfit, 0.0) + 1e-6 * (y * y).sum(axis=1) + 1e-30
     late = (ess - eds - _usual_systole_s(beat_s)) / USUAL_WITHIN_S
@@ -237,7 +238,7 @@ def _costs(t: Array, y: Array, eds: Array, ess: Array, beat_s: float) -> Array:
 
 
 def _slopes(eds: Array, ess: Array, beat_s: float) -> tuple[Array, Array]:
-    """When the slopes of `kernels.systole_form` begin for K pairs of moments, and how long they last: (5, K) each, in
+    """When the slopes of `systole_form` begin for K pairs of moments, and how long they last: (5, K) each, in
     seconds."""
     relaxation, valve = RELAXATION_S * _shorter(beat_s), np.full(len(eds), VALVE_S * _shorter(beat_s))
     systole = ess - eds

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_rt.engine.postprocess import postprocess, read_heads
+from echo_rt import native
+from echo_rt.engine.heads import read_heads
 from echo_rt.engine.preprocess import Preprocess
 from echo_rt.engine.signature import foreign_state
 from echo_rt.errors import EngineClosedError
@@ -84,7 +85,7 @@ class HostEngine(ABC):
         after: Tensors = {name: np.empty_like(first) for name, first in self._start.items()}
         self._infer(before, after)
         done = time.perf_counter()
-        probability, labels, tally = postprocess(self._out["logits"][0])
+        probability, labels, tally = native.postprocess(self._out["logits"][0])
         view, confidence = read_heads({name: self._out[name][0] for name in self.spec.heads})
         time_ms = {
             "preprocess": 1e3 * (ready - start),

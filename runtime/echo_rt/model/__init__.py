@@ -5,6 +5,7 @@ Ground floor: may import the ground floor alone, and neither NumPy nor any ONNX 
 
 from __future__ import annotations
 
+from echo_rt.model.contour import DEFAULT_CONTOUR, ContourRule
 from echo_rt.model.spec import (
     CLASSES,
     DEFAULT_MODEL,
@@ -25,6 +26,7 @@ from echo_rt.model.spec import (
 
 __all__ = [
     "CLASSES",
+    "DEFAULT_CONTOUR",
     "DEFAULT_MODEL",
     "DEFAULT_QUALITY",
     "FORMAT",
@@ -32,6 +34,7 @@ __all__ = [
     "METADATA_KEY",
     "PRECISIONS",
     "VIEWS",
+    "ContourRule",
     "ModelSpec",
     "Precision",
     "ShippedModel",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from echo_rt.errors import ModelError, ParameterError
+from echo_rt.model.contour import DEFAULT_CONTOUR, ContourRule
 
 METADATA_KEY = "echo_rt"
 FORMAT = 1
@@ -66,6 +67,7 @@ class ModelSpec:
         ef_calibration: (slope, offset) so that EF = slope x raw + offset in points, fitted on training patients; or
             None.
         quality: thresholds of the quality rules; those that are not given are those of `DEFAULT_QUALITY`.
+        contour: how the endocardial contour is read off its probabilities.
         training_data, licence, citation: where the weights come from and what may be done with them.
         figures: what was measured on it, by name.
         precision: of this file.
@@ -87,6 +89,7 @@ class ModelSpec:
     state: tuple[str, ...] = ()
     ef_calibration: tuple[float, float] | None = None
     quality: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_QUALITY))
+    contour: ContourRule = DEFAULT_CONTOUR
     training_data: str = ""
     licence: str = ""
     citation: str = ""
@@ -123,6 +126,8 @@ class ModelSpec:
         for name in ("classes", "views", "heads", "state", "ef_calibration"):
             if isinstance(raw.get(name), list):
                 raw[name] = tuple(raw[name])
+        if "contour" in raw:
+            raw["contour"] = ContourRule.from_dict(raw["contour"], origin)
         try:
             spec = cls(**raw)
         except TypeError as error:

@@ -13,8 +13,9 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from echo_rt import native
 from echo_rt.engine.cuda_driver import CudaDevice, find_device
-from echo_rt.engine.postprocess import postprocess, read_heads
+from echo_rt.engine.heads import read_heads
 from echo_rt.engine.preprocess import Preprocess
 from echo_rt.engine.signature import check_signature, foreign_state
 from echo_rt.errors import DeviceError, EngineClosedError, ModelError, first_line
@@ -136,7 +137,7 @@ class CudaEngine:
         found = {name: value.numpy() for name, value in zip(names, values, strict=False)}
         after = dict(zip(self.spec.state, values[len(names) :], strict=True)) or None
         done = time.perf_counter()
-        probability, labels, tally = postprocess(found["logits"][0].astype(np.float32, copy=False))
+        probability, labels, tally = native.postprocess(found["logits"][0].astype(np.float32, copy=False))
         view, confidence = read_heads({name: found[name][0].astype(np.float32) for name in self.spec.heads})
         time_ms = {
             "preprocess": 1e3 * (ready - start),

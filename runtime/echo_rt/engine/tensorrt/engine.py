@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_rt.engine.cuda_driver import find_device
-from echo_rt.engine.postprocess import read_heads
+from echo_rt.engine.heads import read_heads
 from echo_rt.engine.preprocess import check_image
 from echo_rt.engine.signature import foreign_state
 from echo_rt.engine.tensorrt.build import tensorrt_version

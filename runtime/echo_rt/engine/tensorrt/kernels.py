@@ -25,7 +25,7 @@ _FIXED_POINT = 65536.0
 
 
 def read_tally(numbers: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """`echo_rt.segmentation.tally`, (3, classes), from the kernel's (3 x classes,) numbers, of which the sums are in
+    """`echo_rt.reference.tally`, (3, classes), from the kernel's (3 x classes,) numbers, of which the sums are in
     fixed point."""
     found: NDArray[np.float64] = numbers.reshape(3, -1) / np.array([[1], [_FIXED_POINT], [_FIXED_POINT]], np.float64)
     return found
