@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -61,41 +56,6 @@ def wobbling(rng: np.random.Generator, points: int) -> np.ndarray:
     length = 10 ** rng.uniform(-1, 2)
     contour = half_ellipsoid(length, length * rng.uniform(0.1, 1.5), points) @ turn
     return contour + rng.normal(0, length * 10 ** rng.uniform(-4, -1), contour.shape) + rng.uniform(-100, 200, 2)
-
-
-def test_native_py_alone_chooses() -> None:
-    files = (Path(native.__file__).parent).rglob("*.py")
-    assert [file.name for file in files if re.search(r"\b(import|from) .*\b_native\b", file.read_text())] == [
-        "native.py"
-    ]
-
-
-def test_without_the_kernels_every_loop_is_its_definition_and_a_frame_is_measured() -> None:
-    code = """
-import sys
-sys.modules["echo_rt._native"] = None
-from echo_rt import Monitor, native, open_engine, reference
-from echo_rt.doctor.machine import examine
-from echo_rt.phantom import Phantom, PhantomOptions
-
-loops = {name: loop for name, loop in vars(native).items() if callable(loop)}
-assert loops.keys() | {"tally"} == set(reference.__all__), loops.keys()
-assert all(loop is getattr(reference, name) for name, loop in loops.items())
-assert [found.ok for found in examine() if found.name == "native kernels"] == [False]
-with Phantom(PhantomOptions(seconds=1, seed=3)) as phantom, open_engine("lv-edge", "cpu") as engine:
-    monitor = Monitor(engine.spec)
-    for frame in list(phantom)[:6]:
-        reading = monitor.update(engine.segment(frame.image), frame)
-    print(reading.ventricle.volume, reading.wall.thickness.mean(), int(reading.segmentation.mask(1).sum()))
-"""
-    plain, fast = (
-        subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True).stdout.split()
-        for text in (
-            code,
-            "\n".join(line for line in code.splitlines() if "_native" not in line and "assert" not in line),
-        )
-    )
-    np.testing.assert_allclose(np.array(plain, float), np.array(fast, float), rtol=2e-3)
 
 
 @built

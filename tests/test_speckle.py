@@ -159,21 +159,6 @@ def test_the_motion_is_the_one_defined(seed, samples, rounds) -> None:
 
 
 @built
-@settings(max_examples=100, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.booleans(), st.integers(1, 9), st.integers(1, 4))
-def test_cells_are_those_defined(seed, colour, cell, stride) -> None:
-    rng = np.random.default_rng(seed)
-    whole = rng.integers(0, 256, (int(rng.integers(2, 90)) + cell, int(rng.integers(2, 90)) + cell, 3), np.uint8)
-    image = whole[1:, 1:] if colour else np.ascontiguousarray(whole[..., 2])[1:, 1:] if seed % 3 else whole[1:, 1:, 2]
-    image = image[:, ::-1] if seed % 2 else image
-    most = np.array(image.shape[:2]) // cell
-    corner = rng.integers(0, most)
-    size = rng.integers(1, most - corner + 1)
-    arguments = image, tuple(corner.tolist()), tuple(size.tolist()), cell, stride
-    np.testing.assert_allclose(native.cells(*arguments), reference.cells(*arguments), rtol=1e-5)
-
-
-@built
 def test_cells_outside_of_the_image_and_lines_without_thirds_are_refused() -> None:
     image, lines = np.zeros((20, 30), np.uint8), np.zeros((2, 4, 2))
     for corner, size in (((0, 0), (5, 8)), ((-1, 0), (2, 2)), ((0, 6), (5, 2)), ((0, 0), (0, 3))):
