@@ -139,3 +139,11 @@ def test_cells_are_those_defined(seed, colour, cell, stride) -> None:
     size = rng.integers(1, most - corner + 1)
     arguments = image, tuple(corner.tolist()), tuple(size.tolist()), cell, stride
     np.testing.assert_allclose(native.cells(*arguments), reference.cells(*arguments), rtol=1e-5)
+
+
+@built
+def test_cells_outside_of_the_image_are_refused() -> None:
+    image = np.zeros((20, 30), np.uint8)
+    for corner, size in (((0, 0), (5, 8)), ((-1, 0), (2, 2)), ((0, 6), (5, 2)), ((0, 0), (0, 3))):
+        with pytest.raises(ValueError, match="lie in the image"):
+            native.cells(image, corner, size, 4, 1)

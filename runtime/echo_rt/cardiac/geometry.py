@@ -1,9 +1,8 @@
 """From probabilities to a measured ventricle: sub-pixel contour, mitral hinge points, apex, method of disks.
 
-Sources: method of disks (modified Simpson) and area-length as in Lang et al., Recommendations for Cardiac Chamber
-Quantification, J Am Soc Echocardiogr 28:1-39, 2015: 20 disks perpendicular to the long axis, which runs from the
-mid-point between the mitral hinge points to the apex, the contour's point farthest from there; the cavity ends at the
-straight line between the hinge points.
+Method of disks (modified Simpson) and area-length as in Lang et al., J Am Soc Echocardiogr 28:1-39, 2015. The long axis
+runs from the mid-point between the mitral hinge points to the apex, the contour's point farthest from there. 20 disks
+are perpendicular to it. The cavity ends at the straight line between the hinge points.
 """
 
 from __future__ import annotations
@@ -77,8 +76,8 @@ def outline(segmentation: Segmentation, rule: ContourRule = DEFAULT_CONTOUR) -> 
 def endocardium(border: Outline, rule: ContourRule = DEFAULT_CONTOUR) -> Array | None:
     """The part of the border that has wall beside it: (N, 2) on the grid, from one mitral hinge point to the other.
 
-    The mitral plane is found from what lies behind the border, not from image rows: one starts at the middle of the
-    contact with the atrium and goes both ways until there is wall. None where the border has no such opening.
+    The mitral plane is found from what lies behind the border, not from image rows: from the middle of the contact with
+    the atrium both ways until there is wall. None where the border has no such opening.
     """
     # The wall beside a point is seen along its normal, which turns at the corner: the corner itself lies a little
     # further on.

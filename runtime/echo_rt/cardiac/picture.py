@@ -1,7 +1,6 @@
-"""What the image itself says of a frame: whether it has changed, whether there is colour in it, and where the
-ultrasound ends.
+"""What the image itself says of a frame: whether it has changed, has colour in it, and where the ultrasound ends.
 
-All of it is read off a coarse grid, every 5th pixel of a 640 x 480 image, and takes some 0.1 ms.
+All is read off a coarse grid, every 5th pixel of a 640 x 480 image, in some 0.1 ms.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """How the muscle moves and thickens, by its speckle: the grain of the picture belongs to the tissue and moves with it.
 
-The contour of a network says where a border is likely, and where a wall is hardly seen that is where such a wall
-usually is; so a segment that stands still is drawn as moving. Its speckle stands still too. Two things are measured.
-The strain across the wall is how far its outside moves away from its inside: it needs no frame of reference, and a
-probe that moves changes nothing of it (D'hooge et al., Eur J Echocardiogr 1:154-170, 2000). The inward motion of the
-middle of the wall does need one: the heart as a whole swings and is pulled to and fro by more than a wall comes
-inwards. It is what is left of the motion of all six segments when the shift and the turn of a rigid body that explain
-most of it are taken off. The contour only says where to look.
+A network draws a border that it hardly sees where such a border usually is, so that a static segment seems to move. Its
+speckle does not. The contour only says where to look. Two things are measured:
+
+- The strain across the wall: how far its outside moves away from its inside. It needs no frame of reference, and a
+  moving probe changes nothing of it (D'hooge et al., Eur J Echocardiogr 1:154-170, 2000).
+- The inward motion of the middle of the wall. The heart as a whole swings by more than a wall comes inwards, so the
+  shift and the turn of a rigid body that explain most of all six segments are taken off.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ FEWEST = 6
 """Pairs of pictures in a beat that says anything."""
 
 MOST_ERROR = 15.0
-"""Standard error of a thickening, in percent, above which it is not known. In the median it is 2 to 6 in phantoms at 50
-frames a second, 9 to 32 in a clinical cine of one beat, 30 frames a second and compressed."""
+"""Standard error of a thickening, in percent, above which it is not known. Its median is 2 to 6 in phantoms at 50
+frames a second, 9 to 32 in a compressed clinical cine of one beat at 30."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,9 +158,8 @@ class SpeckleTracking:
     def of_beat(self, beat: Beat) -> Followed:
         """What the speckle did from ED to ES; not known where the standard error of the strain is above `MOST_ERROR`.
 
-        The motion between two pictures is noise for the most part. That of a beat is the multiple of the fall of the
-        volume's logarithm that explains them best, by least squares over the whole beat, systole and filling: times
-        that fall from ED to ES.
+        The motion between two pictures is mostly noise. So motion per fall of the volume's logarithm is found by least
+        squares over the whole beat, systole and filling, and multiplied by that fall from ED to ES.
         """
         first_s, last_s = beat.t_ed_s - MIN_STEP_S - CLOCK_S, beat.t_next_ed_s + MIN_STEP_S + CLOCK_S
         pairs = [pair for pair in self._pairs if pair.begin_s >= first_s and pair.end_s <= last_s]

@@ -1,32 +1,26 @@
-"""The moments of end-diastole and end-systole, and the curve's height at both, from all of a systole at once.
+"""Fit the form of a systole to a curve: the moments of end-diastole and end-systole, and the curve's height at both.
 
-Around ED and ES the volume hardly changes for 50 to 70 ms, the isovolumic phases, so that noise puts an extremum
-anywhere on these plateaus. Their corners are sharp, though, and the slopes beside them steep: the atrial kick before
-ED, the ejection between, the rapid filling after ES. So a systole of that form is fitted to the samples by least
-squares,
+Around ED and ES the volume hardly changes for 50 to 70 ms, the isovolumic phases. Noise puts an extremum anywhere on
+these plateaus, but their corners are sharp and the slopes beside them steep. So this form is fitted by least squares:
 
     V(t) = a + b kick(t) + c ejection(t) + d filling(t) + e valve(t)        b, c, d, e >= 0
 
-whose heights a to e are linear and whose two moments, ED and ES, are searched for around where the smoothed curve has
-its extremes.
+The heights a to e are linear. The two moments are searched for around the extremes of the smoothed curve.
 
-The valve is there because a network sees it. Open, the mitral leaflets hang into the cavity, and it is drawn down to
-the annulus; shut, they pass for its floor. So the volume that is measured falls at ED, though no blood has left yet,
-and rises when the valve opens: by 2 to 3 % of EDV in the mean of simulated hearts through `lv-edge`, by nothing in some
-and by a tenth in a few; the length of the axis hardly changes by it. One more sample says that there is none of it, so
-that it is not fitted to noise.
+**Valve.** Open mitral leaflets hang into the cavity, and a network draws it down to the annulus; shut, they pass for
+its floor. So the measured volume falls at ED, though no blood has left yet, and rises when the valve opens. Through
+`lv-edge` that is 2 to 3 % of EDV in the mean of simulated hearts, none in some and a tenth in a few. The length of the
+axis hardly changes by it. One more sample says that there is no valve, so that it is not fitted to noise.
 
-The length of the long axis goes the same way and the atrium's size the opposite one, and where a wall drops out of the
-picture they err in other frames than the volume does. So they are fitted as well: each curve has its own heights and
-its own noise, all have the same moments. A curve that does not follow the form, such as the atrium's where the picture
-cuts it, fits no better at one moment than at another, and so has little say.
+**Other curves.** The long axis shortens with the volume and the atrium grows. Where a wall drops out of the picture
+they err in other frames than the volume. So each curve has its own heights and noise, and all share the moments. A
+curve of another form, as the atrium's where the picture cuts it, fits no moment better and has little say.
 
-What is taken from the literature, not from the curve: isovolumic contraction of 50 and relaxation of 70 ms, shorter in
-beats of less than 0.8 s; a kick of 130 ms and rapid filling of 190 ms, which share the diastole where it is short;
-ejection that is fastest in its first half (Doppler of the outflow tract). How long systole lasts at a heart rate
-(Weissler et al., Circulation 37:149-159, 1968) is asked for too, but
-weakly: it has a say where noise or a small stroke leave the curve without one, and a heart that is 25 ms from it has
-its ED misplaced by 4. A heart that differs from the rest of this has its ED or ES misplaced by about as much.
+**From the literature, not the curve.** Isovolumic contraction lasts 50 and relaxation 70 ms, less in beats of under
+0.8 s. The kick lasts 130 ms and rapid filling 190 ms; they share a short diastole. Ejection is fastest in its first
+half (Doppler of the outflow tract). How long systole lasts at a heart rate (Weissler et al., Circulation 37:149-159,
+1968) has a weak say, where noise or a small stroke leave the curve without one: a heart that is 25 ms from it has its
+ED misplaced by 4. A heart that differs from the rest has its ED or ES misplaced by about as much.
 """
 
 from __future__ import annotations
