@@ -17,7 +17,8 @@ from statistics import median
 
 import numpy as np
 
-from echo_rt.cardiac.beats import BeatFinder, Sample
+from echo_rt.cardiac.beats import BeatFinder
+from echo_rt.cardiac.curve import Sample
 from echo_rt.cardiac.ejection_fraction import RollingEjectionFraction
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import Engine, open_engine
@@ -46,7 +47,9 @@ def draw(case: str, seed: int, seconds: float = 10.0) -> tuple[Phantom, list[int
         float(rng.choice([15, 25, 30, 50, 60, 120])),
     )
     fps = 120.0 if uneven else fps if fps >= 8 * hr / 60 else 50.0
-    phantom = Phantom(PhantomOptions(ef, hr, fps, seconds, seed, height=360, width=480, rhythm=rhythm))
+    phantom = Phantom(
+        PhantomOptions.of(ef=ef, hr=hr, fps=fps, seconds=seconds, seed=seed, height=360, width=480, rhythm=rhythm)
+    )
     mean_s = min(rng.choice([0.02, 0.03, 0.05]), 60 / hr / 8)
     times = np.cumsum(rng.uniform(0.4 * mean_s, 1.6 * mean_s, int(2 * seconds / mean_s)))
     frames = np.unique(np.round(times[times < seconds - 0.02] * fps).astype(int))
@@ -72,7 +75,7 @@ def from_frames(phantom: Phantom, frames: list[int], engine: Engine | None) -> I
     """The same by a model's masks, or by the phantom's own."""
     monitor = Monitor(engine.spec if engine else ModelSpec("the phantom's masks", "1", 480, 360, 0.0, 1.0))
     for k in frames:
-        frame = phantom.frame(k) if engine else Frame(phantom.mask(k), k / phantom.options.fps, k, phantom.spacing_mm)
+        frame = phantom.frame(k) if engine else Frame(phantom.mask(k), k / phantom.fps, k, phantom.spacing_mm)
         segmentation = engine.segment(frame.image, monitor.state) if engine else expert_segmentation(frame.image)
         if (reading := monitor.update(segmentation, frame)).beat is not None:
             yield reading.beat, reading.ef
@@ -80,7 +83,7 @@ def from_frames(phantom: Phantom, frames: list[int], engine: Engine | None) -> I
 
 def score(phantom: Phantom, frames: list[int], found: list[tuple[Beat, EjectionFraction]]) -> dict[str, list[float]]:
     """What a clip adds to each column."""
-    truth, fps, hr = phantom.beats(), phantom.options.fps, phantom.options.hr
+    truth, fps, hr = phantom.beats(), phantom.fps, phantom.options.heart.hr
     frame_s, sure_s, of = max(0.02, np.median(np.diff(frames)) / fps) + 1e-6, frames[-1] / fps - 0.1 - 15 / hr, {}
     for beat, _ in found:
         nearest = int(np.argmin([abs(true.t_ed_s - beat.t_ed_s) for true in truth]))

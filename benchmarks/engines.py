@@ -1,10 +1,10 @@
-"""What a frame costs in the engine, as ratios that hold on other machines too; everything side by side in one process,
-in turns.
+"""What a frame costs in the engine, as ratios that hold on other machines too: all in one process, in turns.
 
     python benchmarks/engines.py                # lv-edge, frames of 600x800; a table and one JSON line
     python benchmarks/engines.py --threads 1
-    python benchmarks/engines.py --program      # `echo-rt file` on a video of 640x480 instead: frames a second, memory, time of the import
+    python benchmarks/engines.py --program      # `echo-rt file` on a video of 640x480 instead
 
+`--program` gives frames a second, memory and the time of the import.
 `plain loop` is what one writes without echo-rt: OpenCV resizes and pads, NumPy normalises, ONNX Runtime runs the FP32
 file, NumPy takes the softmax and the winner, OpenCV brings the labels back to the image's size. `whole frame` is the
 same answer by the engine: uint8 in, labels at the image's size and the areas out.
@@ -42,7 +42,7 @@ STEPS = ("preprocess grey", "preprocess BGR", "postprocess", "mask")
 
 def frames(height: int, width: int, count: int = 16) -> list[Image]:
     """Grey frames of a simulated heart, (height, width)."""
-    phantom = Phantom(PhantomOptions(ef=55, hr=75, fps=20, seconds=1, seed=4, height=height, width=width))
+    phantom = Phantom(PhantomOptions.of(ef=55, hr=75, fps=20, seconds=1, seed=4, height=height, width=width))
     images = [phantom.frame(k).image for k in range(count)]
     return [np.ascontiguousarray(image if image.ndim == 2 else image[..., 0]) for image in images]
 
@@ -102,10 +102,8 @@ def plain_loop(path: str, spec: ModelSpec, threads: int) -> Callable[[Image], tu
 
     def run(image: Image) -> tuple[Image, list[int]]:
         grid, place = letterboxed(image, spec)
-        logits = session.run(["logits"], {"image": ((grid - spec.mean) / spec.std)[None, None].astype(np.float32)})[0][
-            0
-        ]
-        labels = at_image_size(logits, place, image.shape)
+        given = ((grid - spec.mean) / spec.std)[None, None].astype(np.float32)
+        labels = at_image_size(session.run(["logits"], {"image": given})[0][0], place, image.shape)
         return labels, [int((labels == label).sum()) for label in range(4)]
 
     return run
@@ -160,7 +158,7 @@ def whole(height: int, width: int, threads: int, rounds: int) -> dict[str, float
         loop = plain_loop(str(files["fp32"]), read_spec(files["fp32"]), threads)
         candidates: dict[str, Callable[[int], Any]] = {"plain loop": lambda k: loop(images[k % 16])}
         for name, engine in engines.items():
-            candidates[f"{name}, network"] = lambda k, e=engine: e._infer({}, {})
+            candidates[f"{name}, network"] = lambda k, e=engine: e._infer({})
             candidates[f"{name}, frame on the grid"] = lambda k, e=engine: e.segment(images[k % 16])
             candidates[f"{name}, whole frame"] = lambda k, e=engine: e.segment(images[k % 16]).mask()
         same = [(loop(image)[0] == engines["cpu int8"].segment(image).mask()).mean() for image in images]

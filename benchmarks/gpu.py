@@ -1,13 +1,14 @@
-"""What a frame costs on an NVIDIA GPU, from bytes to probabilities and labels on the processor:
-benchmarks/results/gpu-MACHINE.json.
+"""What a frame costs on an NVIDIA GPU, from bytes to probabilities and labels on the processor.
 
-    python benchmarks/gpu.py                       # lv-edge, 600 x 800; needs '.[tensorrt,train]', nvcc at installation, torch with CUDA
+    python benchmarks/gpu.py                       # lv-edge, 600 x 800
     python benchmarks/gpu.py --frames 5000 --without torch --without onnxruntime
 
-The ways run in turn, a chunk of frames each, so that clocks and heat are the same for all; p50 and p99 are of all
-chunks together. All give the same masks, or the benchmark fails. `torch` is what one writes with torch for speed: the
-same preprocess, the network in FP16 and softmax in one CUDA graph with page-locked copies. `onnxruntime` is the `cuda`
-engine.
+It needs '.[tensorrt,train]', nvcc at installation and torch with CUDA, and writes benchmarks/results/gpu-MACHINE.json.
+The ways run in turn, a chunk of frames each, so that clocks and heat are the same for all. p50 and p99 are of all
+chunks together. All give the same masks, or the benchmark fails.
+
+`torch` is what one writes with torch for speed: the same preprocess, the network in FP16 and softmax in one CUDA graph
+with page-locked copies. `onnxruntime` is the `cuda` engine.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def frames_of(size: tuple[int, int], count: int) -> list[np.ndarray]:
 
     from echo_rt.phantom import Phantom, PhantomOptions
 
-    with Phantom(PhantomOptions(seconds=count / 20, fps=20)) as source:
+    with Phantom(PhantomOptions.of(seconds=count / 20, fps=20)) as source:
         grey = [
             cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY) if frame.image.ndim == 3 else frame.image for frame in source
         ]
@@ -110,8 +111,7 @@ def spec_of(path: Path) -> ModelSpec:
 
 
 def torch_way(path: Path, spec: ModelSpec, size: tuple[int, int], device: str = "cuda") -> Way:
-    """Torch as one writes it for speed: page-locked copies, everything from luma to labels on the GPU in FP16, one CUDA
-    graph.
+    """Torch as one writes it for speed: page-locked copies, and one CUDA graph in FP16 from luma to labels.
 
     Args:
         path: the shipped ONNX file; the weights beside it are read.
@@ -121,7 +121,7 @@ def torch_way(path: Path, spec: ModelSpec, size: tuple[int, int], device: str = 
     """
     import torch
 
-    from echo_rt_export.onnx_file import fold_batch_norm
+    from echo_rt_network.onnx_file import fold_batch_norm
     from echo_rt_network.weights import load_weights
 
     on_gpu = device != "cpu"
@@ -148,17 +148,7 @@ def torch_way(path: Path, spec: ModelSpec, size: tuple[int, int], device: str = 
         found[0].copy_(probability, non_blocking=True)
         found[1].copy_(probability.argmax(0).to(torch.uint8), non_blocking=True)
 
-    graph: Any = None
-    with torch.inference_mode():
-        if on_gpu:
-            side = torch.cuda.Stream()
-            with torch.cuda.stream(side):
-                for _ in range(3):
-                    step()
-            side.synchronize()
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                step()
+    graph = captured(step) if on_gpu else None
 
     def run(image: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
@@ -174,6 +164,22 @@ def torch_way(path: Path, spec: ModelSpec, size: tuple[int, int], device: str = 
     return run
 
 
+def captured(step: Callable[[], None]) -> Any:
+    """The step as a CUDA graph of torch, after three runs for what a capture does not allow."""
+    import torch
+
+    with torch.inference_mode():
+        side = torch.cuda.Stream()
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                step()
+        side.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            step()
+    return graph
+
+
 def differences(ways: Mapping[str, Way], images: list[np.ndarray]) -> dict[str, float]:
     """Share of pixels in which each way's labels differ from the first way's, over all images.
 
@@ -186,7 +192,8 @@ def differences(ways: Mapping[str, Way], images: list[np.ndarray]) -> dict[str, 
         found[name] = float(np.mean([(ways[name](image) != ways[first](image)).mean() for image in images]))
         if found[name] > MAX_DIFFERENT:
             raise SystemExit(
-                f"{name} differs from {first} in {found[name]:.2%} of the pixels: it does something else, and is not compared"
+                f"{name} differs from {first} in {found[name]:.2%} of the pixels: it does something else, and is not "
+                "compared"
             )
     return found
 

@@ -1,7 +1,8 @@
-"""What a frame costs as things grow: image, width of the network, length of the recording, streams at once. A table and
-one JSON line.
+"""What a frame costs as things grow: image, network, length of the recording, streams at once.
 
-python benchmarks/growth.py [--minutes 0.17 1 10] [--json FILE] [--plot PICTURE]
+Prints tables and one JSON line.
+
+    python benchmarks/growth.py [--minutes 0.17 1 10] [--json FILE] [--plot PICTURE]
 """
 
 from __future__ import annotations
@@ -43,8 +44,7 @@ def by_size(frames: int) -> list[dict[str, Any]]:
 
 
 def by_length(minutes: list[float]) -> list[dict[str, float]]:
-    """Milliseconds a frame over recordings of so many minutes at 50 frames a second, and the memory that the process
-    has held by then."""
+    """Milliseconds a frame over recordings of so many minutes at 50 frames/s, and the memory held by then."""
     rows = []
     drawn = heart_frames(Plan(frames=280, height=240, width=320), 50.0)
     with open_engine("lv-edge", "cpu") as engine:
@@ -66,8 +66,7 @@ def by_length(minutes: list[float]) -> list[dict[str, float]]:
 
 
 def by_width(frames: int) -> list[dict[str, Any]]:
-    """Medians in ms of the network alone, for the shipped models: as many levels, lv-full of twice the channels of
-    lv-edge."""
+    """Medians in ms of the network alone, for the shipped models."""
     rows = []
     for model in models():
         row: dict[str, Any] = {"model": model.name, "multiply_adds": multiply_adds(model.file("fp32"))}
@@ -123,9 +122,8 @@ def main() -> None:
         print(f"| {row['model']} | {row['multiply_adds'] / 1e9:.3f} | {row['fp32']:.2f} | {row['int8']:.2f} |")
     print("\n| minutes | frames | beats | ms a frame | memory, MB |\n|---|---|---|---|---|")
     for row in result["length"]:
-        print(
-            f"| {row['minutes']:.2g} | {row['frames']} | {row['beats']} | {row['ms_a_frame']:.3f} | {row['peak_memory_mb']:.0f} |"
-        )
+        counts = f"{row['minutes']:.2g} | {row['frames']} | {row['beats']}"
+        print(f"| {counts} | {row['ms_a_frame']:.3f} | {row['peak_memory_mb']:.0f} |")
     print("\n| streams | frames a second |\n|---|---|")
     for count, of in result["streams"].items():
         print(f"| {count} | {of['frames_a_second']:.0f} |")

@@ -20,9 +20,8 @@ from typing import Any
 
 from echo_rt.engine import open_engine
 from echo_rt.frame import Frame
-from echo_rt.live.capture import Opening
-from echo_rt.live.loop import Live
-from echo_rt.live.settings import Settings
+from echo_rt.live.reader import Opening
+from echo_rt.live.session import Live, Settings
 from echo_rt.outputs.recorder import Recorder
 from echo_rt.sources import open_source
 from echo_rt.sources.pace import Paced
@@ -87,19 +86,20 @@ def main() -> None:
         engine.segment(frames[0].image if frames else next(_first(address)).image)
         feed = Live(address, lambda uri: Opening(uri, make, lasting=False), engine, Settings())
         if given.record is not None:
-            feed.add_taker(Recorder(given.record, {}), "recorder")
+            feed.outputs.add_taker(Recorder(given.record, {}), "recorder")
         begun = time.monotonic()
         threading.Thread(target=watch, daemon=True).start()
         status = feed.run()
         ended.set()
         print(engine.description)
-    dropped = sum(status.dropped.values())
-    share = 100 * dropped / (dropped + status.frames)
-    print(f"{status.frames} readings in {time.monotonic() - begun:.0f} s, dropped {dropped}: {share:.2f} %")
-    print(f"age of the readings of the last minute: median {status.age_p50_ms:.1f} ms, p99 {status.age_p99_ms:.1f} ms")
+    counts, timing = status.counts, status.timing
+    dropped = counts.dropped_frames
+    share = 100 * dropped / (dropped + counts.frames)
+    print(f"{counts.frames} readings in {time.monotonic() - begun:.0f} s, dropped {dropped}: {share:.2f} %")
+    print(f"age of the readings of the last minute: median {timing.age_p50_ms:.1f} ms, p99 {timing.age_p99_ms:.1f} ms")
     late = [mb for t_s, mb in memory if t_s >= min(60, seconds / 2)]
     print(f"memory: {late[0]:.0f} MB after the first minute, at most {max(late):.0f}, {late[-1]:.0f} at the end")
-    print(f"lost by outputs: {dict(status.lost) or 'none'}; EF {feed.ef.percent if feed.ef else None}")
+    print(f"lost by outputs: {dict(counts.lost) or 'none'}; EF {feed.ef.percent if feed.ef else None}")
 
 
 def resident_mb() -> float:

@@ -1,8 +1,7 @@
-"""How far the EF of a simulated clip and that of its mirror image are apart through a model: the other display
-convention, nothing else.
+"""How far apart the EF of a simulated clip and that of its mirror image are through a model.
 
-    python benchmarks/mirror.py lv-edge --seeds 8800 10 python benchmarks/mirror.py lv-edge.fp32 --data CAMUS     # ED
-    and ES images of the validation patients, each view by itself
+    python benchmarks/mirror.py lv-edge --seeds 8800 10
+    python benchmarks/mirror.py lv-edge.fp32 --data CAMUS    # ED and ES images of the validation patients, by view
 
 Hearts of EF 20 to 70 % and 50 to 110 bpm, 7 s at 30 frames a second. It prints a line a clip and a JSON line; of
 patients a JSON line a view.
@@ -26,7 +25,7 @@ from echo_rt_train.evaluate.ejection import ef_pairs, ventricle
 def clip(seed: int) -> PhantomOptions:
     rng = np.random.default_rng(seed)
     ef, hr = float(rng.uniform(20, 70)), float(rng.uniform(50, 110))
-    return PhantomOptions(ef=ef, hr=hr, fps=30, seconds=7, seed=seed, height=360, width=480)
+    return PhantomOptions.of(ef=ef, hr=hr, fps=30, seconds=7, seed=seed, height=360, width=480)
 
 
 def both_ways(engine: Engine, phantom: Phantom) -> tuple[float | None, float | None]:
@@ -40,8 +39,7 @@ def both_ways(engine: Engine, phantom: Phantom) -> tuple[float | None, float | N
 
 
 def of_patients(engine: Engine, root: str) -> dict[str, list[float]]:
-    """By view, the difference of EF between the images of a patient and their mirror images, in points, where both
-    could be measured."""
+    """By view, EF of a patient's images minus that of their mirror images, in points, where both were measured."""
     data = open_data({"root": root})
     there, mirrored = {}, {}
     for sample, (image, _) in read_all(data.samples("val"), data.report):
@@ -70,21 +68,13 @@ def main() -> None:
             for view, points in of_patients(engine, arguments.data).items():
                 size = np.abs(points)
                 figures = {"mean": size.mean(), "p95": np.percentile(size, 95), "sd_signed": np.std(points)}
-                print(
-                    json.dumps(
-                        {
-                            "model": arguments.model,
-                            "view": view,
-                            "patients": len(points),
-                            **{k: round(float(v), 2) for k, v in figures.items()},
-                        }
-                    )
-                )
+                found = {k: round(float(v), 2) for k, v in figures.items()}
+                print(json.dumps({"model": arguments.model, "view": view, "patients": len(points), **found}))
             return
         for seed in range(first, first + count):
             with Phantom(clip(seed)) as phantom:
                 here, there = both_ways(engine, phantom)
-            print(f"{seed}: EF {phantom.options.ef:.0f}, found {here} and {there}")
+            print(f"{seed}: EF {phantom.options.heart.ef:.0f}, found {here} and {there}")
             if here is not None and there is not None:
                 apart.append(here - there)
     result = {"model": arguments.model, "seeds": [first, first + count], "without_ef": count - len(apart)}

@@ -50,7 +50,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     with (
         open_engine(given.model, "cpu") as engine,
-        Phantom(PhantomOptions(hr=60, fps=FPS, seconds=SECONDS, seed=5, height=height, width=width)) as phantom,
+        Phantom(PhantomOptions.of(hr=60, fps=FPS, seconds=SECONDS, seed=5, height=height, width=width)) as phantom,
     ):
         frames = list(phantom)
         seen = [engine.segment(frame.image, None) for frame in frames]

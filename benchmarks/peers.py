@@ -1,18 +1,17 @@
-"""echo-rt beside what its users would pick instead: one process, the same frames, in turns, so that a disturbance hits
-all alike.
+"""echo-rt beside what its users would pick instead: one process, the same frames, in turns.
 
     python benchmarks/peers.py                       # needs pip install '.[train,openvino]'
     python benchmarks/peers.py --json benchmarks/results/peers-NAME.json
 
-Every candidate takes a grey frame of 600x800 and gives labels at the image's size; a `whole reading` also has the
-ventricle measured, the quality judged and the beats found. The published recipes are rebuilt from their papers at their
-own sizes, with random weights: their speed is measured, not what they find.
+Every candidate takes a grey frame of 600x800 and gives labels at the image's size. A `whole reading` also measures the
+ventricle, judges the quality and finds the beats. The published recipes are rebuilt from their papers at their own
+sizes, with random weights: their speed is measured, not what they find.
 
-- `plain loop`: lv-edge in FP32 by OpenCV, NumPy and ONNX Runtime (benchmarks/engines.py). - `torch`, `torch.compile`:
-lv-edge in FP32, the same steps around it. - `U-Net 64, 224x224`: U-Net of 64 to 1,024 channels (Ronneberger et al.,
-MICCAI 2015), as EchoMotion uses it. - `DeepLabV3-ResNet50, 112x112`: Chen et al., arXiv 1706.05587, in torchvision's
-form, as EchoNet-Dynamic segments with (Ouyang et al.,
-  Nature 580:252-256, 2020).
+- `plain loop`: lv-edge in FP32 by OpenCV, NumPy and ONNX Runtime (benchmarks/engines.py).
+- `torch`, `torch.compile`: lv-edge in FP32, the same steps around it.
+- `U-Net 64, 224x224`: U-Net of 64 to 1,024 channels (Ronneberger et al., MICCAI 2015), as EchoMotion uses it.
+- `DeepLabV3-ResNet50, 112x112`: Chen et al., arXiv 1706.05587, in torchvision's form, as EchoNet-Dynamic segments with
+  (Ouyang et al., Nature 580:252-256, 2020).
 - `U-Net, two down-steps, 224x224`: as the wall-motion model of the HMC-QU authors has it.
 """
 
@@ -71,8 +70,7 @@ class Bottleneck(nn.Module):
 
 
 class DeepLabV3(nn.Module):
-    """DeepLabV3 on ResNet-50 with an output stride of 8, as torchvision builds it: 39.6 M parameters with one output
-    channel."""
+    """DeepLabV3 on ResNet-50, output stride 8, as torchvision builds it: 39.6 M parameters with one output channel."""
 
     def __init__(self, channels: int = 3, classes: int = 1) -> None:
         super().__init__()

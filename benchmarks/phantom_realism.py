@@ -2,8 +2,8 @@
 
     python benchmarks/phantom_realism.py --camus CAMUS
 
-Real are random CAMUS four-chamber training frames and pydicom's cine (which has no masks: its whole sector alone). Each
-cell is the median over frames, with the 5th and 95th percentile. Nothing of a real image is written anywhere.
+Real frames are random CAMUS four-chamber training frames and pydicom's cine, which has no masks: of it the sector alone
+is measured. Each cell is the median over frames, with the 5th and 95th percentile. No real image is written anywhere.
 """
 
 from __future__ import annotations
@@ -53,13 +53,12 @@ def cine(every: int) -> Iterator[Picture]:
 
 
 def phantoms(count: int, training: bool, rng: np.random.Generator) -> Iterator[Picture]:
-    """Random phantoms at a random moment, of random seeds or as training draws them, without graphics, at CAMUS's usual
-    size."""
+    """Phantoms at a random moment: as training draws them, or without graphics at CAMUS's usual size."""
     for seed in range(count):
         if training:
             options = random_options(rng)
         else:
-            options = PhantomOptions(
+            options = PhantomOptions.of(
                 seed=seed, variety=1.0, overlay=False, height=520, width=620, ef=float(rng.uniform(25, 70))
             )
         phantom = Phantom(options)
@@ -68,7 +67,7 @@ def phantoms(count: int, training: bool, rng: np.random.Generator) -> Iterator[P
         yield Picture(
             np.asarray(image if image.ndim == 2 else image[..., 1], np.uint8),
             phantom.mask(k),
-            phantom.sector.spacing_mm,
+            phantom.scene.sector.spacing_mm,
         )
 
 
@@ -83,11 +82,10 @@ def sector(grey: Image) -> NDArray[np.bool_]:
 
 
 def grain(grey: Image, region: NDArray[np.bool_], depth_px: float) -> tuple[float, float]:
-    """Speckle size in pixels down and across the image: full width at half maximum of the autocorrelation inside a
-    region.
+    """Speckle size in pixels down and across the image: full width at half maximum of the autocorrelation in a region.
 
-    Near the middle of a sector down is along the beam. What is larger than a fortieth of the depth is anatomy, and is
-    taken out first.
+    Near the middle of a sector down is along the beam. Structures larger than a fortieth of the depth are anatomy, and
+    are taken out first.
     """
     weight = region.astype(np.float64)
     sigma = depth_px / 40

@@ -12,12 +12,14 @@ How `DEFAULT_QUALITY` was chosen, from CAMUS training images (1,596) and phantom
 frames) alone:
 
 - max_edge_share: the 98th percentile of CAMUS (0.118). Most of what lies above is cut: its lateral wall runs along the
-sector's edge. - min_length_to_width: below the lowest of CAMUS (1.015). Dilated ventricles are nearly round, and are
-those whose EF matters most. - min_length_share: a tenth below the lowest of the phantoms (0.958), for breath and
-contours less steady than theirs. - min_changed_share: a sixth of the lowest of the phantoms (0.33). DICOM changes
-nothing in a repeated frame, H.264 some 0.01 to 0.03. - max_colour_share: the phantoms' coloured letters, marks and ECG
-count for less than 0.001; a jet of 4 cm² in a sector of 15 cm is 0.03. - min_wall_contact, min_confidence and the
-cavity fractions: outside of the 0.1th and 99.9th percentiles of CAMUS.
+  sector's edge.
+- min_length_to_width: below the lowest of CAMUS (1.015). Dilated ventricles are nearly round; their EF matters most.
+- min_length_share: a tenth below the lowest of the phantoms (0.958), for breath and less steady contours.
+- min_changed_share: a sixth of the lowest of the phantoms (0.33). DICOM changes nothing in a repeated frame, H.264 some
+  0.01 to 0.03.
+- max_colour_share: the phantoms' coloured letters, marks and ECG count for less than 0.001; a jet of 4 cm² in a sector
+  of 15 cm is 0.03.
+- min_wall_contact, min_confidence and the cavity fractions: outside of the 0.1th and 99.9th percentiles of CAMUS.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 
@@ -66,8 +68,7 @@ def phantoms(clips: int) -> Iterator[Iterator[Frame]]:
     """Two seconds each, of random hearts and machines, at 25 to 120 frames a second."""
     rng = np.random.default_rng(7)
     for _ in range(clips):
-        options = replace(
-            random_options(rng),
+        options = random_options(rng).changed(
             height=240,
             width=320,
             seconds=2.0,

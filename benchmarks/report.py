@@ -31,7 +31,8 @@ def peers() -> Iterator[str]:
     for kind in ("peers", "peers2"):
         name, result = newest(kind)
         ours = result["ms"]["echo-rt cpu"]
-        yield f"The others with {result['threads']} thread(s), echo-rt with {result['own_threads']} ({name}). {machine(result)}\n"
+        threads = f"The others with {result['threads']} thread(s), echo-rt with {result['own_threads']}"
+        yield f"{threads} ({name}). {machine(result)}\n"
         yield "| candidate | ms a frame, median | times as long |\n|---|---|---|"
         yield from (f"| {candidate} | {ms:.2f} | {ms / ours:.1f} |" for candidate, ms in result["ms"].items())
         yield ""
@@ -42,8 +43,10 @@ def bench() -> Iterator[str]:
     best = result["ceiling"]
     yield f"{name}. {machine(result)}\n"
     height, width = result["size"]
-    yield f"`{result['model']}`, {result['multiply_adds'] / 1e9:.3f} G multiply-adds, frames of {height}x{width}. The ceiling with"
-    yield f"{best['threads']} thread(s): {best['int8_gmac_s']:.0f} G INT8 and {best['fp32_gmac_s']:.0f} G FP32 multiply-adds a second.\n"
+    work = f"{result['multiply_adds'] / 1e9:.3f} G multiply-adds"
+    yield f"`{result['model']}`, {work}, frames of {height}x{width}. The ceiling with"
+    rates = f"{best['int8_gmac_s']:.0f} G INT8 and {best['fp32_gmac_s']:.0f} G FP32 multiply-adds a second"
+    yield f"{best['threads']} thread(s): {rates}.\n"
     yield "| engine | stage | p50 ms | p95 | p99 | max | jitter |\n|---|---|---|---|---|---|---|"
     for engine in result["engines"]:
         for stage, of in engine["stages"].items():
@@ -87,7 +90,8 @@ def growth() -> Iterator[str]:
         yield f"| {row['model']} | {row['multiply_adds'] / 1e9:.3f} | {row['fp32']:.2f} | {row['int8']:.2f} |"
     yield "\n| minutes of recording | frames | beats | ms a frame | memory, MB |\n|---|---|---|---|---|"
     for row in result["length"]:
-        yield f"| {row['minutes']:.2g} | {row['frames']} | {row['beats']} | {row['ms_a_frame']:.3f} | {row['peak_memory_mb']:.0f} |"
+        counts = f"{row['minutes']:.2g} | {row['frames']} | {row['beats']}"
+        yield f"| {counts} | {row['ms_a_frame']:.3f} | {row['peak_memory_mb']:.0f} |"
     yield "\n| streams at once | frames a second, all together |\n|---|---|"
     for count, of in result["streams"].items():
         yield f"| {count} | {of['frames_a_second']:.0f} |"

@@ -42,12 +42,10 @@ def main() -> None:
             if path.suffix not in VIDEO_SUFFIXES:
                 wrong[kind] += picture_is_usable(path, engine)
                 continue
-            summary = echo_rt.process(path, engine)
-            if summary["ef_percent"] is not None:
+            result = echo_rt.process(path, engine)
+            if result.ef.percent is not None:
                 wrong[kind] += 1
-                print(
-                    f"{path.name}: EF {summary['ef_percent']:.0f} % by {summary['ef_method']}, {len(summary['beats'])} beats"
-                )
+                print(f"{path.name}: EF {result.ef.percent:.0f} % by {result.ef.method}, {len(result.beats)} beats")
     for kind in sorted(shown):
         print(f"{kind:28} {wrong[kind]:4} of {shown[kind]}")
     print(f"{'all':28} {wrong.total():4} of {shown.total()}")

@@ -1,24 +1,28 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echo_rt.cardiac.beats import (
+from echo_rt.cardiac.acceptance import (
     HEART_RATE_BPM,
-    MEMORY_S,
+    MAX_HOLE,
     OUT_OF_LINE,
     TOO_FEW_FRAMES,
     TOO_LONG,
     TOO_SHORT,
-    BeatFinder,
-    Sample,
-    quadratic_fit,
+    rejection,
 )
-from echo_rt.reading import Beat
+from echo_rt.cardiac.beats import BeatFinder
+from echo_rt.cardiac.curve import SAMPLES_KEPT_S, Sample, quadratic_fit
+from echo_rt.cardiac.running_extremes import RunningExtremes
+from echo_rt.cardiac.turning_points import AMPLITUDE_MEMORY_S, Cycle, TurningPoint
+from echo_rt.reading import Beat, Disks
 from support.hearts import volume_at
 
 
@@ -108,7 +112,7 @@ def test_the_same_frames_make_the_same_beats_however_their_times_are_rounded(
     once = volume_at(np.arange(fps) / fps) + rng.normal(0, 3, fps)
     found = run(start_s + np.arange(8 * fps) / fps, np.tile(once, 8))
     # From when the running amplitude is that of a whole memory: before it turns are certain earlier or later.
-    beats = [beat for beat in found if beat.t_ed_s > start_s + MEMORY_S]
+    beats = [beat for beat in found if beat.t_ed_s > start_s + AMPLITUDE_MEMORY_S]
     assert len(beats) >= 4
     for beat in beats:
         assert beat.heart_rate_bpm == pytest.approx(60, abs=0.01)
@@ -250,37 +254,9 @@ def test_a_flat_stretch_and_an_atrial_kick_are_no_beats_of_their_own() -> None:
 
 
 CINE = [
-    49.8,
-    47.5,
-    41.8,
-    40.6,
-    41.7,
-    41.9,
-    45.2,
-    35.1,
-    66.0,
-    79.9,
-    83.6,
-    83.6,
-    87,
-    88,
-    86,
-    83,
-    86,
-    84,
-    107,
-    117,
-    109,
-    103,
-    99,
-    92,
-    82,
-    72,
-    63,
-    58,
-    58,
-    53,
-]
+    49.8, 47.5, 41.8, 40.6, 41.7, 41.9, 45.2, 35.1, 66.0, 79.9, 83.6, 83.6, 87, 88, 86,
+    83, 86, 84, 107, 117, 109, 103, 99, 92, 82, 72, 63, 58, 58, 53,
+]  # fmt: skip
 """Volumes of pydicom's cine, 30 frames a second, as a network saw them: it begins at end-systole, with a ripple."""
 
 
@@ -299,16 +275,63 @@ def test_reset_forgets_everything() -> None:
     assert run(times, volume_at(times), used) == run(times, volume_at(times), fresh)
 
 
+def queues(held: object) -> Iterator[deque]:
+    """Every queue of an object, and of the objects of this project that it has."""
+    for value in vars(held).values():
+        if isinstance(value, deque):
+            yield value
+        elif hasattr(value, "__dict__"):
+            yield from queues(value)
+
+
 def test_memory_is_bounded() -> None:
     finder = BeatFinder()
     times = np.arange(0, 60, 0.01)
     run(times, volume_at(times), finder)
-    held = [queue for queue in vars(finder).values() if isinstance(queue, deque)]
-    assert len(held) > 3
-    assert all(len(queue) <= 3.0 / 0.01 + 2 for queue in held)
+    assert len(list(queues(finder))) == 4, "samples, falls, and the amplitude's two"
+    assert all(len(queue) <= SAMPLES_KEPT_S / 0.01 + 2 for queue in queues(finder))
     # A feed that shows no beat either.
     run(60 + times, np.full(len(times), 100.0), finder)
-    assert all(len(queue) <= 3.0 / 0.01 + 2 for queue in held)
+    assert all(len(queue) <= SAMPLES_KEPT_S / 0.01 + 2 for queue in queues(finder))
+
+
+@given(st.lists(st.tuples(st.floats(0, 2), st.floats(-9, 9)), min_size=1, max_size=40), st.floats(0.1, 5))
+def test_running_extremes_are_those_of_the_last_seconds(steps: list[tuple[float, float]], span_s: float) -> None:
+    running, seen, t_s = RunningExtremes(span_s), [], 0.0
+    for step_s, number in steps:
+        t_s += step_s
+        seen.append((t_s, number))
+        running.push(t_s, number)
+        recent = [n for at_s, n in seen if at_s >= t_s - span_s]
+        assert (running.highest, running.lowest) == (max(recent), min(recent))
+    running.clear()
+    assert (running.highest, running.lowest) == (0, 0)
+
+
+def test_a_beat_is_judged_by_its_length_its_frames_its_holes_and_its_fall() -> None:
+    def judged(beat_s: float = 1.0, good: int = 50, hole_s: float = 0.0, fall: float = 60.0) -> str | None:
+        ed, es, next_ed = (Sample(t_s, v, 1.0) for t_s, v in ((2.0, 120.0), (2.35, 120.0 - fall), (3.0, 120.0)))
+        cycle = Cycle(
+            TurningPoint(ed, True, 100, 100),
+            TurningPoint(es, True, 117, 117),
+            TurningPoint(next_ed, True, 150, 100 + good),
+            amplitude=60.0,
+        )
+        return rejection(cycle, beat_s, [t for t in np.arange(0, 5, 0.02) if not 2.3 < t < 2.3 + hole_s], [58.0, 62.0])
+
+    assert judged() is None
+    assert (judged(beat_s=0.2), judged(beat_s=2.1)) == (TOO_SHORT, TOO_LONG)
+    assert judged(good=34) == judged(hole_s=MAX_HOLE + 0.03) == TOO_FEW_FRAMES
+    assert judged(good=36) is judged(hole_s=MAX_HOLE - 0.03) is None
+    assert (judged(fall=0.3 * 60), judged(fall=2.3 * 60)) == (OUT_OF_LINE, OUT_OF_LINE)
+
+
+def test_a_beat_tells_its_rate_and_whether_it_counts_and_prints_in_one_line() -> None:
+    beat = run(np.arange(0, 4, 0.02), volume_at(np.arange(0, 4, 0.02)))[0]
+    assert beat.heart_rate_bpm == 60 / (beat.t_next_ed_s - beat.t_ed_s)
+    assert beat.accepted
+    assert not replace(beat, reason=TOO_SHORT).accepted
+    assert len(repr(replace(beat, disks_ed=Disks((1.0,) * 20, 90.0)))) < 300
 
 
 @given(st.floats(-5, 5), st.floats(-50, 50), st.floats(-300, 300), st.floats(0, 100))

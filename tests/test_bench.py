@@ -17,7 +17,7 @@ from echo_rt.commands.app import app
 from echo_rt.commands.bench import bench
 from echo_rt.errors import ModelError, ParameterError
 from echo_rt.model import models
-from echo_rt_export.model_file import write_model
+from echo_rt_network.model_file import write_model
 from support.toy import SPEC, toy_model
 
 

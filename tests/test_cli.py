@@ -206,7 +206,8 @@ def test_a_missing_system_library_is_named_with_the_package_that_brings_it(cine:
     run = echo_rt("file", cine, PYTHONPATH=str(tmp_path))
     assert run.returncode == 2
     assert run.stderr.strip().splitlines() == [
-        "echo-rt: OpenCV needs the system library libGL.so.1, which is not there: apt install libgl1 (Fedora: dnf install mesa-libGL); "
+        "echo-rt: OpenCV needs the system library libGL.so.1, which is not there: "
+        "apt install libgl1 (Fedora: dnf install mesa-libGL); "
         "`echo-rt models` and `echo-rt doctor` work without it"
     ]
     assert echo_rt("models", PYTHONPATH=str(tmp_path)).returncode == 0

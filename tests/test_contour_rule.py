@@ -27,7 +27,7 @@ NAMES = [field.name for field in fields(ContourRule)]
 def test_a_rule_goes_into_the_file_and_comes_back(numbers: list[float]) -> None:
     spec = replace(SPEC, contour=ContourRule(*numbers))
     assert ModelSpec.from_json(spec.to_json()) == spec
-    assert ContourRule.from_dict(json.loads(json.dumps(asdict(spec.contour))), "a model") == spec.contour
+    assert ContourRule.read(json.loads(json.dumps(asdict(spec.contour))), "a model") == spec.contour
 
 
 def test_an_older_file_has_the_default_and_a_part_of_a_rule_the_rest_of_it() -> None:

@@ -10,14 +10,13 @@ import onnxruntime
 import pytest
 
 from echo_rt.engine import DEVICES, open_engine
-from echo_rt.engine.cuda_driver import CudaDevice
 from echo_rt.engine.onnx_runtime import cuda
 from echo_rt.engine.onnx_runtime.cpu import CpuEngine
-from echo_rt.errors import DeviceError, EngineClosedError, FrameError, NoDeviceError
+from echo_rt.errors import DeviceError, EngineClosedError, FrameError, NoDeviceError, ParameterError
 from echo_rt.model import model_path, models, read_spec
+from support.stand_in_tensorrt import DEVICE
 from support.toy import toy_model
 
-DEVICE = CudaDevice(0, "STAND-IN GPU", "8.6", "12.4")
 TEMPORAL = next(model for model in models() if model.spec.state)
 
 
@@ -54,6 +53,17 @@ def test_a_temporal_model_follows_a_clip_as_the_cpu_engine_does(on_processor, im
             state, expected_state = found.state, expected.state
 
 
+def test_a_state_of_other_tensors_is_refused_and_the_engine_goes_on(on_processor, images) -> None:
+    path = str(TEMPORAL.path)
+    with cuda.CudaEngine(path, read_spec(path)) as engine:
+        state = engine.segment(images[0]).state
+        small = {name: onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros((1, 1), np.float32)) for name in state}
+        for foreign in ({name: tensor.numpy() for name, tensor in state.items()}, small, dict(list(state.items())[1:])):
+            with pytest.raises(ParameterError, match="expected the state that this engine gave"):
+                engine.segment(images[1], foreign)
+        assert engine.segment(images[1], state).state.keys() == state.keys()
+
+
 def test_it_is_closed_from_any_thread_and_twice(on_processor, tmp_path: Path, images) -> None:
     path = str(toy_model(tmp_path / "m.onnx"))
     engine = cuda.CudaEngine(path, read_spec(path))
@@ -72,7 +82,7 @@ def test_it_is_closed_from_any_thread_and_twice(on_processor, tmp_path: Path, im
 def test_an_onnxruntime_without_cuda_is_refused_with_what_to_install(monkeypatch) -> None:
     monkeypatch.setattr(cuda, "find_device", lambda: DEVICE)
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    for ask in (cuda.probe_cuda, lambda: open_engine(device="cuda")):
+    for ask in (cuda.probe, lambda: open_engine(device="cuda")):
         with pytest.raises(
             DeviceError, match=r"found one with CPUExecutionProvider; run .* pip install onnxruntime-gpu"
         ):

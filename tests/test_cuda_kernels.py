@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from echo_rt import native
-from echo_rt.engine.tensorrt import kernels as kernels
+from echo_rt.engine.tensorrt import kernels
 from echo_rt.errors import DeviceError
 from echo_rt.model import CLASSES
 from echo_rt.reference.preprocess import preprocess

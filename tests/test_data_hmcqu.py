@@ -177,8 +177,14 @@ def test_a_recording_shorter_than_its_cycle_is_named(root: Path) -> None:
     ("spoil", "message"),
     [
         (lambda r: (r / "A4C.xlsx").unlink(), "expected A4C.xlsx or A4C.csv with the first and last frame"),
-        (lambda r: (r / "A4C.xlsx").write_bytes(b"PK nonsense"), r"A4C.xlsx: expected an Excel file.*save it as A4C.csv"),
-        (lambda r: write_table(r, {}, ["ECHO", "SEG1"]), r"A4C.xlsx: expected the columns ECHO, Reference Frame and End of Cycle"),
+        (
+            lambda r: (r / "A4C.xlsx").write_bytes(b"PK nonsense"),
+            r"A4C.xlsx: expected an Excel file.*save it as A4C.csv",
+        ),
+        (
+            lambda r: write_table(r, {}, ["ECHO", "SEG1"]),
+            r"A4C.xlsx: expected the columns ECHO, Reference Frame and End of Cycle",
+        ),
         (lambda r: write_table(r, {}, ["NAME", "SEG1"]), r"A4C.xlsx: expected a column ECHO"),
         (lambda r: [p.unlink() for p in (r / MASKS).iterdir()], "Mask_.* of HMC-QU, found none"),
     ],

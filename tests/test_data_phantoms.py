@@ -68,8 +68,8 @@ def test_every_epoch_has_hearts_of_its_own_and_validation_always_the_same() -> N
     assert not np.array_equal(data.samples("train", 0)[0].read()[0], data.samples("train", 1)[0].read()[0])
     assert [s.patient for s in data.samples("val", 0)] == [s.patient for s in data.samples("val", 7)]
     assert not {s.patient for s in data.samples("val")} & first
-    other = heart(1, "val", 0).options.seed
-    assert other != heart(1, "train", 0).options.seed != heart(2, "train", 0).options.seed
+    other = heart(1, "val", 0).options.recording.seed
+    assert other != heart(1, "train", 0).options.recording.seed != heart(2, "train", 0).options.recording.seed
 
 
 def test_clips_carry_a_mask_in_every_frame_and_can_be_read_in_parts() -> None:
@@ -93,14 +93,14 @@ def test_a_phantom_has_one_view() -> None:
         open_data({"format": "phantom", "views": ["2CH"]}).samples("train")
 
 
-def test_training_sees_failing_hearts_and_clear_pictures_more_often_than_what_judges_and_still_segments_less_often() -> (
-    None
-):
+def test_training_sees_failing_hearts_and_clear_pictures_more_often_and_still_segments_less_often() -> None:
     train, val = ([heart(1, split, number).options for number in range(150)] for split in ("train", "val"))
-    assert sum(o.ef < 30 for o in train) > 2 * sum(o.ef < 30 for o in val)
-    assert min(o.variety for o in train) < 0.5
-    assert {o.variety for o in val} == {1.0}
-    assert 20 < sum(bool(o.akinetic) for o in train) < 0.8 * sum(bool(o.akinetic) for o in val)
-    small, large = (np.median([o.edv_ml for o in train if low <= o.ef < high]) for low, high in ((55, 77), (0, 40)))
+    assert sum(o.heart.ef < 30 for o in train) > 2 * sum(o.heart.ef < 30 for o in val)
+    assert min(o.look.variety for o in train) < 0.5
+    assert {o.look.variety for o in val} == {1.0}
+    assert 20 < sum(bool(o.heart.akinetic) for o in train) < 0.8 * sum(bool(o.heart.akinetic) for o in val)
+    small, large = (
+        np.median([o.heart.edv_ml for o in train if low <= o.heart.ef < high]) for low, high in ((55, 77), (0, 40))
+    )
     assert large > 1.15 * small, "a failing ventricle is large, in training too"
     assert all(Phantom(o).mask(0).any() for o in train[:8])

@@ -98,7 +98,11 @@ def test_a_picture_without_a_ventricle_may_have_an_empty_mask(png: Path) -> None
     ("old", "new", "message"),
     [
         ("p2,train,4CH,ES", "p2,val,4CH,ES", "index.csv: expected each patient in one split, found p2 in two"),
-        ("p2,train,4CH,ES", "p2,dev,4CH,ES", "index.csv: expected the split of p2 to be one of train, val, test, found 'dev'"),
+        (
+            "p2,train,4CH,ES",
+            "p2,dev,4CH,ES",
+            "index.csv: expected the split of p2 to be one of train, val, test, found 'dev'",
+        ),
         ("100,120,0.3", "100,120,wide", "index.csv: expected a number for spacing_mm in line 2, found 'wide'"),
         ("100,120,0.3", "100,120,-1", "index.csv: expected spacing_mm above 0 or empty in line 2"),
         ("phase,", "moment,", "index.csv: expected the columns .*phase not found"),
@@ -194,7 +198,10 @@ def test_of_the_training_patients_each_is_held_out_once_and_the_judges_of_the_da
         ({"root": ".", "val_fraction": 2}, "data.val_fraction: expected a share from 0 to 1, found 2"),
         ({"root": ".", "hold_out": "5/4"}, "data.hold_out: expected K/N, such as 2/4, .*found '5/4'"),
         ({"root": ".", "hold_out": "half"}, "data.hold_out: expected K/N, such as 2/4, .*found 'half'"),
-        ({"format": "phantom", "hold_out": "1/2"}, "data.hold_out: expected a data set with patients, found format=phantom"),
+        (
+            {"format": "phantom", "hold_out": "1/2"},
+            "data.hold_out: expected a data set with patients, found format=phantom",
+        ),
         ({"root": ".", "val_fraction": "some"}, "data: expected values as in conf/train.yaml"),
         ({"root": ".", "labels": {255: 9}}, "data.labels: .*found 255: 9"),
         ({"root": ".", "speed": 1}, "data: expected root, .*found speed"),

@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echo_rt import process
-from echo_rt.cardiac.beats import Sample
+from echo_rt.cardiac.curve import Sample
 from echo_rt.cardiac.ejection_fraction import Extremes, RollingEjectionFraction, interval, model_error_points, student_t
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
 from echo_rt.phantom import open_phantom
-from echo_rt.reading import Beat, ClipExtremes
+from echo_rt.reading import Beat
+from echo_rt.result import ClipFigures
 from support.hearts import A4C, Traced
 
 SPEC = ModelSpec("toy", "1", 240, 240, 40.0, 50.0)
@@ -22,7 +23,7 @@ SPEC = ModelSpec("toy", "1", 240, 240, 40.0, 50.0)
 
 def test_the_rolling_figure_is_the_median_of_the_last_accepted_beats() -> None:
     def beat(ef: float, accepted: bool = True) -> Beat:
-        return Beat(0, 0.3, 1, 100, 40, 50, 30, ef, ef / 2, 60, accepted, None if accepted else "too short")
+        return Beat(0, 0.3, 1, 100, 40, 50, 30, ef, ef / 2, None if accepted else "too short")
 
     rolling = RollingEjectionFraction("disks", beats=3)
     assert rolling.current.percent is None
@@ -85,7 +86,7 @@ def test_a_model_that_carries_its_error_has_a_wider_interval_and_a_wrong_figure_
     assert model_error_points(replace(SPEC, figures={"4CH EF": {"bias": 0.1, "sd": 0.1}})) == 1.5
 
 
-def extremes(areas: list[float], by_area: bool = True) -> ClipExtremes | str:
+def extremes(areas: list[float], by_area: bool = True) -> ClipFigures:
     found = Extremes(by_area)
     for k, area in enumerate(areas):
         found.update(Sample(0.1 * k, area**1.5, area))
@@ -93,21 +94,22 @@ def extremes(areas: list[float], by_area: bool = True) -> ClipExtremes | str:
 
 
 def test_area_extremes_are_the_largest_less_the_smallest_over_the_largest_of_all_frames() -> None:
-    found = extremes([20, 30, 24, 15, 21, 40, 25])
-    assert isinstance(found, ClipExtremes)
+    found = extremes([20, 30, 24, 15, 21, 40, 25]).extremes
+    assert found is not None
     assert found.ef_percent == found.fac_percent == pytest.approx(100 * (40 - 15) / 40)
     assert (found.t_ed_s, found.t_es_s, found.method) == (pytest.approx(0.5), pytest.approx(0.3), "area-extremes")
 
 
 def test_extremes_of_volume_do_not_believe_a_single_frame() -> None:
-    found = extremes([20, 30, 31, 30, 15, 20, 21, 40, 25], by_area=False)
-    assert isinstance(found, ClipExtremes)
+    found = extremes([20, 30, 31, 30, 15, 20, 21, 40, 25], by_area=False).extremes
+    assert found is not None
     assert (found.eda, found.method) == (30, "clip-extremes")
 
 
 def test_an_area_that_hardly_changes_is_no_figure() -> None:
-    assert extremes([30, 31, 30, 31, 30]) == "the area hardly changes"
-    assert extremes([30]) == "the ventricle is seen for less than a quarter of a second"
+    assert extremes([30, 31, 30, 31, 30]) == ClipFigures(reason="the area hardly changes")
+    assert extremes([30]) == ClipFigures(reason="the ventricle is seen for less than a quarter of a second")
+    assert extremes([]) == ClipFigures(reason="too few good frames")
 
 
 def test_a_recording_by_area_extremes_is_labelled_so_and_stands_on_every_frame_whatever_the_beats() -> None:
@@ -119,8 +121,8 @@ def test_a_recording_by_area_extremes_is_labelled_so_and_stands_on_every_frame_w
             traced.segment(np.zeros((160, 200))), Frame(np.zeros((160, 200), np.uint8), k / 30, k, phantom.spacing_mm)
         )
         areas += [found.ventricle.area] if found.quality.ok and found.ventricle is not None else []
-    result = process(A4C, Traced(A4C), ef_method="area-extremes")
+    result = process(A4C, Traced(A4C), ef_method="area-extremes").to_dict()
     assert [beat["accepted"] for beat in result["beats"]].count(True) >= 2
     assert (result["ef_method"], result["ef_low"], result["ef_high"]) == ("area-extremes", None, None)
     assert result["ef_percent"] == pytest.approx(100 * (max(areas) - min(areas)) / max(areas), abs=0.06)
-    assert process(A4C, Traced(A4C), ef_method="area")["ef_method"] == "area"
+    assert process(A4C, Traced(A4C), ef_method="area").ef.method == "area"

@@ -1,18 +1,23 @@
+"""What every engine does, on every device that this machine has."""
+
 from __future__ import annotations
 
 import copy
 import dataclasses
+import importlib
+import sys
 import threading
 import time
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
 import onnxruntime
 import pytest
 
-from echo_rt.engine import DEVICES, choose, open_engine, probe
+from echo_rt.engine import DEVICES, Device, choose, open_engine, probe
 from echo_rt.engine.onnx_runtime.cpu import CpuEngine
 from echo_rt.engine.openvino import OpenVinoEngine
 from echo_rt.errors import (
@@ -55,7 +60,7 @@ def image_of(*shape: int) -> np.ndarray:
 @lru_cache
 def heart(*shape: int) -> np.ndarray:
     """A simulated heart, squeezed into an image of that shape."""
-    image = Phantom(PhantomOptions(ef=55, hr=70, fps=30, seconds=1, seed=2, height=480, width=640)).frame(3).image
+    image = Phantom(PhantomOptions.of(ef=55, hr=70, fps=30, seconds=1, seed=2, height=480, width=640)).frame(3).image
     grey = cv2.resize(image if image.ndim == 2 else image[..., 0], (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
     return grey if len(shape) == 2 else np.stack([grey // 2, grey, np.minimum(grey, 200)], axis=-1)
 
@@ -64,8 +69,7 @@ def plain_inference(image: np.ndarray) -> np.ndarray:
     """The definition: reference preprocess, the FP32 network, softmax."""
     path = models()[0].file("fp32")
     spec = read_spec(path)
-    place = GridMap.letterbox(image.shape[:2], (spec.height, spec.width))
-    grey = preprocess(image, place, spec.mean, spec.std)
+    grey = preprocess(image, GridMap.letterbox(image.shape[:2], (spec.height, spec.width)), spec.mean, spec.std)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     logits = session.run(None, {"image": grey[None, None]})[0][0]
     exponential = np.exp(logits - logits.max(0))
@@ -170,19 +174,20 @@ def test_a_closed_engine_is_refused_and_closing_twice_does_no_harm(engine) -> No
         engine.segment(image_of(50, 50))
 
 
-def test_two_engines_and_another_thread_give_the_same(engine) -> None:
+def test_two_engines_and_threads_that_share_one_give_the_same(engine) -> None:
     image = image_of(200, 300)
     expected = engine.segment(image).probability
     found: list[np.ndarray] = []
     with open_engine(device=engine.device) as other:
         threads = [
-            threading.Thread(target=lambda e=e: found.append(e.segment(image).probability)) for e in (engine, other)
+            threading.Thread(target=lambda e=e: found.append(e.segment(image).probability))
+            for e in (engine, other, engine)
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    assert len(found) == 2
+    assert len(found) == 3
     for probability in found:
         np.testing.assert_array_equal(probability, expected)
 
@@ -191,13 +196,31 @@ def test_every_device_says_what_it_is(device) -> None:
     assert len(probe(device).splitlines()) == 1
 
 
-def test_auto_takes_the_first_device_that_can_be_used_and_says_why(monkeypatch) -> None:
+@pytest.mark.parametrize("device", DEVICES.values(), ids=DEVICES.keys())
+def test_every_line_of_the_devices_names_an_engine_and_its_probe(device: Device) -> None:
+    module = importlib.import_module(f"echo_rt.engine.{device.module}")
+    kind = getattr(module, device.engine)
+    assert callable(module.probe)
+    assert DEVICES[kind.device] is device
+    for name in ("segment", "close", "__enter__", "__exit__"):
+        assert callable(getattr(kind, name))
+
+
+@pytest.fixture
+def flux(monkeypatch) -> Device:
+    """A device that this machine lacks."""
+
     def absent() -> str:
         raise NoDeviceError("expected a flux capacitor, found none")
 
-    monkeypatch.setattr(
-        "echo_rt.engine.DEVICES", {"flux": dataclasses.replace(DEVICES["cpu"], probe=absent), **DEVICES}
-    )
+    module = ModuleType("echo_rt.engine.flux")
+    module.probe = absent
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return Device("flux", "FluxEngine", ("fp32",))
+
+
+def test_auto_takes_the_first_device_that_can_be_used_and_says_why(flux: Device, monkeypatch) -> None:
+    monkeypatch.setattr("echo_rt.engine.DEVICES", {"flux": flux, **DEVICES})
     device, why = choose()
     assert device != "flux"
     assert why.startswith(f"{device}: ")
@@ -206,11 +229,8 @@ def test_auto_takes_the_first_device_that_can_be_used_and_says_why(monkeypatch) 
         assert engine.device == device
 
 
-def test_without_any_device_each_reason_is_given(monkeypatch) -> None:
-    def absent() -> str:
-        raise NoDeviceError("expected a flux capacitor, found none")
-
-    monkeypatch.setattr("echo_rt.engine.DEVICES", {"flux": dataclasses.replace(DEVICES["cpu"], probe=absent)})
+def test_without_any_device_each_reason_is_given(flux: Device, monkeypatch) -> None:
+    monkeypatch.setattr("echo_rt.engine.DEVICES", {"flux": flux})
     with pytest.raises(DeviceError, match=r"found none \(flux: expected a flux capacitor"):
         open_engine()
 

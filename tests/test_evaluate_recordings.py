@@ -91,7 +91,7 @@ def test_jitter_by_hand() -> None:
 
 
 def beat(t_ed_s: float, t_es_s: float) -> Beat:
-    return Beat(t_ed_s, t_es_s, t_ed_s + 1, 100, 50, 30, 20, 50, 33, 60, True)
+    return Beat(t_ed_s, t_es_s, t_ed_s + 1, 100, 50, 30, 20, 50, 33)
 
 
 def test_lateness_by_hand() -> None:

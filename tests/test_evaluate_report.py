@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,49 +12,20 @@ import numpy as np
 import pytest
 
 from echo_rt.errors import DataError, OutputError, ParameterError
-from echo_rt.model import ModelSpec
-from echo_rt.segmentation import Segmentation
-from echo_rt_train.data import COLUMNS as INDEX
-from echo_rt_train.data import DataReport, Sample, open_data
-from echo_rt_train.data.pictures import PictureFiles
+from echo_rt_train.data import DataReport, Sample
 from echo_rt_train.evaluate import calibrate, evaluate, measure, summary
-from echo_rt_train.evaluate.command import add_arguments, as_text, main
 from echo_rt_train.evaluate.measurement import COLUMNS
-from echo_rt_train.evaluate.offsets import fit_offsets
 from echo_rt_train.evaluate.output import whole_folder
 from echo_rt_train.evaluate.report import write_report
+from echo_rt_train.evaluate.text import as_text
 from echo_rt_train.evaluate.worst import worst_images
-from support.shapes import labels_of, segmentation_of
-
-GREY = np.array([20, 60, 180, 80], np.uint8)
-
-
-class Reader:
-    """An engine that knows the labels by their grey levels, and can be made to err: `spoil` changes the labels it
-    found."""
-
-    def __init__(self, spoil=lambda labels: labels, view: str | None = None, calibration=None) -> None:
-        self.spec = ModelSpec("reader", "1", 64, 64, 0.0, 1.0, ef_calibration=calibration)
-        self.spoil, self.view, self.description, self.device = spoil, view, "reader", "cpu"
-
-    def segment(self, image: np.ndarray, state: object = None) -> Segmentation:
-        found = segmentation_of(self.spoil(np.abs(image[..., None].astype(int) - GREY).argmin(-1).astype(np.uint8)))
-        return replace(found, view=self.view)
+from support.readers import Reader, drawn_samples
 
 
 @pytest.fixture
 def samples(tmp_path: Path) -> list[Sample]:
     """Four patients in both views; the scale is known in 4CH alone."""
-    found = []
-    for number, (ed, es) in enumerate(((40, 28), (42, 36), (38, 24), (40, 32))):
-        for view, spacing in (("4CH", (0.5, 0.5)), ("2CH", None)):
-            for phase, radius in (("ED", ed), ("ES", es)):
-                labels = labels_of((220, 240), 110, radius, 14, (120.0, 150.0))
-                image, mask = (tmp_path / f"p{number}_{view}_{phase}{end}.png" for end in ("", "_gt"))
-                cv2.imwrite(str(image), GREY[labels])
-                cv2.imwrite(str(mask), labels)
-                found.append(Sample(f"p{number}", "val", view, phase, str(image), PictureFiles(image, mask), spacing))
-    return found
+    return drawn_samples(tmp_path)
 
 
 def shifted(labels: np.ndarray) -> np.ndarray:
@@ -161,9 +130,9 @@ def test_the_report_holds_figures_tables_plots_and_the_worst_cases(samples: list
     out.mkdir()
     (out / "notes.txt").write_text("mine")
     write_report(out, engine, images, figures, worst=2)
-    assert sorted(p.name for p in out.iterdir()) == [
-        "ef_2CH.png", "ef_4CH.png", "ef_biplane.png", "evaluation.json", "images.csv", "notes.txt", "patients.csv", "worst",
-    ]  # fmt: skip
+    plots = ["ef_2CH.png", "ef_4CH.png", "ef_biplane.png"]
+    tables = ["evaluation.json", "images.csv", "notes.txt", "patients.csv"]
+    assert sorted(p.name for p in out.iterdir()) == [*plots, *tables, "worst"]
     assert json.loads((out / "evaluation.json").read_text()) == figures
     pictures = sorted(p.name for p in (out / "worst").iterdir())
     assert len(pictures) == 2
@@ -221,110 +190,6 @@ def test_the_text_says_what_has_no_scale_and_what_was_not_measured(samples: list
     assert sum("px (scale unknown)" in line for line in lines) == 3
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--fit-calibration"], "expected --split train, found val"),
-        (["--fit-offsets"], "expected --hold-out K/N, found none"),
-        (["--hold-out", "1/4", "--split", "train"], "expected no --split beside it, found train"),
-        (["--worst", "-1"], "expected a number of images from 0 up, found -1"),
-    ],
-)
-def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: list[str], message: str) -> None:
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    with pytest.raises(ParameterError, match=message):
-        main(parser.parse_args(["lv-edge", "--data", str(tmp_path), *options]))
-
-
-class Shy(Reader):
-    """An engine that is unsure along the borders, and draws the atrium too small: its logit is 0.6 too low."""
-
-    def segment(self, image: np.ndarray, state: object = None) -> Segmentation:
-        sure = super().segment(image, state)
-        soft = np.stack([cv2.GaussianBlur(channel, (0, 0), 4) for channel in sure.probability])
-        soft[3] *= np.exp(-0.6)
-        soft /= soft.sum(axis=0)
-        return replace(sure, probability=soft, labels=soft.argmax(axis=0).astype(np.uint8))
-
-
-def test_offsets_bring_back_what_an_engine_draws_too_small(samples: list[Sample]) -> None:
-    found = fit_offsets(Shy(), samples)
-    assert found["logits"]["left_atrium"] == pytest.approx(0.6, abs=0.11)
-    assert abs(found["logits"]["lv_cavity"]) <= 0.1
-    assert found["dice"]["left_atrium"] > found["dice_before"]["left_atrium"] + 0.005
-    assert (found["images"], found["view"]) == (8, "4CH")
-    assert fit_offsets(Reader(), samples)["logits"] == {"lv_cavity": 0, "lv_wall": 0, "left_atrium": 0}, (
-        "what makes no difference stays"
-    )
-
-
-def test_offsets_need_all_classes_labelled_in_four_chamber_views(samples: list[Sample]) -> None:
-    for wrong in ([s for s in samples if s.view == "2CH"], [replace(s, known=(1,)) for s in samples]):
-        with pytest.raises(DataError, match="expected 4CH images with lv_cavity, lv_wall, left_atrium labelled"):
-            fit_offsets(Reader(), wrong)
-
-
 def test_a_split_that_is_not_there_is_named(samples: list[Sample]) -> None:
     with pytest.raises(DataError, match="expected images of split 'test', found val"):
         evaluate(Reader(), samples, "test")
-
-
-def test_the_command_measures_a_folder_with_the_engine_that_is_opened_for_it(
-    samples: list[Sample], tmp_path: Path, monkeypatch, capsys
-) -> None:
-    opened = []
-
-    @contextmanager
-    def open_model(*arguments):
-        opened.append(arguments)
-        yield Reader()
-
-    monkeypatch.setattr("echo_rt_train.evaluate.command.open_model", open_model)
-    rows = [
-        [s.patient, s.split, s.view, s.phase, Path(s.name).name, 220, 240, 0.5 if s.spacing_mm else ""] for s in samples
-    ]
-    with (tmp_path / "index.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([INDEX, *rows])
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    main(
-        parser.parse_args(
-            ["a-model", "--data", str(tmp_path), "--json", "--out", str(tmp_path / "out"), "--worst", "0"]
-        )
-    )
-    assert opened == [("a-model", "auto")]
-    found = json.loads(capsys.readouterr().out)
-    assert found == json.loads((tmp_path / "out" / "evaluation.json").read_text()) == evaluate(Reader(), tmp_path)
-    assert found == evaluate(Reader(), open_data({"root": tmp_path}))
-    assert not (tmp_path / "out" / "worst").exists()
-
-
-def test_the_command_fits_offsets_on_the_patients_that_were_held_out(
-    samples: list[Sample], tmp_path: Path, monkeypatch, capsys
-) -> None:
-    @contextmanager
-    def open_model(*arguments):
-        yield Shy()
-
-    monkeypatch.setattr("echo_rt_train.evaluate.command.open_model", open_model)
-    rows = [
-        [s.patient, "train", s.view, s.phase, Path(s.name).name, 220, 240, 0.5 if s.spacing_mm else ""] for s in samples
-    ]
-    with (tmp_path / "index.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([INDEX, *rows])
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    given = ["a-model", "--data", str(tmp_path), "--hold-out", "2/4", "--fit-offsets"]
-    main(parser.parse_args([*given, "--json"]))
-    found = json.loads(capsys.readouterr().out)
-    assert found["views"]["4CH"]["patients"] == 1
-    assert found["class_offsets"] == {
-        **fit_offsets(Shy(), [s for s in samples if s.patient == "p1"]),
-        "hold_out": "2/4",
-    }
-    main(parser.parse_args(given))
-    assert (
-        f"offset of left_atrium  {found['class_offsets']['logits']['left_atrium']:+.1f}  Dice"
-        in capsys.readouterr().out
-    )

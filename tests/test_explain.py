@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import cv2
@@ -13,7 +12,7 @@ from torch import nn
 
 from echo_rt.errors import DataError, ParameterError
 from echo_rt.model import ModelSpec
-from echo_rt_train.explain import add_arguments, inside, main
+from echo_rt_train.explain import inside
 from echo_rt_train.explain.attribution import (
     grad_cam,
     input_gradient,
@@ -23,6 +22,7 @@ from echo_rt_train.explain.attribution import (
     target_of,
 )
 from echo_rt_train.explain.subject import read_images, subject_of
+from support.commands import explain
 from support.shapes import labels_of
 
 SIDE = 64
@@ -194,12 +194,6 @@ def test_a_network_with_more_outputs_is_taken_by_its_logits() -> None:
         logits_of(view)
 
 
-def run(*arguments: str) -> None:
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    main(parser.parse_args(arguments))
-
-
 SHEETS = ["feature_maps.png", "filters.png", "grad_cam.png", "integrated_gradients.png", "saliency.png"]
 
 
@@ -207,10 +201,10 @@ def test_the_command_draws_a_sheet_for_each_method_and_gives_the_network_what_th
     network: nn.Module, tmp_path: Path, monkeypatch
 ) -> None:
     spec = ModelSpec(name="small", version="1", width=SIDE, height=SIDE, mean=64.0, std=64.0)
-    monkeypatch.setattr("echo_rt_network.weights.load_weights", lambda path: (network, spec))
+    monkeypatch.setattr("echo_rt_train.explain.command.load_weights", lambda path: (network, spec))
     picture = tmp_path / "heart.png"
     cv2.imwrite(str(picture), drawn(25.0)[0])
-    run(str(tmp_path / "run"), str(picture), "--out", str(tmp_path / "out"))
+    explain([str(tmp_path / "run"), str(picture), "--out", str(tmp_path / "out")])
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == SHEETS
     for name in SHEETS:
         sheet = cv2.imread(str(tmp_path / "out" / name))
@@ -232,8 +226,8 @@ def test_wrong_options_are_one_line(tmp_path: Path) -> None:
     repository = Path(__file__).resolve().parents[1]
     if (repository / ".git").exists():
         with pytest.raises(ParameterError, match="outside of the repository"):
-            run(str(tmp_path), "x.png", "--out", str(repository / "demo" / "explain"))
+            explain([str(tmp_path), "x.png", "--out", str(repository / "demo" / "explain")])
     with pytest.raises(DataError, match="expected weights"):
-        run(str(tmp_path), "x.png", "--out", str(tmp_path / "out"))
+        explain([str(tmp_path), "x.png", "--out", str(tmp_path / "out")])
     with pytest.raises(ParameterError, match="--frames: expected a number from 1 up, found 0"):
         read_images("x.png", 0)

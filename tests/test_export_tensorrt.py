@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from echo_rt.engine.cuda_driver import CudaDevice
-from echo_rt.engine.tensorrt import cache as engine_cache
-from echo_rt.engine.tensorrt.cache import read_engine, record_path
+from echo_rt.engine.tensorrt import cache
+from echo_rt.engine.tensorrt.cache import read_engine
+from echo_rt.engine.tensorrt.record import record_path
 from echo_rt.errors import ModelError, ParameterError
-from echo_rt_export.commands import export
+from support.commands import export
 from support.program import echo_rt
 from support.stand_in_tensorrt import MARK, stand_in
 from support.toy import toy_model
@@ -64,7 +65,7 @@ def test_it_needs_neither_torch_nor_onnx(tmp_path: Path, no_device) -> None:
     model = toy_model(tmp_path / "m.onnx")
     code = (
         "import sys; from echo_rt.errors import NoDeviceError; from echo_rt_export.commands import export\n"
-        f"try: export(['tensorrt', {str(model)!r}])\n"
+        f"try: export(['tensorrt', {str(model)!r}], standalone_mode=False)\n"
         "except NoDeviceError: print([m for m in ('torch', 'onnx', 'onnxruntime', 'tensorrt') if m in sys.modules])"
     )
     run = subprocess.run(
@@ -76,7 +77,7 @@ def test_it_needs_neither_torch_nor_onnx(tmp_path: Path, no_device) -> None:
 @pytest.fixture
 def stand_ins(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name, appauthor: tmp_path / "cache" / name)
-    monkeypatch.setattr(engine_cache, "find_device", lambda: CudaDevice(0, "STAND-IN GPU", "8.6", "12.4"))
+    monkeypatch.setattr(cache, "find_device", lambda: CudaDevice(0, "STAND-IN GPU", "8.6", "12.4"))
     monkeypatch.setitem(sys.modules, "tensorrt", stand_in("11.4"))
 
 

@@ -129,6 +129,13 @@ def test_what_is_misspelt_is_one_line_and_status_2(arguments: str, found: str) -
     assert len(run.stderr.strip().splitlines()) <= 1
 
 
+def test_the_help_has_examples_a_line_each() -> None:
+    lines = echo_rt("live", "--help").stdout.splitlines()
+    examples = lines[lines.index("  EXAMPLES") + 1 :]
+    assert all(line.startswith("    echo-rt live ") for line in examples[: examples.index("")])
+    assert examples.index("") >= 3
+
+
 def test_the_list_of_devices_names_them_or_says_that_there_are_none() -> None:
     run = echo_rt("live", "--list")
     assert run.returncode == 0
@@ -160,10 +167,13 @@ class StandInCapture:
 
     def get(self, name: int) -> float:
         cv2 = camera.cv2
-        return {
-            cv2.CAP_PROP_FOURCC: int.from_bytes(b"YUYV", "little"), cv2.CAP_PROP_FRAME_WIDTH: 640, cv2.CAP_PROP_FRAME_HEIGHT: 480,
+        device = {
+            cv2.CAP_PROP_FOURCC: int.from_bytes(b"YUYV", "little"),
+            cv2.CAP_PROP_FRAME_WIDTH: 640,
+            cv2.CAP_PROP_FRAME_HEIGHT: 480,
             cv2.CAP_PROP_FPS: 30,
-        }.get(name, 0)  # fmt: skip
+        }
+        return device.get(name, 0)
 
     def read(self):
         import numpy as np

@@ -159,7 +159,7 @@ def test_a_feed_survives_garbage_a_cut_in_the_middle_and_another_size() -> None:
         Running(lambda: open_source(sender.uri)) as running,
     ):
         running.until(lambda update: update.status.phase is Phase.LOST and "middle" in update.status.message)
-        running.until(lambda update: update.status.reopened >= 1 and update.status.phase is Phase.RUNNING)
+        running.until(lambda update: update.status.counts.reopened >= 1 and update.status.phase is Phase.RUNNING)
         sender.sent = (b"garbage" * 100,)
         running.until(lambda update: "something else" in update.status.message)
         sender.sent = (good, good)

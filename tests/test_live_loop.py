@@ -16,12 +16,12 @@ import echo_rt.live.capture as capture_module
 from echo_rt.engine import open_engine
 from echo_rt.errors import OutputError, SourceError
 from echo_rt.frame import Frame
-from echo_rt.live.capture import BUSY, LOOKING, PAUSED, Opening
-from echo_rt.live.loop import Live
+from echo_rt.live.outputs import Mailbox
 from echo_rt.live.pulse import Pulse
-from echo_rt.live.settings import Settings
-from echo_rt.live.slot import Arrival, Mailbox, Slot
-from echo_rt.live.status import Phase
+from echo_rt.live.reader import Arrived, Opening
+from echo_rt.live.session import Live, Settings
+from echo_rt.live.slot import Slot
+from echo_rt.live.status import Drop, Phase, Timing
 from echo_rt.pipeline import stream
 from echo_rt.sources import open_source
 from support.live_parts import Given, Looker, Running, StandInEngine, eventually, frames
@@ -55,7 +55,7 @@ class Notes:
 
 def test_the_slot_gives_the_newest_frame_and_says_that_one_was_lost() -> None:
     slot = Slot()
-    first, second = (Arrival(frame, 0.0) for frame in frames(2))
+    first, second = (Arrived(frame, 0.0) for frame in frames(2))
     assert not slot.put(first)
     assert slot.put(second)
     assert slot.take(0) is second
@@ -74,10 +74,10 @@ def test_the_same_frames_through_file_and_live_give_identical_readings(cine: Pat
             Settings(every_frame=True),
         )
         notes = Notes()
-        feed.add_taker(notes, "notes", depth=1)
+        feed.outputs.add_taker(notes, "notes", depth=1)
         status = feed.run()
-    assert status.frames == len(expected) == 30
-    assert not status.dropped
+    assert status.counts.frames == len(expected) == 30
+    assert not status.counts.dropped
     for one, other in zip(expected, notes.readings, strict=True):
         assert (one.index, one.t_s, one.quality, one.ef, one.beat) == (
             other.index,
@@ -98,23 +98,23 @@ def test_a_slow_engine_gets_the_newest_frame_and_what_it_missed_is_counted() -> 
     with Running(lambda: Given(frames(100), period_s=0.01), engine, lasting=False) as running:
         status = running.wait()
     assert engine.seen[-1] == 99, "the last frame is read whatever was missed"
-    assert 2 < status.frames < 60
-    assert status.frames + status.dropped[BUSY] == 100
+    assert 2 < status.counts.frames < 60
+    assert status.counts.frames + status.counts.dropped[Drop.BUSY] == 100
     assert engine.seen == sorted(engine.seen)
     # Not the oldest of a queue: while the engine was at one frame, several came.
     assert max(later - one for one, later in itertools.pairwise(engine.seen)) > 3
-    assert status.age_ms is not None
-    assert status.age_ms >= 100
+    assert status.timing.age_ms is not None
+    assert status.timing.age_ms >= 100
 
 
 def test_a_consumer_ten_times_too_slow_sees_the_newest_and_loses_its_own_frames_alone() -> None:
     slow = Looker(seconds=0.1)
     running = Running(lambda: Given(frames(100), period_s=0.01), lasting=False)
-    running.feed.add_viewer(slow, "slow")
+    running.feed.outputs.add_viewer(slow, "slow")
     with running:
         status = running.wait()
-    assert status.frames > 2 * len(slow.updates)
-    assert status.lost["slow"] > 0
+    assert status.counts.frames > 2 * len(slow.updates)
+    assert status.counts.lost["slow"] > 0
     shown = [update.frame.index for update in slow.updates if update.frame is not None]
     assert shown[-1] == 99
     assert max(later - one for one, later in itertools.pairwise(shown)) > 1
@@ -151,13 +151,24 @@ def test_a_consumer_that_fails_is_named_and_asked_again() -> None:
 
     failing = Failing()
     running = Running(lambda: Given(frames(60), period_s=0.005), lasting=False)
-    running.feed.add_taker(failing, "recorder")
+    running.feed.outputs.add_taker(failing, "recorder")
     with running:
         status = running.wait()
     assert any("the disk is full" in update.status.message for update in running.looker.updates)
-    assert status.lost["recorder"] > 0
+    assert status.counts.lost["recorder"] > 0
     assert failing.readings, "it had room again"
-    assert status.frames > len(failing.readings)
+    assert status.counts.frames > len(failing.readings)
+
+
+def test_a_consumer_that_fails_at_its_end_is_named() -> None:
+    class Failing(Notes):
+        def close(self) -> None:
+            raise OutputError("no room for the last line")
+
+    running = Running(lambda: Given(frames(5), period_s=0.005), lasting=False)
+    running.feed.outputs.add_taker(Failing(), "recorder")
+    with running:
+        assert running.wait().message == "no room for the last line"
 
 
 def test_a_consumer_that_hangs_does_not_hang_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,11 +194,11 @@ def test_a_source_that_vanishes_five_times_comes_back_five_times_and_its_clock_g
 
     notes = Notes()
     running = Running(source)
-    running.feed.add_taker(notes, "notes")
+    running.feed.outputs.add_taker(notes, "notes")
     with running:
-        running.until(lambda update: update.status.reopened == 5)
+        running.until(lambda update: update.status.counts.reopened == 5)
         status = running.end()
-    assert status.reopened >= 5
+    assert status.counts.reopened >= 5
     assert any("cable pulled" in update.status.message for update in running.looker.updates)
     times, numbers = ([getattr(reading, name) for reading in notes.readings] for name in ("t_s", "index"))
     assert all(later > one for one, later in itertools.pairwise(times))
@@ -208,7 +219,7 @@ def test_silence_is_a_loss_and_a_thread_that_hangs_in_its_source_is_left_behind(
         status = running.end()
     for source in sources:
         source.free.set()
-    assert status.reopened == 1
+    assert status.counts.reopened == 1
 
 
 @pytest.mark.usefixtures("quick")
@@ -216,9 +227,9 @@ def test_the_time_of_a_loss_passes_on_the_clock_of_the_frames() -> None:
     made = iter([Given(frames(5), 0.01, SourceError("gone")), Given(frames(500), 0.01, None)])
     notes = Notes()
     running = Running(lambda: next(made))
-    running.feed.add_taker(notes, "notes")
+    running.feed.outputs.add_taker(notes, "notes")
     with running:
-        running.until(lambda update: update.status.reopened == 1)
+        running.until(lambda update: update.status.counts.reopened == 1)
     gap_s = max(later.t_s - one.t_s for one, later in itertools.pairwise(notes.readings))
     assert gap_s >= 0.05, "the back-off at least"
 
@@ -235,10 +246,10 @@ def test_after_a_stated_time_the_history_begins_afresh() -> None:
     made = sources()
     notes = Notes()
     running = Running(lambda: next(made), settings=Settings(forget_after_s=0.3))
-    running.feed.add_taker(notes, "notes")
+    running.feed.outputs.add_taker(notes, "notes")
     with running:
         running.until(lambda update: update.status.phase is Phase.LOST and update.reading is None)
-        running.until(lambda update: update.status.reopened == 1)
+        running.until(lambda update: update.status.counts.reopened == 1)
     assert notes.histories[0] == 1
     assert notes.histories[-1] == 2
     assert notes.idles, "outputs are told that nothing comes"
@@ -249,7 +260,7 @@ def test_a_change_of_size_begins_a_history_and_nothing_breaks() -> None:
     notes = Notes()
     engine = StandInEngine()
     running = Running(lambda: Given(both, 0.01), engine, lasting=False)
-    running.feed.add_taker(notes, "notes")
+    running.feed.outputs.add_taker(notes, "notes")
     with running:
         running.wait()
     assert set(engine.sizes) == {(48, 64), (80, 60)}
@@ -264,9 +275,9 @@ def test_while_the_sector_is_looked_for_nothing_is_shown_as_current() -> None:
     with Running(lambda: Given(frames(10_000), 0.01), cut=cut) as running:
         running.until(lambda update: update.status.phase is Phase.RUNNING and update.reading is not None)
         lost = running.until(lambda update: update.status.phase is Phase.LOST)
-        assert lost.status.message == LOOKING
-        status = running.until(lambda update: update.status.dropped.get(LOOKING, 0) > 30).status
-    assert status.frames <= 40
+        assert lost.status.message == Drop.LOOKING.value
+        status = running.until(lambda update: update.status.counts.dropped.get(Drop.LOOKING, 0) > 30).status
+    assert status.counts.frames <= 40
     assert running.looker.phases[:3] == [Phase.OPENING, Phase.RUNNING, Phase.LOST]
 
 
@@ -282,18 +293,18 @@ def test_what_a_viewer_asks_for_is_done(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="none yet"):
         feed.snapshot()
     notes = Notes()
-    feed.add_taker(notes, "notes")
+    feed.outputs.add_taker(notes, "notes")
     with running:
-        running.until(lambda update: update.status.frames > 3)
+        running.until(lambda update: update.status.counts.frames > 3)
         picture = feed.snapshot()
         assert picture.read_bytes().startswith(b"\x89PNG")
         assert json.loads(picture.with_suffix(".json").read_text())["quality"] == "no ventricle"
         feed.freeze(True)
-        held = running.until(lambda update: update.status.phase is Phase.FROZEN).status.frames
-        later = running.until(lambda update: update.status.dropped.get(PAUSED, 0) > 3)
-        assert later.status.frames <= held + 1
+        held = running.until(lambda update: update.status.phase is Phase.FROZEN).status.counts.frames
+        later = running.until(lambda update: update.status.counts.dropped.get(Drop.PAUSED, 0) > 3)
+        assert later.status.counts.frames <= held + 1
         feed.freeze(False)
-        running.until(lambda update: update.status.phase is Phase.RUNNING and update.status.frames > held + 2)
+        running.until(lambda update: update.status.phase is Phase.RUNNING and update.status.counts.frames > held + 2)
         feed.reset()
         eventually(lambda: notes.histories[-1] == 2)
         feed.stop()
@@ -317,7 +328,7 @@ def test_a_choice_that_cannot_be_opened_shows_as_lost_and_another_can_be_chosen(
     engine = StandInEngine()
     running = Running(lambda: None, engine)
     running.feed = Live("good:", opening, engine)
-    running.feed.add_viewer(running.looker)
+    running.feed.outputs.add_viewer(running.looker)
     with running:
         running.until(lambda update: update.status.phase is Phase.RUNNING)
         running.feed.select("bad:")
@@ -330,10 +341,10 @@ def test_a_choice_that_cannot_be_opened_shows_as_lost_and_another_can_be_chosen(
 
 def test_the_pulse_forgets_what_is_older_than_a_minute() -> None:
     pulse = Pulse()
-    assert pulse.ages_ms() == (None, None, None)
+    assert pulse.timing(0.0) == Timing()
     pulse.beat(0.0, 500.0)
     for number in range(100):
         pulse.beat(70.0 + number / 50, float(number))
-    newest, middle, high = pulse.ages_ms()
-    assert (newest, middle, high) == (99.0, 50.0, 99.0)
-    assert pulse.fps(72.0) == pytest.approx(50)
+    timing = pulse.timing(72.0)
+    assert (timing.age_ms, timing.age_p50_ms, timing.age_p99_ms) == (99.0, 50.0, 99.0)
+    assert timing.fps == pytest.approx(50)

@@ -57,7 +57,8 @@ def rtsp(processes) -> Callable[..., subprocess.Popen[str]]:
         or subprocess.run([SYSTEM_PYTHON, "-c", bindings], capture_output=True, check=False).returncode
     ):
         pytest.skip(
-            "no RTSP server (Debian: apt install gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-{base,good,ugly})"
+            "no RTSP server (Debian: apt install gir1.2-gst-rtsp-server-1.0 python3-gi "
+            "gstreamer1.0-plugins-{base,good,ugly})"
         )
 
     def serve(port: int, width: int = 320, height: int = 240) -> subprocess.Popen[str]:
@@ -140,7 +141,9 @@ def test_a_server_killed_and_restarted_five_times_comes_back_five_times(rtsp, mo
     with Running(lambda: open_source(f"rtsp://127.0.0.1:{port}/echo")) as running:
         for number in range(5):
             running.until(
-                lambda update, number=number: update.status.phase is Phase.RUNNING and update.status.reopened == number
+                lambda update, number=number: (
+                    update.status.phase is Phase.RUNNING and update.status.counts.reopened == number
+                )
             )
             server.kill()
             server.wait()
@@ -148,10 +151,10 @@ def test_a_server_killed_and_restarted_five_times_comes_back_five_times(rtsp, mo
             assert lost.status.message
             # It comes back with another size the last time.
             server = rtsp(port, *((400, 304) if number == 4 else ()))
-        running.until(lambda update: update.status.phase is Phase.RUNNING and update.status.reopened == 5)
+        running.until(lambda update: update.status.phase is Phase.RUNNING and update.status.counts.reopened == 5)
         running.until(lambda update: update.frame is not None and update.frame.image.shape == (304, 400, 3))
         status = running.end()
-    assert status.reopened == 5
+    assert status.counts.reopened == 5
 
 
 @needs_ffmpeg
@@ -160,11 +163,11 @@ def test_a_udp_sender_that_falls_silent_is_lost_and_found_again(processes) -> No
     command = ffmpeg_stream(["-f", "mpegts", f"udp://127.0.0.1:{port}?pkt_size=1316"])
     sender = processes(*command)
     with Running(lambda: open_source(f"udp://127.0.0.1:{port}")) as running:
-        running.until(lambda update: update.status.frames > 5)
+        running.until(lambda update: update.status.counts.frames > 5)
         sender.kill()
         running.until(lambda update: update.status.phase is Phase.LOST)
         processes(*command)
-        running.until(lambda update: update.status.reopened == 1 and update.status.phase is Phase.RUNNING)
+        running.until(lambda update: update.status.counts.reopened == 1 and update.status.phase is Phase.RUNNING)
 
 
 def test_a_server_that_says_nothing_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:

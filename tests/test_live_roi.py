@@ -98,7 +98,7 @@ def test_a_still_screen_has_no_sector(clip: list[Frame]) -> None:
 
 
 def test_a_rectangle_is_cut_and_copied_and_one_outside_is_refused(clip: list[Frame]) -> None:
-    cut = parse_roi("300,120,640,480")
+    cut = parse_roi("300,120,640,480")()
     assert isinstance(cut, FixedCut)
     shown = screen(clip[0], 0)
     found = cut(shown)
@@ -115,5 +115,10 @@ def test_a_roi_that_is_none_is_refused(text: str) -> None:
 
 
 def test_none_cuts_nothing() -> None:
-    assert parse_roi("none") is None
-    assert parse_roi("auto") is SectorCut
+    assert parse_roi("none")() is None
+
+
+def test_each_opening_looks_for_its_own_sector() -> None:
+    first, second = parse_roi("auto")(), parse_roi("auto")()
+    assert isinstance(first, SectorCut)
+    assert first is not second

@@ -12,7 +12,8 @@ from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import ParameterError
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
-from echo_rt.reading import Beat, ClipExtremes, Reading, Reason
+from echo_rt.reading import Beat, Reading, Reason
+from echo_rt.result import ClipFigures
 from support.hearts import volume_at
 from support.shapes import segmentation_of, ventricle
 
@@ -81,6 +82,16 @@ def test_the_figure_waits_for_the_first_whole_beat_and_says_so(clip) -> None:
     assert "waiting" in str(first.ef.reason)
 
 
+def test_what_a_frame_gives_prints_in_a_short_line_without_arrays(clip) -> None:
+    last = readings(Monitor(SPEC), clip)[-1]
+    assert repr(last) == f"Reading(index=149, t_s=5.96, quality=ok, ef={last.ef.percent}, beats={last.ef.beats})"
+    assert repr(last.wall_beat) == "WallBeat(akinetic=[], calibrated=False)"
+    for part in (last, last.segmentation, last.ventricle, last.wall, last.wall_beat):
+        assert part is not None
+        assert len(repr(part)) < 300
+        assert "array" not in repr(part)
+
+
 def test_volumes_are_in_ml_where_the_scale_is_known(clip) -> None:
     known = readings(Monitor(SPEC), clip[:1], spacing_mm=(0.5, 0.5))[0].ventricle
     unknown = readings(Monitor(SPEC), clip[:1])[0].ventricle
@@ -92,8 +103,6 @@ def test_volumes_are_in_ml_where_the_scale_is_known(clip) -> None:
 
 
 def test_the_area_method_reports_the_area_change_and_a_calibration_is_applied(clip) -> None:
-    from dataclasses import replace
-
     area = readings(Monitor(SPEC, ef_method="area"), clip)[-1]
     assert area.ef.percent == area.fac_percent
     assert area.ef.method == "area"
@@ -109,7 +118,7 @@ def test_frames_without_a_heart_give_a_reason_and_never_a_number() -> None:
     found = readings(monitor, [(i / 25, empty) for i in range(100)])
     assert {r.quality.reason for r in found} == {Reason.NO_VENTRICLE}
     assert found[-1].ef.percent is None
-    assert isinstance(monitor.clip_extremes(), str)
+    assert monitor.clip_figures() == ClipFigures(reason="too few good frames")
 
 
 def test_a_ring_without_a_mitral_plane_is_not_apical() -> None:
@@ -129,8 +138,6 @@ def test_a_picture_that_the_model_calls_another_view_is_not_apical() -> None:
 
 
 def test_an_unsure_picture_is_called_so() -> None:
-    from dataclasses import replace
-
     sure = ventricle()
     unsure = replace(sure, probability=(0.6 * sure.probability + 0.1).astype(np.float32), tally=None)
     assert readings(Monitor(SPEC), [(0.0, unsure)])[0].quality.reason == Reason.LOW_CONFIDENCE
@@ -140,8 +147,9 @@ def test_a_clip_without_a_whole_beat_gets_its_figure_from_its_extremes() -> None
     monitor = Monitor(SPEC)
     found = readings(monitor, beating(0.9, fps=50, rate=60, start=0.4))
     assert found[-1].ef.percent is None
-    extremes = monitor.clip_extremes()
-    assert isinstance(extremes, ClipExtremes)
+    assert monitor.clip_figures().reason is None
+    extremes = monitor.clip_figures().extremes
+    assert extremes is not None
     assert extremes.ef_percent == pytest.approx(50, abs=3)
     assert extremes.edv > extremes.esv
     # ES at phase 0.35 comes first and is cut, ED is at phase 1.0.
@@ -151,13 +159,14 @@ def test_a_clip_without_a_whole_beat_gets_its_figure_from_its_extremes() -> None
 def test_a_still_ventricle_has_no_figure_even_from_its_extremes() -> None:
     monitor = Monitor(SPEC)
     readings(monitor, [(i / 25, ventricle()) for i in range(50)])
-    assert "hardly changes" in str(monitor.clip_extremes())
+    assert monitor.clip_figures() == ClipFigures(reason="the volume hardly changes")
 
 
 def test_whole_beats_leave_nothing_to_the_extremes(clip) -> None:
     monitor = Monitor(SPEC)
     readings(monitor, clip)
-    assert isinstance(monitor.clip_extremes(), str)
+    assert monitor.clip_figures() == ClipFigures(reason="whole beats were seen")
+    assert monitor.clip_figures(even_with_beats=True).extremes is not None
 
 
 def test_unknown_methods_and_counts_are_refused() -> None:
@@ -167,7 +176,7 @@ def test_unknown_methods_and_counts_are_refused() -> None:
         Monitor(SPEC, beats=0)
 
 
-# -- frames that repeat --------------------------------------------------------------------------------------------------------------
+# -- frames that repeat --
 
 
 def test_a_picture_that_stands_still_never_gives_a_figure_whatever_the_network_sees_in_it(clip) -> None:
@@ -176,7 +185,7 @@ def test_a_picture_that_stands_still_never_gives_a_figure_whatever_the_network_s
     assert [r.quality.reason for r in found] == [None] + [Reason.FROZEN] * (len(clip) - 1)
     assert {r.ef.percent for r in found} == {None}
     assert "waiting" in str(found[-1].ef.reason)
-    assert monitor.clip_extremes() == "too few good frames"
+    assert monitor.clip_figures() == ClipFigures(reason="too few good frames")
 
 
 @settings(max_examples=5, deadline=None)
@@ -224,7 +233,7 @@ def test_after_a_reset_the_picture_before_is_forgotten(clip) -> None:
     assert readings(monitor, clip[:1], images=images)[0].quality.ok
 
 
-# -- pictures that do not show the whole ventricle -----------------------------------------------------------------------------------
+# -- pictures that do not show the whole ventricle --
 
 
 def test_a_ventricle_at_the_edge_of_the_sector_is_cut_off_and_its_beats_do_not_count(clip) -> None:
@@ -257,7 +266,7 @@ def test_a_view_that_slides_off_the_apex_is_foreshortened_until_it_comes_back() 
     assert found[-1].ef.percent == pytest.approx(50, abs=2)
 
 
-# -- how old the figure is -----------------------------------------------------------------------------------------------------------
+# -- how old the figure is --
 
 
 def test_the_figure_goes_stale_then_is_withdrawn_and_starts_again_from_nothing(clip) -> None:
@@ -287,7 +296,7 @@ def test_the_figure_goes_stale_then_is_withdrawn_and_starts_again_from_nothing(c
 def test_staleness_is_counted_on_the_clock_in_seconds_and_in_beats(rate_bpm: float, age_s: float, end_s: float) -> None:
     period_s = 60 / rate_bpm
     rolling = RollingEjectionFraction("disks")
-    rolling.update(Beat(end_s - period_s, end_s - 0.6 * period_s, end_s, 100, 40, 50, 30, 60.0, 40.0, rate_bpm, True))
+    rolling.update(Beat(end_s - period_s, end_s - 0.6 * period_s, end_s, 100, 40, 50, 30, 60.0, 40.0))
     limit_s = max(STALE_S, 3 * period_s)
     for margin, late in ((-0.01, False), (0.01, True)):
         assert rolling.at(end_s + limit_s + margin).stale is late
@@ -300,20 +309,7 @@ def test_a_rejected_beat_does_not_freshen_the_figure() -> None:
     rolling = RollingEjectionFraction("disks")
     for end_s, accepted in ((1.0, True), (9.0, False)):
         rolling.update(
-            Beat(
-                end_s - 1,
-                end_s - 0.6,
-                end_s,
-                100,
-                40,
-                50,
-                30,
-                60.0,
-                40.0,
-                60.0,
-                accepted,
-                None if accepted else "too short",
-            )
+            Beat(end_s - 1, end_s - 0.6, end_s, 100, 40, 50, 30, 60.0, 40.0, None if accepted else "too short")
         )
     assert rolling.at(9.0).stale
     assert rolling.at(9.0).percent == 60

@@ -23,15 +23,14 @@ def test_without_the_kernels_every_loop_is_its_definition_and_a_frame_is_measure
     code = """
 import sys
 sys.modules["echo_rt._native"] = None
-from echo_rt import Monitor, native, open_engine, reference
+from echo_rt import Monitor, native, open_engine, open_source, reference
 from echo_rt.doctor.machine import examine
-from echo_rt.phantom import Phantom, PhantomOptions
 
 loops = {name: loop for name, loop in vars(native).items() if callable(loop)}
 assert loops.keys() | {"tally"} == set(reference.__all__), loops.keys()
 assert all(loop is getattr(reference, name) for name, loop in loops.items())
 assert [found.ok for found in examine() if found.name == "native kernels"] == [False]
-with Phantom(PhantomOptions(seconds=1, seed=3)) as phantom, open_engine("lv-edge", "cpu") as engine:
+with open_source("phantom:?seconds=1&seed=3") as phantom, open_engine("lv-edge", "cpu") as engine:
     monitor = Monitor(engine.spec)
     for frame in list(phantom)[:6]:
         reading = monitor.update(engine.segment(frame.image), frame)

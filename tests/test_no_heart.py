@@ -35,7 +35,9 @@ def engine() -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def heart() -> list[Image]:
     """2 s of a phantom that beats twice a second, BGR with the machine's graphics."""
-    with Phantom(PhantomOptions(seed=11, hr=120, ef=60, fps=25, seconds=FRAMES / 25, height=240, width=320)) as phantom:
+    with Phantom(
+        PhantomOptions.of(seed=11, hr=120, ef=60, fps=25, seconds=FRAMES / 25, height=240, width=320)
+    ) as phantom:
         return [frame.image for frame in phantom]
 
 
@@ -52,9 +54,9 @@ def qualities(engine: Engine, tmp_path: Path) -> Callable[[Sequence[Image]], lis
             codec="ffv1",
             pix_fmt="bgr0" if images[0].ndim == 3 else "gray",
         )
-        summary = echo_rt.process(clip, engine, out=tmp_path, name="results", overlay=False)
-        assert summary["ef_percent"] is None
-        assert summary["ef_reason"]
+        result = echo_rt.process(clip, engine, out=tmp_path, name="results", overlay=False)
+        assert result.ef.percent is None
+        assert result.ef.reason
         with (tmp_path / "results" / "readings.csv").open(newline="") as file:
             table = list(csv.DictReader(file))
         assert len(table) == len(images)
@@ -150,7 +152,7 @@ def test_a_recording_with_every_frame_twice_has_the_beats_it_had(
     figures = {}
     for name, times, fps in (("once", 1, 25), ("twice", 2, 50)):
         clip = write_video(tmp_path / f"{name}.mp4", np.repeat(np.stack(heart), times, axis=0), fps=fps)
-        figures[name] = echo_rt.process(clip, engine)
+        figures[name] = echo_rt.process(clip, engine).to_dict()
     once, twice = figures["once"], figures["twice"]
     assert twice["rejected_frames"].get(Reason.FROZEN, 0) >= 0.8 * FRAMES
     assert (len(twice["beats"]), twice["rejected"]) == (len(once["beats"]), once["rejected"])

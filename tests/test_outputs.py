@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,24 +18,25 @@ import numpy as np
 import pytest
 
 from echo_rt.errors import OutputError, ParameterError
-from echo_rt.outputs import RecordingFiles, Summary, as_json
+from echo_rt.outputs import RecordingFiles, as_json
+from echo_rt.outputs.folder import CURVE, MASKS, OVERLAY
 from echo_rt.outputs.overlay import draw, enlargement
-from echo_rt.reading import ClipExtremes, EjectionFraction, Quality, Reason
+from echo_rt.result import ClipFigures
+from support.results import result_of
 from support.synthetic import clip
 
-NAMES = {"recording": "clip.dcm", "model": "toy 1", "engine": "toy engine", "view": "A4C", "version": "0.1"}
 FILES = {"summary.json", "readings.csv", "masks.npz", "overlay.mp4", "curve.png"}
 
 
 def save(
-    out: Path, frames: list, name: str = "clip", extremes: ClipExtremes | str | None = None, **options: bool
+    out: Path,
+    frames: list,
+    name: str = "clip",
+    clip: ClipFigures | None = None,
+    leave_out: Collection[str] = (),
 ) -> Path:
-    summary = Summary()
-    with RecordingFiles(out, name, **options) as outputs:
-        for frame, reading in frames:
-            summary.write(frame, reading)
-            outputs.write(frame, reading)
-        outputs.finish(summary.result(**NAMES, extremes=extremes), extremes)
+    with RecordingFiles(out, name, leave_out=leave_out) as files:
+        result_of(frames, clip, files=files)
     return out / name
 
 
@@ -81,7 +83,7 @@ def test_the_columns_of_times_come_last(folder: Path) -> None:
 
 
 def test_units_stand_in_the_names_of_the_columns(tmp_path: Path) -> None:
-    names = list(rows(save(tmp_path, list(clip(5, spacing_mm=None)), overlay=False, curve=False))[0])
+    names = list(rows(save(tmp_path, list(clip(5, spacing_mm=None)), leave_out=(OVERLAY, CURVE)))[0])
     assert "volume_px3" in names
     assert "volume_ml" not in names
 
@@ -132,8 +134,8 @@ def test_the_curve_is_a_picture_for_a_paper(folder: Path) -> None:
 
 def test_the_summary_has_the_keys_of_the_design_and_no_nan(folder: Path) -> None:
     summary = json.loads((folder / "summary.json").read_text())
-    expected = """recording model engine frames fps spacing_mm view ef_percent ef_low ef_high ef_method fac_percent edv esv volume_unit
-        heart_rate_bpm beats rejected latency_ms version""".split()
+    expected = """recording model engine frames fps spacing_mm view ef_percent ef_low ef_high ef_method fac_percent
+        edv esv volume_unit heart_rate_bpm beats rejected latency_ms version""".split()
     assert set(expected) <= set(summary)
     assert summary["frames"] == 75
     assert summary["fps"] == pytest.approx(30, abs=0.01)
@@ -147,20 +149,11 @@ def test_the_summary_has_the_keys_of_the_design_and_no_nan(folder: Path) -> None
     assert "NaN" not in as_json(summary)
 
 
-def test_a_clip_without_a_beat_is_summed_up_by_its_extremes_and_says_so() -> None:
-    summary = Summary()
-    for frame, reading in clip(20, beats_found=False):
-        summary.write(frame, reading)
-    extremes = ClipExtremes(0.1, 0.4, 100.0, 45.0, 30.0, 20.0, 55.0, 33.3)
-    found = summary.result(**NAMES, extremes=extremes)
-    assert (found["ef_percent"], found["ef_method"], found["edv"]) == (55.0, "clip-extremes", 100.0)
-    none = summary.result(**NAMES, extremes="the volume hardly changes")
-    assert (none["ef_percent"], none["ef_reason"]) == (None, "the volume hardly changes")
-
-
 def test_two_runs_write_the_same_bytes_but_for_the_times(frames: list, folder: Path, tmp_path: Path) -> None:
     again = save(
-        tmp_path, [(frame, replace(reading, time_ms={"network": 1.0})) for frame, reading in frames], overlay=False
+        tmp_path,
+        [(frame, replace(reading, time_ms={"network": 1.0})) for frame, reading in frames],
+        leave_out=(OVERLAY,),
     )
     one, two = (
         [{k: v for k, v in row.items() if not k.startswith("time_")} for row in rows(f)] for f in (folder, again)
@@ -189,7 +182,7 @@ def test_a_failing_rerun_leaves_the_earlier_result_as_it_was(frames: list, tmp_p
 def test_a_rerun_replaces_its_own_files_and_keeps_the_users(frames: list, tmp_path: Path) -> None:
     folder = save(tmp_path, frames[:10])
     (folder / "notes.txt").write_text("mine")
-    save(tmp_path, frames[:20], overlay=False)
+    save(tmp_path, frames[:20], leave_out=(OVERLAY,))
     assert {path.name for path in folder.iterdir()} == (FILES - {"overlay.mp4"}) | {"notes.txt"}
     assert len(rows(folder)) == 20
 
@@ -197,6 +190,7 @@ def test_a_rerun_replaces_its_own_files_and_keeps_the_users(frames: list, tmp_pa
 KILLED = """
 import sys
 sys.path.insert(0, sys.argv[2])
+from support.results import result_of
 from support.synthetic import clip
 from echo_rt.outputs import RecordingFiles
 with RecordingFiles(sys.argv[1], "clip") as outputs:
@@ -227,12 +221,10 @@ def test_two_runs_do_not_write_the_same_results_at_once(frames: list, tmp_path: 
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(frames: list, tmp_path: Path, monkeypatch) -> None:
-    from echo_rt.outputs import files
-
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(files.Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(OutputError, match="free some space") as caught:
         save(tmp_path, frames[:5])
     assert "\n" not in str(caught.value)
@@ -256,7 +248,10 @@ def test_a_name_that_is_no_folder_is_refused(name: str, tmp_path: Path) -> None:
 
 def test_frames_of_another_size_in_between_are_refused(frames: list, tmp_path: Path) -> None:
     (other,) = clip(1, image=(60, 80))
-    with pytest.raises(OutputError, match="one size"), RecordingFiles(tmp_path, "clip", overlay=False) as outputs:
+    with (
+        pytest.raises(OutputError, match="one size"),
+        RecordingFiles(tmp_path, "clip", leave_out=(OVERLAY,)) as outputs,
+    ):
         outputs.write(*frames[0])
         outputs.write(*other)
 
@@ -264,54 +259,10 @@ def test_frames_of_another_size_in_between_are_refused(frames: list, tmp_path: P
 def test_a_clip_of_hundreds_of_beats_is_drawn_without_clutter_and_in_reasonable_work(tmp_path: Path) -> None:
     many = list(clip(600, fps=5, heart_rate_bpm=60))
     start = time.process_time()
-    picture = cv2.imread(str(save(tmp_path, many, overlay=False, masks=False) / "curve.png"))
+    picture = cv2.imread(str(save(tmp_path, many, leave_out=(OVERLAY, MASKS)) / "curve.png"))
     assert picture is not None
     assert (picture < 128).any(axis=2).mean() < 0.35
     assert time.process_time() - start < 60
-
-
-def test_where_the_recording_names_no_view_the_one_that_the_model_saw_most_stands_there() -> None:
-    summary = Summary()
-    views = ["A2C", "A2C", "A4C", None] * 5
-    for (frame, reading), view in zip(clip(20), views, strict=True):
-        summary.write(frame, replace(reading, segmentation=replace(reading.segmentation, view=view)))
-    assert summary.result(**{**NAMES, "view": None})["view"] == "A2C"
-    assert summary.result(**NAMES)["view"] == "A4C", "what the recording says comes first"
-    assert Summary().result(**{**NAMES, "view": None})["view"] is None
-
-
-def test_the_calibration_of_the_figure_stands_beside_it() -> None:
-    assert Summary().result(**NAMES)["ef_calibration"] is None
-    found = Summary().result(**NAMES, ef_calibration=(0.9, 4.0))
-    assert found["ef_calibration"] == {"slope": 0.9, "offset": 4.0}
-
-
-def test_a_recording_keeps_its_last_figure_and_says_that_it_went_stale() -> None:
-    frames, summary = list(clip(150, spacing_mm=None)), Summary()
-    figure = frames[-1][1].ef
-    for n, (frame, reading) in enumerate(frames):
-        if n >= 140:
-            reading = replace(reading, ef=replace(figure, stale=True, reason="stale: no good beat for 6 s"))
-        if n >= 145:
-            gone = EjectionFraction(None, None, None, 0, "disks", "withdrawn: no good beat for 31 s")
-            reading = replace(reading, ef=gone, fac_percent=None, heart_rate_bpm=None)
-        summary.write(frame, reading)
-        found = summary.result(**NAMES)
-        if n >= 139:
-            assert found["ef_percent"] == pytest.approx(figure.percent, abs=0.06)
-            assert None not in (found["fac_percent"], found["heart_rate_bpm"], found["edv"])
-            expected = {139: None, 140: "stale: no good beat for 6 s", 149: "withdrawn: no good beat for 31 s"}
-            assert found["ef_reason"] == expected.get(n, found["ef_reason"])
-
-
-def test_a_recording_without_a_figure_says_what_most_of_its_frames_were() -> None:
-    summary = Summary()
-    for n, (frame, reading) in enumerate(clip(20, beats_found=False)):
-        summary.write(
-            frame, replace(reading, quality=Quality(False, Reason.COLOUR_DOPPLER, 0.9)) if n < 15 else reading
-        )
-    found = summary.result(**NAMES, extremes="too few good frames")
-    assert found["ef_reason"] == "too few good frames; 15 of 20 frames: colour Doppler"
 
 
 def test_the_overlay_dims_a_stale_figure_and_says_since_when() -> None:
@@ -327,5 +278,5 @@ def test_the_overlay_dims_a_stale_figure_and_says_since_when() -> None:
 
 def test_the_table_says_in_which_frames_the_figure_was_stale(tmp_path: Path) -> None:
     frames = [(f, replace(r, ef=replace(r.ef, stale=n >= 55)) if n >= 55 else r) for n, (f, r) in enumerate(clip(60))]
-    table = rows(save(tmp_path, frames, overlay=False))
+    table = rows(save(tmp_path, frames, leave_out=(OVERLAY,)))
     assert [row["ef_stale"] for row in table] == ["0"] * 55 + ["1"] * 5

@@ -16,16 +16,18 @@ import pytest
 
 from echo_rt.errors import OutputError
 from echo_rt.frame import Frame
-from echo_rt.outputs import RecordingFiles, Summary, as_json
-from echo_rt.outputs.curve import CurveOutput, bad_runs
+from echo_rt.outputs import RecordingFiles
+from echo_rt.outputs.curve import CurveOutput
+from echo_rt.outputs.curve_figure import bad_runs
 from echo_rt.outputs.masks import MaskOutput
-from echo_rt.outputs.overlay import AMBER, ENDOCARDIUM, draw, enlargement
+from echo_rt.outputs.overlay import draw, enlargement
+from echo_rt.outputs.palette import AMBER, ENDOCARDIUM
 from echo_rt.outputs.table import TableOutput
 from echo_rt.outputs.video import OverlayOutput
 from echo_rt.reading import Quality, Reading, Reason
+from echo_rt.result import ClipFigures
+from support.results import result_of
 from support.synthetic import clip
-
-NAMES = {"recording": "clip.dcm", "model": "toy 1", "engine": "toy engine", "view": None, "version": "0.1"}
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,7 @@ def run(program: str, *arguments: str) -> str:
 FULL = """
 import resource, sys
 sys.path.insert(0, sys.argv[1])
+from support.results import result_of
 from support.synthetic import clip
 from echo_rt.errors import OutputError
 from echo_rt.outputs.curve import CurveOutput
@@ -53,12 +56,14 @@ def fill_the_disk():
     # From here on no file can grow beyond 4 kB: what a full disk does, at another number.
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
 try:
-    with {"table": TableOutput, "masks": MaskOutput, "overlay": OverlayOutput, "curve": CurveOutput}[sys.argv[2]](sys.argv[3]) as output:
+    kinds = {"table": TableOutput, "masks": MaskOutput, "overlay": OverlayOutput, "curve": CurveOutput}
+    with kinds[sys.argv[2]](sys.argv[3]) as output:
         if sys.argv[4] == "at the start":
             fill_the_disk()
         for frame, reading in frames:
             output.write(frame, reading)
         fill_the_disk()
+        output.finish(result_of(frames))
 except OutputError as error:
     print(error)
 """
@@ -80,13 +85,14 @@ LONG = """
 import resource, sys
 sys.path[:0] = [sys.argv[1]]
 from support.synthetic import clip, later
-from echo_rt.outputs import RecordingFiles, Summary
+from echo_rt.outputs import RecordingFiles
+from echo_rt.cardiac.recording import RecordingHistory
 few = list(clip(30, image=(240, 320)))
-summary = Summary()
-with RecordingFiles(sys.argv[2], "clip") as outputs:
+history = RecordingHistory()
+with RecordingFiles(sys.argv[2], "clip") as files:
     for number, (frame, reading) in enumerate(later(few, 900)):
-        summary.write(frame, reading)
-        outputs.write(frame, reading)
+        history.update(frame, reading)
+        files.write(frame, reading)
         if number == 200:
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -119,6 +125,7 @@ def test_grey_speckle_stays_grey_in_the_film(frames: list[tuple[Frame, Reading]]
     frame, reading = next(iter(clip(1, colour=False)))
     with OverlayOutput(tmp_path / "overlay.mp4") as output:
         output.write(frame, reading)
+        output.finish(result_of())
     with av.open(str(tmp_path / "overlay.mp4")) as film:
         (shown,) = film.decode(video=0)
     luma, chroma = np.split(shown.to_ndarray(format="yuv420p"), [shown.height])
@@ -136,6 +143,7 @@ def test_frames_closer_than_the_films_clock_still_follow_each_other(tmp_path: Pa
     with OverlayOutput(tmp_path / "overlay.mp4") as output:
         for frame, reading in clip(4, times=times):
             output.write(frame, reading)
+        output.finish(result_of())
     with av.open(str(tmp_path / "overlay.mp4")) as film:
         found = [shown.time for shown in film.decode(video=0)]
     assert len(found) == 4
@@ -203,13 +211,10 @@ def test_runs_of_bad_frames_reach_half_way_to_their_good_neighbours() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_a_recording_without_a_single_good_frame_still_gets_whole_files(count: int, tmp_path: Path) -> None:
-    summary = Summary()
-    with RecordingFiles(tmp_path, "clip") as outputs:
-        for frame, reading in clip(count, bad=range(5)):
-            nothing = replace(reading, ventricle=None, quality=Quality(False, Reason.NO_VENTRICLE, 0.0))
-            summary.write(frame, nothing)
-            outputs.write(frame, nothing)
-        outputs.finish(summary.result(**NAMES, extremes="too few good frames"), "too few good frames")
+    nothing = {"ventricle": None, "quality": Quality(False, Reason.NO_VENTRICLE, 0.0)}
+    frames = [(frame, replace(reading, **nothing)) for frame, reading in clip(count, bad=range(5))]
+    with RecordingFiles(tmp_path, "clip") as files:
+        result_of(frames, ClipFigures(reason="too few good frames"), files=files)
     found = json.loads((tmp_path / "clip" / "summary.json").read_text())
     what = f"; {count} of {count} frames: no ventricle" if count else ""
     assert (found["frames"], found["ef_percent"], found["ef_reason"]) == (count, None, f"too few good frames{what}")
@@ -218,48 +223,15 @@ def test_a_recording_without_a_single_good_frame_still_gets_whole_files(count: i
     assert cv2.imread(str(tmp_path / "clip" / "curve.png")).shape == (700, 1200, 3)
 
 
-def test_volumes_in_the_summary_are_those_of_the_beats_that_the_ef_stands_on() -> None:
-    summary = Summary()
-    for frame, reading in clip(270, fps=30, heart_rate_bpm=75):  # 11 beats, of which the figure takes the last 5
-        # The first beats are three times as large: a median over all beats would show it.
-        if reading.beat is not None and reading.beat.t_ed_s < 4.4:  # six of them
-            reading = replace(reading, beat=replace(reading.beat, edv=3 * reading.beat.edv))
-        summary.write(frame, reading)
-    found = summary.result(**NAMES)
-    assert len(found["beats"]) == 11
-    assert found["edv"] == pytest.approx(found["beats"][-1]["edv"], rel=1e-5)
-    assert found["beats"][0]["edv"] == pytest.approx(3 * found["edv"], rel=1e-5)
-
-
-def test_what_is_not_a_number_becomes_null_and_never_breaks_the_json(frames: list[tuple[Frame, Reading]]) -> None:
-    summary = Summary()
-    for frame, reading in frames:
-        if reading.beat is not None:
-            reading = replace(reading, beat=replace(reading.beat, edv=float("nan"), ef_percent=float("inf")))
-        summary.write(frame, reading)
-    found = json.loads(as_json(summary.result(**NAMES)))
-    assert (found["edv"], found["beats"][0]["ef_percent"]) == (None, None)
-
-
-def test_latency_is_the_total_where_there_is_one_else_the_sum_of_the_stages(
-    frames: list[tuple[Frame, Reading]],
-) -> None:
-    frame, reading = frames[0]
-    one, two = Summary(), Summary()
-    one.write(frame, replace(reading, time_ms={"network": 5.0, "monitor": 1.5}))
-    two.write(frame, replace(reading, time_ms={"decode": 90.0, "network": 5.0, "monitor": 1.5, "total": 7.0}))
-    assert (one.result(**NAMES)["latency_ms"]["max"], two.result(**NAMES)["latency_ms"]["max"]) == (6.5, 7.0)
-
-
 @pytest.mark.parametrize("output", [TableOutput, MaskOutput, OverlayOutput, CurveOutput])
-def test_a_sink_can_be_closed_or_discarded_twice(
+def test_an_output_can_be_finished_or_discarded_twice(
     output: type, frames: list[tuple[Frame, Reading]], tmp_path: Path
 ) -> None:
     whole = output(tmp_path / "whole.mp4")
     whole.write(*frames[0])
-    whole.close()
+    whole.finish(result_of([frames[0]]))
     size = whole.path.stat().st_size
-    whole.close()
+    whole.finish(result_of([frames[0]]))
     whole.discard()
     assert whole.path.stat().st_size == size > 0
     half = output(tmp_path / "half.mp4")

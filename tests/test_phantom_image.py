@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from echo_rt.phantom import Phantom, PhantomOptions
-from echo_rt.phantom.anatomy import SIDE, disk_volume_ml
+from echo_rt.phantom.cavity import SIDE, disk_volume_ml
+from support.phantoms import ed_and_es, heart
 
 CLEAR = {
     "variety": 0.0,
@@ -38,7 +39,7 @@ def test_the_chamber_ends_in_the_picture_where_the_true_contour_lies(phase: str)
     distance = np.arange(-5, 5.01, 0.25)
     profiles = []
     for seed in range(30, 42):
-        phantom = Phantom(PhantomOptions(ef=60, seed=seed, **CLEAR))
+        phantom = Phantom(PhantomOptions.of(ef=60, seed=seed, **CLEAR))
         k = round(getattr(phantom.beats(3)[0], phase) * 50)
         # Beside the annulus and at the tip other structures are nearer than 5 mm.
         profiles.append(across_the_border(phantom, k, distance)[6 : SIDE - 6])
@@ -51,7 +52,7 @@ def test_the_chamber_ends_in_the_picture_where_the_true_contour_lies(phase: str)
 
 def sharpest_bend(akinetic: tuple[str, ...]) -> float:
     """Degrees between neighbouring edges of endo- and epicardium at end-systole."""
-    ventricle = Phantom(PhantomOptions(ef=60, seed=5, akinetic=akinetic))._ventricle
+    ventricle = Phantom(PhantomOptions.of(ef=60, seed=5, akinetic=akinetic)).scene.ventricle
     state = ventricle.at(ventricle.reference_ml * 0.4)
     bends = []
     for border in (state.endo, state.epi):
@@ -71,7 +72,7 @@ def test_akinesia_leaves_no_step_in_the_wall(akinetic: tuple[str, ...]) -> None:
 
 
 def test_neighbouring_akinetic_segments_hold_the_wall_between_them_too() -> None:
-    both = Phantom(PhantomOptions(ef=60, seed=5, akinetic=("mid_lateral", "apical_lateral")))._ventricle
+    both = Phantom(PhantomOptions.of(ef=60, seed=5, akinetic=("mid_lateral", "apical_lateral"))).scene.ventricle
     still, moved = both.reference, both.at(both.reference_ml * 0.4)
     u = np.sin(np.linspace(0, np.pi / 2, SIDE))
     between = 2 * SIDE - 2 - int(np.argmin(abs(u - 2 / 3)))
@@ -82,7 +83,7 @@ def test_a_textbook_image_has_more_contrast_at_the_lateral_wall_than_a_clinical_
     def contrast(variety: float) -> float:
         found = []
         for seed in range(8):
-            phantom = Phantom(PhantomOptions(seed=seed, variety=variety, overlay=False))
+            phantom = Phantom(PhantomOptions.of(seed=seed, variety=variety, overlay=False))
             profile = across_the_border(phantom, 3, np.array([-3.0, 3.0]))[SIDE + 6 : -6]
             found.append(float(np.mean(profile[:, 1] - profile[:, 0])))
         return float(np.mean(found))
@@ -92,7 +93,7 @@ def test_a_textbook_image_has_more_contrast_at_the_lateral_wall_than_a_clinical_
 
 def test_the_drawn_volume_is_that_of_the_curve_whatever_the_shape() -> None:
     for seed in range(20):
-        ventricle = Phantom(PhantomOptions(seed=seed, variety=1.0))._ventricle
+        ventricle = Phantom(PhantomOptions.of(seed=seed, variety=1.0)).scene.ventricle
         for share in (1.05, 1.0, 0.7, 0.4, 0.25):
             state = ventricle.at(ventricle.reference_ml * share)
             assert state.volume_ml == pytest.approx(ventricle.reference_ml * share, rel=1e-9)
@@ -101,3 +102,54 @@ def test_the_drawn_volume_is_that_of_the_curve_whatever_the_shape() -> None:
             # be.
             away = np.linalg.norm(state.endo - (0, state.base), axis=1)
             assert away.max() == pytest.approx(state.length, rel=1e-3)
+
+
+def test_the_mirrored_phantom_is_the_mirror_image() -> None:
+    plain, mirror = (heart(seed=8, mirror=m, overlay=False, tilt_deg=5) for m in (False, True))
+    for k in ed_and_es(plain):
+        assert np.mean(plain.mask(k)[:, ::-1] != mirror.mask(k)) < 1e-4
+        truths = plain.truth(k), mirror.truth(k)
+        assert truths[0].volume_ml == truths[1].volume_ml
+        np.testing.assert_allclose(truths[1].apex, (319, 0) + truths[0].apex * (-1, 1))
+        np.testing.assert_allclose(truths[1].hinges, (319, 0) + truths[0].hinges * (-1, 1))
+    difference = np.abs(plain.frame(3).image[:, ::-1].astype(int) - mirror.frame(3).image)
+    assert np.mean(difference) < 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(240, 320), (480, 640), (600, 800)])
+def test_the_overlay_leaves_the_middle_of_the_sector_alone(height: int, width: int) -> None:
+    for seed in range(4):
+        with_art, without = (
+            heart(seed=seed, overlay=o, height=height, width=width, persistence=0) for o in (True, False)
+        )
+        image, grey = with_art.frame(60).image, without.frame(60).image
+        drawn = np.any(image != grey[..., None], axis=2)
+        assert drawn.mean() > 0.005
+        sector = with_art.scene.sector
+        y, x = np.indices(grey.shape)
+        dx, dy = (x - sector.origin_px[0]) * sector.spacing_mm, (y - sector.origin_px[1]) * sector.spacing_mm
+        radius, angle = np.hypot(dx, dy), np.arctan2(dx, dy)
+        middle = (
+            (np.abs(angle) < 0.6 * sector.half) & (radius > 0.1 * sector.depth_mm) & (radius < 0.85 * sector.depth_mm)
+        )
+        assert not drawn[middle].any()
+        # Grey outside the sector is graphics alone.
+        assert not grey[(radius > sector.depth_mm + 1)].any()
+
+
+def test_what_one_option_asks_for_leaves_the_rest_of_the_picture_as_it_was() -> None:
+    plain, asked = heart(seed=5).scene.look, heart(seed=5, noise=0.9, gain_db=6).scene.look
+    assert asked.noise.floor_db > plain.noise.floor_db
+    assert asked.beam == plain.beam
+    assert asked.window == plain.window
+    assert asked.display.persistence == plain.display.persistence
+
+
+def test_gain_brightens_and_noise_fills_the_cavity() -> None:
+    def grey(label: int, **options) -> float:
+        phantom = heart(seed=5, overlay=False, **options)
+        return float(np.mean(phantom.frame(5).image[phantom.mask(5) == label]))
+
+    assert grey(2, gain_db=8) > grey(2, gain_db=0) + 15
+    assert grey(1, noise=1) > grey(1, noise=0) + 5
+    assert grey(2, dropout=1) < grey(2, dropout=0) - 3

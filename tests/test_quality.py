@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from echo_rt import native
 from echo_rt.cardiac.geometry import measure
 from echo_rt.cardiac.picture import Picture
-from echo_rt.cardiac.quality import MEMORY_S, RECENT_S, Evidence, Past, assess
+from echo_rt.cardiac.quality import LENGTH_MEMORY_S, RECENT_S, Evidence, Past, assess
 from echo_rt.errors import ModelError
 from echo_rt.model import DEFAULT_QUALITY, ModelSpec
 from echo_rt.reading import Quality, Reason
@@ -66,7 +66,7 @@ def cavity(x: float, y: float = 330.0, length: float = 180.0, radius: float = 55
     return half_ellipsoid(length, radius) + np.array([x, y])
 
 
-# -- the sector's edge -------------------------------------------------------------------------------------------------------------
+# -- the sector's edge --
 
 
 def test_a_ventricle_in_the_middle_of_the_sector_is_not_cut_off_and_one_that_runs_along_its_side_is() -> None:
@@ -136,7 +136,7 @@ def test_the_depth_of_a_point_in_a_hull_is_its_distance_to_the_nearest_side(corn
         assert found < 1e-3
 
 
-# -- colour ------------------------------------------------------------------------------------------------------------------------
+# -- colour --
 
 
 def with_flow(
@@ -181,7 +181,7 @@ def test_a_tinted_map_is_not_flow() -> None:
         assert Picture.of((grey * tint).astype(np.uint8)).colour_share == 0
 
 
-# -- repeated pictures ---------------------------------------------------------------------------------------------------------------
+# -- repeated pictures --
 
 
 @settings(max_examples=10, deadline=None)
@@ -221,7 +221,7 @@ def test_images_of_any_size_make_a_picture(size: tuple[int, int], channels: tupl
     assert 0 <= picture.edge_share(cavity(5, 5, 4, 2)) <= 1
 
 
-# -- the rules ---------------------------------------------------------------------------------------------------------------------
+# -- the rules --
 
 
 @given(st.sets(st.sampled_from(sorted(BREACHES))))
@@ -252,7 +252,7 @@ def test_a_model_without_a_newer_threshold_goes_by_the_default_and_an_unknown_on
         ModelSpec.from_json(replace(old, quality={"min_confidence": "high"}).to_json())
 
 
-# -- the long axis of the last beats -------------------------------------------------------------------------------------------------
+# -- the long axis of the last beats --
 
 
 def lengths(past: Past, axis: NDArray[np.float64], fps: float, start_s: float = 0.0, ok: bool = True) -> list[float]:
@@ -298,7 +298,7 @@ def test_a_plane_that_leaves_the_apex_is_noticed_within_a_second_and_its_return_
 def test_the_memory_of_a_longer_axis_ends() -> None:
     past = Past()
     lengths(past, np.full(60, 90.0), 25)
-    later = lengths(past, np.full(round(25 * (MEMORY_S + 3)), 60.0), 25, start_s=2.4, ok=False)
+    later = lengths(past, np.full(round(25 * (LENGTH_MEMORY_S + 3)), 60.0), 25, start_s=2.4, ok=False)
     assert later[50] == pytest.approx(60 / 90, rel=1e-3)
     assert later[-1] == 1
 

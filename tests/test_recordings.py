@@ -80,7 +80,7 @@ with open_engine(sys.argv[1]) as engine:
     result = process(sys.argv[2], engine, out=sys.argv[3])
 # Not getrusage: its peak is inherited from the process that started this one.
 peak_kib = int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
-print(json.dumps([result["frames"], peak_kib / 1024]))
+print(json.dumps([result.frames.total, peak_kib / 1024]))
 """
 
 

@@ -115,8 +115,9 @@ def test_a_region_in_cm_gives_the_spacing_in_mm_row_first() -> None:
 @pytest.mark.parametrize(
     "corner",
     [
-        {"RegionLocationMaxX1": 595}, {"RegionLocationMaxY1": 414}, {"RegionLocationMinX0": 64}, {"RegionLocationMinY0": 48},
-        {"RegionLocationMaxX1": 65}, {"RegionLocationMaxY1": 49}, {"RegionLocationMinX0": 63},
+        {"RegionLocationMaxX1": 595}, {"RegionLocationMaxY1": 414}, {"RegionLocationMinX0": 64},
+        {"RegionLocationMinY0": 48}, {"RegionLocationMaxX1": 65}, {"RegionLocationMaxY1": 49},
+        {"RegionLocationMinX0": 63},
     ],
 )  # fmt: skip
 def test_a_stale_ultrasound_region_is_refused(corner: dict[str, int]) -> None:
@@ -171,11 +172,12 @@ def test_pixel_spacing_counts_where_there_is_no_region() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("A4C", "A4C"), ("a4c", "A4C"), ("A4CH", "A4C"), ("AP4", "A4C"), ("Ap 4 Ch", "A4C"), ("Apical 4 chamber", "A4C"), ("4CH", "A4C"),
-        ("apical_four-chamber view", "A4C"), ("Echo A4C zoom", "A4C"), ("A2C", "A2C"), ("Apical two chamber", "A2C"), ("2CH", "A2C"),
-        ("Adult Echo", None), ("A3C", None), ("PLAX", None), ("Subcostal 4 chamber", None), ("SC 4CH", None), ("A4C and A2C", None),
-        ("TEE ME 4 chamber", None), ("14CH", None), ("4C", None), ("A5C", None), ("Parasternal", None), ("Fetal 4 chamber", None),
-        ("", None),
+        ("A4C", "A4C"), ("a4c", "A4C"), ("A4CH", "A4C"), ("AP4", "A4C"), ("Ap 4 Ch", "A4C"),
+        ("Apical 4 chamber", "A4C"), ("4CH", "A4C"), ("apical_four-chamber view", "A4C"), ("Echo A4C zoom", "A4C"),
+        ("A2C", "A2C"), ("Apical two chamber", "A2C"), ("2CH", "A2C"), ("Adult Echo", None), ("A3C", None),
+        ("PLAX", None), ("Subcostal 4 chamber", None), ("SC 4CH", None), ("A4C and A2C", None),
+        ("TEE ME 4 chamber", None), ("14CH", None), ("4C", None), ("A5C", None), ("Parasternal", None),
+        ("Fetal 4 chamber", None), ("", None),
     ],
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore:The value length:UserWarning")  # files break this rule, and so does the test

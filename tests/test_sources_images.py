@@ -8,40 +8,20 @@ import cv2
 import numpy as np
 import pytest
 
-from echo_rt.errors import ParameterError, SourceFormatError
+from echo_rt.errors import ParameterError
 from echo_rt.sources import open_source
 from support import clips
-
-
-def images_of(folder: Path) -> np.ndarray:
-    with open_source(folder, fps=50) as source:
-        return np.stack([frame.image for frame in source])
-
-
-def refused(folder: Path, fps: float | None = 50) -> str:
-    with pytest.raises(SourceFormatError) as caught, open_source(folder, fps) as source:
-        list(source)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert ": expected " in message
-    assert "found " in message
-    return message
+from support.reading import images_of, refused
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif"])
 def test_images_come_in_the_order_of_their_numbers(tmp_path: Path, suffix: str) -> None:
     images = clips.grey_images(12)
-    folder = clips.write_images(
-        tmp_path / "frames", images, f"frame{{}}.{suffix}"
-    )  # frame10 sorts before frame2 as text
+    # As text frame10 sorts before frame2.
+    folder = clips.write_images(tmp_path / "frames", images, f"frame{{}}.{suffix}")
     with open_source(folder, fps=50) as source:
-        assert (source.name, source.frames, source.fps, source.spacing_mm, source.view) == (
-            "frames",
-            12,
-            50,
-            None,
-            None,
-        )
+        assert (source.name, source.frames, source.fps) == ("frames", 12, 50)
+        assert (source.spacing_mm, source.view) == (None, None)
         assert source.spacing_note
         frames = list(source)
     assert [frame.t_s for frame in frames] == pytest.approx([index / 50 for index in range(12)])
@@ -52,9 +32,9 @@ def test_images_come_in_the_order_of_their_numbers(tmp_path: Path, suffix: str) 
 
 def test_colours_are_bgr_and_transparency_is_dropped(tmp_path: Path) -> None:
     images = clips.colour_images(3)
-    np.testing.assert_array_equal(images_of(clips.write_images(tmp_path / "bgr", images)), images)
+    np.testing.assert_array_equal(images_of(clips.write_images(tmp_path / "bgr", images), 50), images)
     with_alpha = np.concatenate([images, np.full((*images.shape[:3], 1), 99, np.uint8)], axis=-1)
-    np.testing.assert_array_equal(images_of(clips.write_images(tmp_path / "bgra", with_alpha)), images)
+    np.testing.assert_array_equal(images_of(clips.write_images(tmp_path / "bgra", with_alpha), 50), images)
 
 
 @pytest.mark.parametrize("factor", [1, 16, 257])
@@ -62,13 +42,13 @@ def test_sixteen_bits_become_eight_by_what_they_need(tmp_path: Path, factor: int
     images = clips.grey_images(3)
     images[:, 0, 0] = 255
     folder = clips.write_images(tmp_path / "frames", images.astype(np.uint16) * factor)
-    np.testing.assert_array_equal(images_of(folder), images)
+    np.testing.assert_array_equal(images_of(folder, 50), images)
 
 
 def test_a_later_image_is_not_stretched_to_its_own_range(tmp_path: Path) -> None:
     images = np.full((3, 20, 20), 1000, np.uint16)
     images[1], images[2] = 500, 60000
-    shown = images_of(clips.write_images(tmp_path / "frames", images))
+    shown = images_of(clips.write_images(tmp_path / "frames", images), 50)
     assert [int(image[0, 0]) for image in shown] == [250, 125, 255]
 
 
@@ -82,7 +62,7 @@ def test_without_fps_the_error_asks_for_it(tmp_path: Path) -> None:
 def test_an_image_of_another_size_or_kind_is_named(tmp_path: Path, odd: np.ndarray) -> None:
     folder = clips.write_images(tmp_path / "frames", clips.grey_images(5))
     cv2.imwrite(str(folder / "frame4.png"), odd)
-    message = refused(folder)
+    message = refused(folder, 50)
     assert "frame4.png" in message
     assert "48" in message
 
@@ -98,7 +78,7 @@ def test_a_damaged_image_is_named_and_nothing_is_printed(
     )
     opencv = getattr(cv2.utils, "logging", cv2)
     level = opencv.getLogLevel()
-    assert "frame3.png" in refused(folder)
+    assert "frame3.png" in refused(folder, 50)
     assert opencv.getLogLevel() == level
     if not cv2.__version__.startswith("4."):  # there libpng prints past everybody
         assert capfd.readouterr() == ("", "")
@@ -106,18 +86,18 @@ def test_a_damaged_image_is_named_and_nothing_is_printed(
 
 def test_floating_point_images_are_refused(tmp_path: Path) -> None:
     folder = clips.write_images(tmp_path / "frames", np.zeros((2, 20, 20), np.float32), "{}.tif")
-    assert "float32" in refused(folder)
+    assert "float32" in refused(folder, 50)
 
 
 def test_a_folder_of_no_or_one_image_is_refused(tmp_path: Path) -> None:
-    assert "found none" in refused(tmp_path)
-    assert "found 1" in refused(clips.write_images(tmp_path / "one", clips.grey_images(1)))
+    assert "found none" in refused(tmp_path, 50)
+    assert "found 1" in refused(clips.write_images(tmp_path / "one", clips.grey_images(1)), 50)
 
 
 def test_two_series_in_one_folder_are_refused_rather_than_mixed(tmp_path: Path) -> None:
     clips.write_images(tmp_path, clips.grey_images(3), "image_{}.png")
     clips.write_images(tmp_path, clips.grey_images(3), "mask_{}.png")
-    message = refused(tmp_path)
+    message = refused(tmp_path, 50)
     assert "image_#.png" in message
     assert "mask_#.png" in message
 
@@ -125,7 +105,7 @@ def test_two_series_in_one_folder_are_refused_rather_than_mixed(tmp_path: Path) 
 def test_a_name_with_several_numbers_is_ordered_by_the_last(tmp_path: Path) -> None:
     images = clips.grey_images(11)
     np.testing.assert_array_equal(
-        images_of(clips.write_images(tmp_path / "a", images, "2024-01-02 patient 7 frame {} grey.png")), images
+        images_of(clips.write_images(tmp_path / "a", images, "2024-01-02 patient 7 frame {} grey.png"), 50), images
     )
 
 
@@ -133,4 +113,4 @@ def test_images_without_a_number_and_other_files_are_left_out(tmp_path: Path) ->
     folder = clips.write_images(tmp_path / "frames", clips.grey_images(3))
     cv2.imwrite(str(folder / "legend.png"), np.zeros((9, 9), np.uint8))
     (folder / "notes 1.txt").write_text("notes")
-    assert len(images_of(folder)) == 3
+    assert len(images_of(folder, 50)) == 3

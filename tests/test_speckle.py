@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from echo_rt import native, reference
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.cardiac.speckle import MAX_STEP_S, MIN_STEP_S, SpeckleTracking, as_a_rigid_body
-from echo_rt.cardiac.wall import EXPECTED_SPECKLE_MOTION, FOLLOWED
 from echo_rt.frame import Frame
-from echo_rt.model import ModelSpec
+from echo_rt.model import AkinesiaRule, ModelSpec
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.reading import SEGMENTS, Beat, Reading, WallBeat
 from echo_rt.reference.types import SpecklePicture, SpeckleSearch
@@ -179,7 +178,7 @@ def heart(**changed) -> Phantom:
         "width": 320,
         "dropout": 0.0,
     }
-    return Phantom(PhantomOptions(**{**usual, **changed}))
+    return Phantom(PhantomOptions.of(**{**usual, **changed}))
 
 
 def read(
@@ -219,7 +218,7 @@ def test_a_segment_that_stands_still_does_not_thicken_and_the_others_do(segment:
     others = [n, 5 - n] if "apical" in segment else [n]  # the tip belongs to both sides
     assert strain[n] < 0.6 * np.median(np.delete(strain, others))
     assert (np.delete(strain, others) > 8).all()
-    share = motion / EXPECTED_SPECKLE_MOTION
+    share = motion / np.array(AkinesiaRule().speckle_motion.pattern)
     assert share[n] < 0.75 * np.median(np.delete(share, others))
     assert (np.delete(motion, others) > 3).all()
     assert all(beat.akinetic[n] for beat in found)
@@ -279,7 +278,7 @@ def test_speckle_that_is_noise_leaves_the_flag_to_the_masks() -> None:
     assert found
     for beat in found:
         known = beat.strain_percent[np.isfinite(beat.strain_percent)]
-        assert len(known) < 3 or np.median(known) < FOLLOWED
+        assert len(known) < 3 or np.median(known) < AkinesiaRule().followed_strain_percent
         assert not beat.akinetic.any()
 
 

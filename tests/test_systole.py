@@ -14,7 +14,7 @@ from echo_rt.phantom.options import PhantomOptions
 
 def beat(ef: float = 55.0, rate: float = 70.0, fps: float = 50.0, seed: int = 1):
     """Times and volumes of a simulated heart around its third beat, and that beat."""
-    rhythm = Rhythm(PhantomOptions(ef=ef, hr=rate, fps=fps, seed=seed, hr_variability=0.0), edv_ml=120.0)
+    rhythm = Rhythm(PhantomOptions.of(ef=ef, hr=rate, fps=fps, seed=seed, hr_variability=0.0), edv_ml=120.0)
     cycle = rhythm.between(0, 10)[2]
     times = np.arange(np.floor((cycle.start_s - 0.5) * fps), np.ceil((cycle.end_s + 0.1) * fps)) / fps
     return times, np.array([rhythm.volume_ml(t) for t in times]), cycle

@@ -1,8 +1,9 @@
-"""Nothing that echo-rt loads calls its vendor: name look-ups, watched from below, and what is left in the user's
-home."""
+"""Nothing that echo-rt loads calls its vendor: its name look-ups are watched, and the files in the user's home."""
 
 from __future__ import annotations
 
+import ast
+import importlib
 import os
 import shutil
 import subprocess
@@ -13,7 +14,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import onnxruntime
 import pytest
+
+from echo_rt.engine.onnx_runtime import session
 
 STAYS = """
 import signal, sys
@@ -45,6 +49,8 @@ ENDING = ("doctor", "file")
 VENDORS: dict[str, str | list[str]] = {name: STAYS.format(f"import {name}") for name in ("onnxruntime", "openvino")}
 PATIENCE_S = 40
 """ONNX Runtime first calls some 10 s after it was loaded."""
+BUSY_S = 120
+"""For all programs to load, or to end, on a machine that is busy with something else."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ class _Program:
     def end(self) -> Watched:
         if self.stays:
             self.process.terminate()
-        status = self.process.wait(timeout=PATIENCE_S)
+        status = self.process.wait(timeout=BUSY_S)
         left = [str(path.relative_to(self.home)) for path in sorted(self.home.rglob("*")) if path.is_file()]
         return Watched(status, self.calls(), left)
 
@@ -134,21 +140,22 @@ def watched(library: Path, cine: Path, tmp_path_factory: pytest.TempPathFactory)
                 running[name] = _Program(folder / name.replace(" ", "-"), library, what, cine)
         return [running[name] for name in programs if name in running]
 
-    def wait(condition: Callable[[], bool]) -> bool:
-        give_up = time.monotonic() + PATIENCE_S
+    def wait(condition: Callable[[], bool], patience_s: float) -> bool:
+        give_up = time.monotonic() + patience_s
         while not (met := condition()) and time.monotonic() < give_up:
             time.sleep(0.2)
         return met
 
     try:
         ours = start(PROGRAMS)
-        assert wait(lambda: all(program.loaded() for program in ours)), "a program did not begin"
+        assert wait(lambda: all(program.loaded() for program in ours), BUSY_S), "a program did not begin"
         theirs = start(VENDORS)
-        wait(lambda: all(program.calls() for program in theirs))
+        wait(lambda: all(program.calls() for program in theirs), PATIENCE_S)
         yield {name: program.end() for name, program in running.items()}
     finally:
         for program in running.values():
             program.process.kill()
+            program.process.wait()
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -180,3 +187,26 @@ def test_the_watch_sees_the_libraries_call_when_nothing_keeps_them_from_it(
     assert all(call.startswith("name ") for call in watched[name].calls), (
         "the watch lets no look-up out, so that no address is known"
     )
+
+
+def test_where_onnx_runtime_is_imported_its_own_switch_is_thrown_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    thrown: list[str] = []
+    monkeypatch.setattr(onnxruntime, "disable_telemetry_events", lambda: thrown.append("off"), raising=False)
+    importlib.reload(session)
+    assert thrown == ["off"]
+    # Some builds of ONNX Runtime have no such switch.
+    monkeypatch.delattr(onnxruntime, "disable_telemetry_events")
+    importlib.reload(session)
+    assert thrown == ["off"]
+
+
+def test_no_other_module_of_the_engines_imports_onnx_runtime() -> None:
+    folder = Path(session.__file__).parents[1]
+    importing = {
+        path
+        for path in folder.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "onnxruntime" for alias in node.names))
+        or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "onnxruntime")
+    }
+    assert importing == {Path(session.__file__)}

@@ -10,19 +10,17 @@ from pathlib import Path
 import pytest
 
 from echo_rt.engine.cuda_driver import CudaDevice, find_device
-from echo_rt.engine.tensorrt import build as tensorrt_build
-from echo_rt.engine.tensorrt.build import BuildOptions, Built, TensorInfo, build, deserialize
+from echo_rt.engine.tensorrt.build import BuildOptions, Built, TensorInfo, build, deserialize, import_tensorrt
 from echo_rt.errors import MissingExtraError, ModelError, NoDeviceError, ParameterError
-from support.stand_in_tensorrt import MARK, StandInDriver, stand_in
+from support.stand_in_tensorrt import DEVICE, MARK, StandInDriver, stand_in
 from support.tensorrt_names import RELEASES
 from support.toy import SPEC, toy_model
 
-DEVICE = CudaDevice(0, "STAND-IN GPU", "8.6", "12.4")
 
-
-def built(tmp_path: Path, precision: str = "fp32", options: BuildOptions = BuildOptions(), **more) -> Built:  # noqa: B008
+def built(tmp_path: Path, precision: str = "fp32", options: BuildOptions | None = None, **more) -> Built:
     spec = replace(SPEC, precision=precision)
-    return build(toy_model(tmp_path / "m.onnx", spec).read_bytes(), "m.onnx", spec, DEVICE, options, **more)
+    onnx = toy_model(tmp_path / "m.onnx", spec).read_bytes()
+    return build(onnx, "m.onnx", spec, DEVICE, options or BuildOptions(), **more)
 
 
 def asked(found: Built) -> dict:
@@ -154,7 +152,7 @@ def test_an_engine_that_tensorrt_refuses_is_one_line(trt) -> None:
 def test_without_tensorrt_the_extra_is_named(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'echo-rt\[tensorrt\]'"):
-        tensorrt_build.import_tensorrt(DEVICE)
+        import_tensorrt(DEVICE)
 
 
 def test_a_workspace_of_nothing_is_refused() -> None:

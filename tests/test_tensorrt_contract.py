@@ -1,5 +1,7 @@
-"""Every name of TensorRT that the code uses is in all releases that we serve, or is asked for before it is used. So are
-those of PyCUDA and of cuda-bindings, which need no asking: all are in every release."""
+"""Every name of TensorRT that the code uses is in all releases that we serve, or is asked for before it is used.
+
+The names of PyCUDA and of cuda-bindings need no asking: all are in every release.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from support import cuda_names
 from support.tensorrt_names import RELEASES, classes, names
 
 RUNTIME = Path(__file__).resolve().parents[1] / "runtime" / "echo_rt"
-SOURCE = RUNTIME / "engine" / "tensorrt" / "build.py"
+ROOM = RUNTIME / "engine" / "tensorrt"
+SOURCE = ROOM / "build.py"
 
 # What the names in that module stand for. The contract reads the source by them, so an attribute of a name that is in
 # neither table is an error: add it here.
@@ -129,9 +132,10 @@ def test_no_other_file_imports_tensorrt() -> None:
 
 
 # The modules that run engines. What a name, or the last part of a dotted one, stands for in them.
-RUNNING = ("context", "graph", "plan", "engine")
+RUNNING = ("context", "graph", "memory", "kernels", "network", "frames", "engine")
 STANDS_FOR = {
     "cuda": "cuda",
+    "_cuda": "cuda",
     "device_attribute": "device_attribute",
     "event_flags": "event_flags",
     "host_alloc_flags": "host_alloc_flags",
@@ -151,15 +155,28 @@ STANDS_FOR = {
 }
 
 
+def attributes(path: Path) -> set[tuple[str, str]]:
+    """(the last part of the owner, name) of every attribute in a module."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, (ast.Name, ast.Attribute)):
+            found.add((node.value.id if isinstance(node.value, ast.Name) else node.value.attr, node.attr))
+    return found
+
+
 def running_uses() -> set[tuple[str, str]]:
     found = {("Device", "get_attribute"), ("Device", "retain_primary_context")}  # of `gpu`, which is ours elsewhere
     for module in RUNNING:
-        for node in ast.walk(ast.parse((RUNTIME / "engine" / "tensorrt" / f"{module}.py").read_text())):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, (ast.Name, ast.Attribute)):
-                last = node.value.id if isinstance(node.value, ast.Name) else node.value.attr
-                if last in STANDS_FOR:
-                    found.add((STANDS_FOR[last], node.attr))
+        found |= {(STANDS_FOR[last], name) for last, name in attributes(ROOM / f"{module}.py") if last in STANDS_FOR}
     return found
+
+
+def test_the_contract_knows_every_owner_of_a_name_of_cuda() -> None:
+    known = cuda_names.names("cuda") | cuda_names.names("driver") | {"prepared_async_call"}
+    for path in ROOM.glob("*.py"):
+        owners = {last for last, name in attributes(path) if name in known}
+        assert owners <= STANDS_FOR.keys(), f"{path.name}: say in this test what these stand for"
+        assert not owners or path.stem in RUNNING, f"{path.name} has to be read by this contract"
 
 
 @pytest.mark.parametrize(("owner", "name"), sorted(running_uses()))
@@ -175,6 +192,9 @@ def test_the_contract_sees_what_an_engine_cannot_do_without() -> None:
         ("IExecutionContext", "execute_async_v3"),
         ("IExecutionContext", "set_tensor_address"),
         ("ICudaEngine", "create_execution_context"),
+        ("cuda", "mem_alloc"),
+        ("cuda", "memset_d8_async"),
+        ("cuda", "module_from_file"),
         ("cuda", "pagelocked_empty"),
         ("PagelockedHostAllocation", "get_device_pointer"),
         ("DeviceAllocation", "free"),
@@ -198,7 +218,7 @@ def test_only_those_modules_import_pycuda_and_cuda_bindings() -> None:
         )
         or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("pycuda", "cuda"))
     }
-    assert importing == {"cuda_context", "cuda_graph"}
+    assert importing == {"context", "graph"}
 
 
 def test_the_table_is_true_of_the_cuda_bindings_that_are_installed() -> None:

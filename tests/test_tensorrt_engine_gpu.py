@@ -21,7 +21,7 @@ pytestmark = pytest.mark.gpu
 @pytest.fixture(scope="module", autouse=True)
 def gpu(tmp_path_factory) -> None:
     try:
-        tensorrt.probe_tensorrt()
+        tensorrt.probe()
     except (DeviceError, MissingExtraError) as error:
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("cache")
@@ -32,7 +32,7 @@ def gpu(tmp_path_factory) -> None:
 
 @pytest.fixture(scope="module")
 def images() -> list[np.ndarray]:
-    with Phantom(PhantomOptions(seconds=1, fps=15)) as source:
+    with Phantom(PhantomOptions.of(seconds=1, fps=15)) as source:
         return [frame.image for frame in source]
 
 
@@ -83,17 +83,17 @@ def test_with_and_without_a_graph_it_is_the_same_bit_for_bit(model: ShippedModel
     with opened(model, say=said.append) as with_graph, opened(model, graph=False, say=said.append) as without:
         for a, b in zip(follow(with_graph, images), follow(without, images), strict=True):
             assert_same(a, b)
-        assert with_graph._gpu.plan is not None
-        assert with_graph._gpu.plan.captured, said
+        assert with_graph._gpu.runner is not None
+        assert with_graph._gpu.runner.captured, said
 
 
 def test_frames_that_overlap_and_engines_in_threads_give_the_same_bit_for_bit(images) -> None:
-    with opened(models()[0], slots=3) as one, opened(models()[0]) as other:
+    with opened(models()[0], in_flight=3) as one, opened(models()[0]) as other:
         expected = [one.segment(image) for image in images]
         pending = [one.submit(image) for image in images]
         for waiting, wanted in zip(pending, expected, strict=True):
             assert_same(waiting.result(), wanted)
-            np.testing.assert_array_equal(waiting.tally.area_px, np.bincount(wanted.labels.ravel(), minlength=4))
+            np.testing.assert_array_equal(waiting.result().tally[0], np.bincount(wanted.labels.ravel(), minlength=4))
         found: dict[int, list[Segmentation]] = {}
         engines = (one, other, one)
         threads = [
@@ -138,4 +138,4 @@ def test_torch_in_the_same_process_keeps_working(images) -> None:
 
 
 def test_the_probe_names_gpu_and_release(tmp_path: Path) -> None:
-    assert "TensorRT" in tensorrt.probe_tensorrt()
+    assert "TensorRT" in tensorrt.probe()

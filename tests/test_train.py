@@ -1,3 +1,5 @@
+"""`echo-rt train` from data to weights that run, and several trainings in one table."""
+
 from __future__ import annotations
 
 import csv
@@ -14,17 +16,15 @@ import torch
 
 from echo_rt.engine import open_engine
 from echo_rt.errors import DataError, ParameterError
-from echo_rt_export.commands import export
 from echo_rt_network.unet import UNet
 from echo_rt_network.weights import load_weights
-from echo_rt_train import losses
-from echo_rt_train.augment import Augment, no_heart
-from echo_rt_train.commands import evaluate, train
-from echo_rt_train.data import on_grid, open_data, read_index, select
+from echo_rt_train.augment import Augment
+from echo_rt_train.data import open_data, read_index, select
 from echo_rt_train.evaluate import ef_errors
 from echo_rt_train.evaluate import evaluate as measured
-from echo_rt_train.evaluate.command import open_model
+from echo_rt_train.evaluate.model import open_model
 from echo_rt_train.training import learning_rate
+from support.commands import evaluate, export, train
 from support.training import small, write_index
 
 
@@ -63,8 +63,8 @@ def test_training_learns_and_is_the_same_from_the_same_seed(data: Path, tmp_path
 
 KILLED = """
 import os, signal, sys
+from echo_rt.commands.app import main
 from echo_rt_train import images
-from echo_rt_train.commands import train
 real, calls = images.GridImages.__getitem__, 0
 def dying(self, index):
     global calls
@@ -73,7 +73,7 @@ def dying(self, index):
         os.kill(os.getpid(), signal.SIGKILL)
     return real(self, index)
 images.GridImages.__getitem__ = dying
-train(sys.argv[1:])
+main()
 """
 
 
@@ -81,7 +81,9 @@ train(sys.argv[1:])
 def test_a_training_killed_in_mid_epoch_and_resumed_ends_with_the_same_weights(data: Path, tmp_path: Path) -> None:
     train(small(data, tmp_path / "whole", "epochs=4"))
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, *small(data, tmp_path / "cut", "epochs=4")], capture_output=True, check=False
+        [sys.executable, "-c", KILLED, "train", *small(data, tmp_path / "cut", "epochs=4")],
+        capture_output=True,
+        check=False,
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     rows = list(csv.DictReader((tmp_path / "cut" / "log.csv").read_text().splitlines()))
@@ -93,18 +95,26 @@ def test_a_training_killed_in_mid_epoch_and_resumed_ends_with_the_same_weights(d
     ).read_bytes()
 
 
+def mask_of(shape: tuple[int, int], label: int):
+    """Writes another mask for one of the images."""
+    return lambda folder: cv2.imwrite(str(folder / "p1_4CH_ED_gt.png"), np.full(shape, label, np.uint8))
+
+
+TWICE = [["p1", split, "4CH", "ED", "p1_4CH_ED.png", 1, 1, ""] for split in ("train", "val")]
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (lambda d: (d / "index.csv").unlink(), "with index.csv, found none"),
         (lambda d: (d / "p2_4CH_ED_gt.png").unlink(), r"files it names are missing, the first is .*p2_4CH_ED_gt.png"),
         (lambda d: (d / "p1_4CH_ED.png").write_bytes(b"no image"), r"p1_4CH_ED.png: expected a readable image"),
-        (lambda d: cv2.imwrite(str(d / "p1_4CH_ED_gt.png"), np.zeros((9, 9), np.uint8)), r"image's size \(220, 240\), found \(9, 9\)"),
-        (lambda d: cv2.imwrite(str(d / "p1_4CH_ED_gt.png"), np.full((220, 240), 7, np.uint8)), "expected labels 0 to 3, found 7"),
+        (mask_of((9, 9), 0), r"image's size \(220, 240\), found \(9, 9\)"),
+        (mask_of((220, 240), 7), "expected labels 0 to 3, found 7"),
         (lambda d: write_index(d, [], ("patient", "file")), "split, view, phase, height, width, spacing_mm not found"),
-        (lambda d: write_index(d, [["p1", s, "4CH", "ED", "p1_4CH_ED.png", 1, 1, ""] for s in ("train", "val")]), "p1 in two"),
+        (lambda d: write_index(d, TWICE), "p1 in two"),
     ],
-)  # fmt: skip
+)
 def test_a_data_folder_that_is_wrong_is_named_before_the_first_epoch(
     data: Path, tmp_path: Path, spoil, message: str
 ) -> None:
@@ -112,117 +122,6 @@ def test_a_data_folder_that_is_wrong_is_named_before_the_first_epoch(
     with pytest.raises(DataError, match=message):
         train(small(data, tmp_path / "run"))
     assert not (tmp_path / "run" / "log.csv").exists()
-
-
-def two_pixels() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Two pixels, one of background and one of foreground; the network says 1/4 and 3/4 of both."""
-    logits = torch.tensor([[0.0, np.log(3.0)]]).reshape(1, 2, 1, 1).expand(1, 2, 2, 1).float()
-    target = torch.tensor([[[1.0], [0.0]], [[0.0], [1.0]]])[None]
-    return logits, target, torch.ones(1, 2)
-
-
-def test_cross_entropy_by_hand() -> None:
-    assert losses.cross_entropy(*two_pixels()).item() == pytest.approx(-(np.log(1 / 4) + np.log(3 / 4)) / 2)
-
-
-def test_binary_cross_entropy_by_hand() -> None:
-    assert losses.bce(*two_pixels()).item() == pytest.approx(
-        -(np.log(1 / 4) + np.log(3 / 4)) / 2
-    )  # sigmoid(log 3) is 3/4
-
-
-def test_dice_by_hand() -> None:
-    both, sums = 3 / 4, 2 * (3 / 4) ** 2 + 1
-    assert losses.Dice()(*two_pixels()).item() == pytest.approx(1 - (2 * both + 1) / (sums + 1))
-
-
-def test_focal_tversky_by_hand_and_is_not_dice() -> None:
-    hit, false_positive, false_negative = 3 / 4, 3 / 4, 1 / 4
-    index = (hit + 1) / (hit + 0.3 * false_positive + 0.7 * false_negative + 1)
-    assert losses.FocalTversky()(*two_pixels()).item() == pytest.approx((1 - index) ** 0.75, rel=1e-5)
-    as_dice = losses.FocalTversky(0.5, 0.5, 1.0)(*two_pixels()).item()
-    assert as_dice != pytest.approx(losses.FocalTversky()(*two_pixels()).item(), rel=0.05)
-
-
-def test_a_sum_of_losses_is_their_weighted_sum() -> None:
-    total = losses.build({"cross_entropy": 2.0, "dice": 0.5, "bce": 0.0}, {})
-    expected = 2 * losses.cross_entropy(*two_pixels()) + 0.5 * losses.Dice()(*two_pixels())
-    assert total(*two_pixels()).item() == pytest.approx(expected.item())
-    with pytest.raises(ParameterError, match="expected cross_entropy, bce, dice, focal_tversky, found hinge"):
-        losses.build({"hinge": 1.0}, {})
-    with pytest.raises(ParameterError, match="at least one weight"):
-        losses.build({"dice": 0.0}, {})
-
-
-@pytest.mark.parametrize("name", ["cross_entropy", "bce", "dice", "focal_tversky"])
-def test_a_class_that_nobody_traced_teaches_nothing(name: str) -> None:
-    rng = torch.Generator().manual_seed(0)
-    logits = torch.randn(2, 4, 6, 6, generator=rng)
-    cavity = torch.rand(2, 1, 6, 6, generator=rng).round()
-    target = losses.soft_targets(torch.cat([cavity, torch.zeros(2, 2, 6, 6)], dim=1))
-    known = torch.tensor([[1.0, 1, 0, 0]] * 2)
-    loss = losses.build({name: 1.0}, {})
-    # Moving probability between background and the untraced classes changes nothing for cross-entropy and the overlaps.
-    other = logits.clone()
-    other[:, 2] += 1.0
-    rest = torch.logsumexp(logits[:, [0, 2, 3]], 1) - torch.logsumexp(
-        torch.stack([logits[:, 0], other[:, 2], logits[:, 3]], 1), 1
-    )
-    other[:, [0, 2, 3]] += rest[:, None]
-    assert loss(logits, target, known).item() == pytest.approx(loss(other, target, known).item(), rel=1e-5)
-    moved = logits.clone().requires_grad_()
-    loss(moved, target, known).backward()
-    assert moved.grad is not None
-    assert torch.isfinite(moved.grad).all()
-    assert moved.grad[:, 1].abs().max() > 0
-
-
-def test_soft_targets_add_up_to_one() -> None:
-    covered = torch.rand(2, 3, 4, 4) / 3
-    torch.testing.assert_close(losses.soft_targets(covered).sum(1), torch.ones(2, 4, 4))
-
-
-def test_without_changes_the_training_image_is_what_the_runtime_would_see(data: Path) -> None:
-    from echo_rt.reference.preprocess import preprocess
-    from echo_rt.segmentation import GridMap
-
-    sample = read_index(data)[0]
-    image, _ = sample.read()
-    grey, covered = Augment()(*on_grid(sample, (128, 128)), np.random.default_rng(0))
-    np.testing.assert_allclose(
-        grey, preprocess(image, GridMap.letterbox(image.shape, (64, 64)), 0, 1), atol=0.6
-    )  # rounded to a grey level
-    assert covered.shape == (3, 64, 64)
-    assert covered.sum(0).max() <= 1.01
-
-
-def test_geometry_moves_image_and_mask_together(data: Path) -> None:
-    _, covered = on_grid(read_index(data)[0], (128, 128))
-    bright = np.where(covered[..., 0] > 127, 255, 0).astype(np.uint8)
-    for seed in range(5):
-        move = Augment(rotation_deg=20, log_scale=0.3, shift=0.1, shear=0.1, flip=0.5)
-        moved, target = move(bright, covered, np.random.default_rng(seed))
-        assert np.corrcoef(moved.ravel(), target[0].ravel())[0, 1] > 0.98
-
-
-def test_images_that_are_spared_change_a_quarter_as_much() -> None:
-    image, covered = np.zeros((64, 64), np.uint8), np.zeros((64, 64, 3), np.uint8)
-    image[20:30, 40:50] = 255
-
-    def moved(ease: float) -> float:
-        grey = [Augment(shift=0.2, ease=ease)(image, covered, np.random.default_rng(seed))[0] for seed in range(40)]
-        return float(np.mean([np.hypot(*(np.argwhere(g > 128).mean(0) - (12, 22))) for g in grey]))
-
-    assert moved(1.0) == pytest.approx(moved(0.0) / 4, rel=0.4)
-    assert moved(1.0) < moved(0.5) < moved(0.0)
-
-
-def test_shading_changes_the_gain_slowly_over_the_picture_and_leaves_the_target() -> None:
-    image, covered = np.full((256, 256), 100, np.uint8), np.full((256, 256, 3), 80, np.uint8)
-    grey, target = Augment(log_shading=0.5)(image, covered, np.random.default_rng(0))
-    assert np.ptp(grey) > 20
-    assert max(np.abs(np.diff(grey, axis=axis)).max() for axis in (0, 1)) < 6
-    np.testing.assert_allclose(target, 80 / 255, atol=1e-6)
 
 
 def test_a_grid_need_not_be_square(data: Path, tmp_path: Path) -> None:
@@ -241,14 +140,6 @@ def test_a_grid_need_not_be_square(data: Path, tmp_path: Path) -> None:
         grey, _ = Augment(rotation_deg=40)(disc, np.zeros((64, 96, 3), np.uint8), np.random.default_rng(seed))
         inside = grey > 128
         assert abs(np.ptp(np.flatnonzero(inside.any(0))) - np.ptp(np.flatnonzero(inside.any(1)))) <= 1
-
-
-def test_pictures_without_a_heart_have_no_target() -> None:
-    image, covered = np.full((64, 64), 99, np.uint8), np.full((64, 64, 3), 255, np.uint8)
-    for seed in range(8):
-        _, target = Augment(no_heart=1.0)(image, covered, np.random.default_rng(seed))
-        assert target.max() == 0
-        assert np.isfinite(no_heart(image, np.random.default_rng(seed))).all()
 
 
 def test_the_network_keeps_the_size_of_its_input_and_has_the_stated_parameters() -> None:

@@ -11,10 +11,9 @@ import pytest
 import torch
 
 from echo_rt.errors import ParameterError
-from echo_rt_export.commands import export
 from echo_rt_network.weights import load_weights
-from echo_rt_train.commands import train
 from echo_rt_train.training import moving_average
+from support.commands import export, train
 from support.training import small
 
 
@@ -150,7 +149,7 @@ def test_a_teacher_has_its_share_of_the_target(data: Path, tmp_path: Path) -> No
 
 
 def test_weights_of_16_bits_begin_another_training(data: Path, tmp_path: Path, monkeypatch) -> None:
-    from echo_rt_train import weights
+    from echo_rt_network import weights
 
     train(small(data, tmp_path / "a", "epochs=1", "model.memory=[0,0,2]"))
     (tmp_path / "shipped").mkdir()

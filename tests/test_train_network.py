@@ -11,19 +11,14 @@ import torch
 from echo_rt.engine import open_engine
 from echo_rt.errors import ModelError, ParameterError
 from echo_rt.model import VIEWS, ModelSpec
-from echo_rt_export.onnx_file import export_onnx
 from echo_rt_network.unet import ConvGRU, UNet
-from echo_rt_network.weights import save_weights
 from echo_rt_train.augment import Augment
-from support.training import MEMORY, WIDTHS, network_with_all
+from support.training import MEMORY, WIDTHS, network_with_all, toy_network_file
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    network = network_with_all()
-    spec = ModelSpec("toy", "1", 32, 32, 60.0, 50.0, heads=tuple(network.heads), state=network.state_names)
-    export_onnx(save_weights(network, spec, tmp_path / "w.safetensors"), tmp_path / "m.onnx")
-    return tmp_path / "m.onnx"
+    return toy_network_file(tmp_path)
 
 
 def frames(count: int) -> list[np.ndarray]:

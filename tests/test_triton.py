@@ -17,8 +17,8 @@ from echo_rt.engine.cuda_driver import CudaDevice
 from echo_rt.engine.tensorrt.cache import cached_engine
 from echo_rt.errors import ModelError, OutputError, ParameterError
 from echo_rt.model import ModelSpec, models
-from echo_rt_export.commands import export
 from echo_rt_export.triton import export_triton
+from support.commands import export
 from support.stand_in_tensorrt import MARK, stand_in
 from support.toy import SPEC, toy_model
 

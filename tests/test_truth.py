@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echo_rt.cardiac.beats import BeatFinder, Sample
+from echo_rt.cardiac.beats import BeatFinder
+from echo_rt.cardiac.curve import Sample
 from echo_rt.cardiac.geometry import find_ventricle, outline
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
 from echo_rt.phantom import Phantom, PhantomOptions
-from echo_rt.phantom.options import Rhythm
+from echo_rt.phantom.options import RhythmName
 from echo_rt.reading import Beat, LeftVentricle
 from support.shapes import segmentation_of
 
@@ -32,7 +33,9 @@ def measured(phantom: Phantom, k: int) -> LeftVentricle:
 @settings(max_examples=40, deadline=None)
 @given(st.floats(15, 75), st.floats(40, 180), st.floats(15, 120), st.integers(0, 10_000), st.booleans())
 def test_volumes_from_the_masks_are_true_within_1_percent_and_ef_within_half_a_point(ef, hr, fps, seed, mirror) -> None:
-    phantom = Phantom(PhantomOptions(ef=ef, hr=hr, fps=fps, seconds=4, seed=seed, mirror=mirror, height=600, width=800))
+    phantom = Phantom(
+        PhantomOptions.of(ef=ef, hr=hr, fps=fps, seconds=4, seed=seed, mirror=mirror, height=600, width=800)
+    )
     beat = phantom.beats()[0]
     found, true = [], []
     for t_s in (beat.t_ed_s, beat.t_es_s):
@@ -46,7 +49,7 @@ def test_volumes_from_the_masks_are_true_within_1_percent_and_ef_within_half_a_p
 @pytest.mark.parametrize(("ef", "hr", "fps"), [(60, 70, 50), (25, 45, 30), (70, 160, 60), (40, 100, 15)])
 def test_the_monitor_finds_every_beat_of_a_regular_heart_with_its_ef(ef: float, hr: float, fps: float) -> None:
     phantom = Phantom(
-        PhantomOptions(ef=ef, hr=hr, fps=fps, seconds=5, seed=3, height=240, width=320, hr_variability=0.02)
+        PhantomOptions.of(ef=ef, hr=hr, fps=fps, seconds=5, seed=3, height=240, width=320, hr_variability=0.02)
     )
     monitor = Monitor(SPEC)
     beats = []
@@ -78,7 +81,7 @@ def found_by_the_curve(phantom: Phantom) -> list[Beat]:
 def test_ed_and_es_of_every_beat_of_the_true_curve_are_found_within_a_frame(ef, hr, fps, seed) -> None:
     if fps < 8 * hr / 60:
         return  # fewer than eight frames a beat
-    phantom = Phantom(PhantomOptions(ef=ef, hr=hr, fps=fps, seconds=5, seed=seed))
+    phantom = Phantom(PhantomOptions.of(ef=ef, hr=hr, fps=fps, seconds=5, seed=seed))
     beats, truth = found_by_the_curve(phantom), phantom.beats()
     assert all(beat.accepted for beat in beats)
     frame = max(1 / fps, 0.02) + 1e-6
@@ -93,12 +96,12 @@ def test_ed_and_es_of_every_beat_of_the_true_curve_are_found_within_a_frame(ef, 
 
 
 @pytest.mark.parametrize("rhythm", ["af", "ectopic"])
-def test_in_arrhythmia_nine_of_ten_beats_are_found_and_none_twice(rhythm: Rhythm) -> None:
+def test_in_arrhythmia_nine_of_ten_beats_are_found_and_none_twice(rhythm: RhythmName) -> None:
     asked = met = 0
     for seed in range(5900, 5912):
         hr = 50.0 + 5 * (seed - 5900)
         phantom = Phantom(
-            PhantomOptions(ef=20.0 + 4 * (seed - 5900), hr=hr, fps=50, seconds=10, seed=seed, rhythm=rhythm)
+            PhantomOptions.of(ef=20.0 + 4 * (seed - 5900), hr=hr, fps=50, seconds=10, seed=seed, rhythm=rhythm)
         )
         beats, truth = found_by_the_curve(phantom), phantom.beats()
         for true in [true for true in truth if true.t_ed_s > 0.1 and true.t_next_ed_s + 15 / hr + 0.1 < 10]:

@@ -20,11 +20,12 @@ import pytest
 from echo_rt.errors import OutputError, ParameterError
 from echo_rt.live.status import LiveUpdate, Phase
 from echo_rt.viewer import open_viewer
-from echo_rt.viewer.state import History, figures
+from echo_rt.viewer.state import Trace, figures
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
-from echo_rt.viewer.web import WebViewer, is_local
+from echo_rt.viewer.gate import is_local
+from echo_rt.viewer.web import WebViewer
 from support.looking import RUNNING, StandInControl, as_phase, readings
 
 
@@ -76,13 +77,13 @@ def upgrade(viewer: WebViewer, path: str = "/feed", **headers: str) -> int:
     return get(viewer, path, **given, **headers).status
 
 
-# -- what is said ----------------------------------------------------------------------------------------------------------------------
+# -- what is said ------------------------------------------------------------------------------------------------------
 
 
 def test_the_figures_are_those_of_the_reading_and_are_json() -> None:
     update = readings()[-1]
     said = json.loads(json.dumps(figures(update), allow_nan=False))
-    assert said["reading"]["ef"]["percent"] == pytest.approx(update.reading.ef.percent, abs=0.05)
+    assert said["reading"]["ef_percent"] == pytest.approx(update.reading.ef.percent, abs=0.05)
     assert said["current"]
     assert len(said["reading"]["wall"]) == 6
     assert said["dropped"] == {"engine busy": 3}
@@ -93,20 +94,20 @@ def test_figures_of_before_are_not_current_while_no_frames_are_read(phase: Phase
     assert not figures(as_phase(readings()[-1], phase))["current"]
 
 
-def test_the_history_has_every_beat_and_the_curve_of_the_last_seconds() -> None:
-    history = History()
+def test_the_trace_has_every_beat_and_the_curve_of_the_last_seconds() -> None:
+    trace = Trace()
     for update in readings():
-        history.add(update)
-        history.add(update)  # shown twice, counted once
-    said = history.to_dict()
+        trace.add(update)
+        trace.add(update)  # shown twice, counted once
+    said = trace.to_dict()
     assert len(said["curve"]) == len(readings())
     assert len(said["beats"]) == sum(update.reading.beat is not None for update in readings())
     assert said["beats"][0]["t_ed_s"] < said["beats"][-1]["t_ed_s"]
-    history.add(LiveUpdate(None, None, RUNNING))
-    assert history.to_dict()["curve"] == [], "a reset begins afresh"
+    trace.add(LiveUpdate(None, None, RUNNING))
+    assert trace.to_dict()["curve"] == [], "a reset begins afresh"
 
 
-# -- who may look ----------------------------------------------------------------------------------------------------------------------
+# -- who may look ------------------------------------------------------------------------------------------------------
 
 
 def test_the_page_is_whole_in_itself_and_may_load_nothing_from_elsewhere(viewer) -> None:
@@ -176,7 +177,7 @@ def test_a_port_that_is_taken_is_one_line(control) -> None:
         open_viewer("hologram", control)
 
 
-# -- in a browser ----------------------------------------------------------------------------------------------------------------------
+# -- in a browser ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -294,7 +295,8 @@ def test_a_browser_that_never_answers_holds_up_nobody(viewer) -> None:
     at = urlsplit(viewer.url)
     with socket.create_connection(("127.0.0.1", at.port), timeout=5) as deaf:
         deaf.sendall(
-            f"GET /feed HTTP/1.1\r\nHost: {at.netloc}\r\nOrigin: http://{at.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"GET /feed HTTP/1.1\r\nHost: {at.netloc}\r\nOrigin: http://{at.netloc}\r\n"
+            "Upgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n".encode()
         )
         done = threading.Event()

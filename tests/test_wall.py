@@ -12,15 +12,17 @@ from hypothesis import strategies as st
 
 from echo_rt.cardiac.geometry import find_ventricle, outline
 from echo_rt.cardiac.monitor import Monitor
-from echo_rt.cardiac.wall import EXPECTED_SPECKLE_MOTION, akinetic, measure_wall, wall_beat
+from echo_rt.cardiac.wall_geometry import measure_wall
+from echo_rt.cardiac.wall_motion import wall_beat
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
-from echo_rt.outputs import RecordingFiles, Summary
+from echo_rt.outputs import RecordingFiles
 from echo_rt.outputs.overlay import draw
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.reading import SEGMENTS, Reading, WallBeat
 from echo_rt.segmentation import Segmentation
 from support.hearts import volume_at
+from support.results import provenance, result_of
 from support.shapes import half_ellipsoid, segmentation_of
 
 SPEC = ModelSpec("toy", "1", 240, 240, 40.0, 50.0)
@@ -29,8 +31,8 @@ LENGTH, RADIUS, WALL = 120.0, 40.0, 14.0
 
 
 def drawn(
-    inwards: float | np.ndarray = 0.0, *, ring: bool = True, shortening: float = 0.0, scale: float = 1.0, angle_deg: float = 0.0,
-    shift: tuple[float, float] = (0.0, 0.0), mirror: bool = False, atrium: bool = True,
+    inwards: float | np.ndarray = 0.0, *, ring: bool = True, shortening: float = 0.0, scale: float = 1.0,
+    angle_deg: float = 0.0, shift: tuple[float, float] = (0.0, 0.0), mirror: bool = False, atrium: bool = True,
 ) -> Segmentation:  # fmt: skip
     """A half ellipsoid whose endocardium has come inwards by a fraction of its distance from the axis, one fraction for
     each of `SEGMENTS`, inside of an epicardium that stands still but for the shortening of both. The septum is on the
@@ -63,6 +65,10 @@ def measured(
     ventricle = find_ventricle(segmentation, border, spacing_mm)
     assert ventricle is not None
     return measure_wall(segmentation, ventricle, spacing_mm, mirrored).measured
+
+
+def beat_of(ed: np.ndarray, es: np.ndarray) -> WallBeat:
+    return wall_beat(SPEC.akinesia, ed, es, calibrated=False)
 
 
 def frozen(*segments: str, ef: float = 0.35) -> np.ndarray:
@@ -108,7 +114,7 @@ def test_a_wall_as_thick_everywhere_is_measured_so_within_2_percent() -> None:
 
 
 def test_a_uniform_contraction_is_the_same_motion_in_all_segments() -> None:
-    beat = wall_beat(measured(drawn()), measured(drawn(0.3, ring=False, shortening=0.15)), calibrated=False)
+    beat = beat_of(measured(drawn()), measured(drawn(0.3, ring=False, shortening=0.15)))
     np.testing.assert_allclose(beat.motion_percent, 30, atol=2)
     assert (beat.thickening_percent > 40).all()
     assert not flagged(beat)
@@ -125,11 +131,9 @@ def test_the_size_the_place_and_the_turn_of_the_heart_in_the_picture_change_noth
     segment, scale, at_ed, at_es, turn_ed, turn_es
 ) -> None:
     part = frozen(segment)
-    plain = wall_beat(measured(drawn()), measured(drawn(part)), calibrated=False)
+    plain = beat_of(measured(drawn()), measured(drawn(part)))
     ed = drawn(scale=scale, shift=at_ed, angle_deg=turn_ed)
-    moved = wall_beat(
-        measured(ed), measured(drawn(part, scale=scale, shift=at_es, angle_deg=turn_es)), calibrated=False
-    )
+    moved = beat_of(measured(ed), measured(drawn(part, scale=scale, shift=at_es, angle_deg=turn_es)))
     # The stairs of drawn labels leave a hinge uncertain by a pixel, of some 25 at ED and at ES; and the wall by half of
     # one, of the 10 that it is thick in the smallest heart at ED, 5 %, which thickening by a half makes 8, and the same
     # at ES.
@@ -149,61 +153,16 @@ def test_a_segment_that_stands_still_is_flagged_in_every_beat_and_no_other(segme
 
 def test_neighbours_and_opposite_walls_may_stand_still_together() -> None:
     for pair in ({"apical_septal", "apical_lateral"}, {"basal_septal", "mid_septal"}, {"mid_septal", "mid_lateral"}):
-        beat = wall_beat(measured(drawn()), measured(drawn(frozen(*pair))), calibrated=False)
+        beat = beat_of(measured(drawn()), measured(drawn(frozen(*pair))))
         assert flagged(beat) == pair
-
-
-def test_what_moves_little_is_akinetic_only_where_the_wall_does_not_thicken_either() -> None:
-    def judged(motion: float, thickening: float) -> list[bool]:
-        return akinetic(np.array([20.0, motion, 30, 30, 30, 20]), np.array([35.0, thickening, 35, 35, 35, 35])).tolist()
-
-    nothing, mid_septal = [False] * 6, [False, True, False, False, False, False]
-    assert judged(2, 3) == mid_septal
-    assert judged(2, 40) == nothing
-    assert judged(30, 3) == nothing
-    assert judged(2, np.nan) == mid_septal, "where no wall is seen the motion decides"
-    assert judged(-8, -5) == mid_septal, "outwards is not inwards"
-    assert judged(np.nan, np.nan) == nothing
-
-
-def test_where_the_speckle_was_followed_neither_masks_nor_speckle_decide_alone() -> None:
-    def judged(
-        motion: float, thickening: float, strain: float, speckle: float, elsewhere: float = 30.0, error: float = 3.0
-    ) -> list[bool]:
-        strains, moved = np.full(6, elsewhere), 20 * EXPECTED_SPECKLE_MOTION
-        strains[1], moved[1] = strain, speckle
-        masks = np.array([20.0, motion, 30, 30, 30, 20]), np.array([30.0, thickening, 30, 30, 30, 30])
-        return akinetic(*masks, strains, np.full(6, error), moved, np.full(6, error)).tolist()
-
-    nothing, mid_septal = [False] * 6, [False, True, False, False, False, False]
-    assert judged(5, 5, 2, 10) == mid_septal
-    assert judged(2, 30, 30, 22) == judged(30, 3, 30, 22) == judged(30, 30, 0, 22) == judged(30, 30, 30, 0) == nothing
-    assert judged(2, 3, 30, 22) == judged(30, 30, 0, 5) == nothing, "nor do two of them"
-    assert judged(20, 20, 2, 10) == mid_septal, "a wall that is drawn as moving, and whose speckle stands still"
-    assert judged(20, 20, 2, 10, elsewhere=np.nan) == judged(20, 20, 2, 10, elsewhere=4.0) == nothing, (
-        "the speckle was not followed"
-    )
-    assert judged(29, 27, 24, 8) == mid_septal, "where the rest is in doubt the motion of the speckle decides"
-    assert judged(29, 27, 24, 26) == nothing
-    assert judged(20, 20, np.nan, np.nan) == nothing, "nor was it here, so that motion and thickening have to be small"
-    assert judged(5, 5, np.nan, np.nan) == mid_septal
-    assert judged(29.9, 35, 9, 10) == mid_septal, "speckle that is known well outweighs masks that say otherwise"
-    assert judged(29.9, 35, 9, 10, error=15) == nothing, "not so where it is known badly"
-    assert judged(5, np.nan, 2, 10) == mid_septal, "where no wall is seen the other three decide"
-    assert judged(np.nan, 5, 2, 10) == nothing
-
-
-def test_a_ventricle_may_be_akinetic_all_over_and_a_weak_one_is_not() -> None:
-    assert akinetic(np.full(6, 2.0), np.full(6, 2.0)).all()
-    assert not akinetic(np.full(6, 12.0), np.full(6, 12.0)).any()
 
 
 def test_the_septum_is_on_the_left_unless_the_display_is_mirrored() -> None:
     part = frozen("basal_septal")
     mirrored = [measured(drawn(inwards, mirror=True), mirrored=True) for inwards in (0.0, part)]
-    assert flagged(wall_beat(*mirrored, calibrated=False)) == {"basal_septal"}
+    assert flagged(beat_of(*mirrored)) == {"basal_septal"}
     untold = [measured(drawn(inwards, mirror=True)) for inwards in (0.0, part)]
-    assert flagged(wall_beat(*untold, calibrated=False)) == {"basal_lateral"}
+    assert flagged(beat_of(*untold)) == {"basal_lateral"}
 
 
 def test_the_monitor_takes_the_mirrored_display_as_an_option() -> None:
@@ -287,7 +246,7 @@ def test_a_segment_without_a_wall_has_no_thickness_and_the_others_keep_theirs() 
 @pytest.mark.parametrize(("segment", "mirror"), [("mid_lateral", False), ("basal_septal", True)])
 def test_the_phantoms_akinetic_segment_is_found_from_its_own_masks(segment: str, mirror: bool) -> None:
     phantom = Phantom(
-        PhantomOptions(ef=50, fps=25, seconds=4, seed=4, akinetic=(segment,), mirror=mirror, height=240, width=320)
+        PhantomOptions.of(ef=50, fps=25, seconds=4, seed=4, akinetic=(segment,), mirror=mirror, height=240, width=320)
     )
     clip = [(k / 25, segmentation_of(phantom.mask(k))) for k in range(phantom.frames or 0)]
     monitor = Monitor(ModelSpec("the phantom's own masks", "1", 320, 240, 0.0, 1.0), mirrored=mirror)
@@ -295,14 +254,10 @@ def test_the_phantoms_akinetic_segment_is_found_from_its_own_masks(segment: str,
 
 
 def test_the_outputs_name_the_segment_that_stands_still(clip, tmp_path) -> None:
-    summary = Summary()
     found = readings(clip)
-    with RecordingFiles(tmp_path, "clip", overlay=False, masks=False) as outputs:
-        for reading in found:
-            frame = Frame(IMAGE, reading.t_s, reading.index, None)
-            summary.write(frame, reading)
-            outputs.write(frame, reading)
-        outputs.finish(summary.result(recording="clip", model="toy", engine="toy", view=None, version="0"))
+    frames = [(Frame(IMAGE, reading.t_s, reading.index, None), reading) for reading in found]
+    with RecordingFiles(tmp_path, "clip", leave_out=("overlay.mp4", "masks.npz")) as files:
+        result_of(frames, source=provenance(view=None), files=files)
     said = json.loads((tmp_path / "clip" / "summary.json").read_text())
     assert list(said["wall"]) == list(SEGMENTS)
     assert [name for name, wall in said["wall"].items() if wall["akinetic"]] == ["mid_septal"]
@@ -324,12 +279,10 @@ def test_the_outputs_name_the_segment_that_stands_still(clip, tmp_path) -> None:
 
 
 def test_a_recording_without_an_accepted_beat_says_nothing_of_its_wall(clip) -> None:
-    summary = Summary()
-    for reading in readings(clip[:20]):
-        summary.write(Frame(IMAGE, reading.t_s, reading.index, None), reading)
-    said = summary.result(recording="clip", model="toy", engine="toy", view=None, version="0")
-    assert said["wall"] is None
-    assert "no beat" in said["wall_note"]
+    found = readings(clip[:20])
+    said = result_of([(Frame(IMAGE, reading.t_s, reading.index, None), reading) for reading in found])
+    assert said.wall.segments == ()
+    assert "no beat" in str(said.wall.note)
 
 
 def test_the_overlay_colours_the_still_segment_and_writes_beyond_the_wall_alone(clip) -> None:

@@ -11,9 +11,10 @@ import onnx
 from echo_rt.engine import Engine, open_engine
 from echo_rt.errors import ModelError, ParameterError
 from echo_rt.model import PRECISIONS, ModelSpec, model_path
-from echo_rt_export.model_file import read_model, write_model
 from echo_rt_export.parity import Parity, calibration_recordings, compare, gate_recordings
 from echo_rt_export.precision import calibration_feeds, to_fp16, to_int8
+from echo_rt_network.model_file import read_model, write_model
+from echo_rt_network.run_folder import names_weights, weights_in
 
 
 def export(
@@ -36,7 +37,7 @@ def export(
         precision: fp32, fp16 or int8.
         frames: a folder of recordings that INT8 is calibrated on and the gate judges by, beside those that are always
             there.
-        figures, calibration, offsets: as in `echo_rt_export.onnx_file.export_onnx`; for weights alone.
+        figures, calibration, offsets: as in `echo_rt_export.weights.export_onnx`; for weights alone.
         symmetric: of INT8, see `echo_rt_export.precision.to_int8`.
 
     Returns:
@@ -50,17 +51,17 @@ def export(
     """
     if precision not in PRECISIONS:
         raise ParameterError(f"expected a precision of {', '.join(PRECISIONS)}, found {precision!r}")
-    path = Path(source)
-    if not path.is_dir() and path.suffix != ".safetensors":
+    if not names_weights(source):
         if any(given is not None for given in (figures, calibration, offsets)):
             raise ParameterError(
-                f"{source}: expected weights beside --figures, --calibration or --offsets, found a model, which has its own"
+                f"{source}: expected weights beside --figures, --calibration or --offsets, found a model, "
+                "which has its own"
             )
         return _from_onnx(model_path(source), target, precision, frames, symmetric)
     # Only weights need torch.
-    from echo_rt_export.onnx_file import export_onnx
+    from echo_rt_export.weights import export_onnx
 
-    weights = path / "weights.safetensors" if path.is_dir() else path
+    weights = weights_in(source)
     if precision == "fp32":
         return export_onnx(weights, target, figures, calibration, offsets), None
     with tempfile.TemporaryDirectory(prefix="echo-rt-") as folder:
@@ -109,8 +110,8 @@ def _through_the_gate(
     write_model(converted, spec, target)
     if not parity.ok:
         raise ModelError(
-            f"{target}: expected {precision} to agree with fp32, found {'; '.join(parity.failures)}; it is written without its ok, "
-            "for study: use the fp32 file"
+            f"{target}: expected {precision} to agree with fp32, found {'; '.join(parity.failures)}; "
+            "it is written without its ok, for study: use the fp32 file"
         )
     return spec, parity
 

@@ -18,7 +18,7 @@ from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import Engine
 from echo_rt.errors import ModelError
 from echo_rt.model import CLASSES
-from echo_rt.reading import ClipExtremes, Reading
+from echo_rt.reading import Reading
 from echo_rt.sources import find_recordings, open_source
 
 PHANTOMS = (
@@ -172,7 +172,8 @@ def compare(reference: Engine, candidate: Engine, recordings: Sequence[str], lim
         first, second = getattr(reference.spec, name), getattr(candidate.spec, name)
         if first != second:
             raise ModelError(
-                f"expected two files of one model, found {name} {first} and {second}; compare a file with its own source"
+                f"expected two files of one model, found {name} {first} and {second}; "
+                "compare a file with its own source"
             )
     tally = _Tally()
     ef = []
@@ -208,8 +209,8 @@ def _ef_percent(reading: Reading, monitor: Monitor) -> float | None:
     """As `echo-rt file` reports it: of the beats, or of the clip's extremes where there is no whole beat."""
     if reading.ef.percent is not None:
         return reading.ef.percent
-    extremes = monitor.clip_extremes()
-    return extremes.ef_percent if isinstance(extremes, ClipExtremes) else None
+    extremes = monitor.clip_figures().extremes
+    return extremes.ef_percent if extremes is not None else None
 
 
 class _Tally:
@@ -230,7 +231,7 @@ class _Tally:
         self.frames += 1
         self._both += both
         self._sizes += sizes
-        dice = float(_dice(both[1:].sum(), sizes[1:].sum()))
+        dice = _dice(int(both[1:].sum()), int(sizes[1:].sum()))
         if not self.worst or dice < self.worst["dice"]:
             self.worst = {"recording": recording, "index": reference.index, "dice": dice}
         difference = np.abs(one.probability - other.probability)
@@ -243,7 +244,7 @@ class _Tally:
 
     @property
     def dice(self) -> dict[str, float]:
-        return {name: float(_dice(self._both[i], self._sizes[i])) for i, name in enumerate(CLASSES) if i}
+        return {name: _dice(int(self._both[i]), int(self._sizes[i])) for i, name in enumerate(CLASSES) if i}
 
 
 def _overlap(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -253,6 +254,6 @@ def _overlap(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> tuple[NDArray[
     return (first & second).sum((1, 2)), first.sum((1, 2)) + second.sum((1, 2))
 
 
-def _dice(both: Any, sizes: Any) -> Any:
+def _dice(both: int, sizes: int) -> float:
     """1 where neither has such a pixel: they agree."""
     return 2 * both / sizes if sizes else 1.0

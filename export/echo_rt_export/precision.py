@@ -7,10 +7,11 @@ import io
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias, cast
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
@@ -19,6 +20,9 @@ from echo_rt.engine import Engine
 from echo_rt.engine.preprocess import Preprocess
 from echo_rt.errors import OutputError
 from echo_rt.sources import open_source
+
+Feed: TypeAlias = dict[str, NDArray[np.float32]]
+"""The inputs of the network for one frame, by name."""
 
 QUANTISED = ("Conv", "ConvTranspose", "Gemm", "MaxPool", "Concat", "Relu")
 """What is computed in INT8: the multiply-adds and what only passes numbers on between them. The gates and sums of a
@@ -45,12 +49,13 @@ def to_fp16(model: onnx.ModelProto, keep: Sequence[str] = ()) -> onnx.ModelProto
     del copy.graph.value_info[:]
     half = OnnxModel(convert_float_to_float16(copy, keep_io_types=True, node_block_list=list(keep)))
     half.topological_sort()  # the Casts stand at the end
-    del half.model.graph.value_info[:]
-    return half.model
+    converted: onnx.ModelProto = half.model
+    del converted.graph.value_info[:]
+    return converted
 
 
 def to_int8(
-    model: onnx.ModelProto, feeds: Sequence[dict[str, Any]], keep: Sequence[str] = (), symmetric: bool = False
+    model: onnx.ModelProto, feeds: Sequence[Feed], keep: Sequence[str] = (), symmetric: bool = False
 ) -> onnx.ModelProto:
     """Static quantisation to 8 bits, written as QuantizeLinear and DequantizeLinear pairs; weights with a scale for
     each channel.
@@ -82,7 +87,7 @@ def to_int8(
 
 def _quantise(
     model: onnx.ModelProto,
-    feeds: Sequence[dict[str, Any]],
+    feeds: Sequence[Feed],
     keep: Sequence[str],
     symmetric: bool,
     method: CalibrationMethod,
@@ -101,13 +106,16 @@ def _quantise(
             # Biases stay in FP32: TensorRT dequantises 8 bits alone, and ONNX Runtime quantises them itself when it
             # loads the file.
             extra_options={
-                "ActivationSymmetric": symmetric, "WeightSymmetric": True, "QuantizeBias": False, "CalibPercentile": PERCENTILE,
+                "ActivationSymmetric": symmetric,
+                "WeightSymmetric": True,
+                "QuantizeBias": False,
+                "CalibPercentile": PERCENTILE,
             },
         )  # fmt: skip
         return onnx.load(target)
 
 
-def calibration_feeds(model: onnx.ModelProto, engine: Engine, recordings: Sequence[str]) -> list[dict[str, Any]]:
+def calibration_feeds(model: onnx.ModelProto, engine: Engine, recordings: Sequence[str]) -> list[Feed]:
     """Inputs of the network for frames of hearts, evenly over all recordings, `MAX_CALIBRATION_FRAMES` to twice as many
     at most.
 
@@ -116,7 +124,7 @@ def calibration_feeds(model: onnx.ModelProto, engine: Engine, recordings: Sequen
         engine: of the same model; it says what that state is.
         recordings: what `open_source` takes.
     """
-    feeds: list[dict[str, Any]] = []
+    feeds: list[Feed] = []
     step = 1
     for count, feed in enumerate(_all_feeds(model, engine, recordings)):
         if count % step == 0:
@@ -126,25 +134,26 @@ def calibration_feeds(model: onnx.ModelProto, engine: Engine, recordings: Sequen
     return feeds
 
 
-def _all_feeds(model: onnx.ModelProto, engine: Engine, recordings: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _all_feeds(model: onnx.ModelProto, engine: Engine, recordings: Sequence[str]) -> Iterator[Feed]:
     spec = engine.spec
     preprocess = Preprocess((spec.height, spec.width), spec.mean, spec.std)
     shapes = {value.name: [side.dim_value for side in value.type.tensor_type.shape.dim] for value in model.graph.input}
     for recording in recordings:
-        state: Any = {name: np.zeros(shapes[name], np.float32) for name in spec.state}
+        state = {name: np.zeros(shapes[name], np.float32) for name in spec.state}
         with open_source(recording) as source:
             for frame in source:
                 image = np.empty(shapes["image"], np.float32)
                 preprocess(frame.image, image[0, 0])
                 yield {"image": image, **state}
-                state = engine.segment(frame.image, state or None).state or {}
+                # The state of an engine on a processor is what its network's inputs take.
+                state = cast(Feed, engine.segment(frame.image, state or None).state or {})
 
 
-class _Feeds(CalibrationDataReader):  # type: ignore[misc]
+class _Feeds(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
     """What the calibrator asks for: one feed after the other, then None."""
 
-    def __init__(self, feeds: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, feeds: Sequence[Feed]) -> None:
         self._feeds = iter(feeds)
 
-    def get_next(self) -> dict[str, Any] | None:
+    def get_next(self) -> Feed | None:
         return next(self._feeds, None)

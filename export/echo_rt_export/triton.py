@@ -30,7 +30,8 @@ from google.protobuf.message import DecodeError
 
 from echo_rt.engine.signature import check_signature
 from echo_rt.engine.tensorrt.build import TensorInfo
-from echo_rt.engine.tensorrt.cache import read_engine, record_path, sha256
+from echo_rt.engine.tensorrt.cache import read_engine
+from echo_rt.engine.tensorrt.record import record_path, sha256
 from echo_rt.errors import ModelError, OutputError, ParameterError
 from echo_rt.model import METADATA_KEY, ModelSpec, read_spec
 
@@ -97,35 +98,18 @@ def export_triton(
     spec = read_spec(model)
     if not re.fullmatch(r"\w[\w.-]*", spec.name):
         raise ModelError(
-            f"{model}: expected a name that can be a folder's, found {spec.name!r}; train or export it under another name"
+            f"{model}: expected a name that can be a folder's, found {spec.name!r}; "
+            "train or export it under another name"
         )
-    content = model.read_bytes()
-    inputs, outputs = network_tensors(str(model), content)
-    check_signature(str(model), spec, {t.name: t.shape for t in inputs}, {t.name: t.shape for t in outputs})
-    wanted = [TritonModel(spec.name, "onnxruntime", "model.onnx", content, inputs, outputs)]
-    if engine is not None:
-        stored = read_engine(engine)
-        if stored.record.wanted.onnx_sha256 != sha256(content):
-            raise ModelError(
-                f"{engine}: expected an engine of {model}, found one of another file; build it with `echo-rt export tensorrt`"
-            )
-        record = stored.record
-        wanted.append(
-            TritonModel(f"{spec.name}-tensorrt", "tensorrt", "model.plan", stored.data, record.inputs, record.outputs)
-        )
+    wanted = _models(model, spec, engine)
     try:
         repository.mkdir(parents=True, exist_ok=True)
         # Beside the repository, since a server that polls it would take any folder in it for a model.
-        with tempfile.TemporaryDirectory(
-            prefix=f".{repository.name}.", suffix=".part", dir=repository.absolute().parent
-        ) as part:
+        beside = repository.absolute().parent
+        with tempfile.TemporaryDirectory(prefix=f".{repository.name}.", suffix=".part", dir=beside) as part:
             for entry in wanted:
-                inner = Path(part) / entry.name / str(version)
-                inner.mkdir(parents=True)
-                (inner / entry.file).write_bytes(entry.content)
-                (inner.parent / "config.pbtxt").write_text(
-                    config(entry, spec, instances, gpu or entry.backend == "tensorrt"), encoding="utf-8"
-                )
+                text = config(entry, spec, instances, gpu or entry.backend == "tensorrt")
+                inner = _write(Path(part), entry, text, version)
                 if engine is not None and entry.backend == "tensorrt":
                     # Triton passes over it; people find there what the engine was built for.
                     shutil.copyfile(record_path(engine), inner / "model.plan.json")
@@ -134,8 +118,36 @@ def export_triton(
         raise
     except OSError as error:
         raise OutputError(
-            f"{repository}: expected to write a model repository, found {error.strerror or error}; free some space or name another folder"
+            f"{repository}: expected to write a model repository, found {error.strerror or error}; "
+            "free some space or name another folder"
         ) from None
+
+
+def _models(model: Path, spec: ModelSpec, engine: Path | None) -> list[TritonModel]:
+    """The ONNX file, and the engine where there is one, after the checks that need the files' content."""
+    content = model.read_bytes()
+    inputs, outputs = network_tensors(str(model), content)
+    check_signature(str(model), spec, {t.name: t.shape for t in inputs}, {t.name: t.shape for t in outputs})
+    found = [TritonModel(spec.name, "onnxruntime", "model.onnx", content, inputs, outputs)]
+    if engine is not None:
+        stored = read_engine(engine)
+        if stored.record.wanted.onnx_sha256 != sha256(content):
+            raise ModelError(
+                f"{engine}: expected an engine of {model}, found one of another file; "
+                "build it with `echo-rt export tensorrt`"
+            )
+        name, record = f"{spec.name}-tensorrt", stored.record
+        found.append(TritonModel(name, "tensorrt", "model.plan", stored.data, record.inputs, record.outputs))
+    return found
+
+
+def _write(repository: Path, model: TritonModel, text: str, version: int) -> Path:
+    """Write one model's folder with its configuration; returns the folder of the version."""
+    inner = repository / model.name / str(version)
+    inner.mkdir(parents=True)
+    (inner / model.file).write_bytes(model.content)
+    (inner.parent / "config.pbtxt").write_text(text, encoding="utf-8")
+    return inner
 
 
 def network_tensors(origin: str, content: bytes) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
@@ -211,7 +223,8 @@ def _tensor(origin: str, value: onnx.ValueInfoProto) -> TensorInfo:
     dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name if tensor.elem_type else "no type"
     if dtype not in _TYPES or not all(shape):
         raise ModelError(
-            f"{origin}: expected tensors of fixed shape and a type of {', '.join(_TYPES)}, found {value.name} of {list(shape)} {dtype}; "
+            f"{origin}: expected tensors of fixed shape and a type of {', '.join(_TYPES)}, "
+            f"found {value.name} of {list(shape)} {dtype}; "
             "export the model again"
         )
     return TensorInfo(value.name, shape, dtype)

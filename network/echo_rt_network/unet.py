@@ -118,7 +118,8 @@ class UNet(nn.Module):
             raise ParameterError(f"model.heads: expected some of {', '.join(HEADS)}, found {', '.join(unknown)}")
         if memory and len(memory) != len(widths):
             raise ParameterError(
-                f"model.memory: expected none or as many as the {len(widths)} levels of model.widths, found {len(memory)}"
+                f"model.memory: expected none or as many as the {len(widths)} levels of model.widths, "
+                f"found {len(memory)}"
             )
         self.encoder = nn.ModuleList([ConvBlock(a, b) for a, b in pairwise([1, *widths])])
         self.up = nn.ModuleList([nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairwise(widths)])
@@ -157,6 +158,7 @@ class UNet(nn.Module):
         if name not in self.memory:
             return x
         cell = self.memory[name]
+        assert isinstance(cell, ConvGRU)
         hidden = state[name] if state else x.new_zeros(x.shape[0], cell.hidden, *x.shape[2:])
         x, after[name] = cell(x, hidden)
         return x

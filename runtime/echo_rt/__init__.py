@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         FrameError,
         MissingExtraError,
         ModelError,
+        NoDeviceError,
         OutputError,
         ParameterError,
         SourceError,
@@ -34,8 +35,19 @@ if TYPE_CHECKING:
         SourceNotFoundError,
     )
     from echo_rt.frame import Frame
-    from echo_rt.model import ModelSpec, models
-    from echo_rt.reading import Beat, EjectionFraction, LeftVentricle, Quality, Reading, WallBeat, WallReading
+    from echo_rt.model import ModelSpec, ShippedModel, models
+    from echo_rt.reading import (
+        SEGMENTS,
+        Beat,
+        EjectionFraction,
+        LeftVentricle,
+        Quality,
+        Reading,
+        Reason,
+        WallBeat,
+        WallReading,
+    )
+    from echo_rt.result import RecordingResult
     from echo_rt.segmentation import Segmentation
     from echo_rt.sources import Source, open_source
 
@@ -43,6 +55,7 @@ telemetry.switch_off()
 
 # Where each other public name lives. They are imported at first use, so that `import echo_rt` costs next to nothing.
 _HOME = {
+    "SEGMENTS": "reading",
     "Beat": "reading",
     "DataError": "errors",
     "DeviceError": "errors",
@@ -57,11 +70,15 @@ _HOME = {
     "ModelError": "errors",
     "ModelSpec": "model",
     "Monitor": "cardiac.monitor",
+    "NoDeviceError": "errors",
     "OutputError": "errors",
     "ParameterError": "errors",
     "Quality": "reading",
     "Reading": "reading",
+    "Reason": "reading",
+    "RecordingResult": "result",
     "Segmentation": "segmentation",
+    "ShippedModel": "model",
     "Source": "sources",
     "SourceError": "errors",
     "SourceFormatError": "errors",
@@ -74,6 +91,7 @@ _HOME = {
 }
 
 __all__ = [
+    "SEGMENTS",
     "Beat",
     "DataError",
     "DeviceError",
@@ -88,11 +106,15 @@ __all__ = [
     "ModelError",
     "ModelSpec",
     "Monitor",
+    "NoDeviceError",
     "OutputError",
     "ParameterError",
     "Quality",
     "Reading",
+    "Reason",
+    "RecordingResult",
     "Segmentation",
+    "ShippedModel",
     "Source",
     "SourceError",
     "SourceFormatError",

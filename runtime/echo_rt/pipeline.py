@@ -1,8 +1,4 @@
-"""The one place where source, engine, monitor and outputs meet.
-
-Imported with the package itself, so that `echo_rt.stream` is the function and not this module; what is heavy is
-imported at use.
-"""
+"""The one place where source, engine, monitor and outputs meet. What is heavy is imported at use."""
 
 from __future__ import annotations
 
@@ -10,22 +6,21 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from echo_rt.cardiac.monitor import Monitor
     from echo_rt.engine import Engine
     from echo_rt.frame import Frame
     from echo_rt.outputs import RecordingFiles
-    from echo_rt.reading import Beat, Reading
+    from echo_rt.reading import Reading
+    from echo_rt.result import RecordingResult
     from echo_rt.sources import Source
 
 
 def follow(source: Iterable[Frame], engine: Engine, monitor: Monitor) -> Iterator[tuple[Frame, Reading]]:
-    """The way of a frame. Everything that echo-rt does with one happens between two turns of this loop, for a recording
-    as for a live feed: the one gives every frame, the other the newest.
+    """The way of a frame, of a recording and of a live feed alike: the one gives every frame, the other the newest.
 
     ``time_ms`` of a reading gets ``decode``, the time spent waiting for the source, and ``total``, from the frame's
     arrival to the reading.
@@ -62,13 +57,11 @@ def stream(
         EchoRtError: the source, the model or an option is not as it should be.
     """
     from echo_rt.cardiac.monitor import Monitor
-    from echo_rt.engine import open_engine
     from echo_rt.sources import open_source
 
     with ExitStack() as opened:
         # Strings and paths are ours to open and to close, objects are the caller's.
-        own = engine if engine is not None and not isinstance(engine, (str, os.PathLike)) else None
-        running = own or opened.enter_context(open_engine(engine if own is None else None, device))  # type: ignore[arg-type]
+        running = _running(engine, device, opened)
         feed = opened.enter_context(
             open_source(os.fspath(source), fps) if isinstance(source, (str, os.PathLike)) else source
         )
@@ -78,8 +71,9 @@ def stream(
 
 def process(
     recording: str | os.PathLike[str],
-    engine: Engine,
+    engine: Engine | str | os.PathLike[str] | None = None,
     *,
+    device: str = "auto",
     a2c: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     name: str | None = None,
@@ -87,12 +81,12 @@ def process(
     fps: float | None = None,
     overlay: bool = True,
     progress: Callable[[int, int | None], None] = lambda done, expected: None,
-) -> dict[str, Any]:
-    """One recording from the first frame to its summary; or two views of one heart.
+) -> RecordingResult:
+    """One recording from the first frame to its result; or two views of one heart.
 
     Args:
         recording: what `open_source` takes.
-        engine: an open engine; it stays open.
+        engine, device: as in `stream`.
         a2c: the two-chamber recording of the same heart, `recording` being the four-chamber one: EF is biplane then.
         out: a folder, made where it is missing; the results go into the folder `name` in it, those of the A2C recording
             into one beside it. None writes nothing.
@@ -103,107 +97,108 @@ def process(
         overlay: whether ``overlay.mp4`` is made; it takes longer than all the rest.
         progress: called after every frame with the number of frames done and expected, in both recordings together.
 
-    Returns:
-        What ``summary.json`` holds. With an A2C recording it is that of the A4C one with the biplane EF, EDV and ESV in
-        place of its own, and ``biplane``, the pairs of beats, ``a4c`` and ``a2c``, the summary of each.
-
     Raises:
         EchoRtError: nothing is left half-written, and results of an earlier run stay as they were.
     """
-    from echo_rt.cardiac.biplane import biplane
-    from echo_rt.cardiac.ejection_fraction import model_error_points
-    from echo_rt.errors import ParameterError
-    from echo_rt.outputs import RecordingFiles, biplane_summary
     from echo_rt.sources import open_source
 
-    if a2c is None and ef_method == "biplane":
-        raise ParameterError(
-            "expected an A2C recording beside the A4C one for the EF method biplane, found none; name it (--a2c)"
-        )
-    if a2c is not None and ef_method not in ("disks", "biplane"):
-        raise ParameterError(
-            f"expected the EF method biplane, which is made of disks, with an A2C recording, found {ef_method!r}"
-        )
+    _check_method(ef_method, a2c is not None)
     with ExitStack() as opened:
+        running = _running(engine, device, opened)
         # Both are opened before the first frame: what cannot be opened shows at once.
         paths = [os.fspath(path) for path in (recording, a2c) if path is not None]
         sources = [opened.enter_context(open_source(path, fps)) for path in paths]
-        names = [name or sources[0].name, *(source.name for source in sources[1:])]
-        if len(set(names)) < len(names):
-            names[1] += "-a2c"
         lengths = [source.frames for source in sources]
         expected = None if None in lengths else sum(length or 0 for length in lengths)
-        runs: list[_Run] = []
-        for path, source, folder in zip(paths, sources, names, strict=True):
-            outputs = opened.enter_context(RecordingFiles(out, folder, overlay=overlay)) if out is not None else None
-            method = "disks" if ef_method == "biplane" else ef_method
-            follow_on = partial(_progress, progress, sum(run.result["frames"] for run in runs), expected)
-            runs.append(_run(path, source, engine, outputs, method, follow_on))
-        result = runs[0].result
+        done = count(1)
+        files = [made and opened.enter_context(made) for made in _files(out, name, sources, overlay)]
+        results = [
+            _follow_recording(path, source, running, ef_method, made, lambda: progress(next(done), expected))
+            for path, source, made in zip(paths, sources, files, strict=True)
+        ]
         if a2c is not None:
-            a4c_run, a2c_run = runs
-            known = (a4c_run.calibrated, a2c_run.calibrated)
-            error = model_error_points(engine.spec, "biplane")
-            found = biplane(a4c_run.beats, a2c_run.beats, calibrated=known, error_points=error)
-            result = biplane_summary(a4c_run.result, a2c_run.result, found)
-            a2c_run.finish(a2c_run.result)
-        runs[0].finish(result)
-        return result
+            results[0] = _joined(results[0], results[1], running)
+        # The second view first: the files of the first one tell of both.
+        for made, result in reversed(list(zip(files, results, strict=True))):
+            if made is not None:
+                made.finish(result)
+        return results[0]
 
 
-def _progress(tell: Callable[[int, int | None], None], before: int, expected: int | None, done: int) -> None:
-    tell(before + done, expected)
+def _running(engine: Engine | str | os.PathLike[str] | None, device: str, opened: ExitStack) -> Engine:
+    """The engine that was given, or one for the model that was named, which `opened` closes."""
+    from echo_rt.engine import open_engine
+
+    if engine is None or isinstance(engine, (str, os.PathLike)):
+        return opened.enter_context(open_engine(engine, device))
+    return engine
 
 
-@dataclass(frozen=True)
-class _Run:
-    """One recording, followed to its end; `finish` completes its files with a summary."""
+def _check_method(ef_method: str, two_views: bool) -> None:
+    from echo_rt.errors import ParameterError
 
-    result: dict[str, Any]
-    beats: list[Beat]
-    calibrated: bool
-    finish: Callable[[dict[str, Any]], None]
+    if ef_method == "biplane" and not two_views:
+        raise ParameterError(
+            "expected an A2C recording beside the A4C one for the EF method biplane, found none; name it (--a2c)"
+        )
+    if two_views and ef_method not in ("disks", "biplane"):
+        raise ParameterError(
+            f"expected the EF method biplane, which is made of disks, with an A2C recording, found {ef_method!r}"
+        )
 
 
-def _run(
-    path: str,
-    source: Source,
-    engine: Engine,
-    outputs: RecordingFiles | None,
-    ef_method: str,
-    progress: Callable[[int], None],
-) -> _Run:
+def _files(
+    out: str | os.PathLike[str] | None, name: str | None, sources: list[Source], overlay: bool
+) -> list[RecordingFiles | None]:
+    """A folder of files for each source, not yet entered; without `out` there are none."""
+    from echo_rt.outputs import RecordingFiles
+    from echo_rt.outputs.folder import OVERLAY
+
+    if out is None:
+        return [None] * len(sources)
+    names = [name or sources[0].name, *(source.name for source in sources[1:])]
+    if len(set(names)) < len(names):
+        names[1] += "-a2c"
+    return [RecordingFiles(out, each, leave_out=() if overlay else (OVERLAY,)) for each in names]
+
+
+def _follow_recording(
+    path: str, source: Source, engine: Engine, ef_method: str, files: RecordingFiles | None, tell: Callable[[], object]
+) -> RecordingResult:
+    """The result of one recording; `files` get its frames and are not finished yet, `tell` is called after each."""
     from echo_rt import __version__
     from echo_rt.ahead import read_ahead
     from echo_rt.cardiac.monitor import Monitor
-    from echo_rt.outputs import Summary
+    from echo_rt.cardiac.recording import RecordingHistory
     from echo_rt.reading import AREA_EXTREMES
+    from echo_rt.result import Provenance
 
-    whole_clip = ef_method == AREA_EXTREMES
-    monitor = Monitor(engine.spec, "area" if whole_clip else ef_method)
-    summary = Summary()
+    method = {AREA_EXTREMES: "area", "biplane": "disks"}.get(ef_method, ef_method)
+    monitor, history, spec = Monitor(engine.spec, method), RecordingHistory(), engine.spec
     with read_ahead(source) as frames:
-        for done, (frame, reading) in enumerate(follow(frames, engine, monitor), 1):
-            summary.write(frame, reading)
-            if outputs is not None:
-                outputs.write(frame, reading)
-            progress(done)
-    extremes = monitor.clip_extremes(even_with_beats=whole_clip)
-    result = summary.result(
+        for frame, reading in follow(frames, engine, monitor):
+            history.update(frame, reading)
+            if files is not None:
+                files.write(frame, reading)
+            tell()
+    provenance = Provenance(
         recording=path,
-        model=f"{engine.spec.name} {engine.spec.version}",
+        model=f"{spec.name} {spec.version}",
         engine=engine.description,
-        view=source.view,
         version=__version__,
+        view=source.view,
+        spacing_note=source.spacing_note,
         # The area method reports FAC, to which the line was not fitted.
-        ef_calibration=engine.spec.ef_calibration if monitor.ef_method != "area" else None,
-        extremes=extremes,
-        whole_clip=whole_clip,
+        ef_calibration=spec.ef_calibration if method != "area" else None,
     )
-    result["spacing_note"] = source.spacing_note
+    whole_clip = ef_method == AREA_EXTREMES
+    return history.result(provenance, monitor.clip_figures(even_with_beats=whole_clip), whole_clip=whole_clip)
 
-    def finish(final: dict[str, Any]) -> None:
-        if outputs is not None:
-            outputs.finish(final, extremes)
 
-    return _Run(result, summary.beats, summary.calibrated, finish)
+def _joined(a4c: RecordingResult, a2c: RecordingResult, engine: Engine) -> RecordingResult:
+    from echo_rt.cardiac.biplane import biplane
+    from echo_rt.cardiac.ejection_fraction import model_error_points
+
+    known = (a4c.frames.scale.calibrated, a2c.frames.scale.calibrated)
+    error_points = model_error_points(engine.spec, "biplane")
+    return a4c.with_second_view(a2c, biplane(a4c.beats, a2c.beats, calibrated=known, error_points=error_points))

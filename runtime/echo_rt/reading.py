@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -23,6 +24,38 @@ CLIP_METHODS = (CLIP_EXTREMES, AREA_EXTREMES)
 """EF from the largest and the smallest volume, or area, of a whole recording; a live feed has none."""
 
 
+class Scale(Enum):
+    """In what lengths, areas and volumes are given: mm where the size of a pixel is known, else pixels."""
+
+    MM = ("mm", "mm2", "mL")
+    PX = ("px", "px2", "px3")
+
+    @classmethod
+    def of(cls, spacing_mm: tuple[float, float] | None) -> Scale:
+        """That of a frame."""
+        return cls.PX if spacing_mm is None else cls.MM
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the size of a pixel is known."""
+        return self is Scale.MM
+
+    @property
+    def length(self) -> str:
+        """``mm`` or ``px``."""
+        return self.value[0]
+
+    @property
+    def area(self) -> str:
+        """``mm2`` or ``px2``."""
+        return self.value[1]
+
+    @property
+    def volume(self) -> str:
+        """``mL`` or ``px3``."""
+        return self.value[2]
+
+
 class Reason:
     """Why a frame is not used. The texts stand in outputs; the constants are for code."""
 
@@ -37,8 +70,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Disks:
-    """The disks that a cavity is made of, from the mitral plane to the apex: what a second view needs for the biplane
-    volume.
+    """The disks that a cavity is made of, from the mitral plane to the apex; the biplane volume needs them.
 
     Attributes:
         diameters: (20,) in the unit of the length.
@@ -51,8 +83,7 @@ class Disks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeftVentricle:
-    """The cavity of one frame, measured. Lengths, areas and volumes are in mm, mm² and mL where `calibrated`, else in
-    pixels.
+    """The cavity of one frame, measured: in mm, mm² and mL where `calibrated`, else in pixels.
 
     Attributes:
         contour: (N, 2) x, y in image pixels: the endocardium from one mitral hinge point over the apex to the other.
@@ -67,15 +98,15 @@ class LeftVentricle:
         disks: those that the volume is made of; in mm or px.
     """
 
-    contour: NDArray[np.float64]
-    apex: NDArray[np.float64]
-    hinges: NDArray[np.float64]
+    contour: NDArray[np.float64] = field(repr=False)
+    apex: NDArray[np.float64] = field(repr=False)
+    hinges: NDArray[np.float64] = field(repr=False)
     length: float
     area: float
     volume: float
     volume_area_length: float
     calibrated: bool
-    disks: Disks
+    disks: Disks = field(repr=False)
 
     @property
     def length_unit(self) -> str:
@@ -92,21 +123,20 @@ class LeftVentricle:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WallReading:
-    """The wall of one frame, by segment: arrays of 6 in the order of `SEGMENTS`, in mm where `calibrated`, else in
-    pixels.
+    """The wall of one frame: arrays of 6 in the order of `SEGMENTS`, in mm where `calibrated`, else in pixels.
 
     Attributes:
         thickness: from the endocardium to the epicardium, along the normal of the endocardium; NaN where no wall is
             seen.
-        displacement: how far the endocardium has come inwards since the last end-diastole: towards the long axis, in
-            the frame of that axis. Outwards is negative.
+        displacement: of the endocardium towards the long axis since the last end-diastole, in the frame of that axis.
+            Outwards is negative.
         segment: (N,) int8, for each point of `LeftVentricle.contour` the index of its segment.
         calibrated: whether the scale of the image is known.
     """
 
-    thickness: NDArray[np.float64]
-    displacement: NDArray[np.float64]
-    segment: NDArray[np.int8]
+    thickness: NDArray[np.float64] = field(repr=False)
+    displacement: NDArray[np.float64] = field(repr=False)
+    segment: NDArray[np.int8] = field(repr=False)
     calibrated: bool
 
     @property
@@ -128,7 +158,7 @@ class WallBeat:
             as a rigid body, in percent of the same distance as `motion_percent`; NaN where it was not followed.
         speckle_motion_error_percent: its standard error, in the same percent.
         thickness_ed: at ED; mm where `calibrated`, else px.
-        akinetic: bool, the segment does not move; the rule is in `echo_rt.cardiac.wall`.
+        akinetic: bool, the segment does not move, see `echo_rt.cardiac.akinesia`.
         calibrated: whether the scale of the image is known.
     """
 
@@ -145,6 +175,10 @@ class WallBeat:
     @property
     def unit(self) -> str:
         return "mm" if self.calibrated else "px"
+
+    def __repr__(self) -> str:
+        akinetic = [name for name, still in zip(SEGMENTS, self.akinetic, strict=True) if still]
+        return f"WallBeat({akinetic=}, calibrated={self.calibrated})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +207,7 @@ class Beat:
         eda, esa: areas, in the unit of `LeftVentricle.area`.
         ef_percent: (EDV - ESV) / EDV x 100, the model's calibration applied where it has one.
         fac_percent: (EDA - ESA) / EDA x 100, fractional area change.
-        heart_rate_bpm: 60 / (t_next_ed_s - t_ed_s).
-        accepted: whether it counts.
-        reason: why not.
+        reason: why it does not count; None where it does.
         disks_ed, disks_es: the ventricle at the two moments; None where the samples had none.
     """
 
@@ -188,11 +220,17 @@ class Beat:
     esa: float
     ef_percent: float
     fac_percent: float
-    heart_rate_bpm: float
-    accepted: bool
     reason: str | None = None
-    disks_ed: Disks | None = None
-    disks_es: Disks | None = None
+    disks_ed: Disks | None = field(default=None, repr=False)
+    disks_es: Disks | None = field(default=None, repr=False)
+
+    @property
+    def accepted(self) -> bool:
+        return self.reason is None
+
+    @property
+    def heart_rate_bpm(self) -> float:
+        return 60.0 / (self.t_next_ed_s - self.t_ed_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,64 +254,6 @@ class EjectionFraction:
     method: str
     reason: str | None = None
     stale: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ClipExtremes:
-    """The largest and the smallest volume, or area, of a whole recording.
-
-    Attributes:
-        t_ed_s, t_es_s: when they were.
-        edv, esv, eda, esa: as in `Beat`, at these two moments.
-        ef_percent, fac_percent: as in `Beat`.
-        method: one of `CLIP_METHODS`: whether volume or area decided on the moments. With ``area-extremes`` both
-            figures are the same.
-    """
-
-    t_ed_s: float
-    t_es_s: float
-    edv: float
-    esv: float
-    eda: float
-    esa: float
-    ef_percent: float
-    fac_percent: float
-    method: str = CLIP_EXTREMES
-
-
-@dataclass(frozen=True, slots=True)
-class BiplaneBeat:
-    """A beat of the A4C and one of the A2C recording, of like heart rate, taken as one.
-
-    Attributes:
-        a4c, a2c: the two.
-        edv, esv: biplane volumes in mL; None where one of the recordings has no scale.
-        ef_percent: (EDV - ESV) / EDV x 100.
-    """
-
-    a4c: Beat
-    a2c: Beat
-    edv: float | None
-    esv: float | None
-    ef_percent: float
-
-
-@dataclass(frozen=True, slots=True)
-class Biplane:
-    """What two views of one heart come to.
-
-    Attributes:
-        ef: median over the pairs, its method ``biplane``; without a figure it has the reason.
-        edv, esv: medians over the pairs, in mL; None where one of the recordings has no scale.
-        beats: the pairs, in the order of the A4C recording.
-        volume_note: why there are no volumes; None where there are.
-    """
-
-    ef: EjectionFraction
-    edv: float | None
-    esv: float | None
-    beats: tuple[BiplaneBeat, ...]
-    volume_note: str | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -307,3 +287,12 @@ class Reading:
     time_ms: dict[str, float] = field(default_factory=dict)
     wall: WallReading | None = None
     wall_beat: WallBeat | None = None
+
+    def __repr__(self) -> str:
+        quality, ef = "ok" if self.quality.ok else self.quality.reason, self.ef
+        return f"Reading(index={self.index}, t_s={self.t_s}, {quality=!s}, ef={ef.percent}, beats={ef.beats})"
+
+    @property
+    def latency_ms(self) -> float:
+        """From the frame's arrival to the reading: the total where one was taken, else the sum of the stages."""
+        return self.time_ms["total"] if "total" in self.time_ms else sum(self.time_ms.values())

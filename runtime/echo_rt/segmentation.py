@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from echo_rt.grid_map import GridMap
@@ -30,14 +30,14 @@ class Segmentation:
     The arrays are this frame's own: nobody writes to them again, so that a reading can be kept.
     """
 
-    probability: Field
-    labels: Image
+    probability: Field = field(repr=False)
+    labels: Image = field(repr=False)
     map: GridMap
     view: str | None = None
     confidence: float | None = None
-    state: object = None
+    state: object = field(default=None, repr=False)
     time_ms: dict[str, float] | None = None
-    tally: Array = None  # type: ignore[assignment]  # never None once it is made
+    tally: Array = field(default=None, repr=False)  # type: ignore[arg-type]  # set once it is made
 
     def __post_init__(self) -> None:
         if self.tally is None:

@@ -12,13 +12,12 @@ import sys
 def switch_off() -> None:
     """Keep ONNX Runtime and OpenVINO from reporting, in this process and in those that it starts.
 
-    ONNX Runtime reads its variable once, when it is loaded. Its own ``disable_telemetry_events`` comes too late: the
-    look-ups go on, and an identifier of the machine stays in the user's cache. So a program that imports onnxruntime
-    itself imports echo_rt before it, or sets the variable. On Windows it writes to the system's own event log instead,
-    which the variable does not reach.
+    ONNX Runtime reads its variable once, when it is loaded. A program that imports onnxruntime itself imports echo_rt
+    before it, or sets the variable: afterwards the look-ups go on, and an identifier stays in the user's cache. On
+    Windows it writes to the system's event log, which `echo_rt.engine.onnx_runtime.session` switches off.
 
-    OpenVINO has no variable. It has a stub that it takes where openvino_telemetry cannot be imported, and None in
-    ``sys.modules`` says just that. Where a program has loaded openvino_telemetry before, its choice stands.
+    OpenVINO has no variable. It has a stub for the case that openvino_telemetry cannot be imported, as None in
+    ``sys.modules`` says. Where a program has loaded openvino_telemetry before, its choice stands.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

@@ -12,9 +12,26 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage, generate_uid
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+    UltrasoundMultiFrameImageStorage,
+    generate_uid,
+)
 
 Images = NDArray[Any]
+
+SYNTAXES = [
+    ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian,
+    RLELossless, JPEG2000Lossless, JPEGLSLossless,
+]  # fmt: skip
+"""Lossless transfer syntaxes."""
 
 
 def grey_images(count: int, height: int = 48, width: int = 64) -> NDArray[np.uint8]:
@@ -37,7 +54,8 @@ def colour_images(count: int, height: int = 48, width: int = 64) -> NDArray[np.u
 
 def write_video(
     path: Path, images: Images, fps: int = 25, codec: str = "libx264", pix_fmt: str = "yuv420p",
-    times_ms: Sequence[int] | None = None, options: dict[str, str] | None = None, container: dict[str, str] | None = None,
+    times_ms: Sequence[int] | None = None, options: dict[str, str] | None = None,
+    container: dict[str, str] | None = None,
 ) -> Path:  # fmt: skip
     """A video of (N, H, W) grey or (N, H, W, 3) BGR images, at a fixed rate or at the given times."""
     source = "gray" if images.ndim == 3 else "bgr24"

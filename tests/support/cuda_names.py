@@ -9,11 +9,11 @@ from __future__ import annotations
 
 PYCUDA: dict[str, str] = {
     "cuda": (
-        "Context Device DeviceAllocation Error Event Function LaunchError LogicError MemoryError Module PagelockedHostAllocation "
-        "RuntimeError Stream device_attribute event_flags get_driver_version host_alloc_flags init "
-        "mem_alloc mem_get_info memcpy_dtod memcpy_dtod_async memcpy_dtoh memcpy_dtoh_async memcpy_htod "
-        "memcpy_htod_async memset_d8 memset_d8_async memset_d32_async module_from_buffer "
-        "module_from_file pagelocked_empty"
+        "Context Device DeviceAllocation Error Event Function LaunchError LogicError MemoryError Module "
+        "PagelockedHostAllocation RuntimeError Stream device_attribute event_flags get_driver_version host_alloc_flags "
+        "init mem_alloc mem_get_info memcpy_dtod memcpy_dtod_async memcpy_dtoh memcpy_dtoh_async memcpy_htod "
+        "memcpy_htod_async memset_d8 memset_d8_async memset_d32_async module_from_buffer module_from_file "
+        "pagelocked_empty"
     ),
     "Device": "compute_capability count get_attribute make_context name pci_bus_id retain_primary_context total_memory",
     "Context": "attach detach get_current get_device pop push synchronize",
@@ -30,11 +30,13 @@ PYCUDA: dict[str, str] = {
 
 CUDA_BINDINGS: dict[str, str] = {
     "driver": (
-        "CUgraph CUgraphExec CUresult CUstream CUstreamCaptureMode cuGraphDestroy cuGraphExecDestroy cuGraphInstantiate cuGraphLaunch "
-        "cuGraphUpload cuStreamBeginCapture cuStreamEndCapture"
+        "CUgraph CUgraphExec CUresult CUstream CUstreamCaptureMode cuGraphDestroy cuGraphExecDestroy "
+        "cuGraphInstantiate cuGraphLaunch cuGraphUpload cuStreamBeginCapture cuStreamEndCapture"
     ),
     "CUresult": "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED CUDA_SUCCESS name value",
-    "CUstreamCaptureMode": "CU_STREAM_CAPTURE_MODE_GLOBAL CU_STREAM_CAPTURE_MODE_RELAXED CU_STREAM_CAPTURE_MODE_THREAD_LOCAL",
+    "CUstreamCaptureMode": (
+        "CU_STREAM_CAPTURE_MODE_GLOBAL CU_STREAM_CAPTURE_MODE_RELAXED CU_STREAM_CAPTURE_MODE_THREAD_LOCAL"
+    ),
 }
 
 

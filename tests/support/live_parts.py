@@ -12,9 +12,8 @@ import numpy as np
 
 from echo_rt.errors import EchoRtError
 from echo_rt.frame import Frame
-from echo_rt.live.capture import Opening
-from echo_rt.live.loop import Live
-from echo_rt.live.settings import Settings
+from echo_rt.live.reader import Opening
+from echo_rt.live.session import Live, Settings
 from echo_rt.live.status import LiveStatus, LiveUpdate, Phase
 from echo_rt.model import model_path, read_spec
 from echo_rt.segmentation import GridMap, Segmentation
@@ -122,13 +121,18 @@ class Running:
     """A feed that is followed in a thread of its own."""
 
     def __init__(
-        self, sources: Callable[[], Any], engine: StandInEngine | None = None, *, lasting: bool = True, settings: Settings | None = None,
+        self,
+        sources: Callable[[], Any],
+        engine: StandInEngine | None = None,
+        *,
+        lasting: bool = True,
+        settings: Settings | None = None,
         cut: Callable[[], Any] = lambda: None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.engine = engine or StandInEngine()
         self.feed = Live("given:", lambda uri: Opening(uri, sources, lasting, cut), self.engine, settings)
         self.looker = Looker()
-        self.feed.add_viewer(self.looker)
+        self.feed.outputs.add_viewer(self.looker)
         self.result: LiveStatus | EchoRtError | None = None
         self.thread = threading.Thread(target=self._run, daemon=True)
 

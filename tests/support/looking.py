@@ -9,7 +9,7 @@ from pathlib import Path
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import open_engine
 from echo_rt.errors import OutputError
-from echo_rt.live.status import LiveStatus, LiveUpdate, Phase
+from echo_rt.live.status import Counts, Drop, LiveStatus, LiveUpdate, Phase, Timing
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.pipeline import follow
 
@@ -54,16 +54,15 @@ RUNNING = LiveStatus(
     source="phantom:",
     engine="the engine",
     model="lv-edge 2",
-    frames=9,
-    dropped={"engine busy": 3},
-    age_ms=7.0,
+    counts=Counts(frames=9, dropped={Drop.BUSY: 3}),
+    timing=Timing(age_ms=7.0),
 )
 
 
 @lru_cache
 def readings(seconds: float = 5.0) -> list[LiveUpdate]:
     """A simulated heart through engine and monitor."""
-    options = PhantomOptions(ef=55, hr=75, fps=30, seconds=seconds, seed=3, height=240, width=320)
+    options = PhantomOptions.of(ef=55, hr=75, fps=30, seconds=seconds, seed=3, height=240, width=320)
     with Phantom(options) as phantom, open_engine("lv-edge", "cpu") as engine:
         return [LiveUpdate(frame, reading, RUNNING) for frame, reading in follow(phantom, engine, Monitor(engine.spec))]
 

@@ -15,9 +15,15 @@ def half_ellipsoid(length: float, radius: float, points: int = 400) -> np.ndarra
 
 
 def labels_of(
-    size: tuple[int, int], length: float, radius: float, wall: float, centre: tuple[float, float], angle_deg: float = 0.0,
-    atrium: bool = True, mirror: bool = False,
-) -> np.ndarray:  # fmt: skip
+    size: tuple[int, int],
+    length: float,
+    radius: float,
+    wall: float,
+    centre: tuple[float, float],
+    angle_deg: float = 0.0,
+    atrium: bool = True,
+    mirror: bool = False,
+) -> np.ndarray:
     """Labels (H, W) of a half-ellipsoid ventricle in pixels: each pixel has the label of what lies at its centre.
 
     (cv2.fillPoly would also fill every pixel that the outline touches, and so draw all shapes half a pixel too large.)

@@ -1,10 +1,9 @@
-"""A stand-in for a GPU: PyCUDA, cuda-bindings' graphs and a TensorRT engine, on the processor. For machines without
-one.
+"""A stand-in for a GPU: PyCUDA and cuda-bindings' graphs on the processor, for machines without one.
 
 It is as unhelpful as the real thing. Nothing that is enqueued runs before the stream or an event behind it is waited
 for; memory is at its address or nowhere, filled with rubbish when it is taken and when it is freed; without a current
-context nothing is taken or freed. But the kernels are the real ones (emulated.py) and the network is run by ONNX
-Runtime, so that the results are the real ones too.
+context nothing is taken or freed. But the kernels are the real ones (emulated.py), and ONNX
+Runtime runs the network (stand_in_network.py), so that the results are the real ones too.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from support import emulated
 from support.cuda_names import CUDA_BINDINGS, PYCUDA, names
@@ -269,59 +267,6 @@ class Function:
     def prepared_async_call(self, blocks: Any, threads: Any, stream: Stream, *arguments: Any) -> None:
         self._gpu.happened.append(f"kernel {self._name}")
         stream.put(lambda: emulated.launch(self._name, blocks, threads, self._types, arguments))
-
-
-class StandInEngine:
-    """An ``ICudaEngine`` that ONNX Runtime runs."""
-
-    def __init__(self, gpu: StandInGpu, model: str) -> None:
-        gpu.current()
-        self._gpu, self._model = gpu, model
-
-    def create_execution_context(self) -> StandInContext:
-        self._gpu.current()
-        self._gpu.happened.append("open network")
-        return StandInContext(self._gpu, self._model, self)
-
-    def __del__(self) -> None:
-        self._gpu.happened.append("free engine")
-
-
-class StandInContext:
-    def __init__(self, gpu: StandInGpu, model: str, engine: StandInEngine) -> None:
-        self._gpu, self._engine, self._used = gpu, engine, False
-        self._session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-        self._addresses: dict[str, int] = {}
-
-    def set_tensor_address(self, name: str, address: int) -> bool:
-        known = {node.name for node in (*self._session.get_inputs(), *self._session.get_outputs())}
-        if name not in known or address % 256 != 0:
-            return False
-        self._addresses[name] = address
-        return True
-
-    def execute_async_v3(self, handle: int) -> bool:
-        self._gpu.current()
-        if self._gpu.capturing is not None and (self._gpu.capture_fails == "network" or not self._used):
-            return False  # what is set up on first use cannot be recorded
-        self._used = True
-        addresses = dict(self._addresses)
-        Stream.by_handle[handle].put(lambda: self._run(addresses))
-        return True
-
-    def _array(self, node: Any, addresses: dict[str, int]) -> np.ndarray:
-        dtype = np.dtype({"tensor(float)": np.float32, "tensor(float16)": np.float16}[node.type])
-        nbytes = int(np.prod(node.shape)) * dtype.itemsize
-        return self._gpu.memory(addresses[node.name], nbytes).view(dtype).reshape(node.shape)
-
-    def _run(self, addresses: dict[str, int]) -> None:
-        outputs = self._session.get_outputs()
-        inputs = {node.name: self._array(node, addresses) for node in self._session.get_inputs()}
-        for node, found in zip(outputs, self._session.run([node.name for node in outputs], inputs), strict=True):
-            self._array(node, addresses)[...] = found
-
-    def __del__(self) -> None:
-        self._gpu.happened.append("free network")
 
 
 def names_beyond(gpu: StandInGpu) -> set[str]:

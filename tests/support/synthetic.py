@@ -99,19 +99,15 @@ def clip(
     for index in range(frames):
         t_s = float(times[index]) if times is not None else index / fps
         number = int(t_s / period)
-        ef = ef_percent + 3 * math.sin(2.1 * number)
         phase = t_s / period - number
-        lv: LeftVentricle | None = ventricle(image, 1 - ef / 100 * math.sin(math.pi * phase) ** 2, spacing_mm)
-        quality = Quality(True, None, 0.93)
-        if index in bad:
-            quality = Quality(False, Reason.FORESHORTENED, 0.71)
-            if index % 3 == 0:
-                lv, quality = None, Quality(False, Reason.NO_VENTRICLE, 0.0)
+        filling = 1 - _ef_percent(number, ef_percent) / 100 * math.sin(math.pi * phase) ** 2
+        quality = _quality(index, bad)
+        lv = None if quality.reason == Reason.NO_VENTRICLE else ventricle(image, filling, spacing_mm)
         beat = None
         if beats_found and number > done:
-            beat = _beat(done, period, image, ef_percent + 3 * math.sin(2.1 * done), spacing_mm)
+            beat = _beat(done, period, image, _ef_percent(done, ef_percent), spacing_mm)
             if done in rejected:
-                beat = replace(beat, accepted=False, reason="too few good frames")
+                beat = replace(beat, reason="too few good frames")
             else:
                 accepted = [*accepted, beat][-5:]
             done = number
@@ -135,6 +131,17 @@ def clip(
         )
 
 
+def _ef_percent(beat: int, mean: float) -> float:
+    """Of a beat: no two are the same."""
+    return mean + 3 * math.sin(2.1 * beat)
+
+
+def _quality(index: int, bad: range) -> Quality:
+    if index not in bad:
+        return Quality(True, None, 0.93)
+    return Quality(False, Reason.FORESHORTENED, 0.71) if index % 3 else Quality(False, Reason.NO_VENTRICLE, 0.0)
+
+
 def _beat(
     number: int, period: float, image: tuple[int, int], ef: float, spacing_mm: tuple[float, float] | None
 ) -> Beat:
@@ -149,8 +156,6 @@ def _beat(
         esa=empty.area,
         ef_percent=ef,
         fac_percent=100 * (full.area - empty.area) / full.area,
-        heart_rate_bpm=60 / period,
-        accepted=True,
     )
 
 

@@ -12,9 +12,9 @@ RELEASES = ("8.6", "10.16", "11.4")
 _NAMES: dict[str, dict[str, str]] = {
     "tensorrt": {
         "all": (
-            "Builder BuilderFlag DataType HardwareCompatibilityLevel IBuilderConfig ICudaEngine IExecutionContext IHostMemory "
-            "ILogger INetworkDefinition ITensor ITimingCache MemoryPoolType NetworkDefinitionCreationFlag OnnxParser "
-            "ParserError Runtime TensorIOMode __version__"
+            "Builder BuilderFlag DataType HardwareCompatibilityLevel IBuilderConfig ICudaEngine IExecutionContext "
+            "IHostMemory ILogger INetworkDefinition ITensor ITimingCache MemoryPoolType NetworkDefinitionCreationFlag "
+            "OnnxParser ParserError Runtime TensorIOMode __version__"
         ),
         "10.16": "IProgressMonitor",
         "11.4": "IProgressMonitor",
@@ -25,11 +25,13 @@ _NAMES: dict[str, dict[str, str]] = {
     "Builder": {
         "all": (
             "build_serialized_network create_builder_config create_network create_optimization_profile error_recorder "
-            "get_plugin_registry gpu_allocator is_network_supported logger max_DLA_batch_size max_threads num_DLA_cores reset"
+            "get_plugin_registry gpu_allocator is_network_supported logger max_DLA_batch_size max_threads "
+            "num_DLA_cores reset"
         ),
         "8.6": "build_engine max_batch_size platform_has_fast_fp16 platform_has_fast_int8 platform_has_tf32",
         "10.16": (
-            "build_engine_with_config build_serialized_network_to_stream platform_has_fast_fp16 platform_has_fast_int8 platform_has_tf32"
+            "build_engine_with_config build_serialized_network_to_stream platform_has_fast_fp16 platform_has_fast_int8 "
+            "platform_has_tf32"
         ),
         "11.4": "build_engine_with_config build_serialized_network_to_stream",
     },
@@ -42,17 +44,19 @@ _NAMES: dict[str, dict[str, str]] = {
     "INetworkDefinition": {
         "all": (
             "builder error_recorder get_input get_layer get_output has_implicit_batch_dimension mark_output "
-            "mark_output_for_shapes name num_inputs num_layers num_outputs remove_tensor set_weights_name unmark_output "
-            "unmark_output_for_shapes"
+            "mark_output_for_shapes name num_inputs num_layers num_outputs remove_tensor set_weights_name "
+            "unmark_output unmark_output_for_shapes"
         ),
         "8.6": "has_explicit_precision",
         "10.16": (
-            "are_weights_marked_refittable flags get_flag is_debug_tensor mark_debug mark_unfused_tensors_as_debug_tensors "
-            "mark_weights_refittable unmark_debug unmark_unfused_tensors_as_debug_tensors unmark_weights_refittable"
+            "are_weights_marked_refittable flags get_flag is_debug_tensor mark_debug "
+            "mark_unfused_tensors_as_debug_tensors mark_weights_refittable unmark_debug "
+            "unmark_unfused_tensors_as_debug_tensors unmark_weights_refittable"
         ),
         "11.4": (
-            "are_weights_marked_refittable flags get_flag is_debug_tensor mark_debug mark_unfused_tensors_as_debug_tensors "
-            "mark_weights_refittable unmark_debug unmark_unfused_tensors_as_debug_tensors unmark_weights_refittable"
+            "are_weights_marked_refittable flags get_flag is_debug_tensor mark_debug "
+            "mark_unfused_tensors_as_debug_tensors mark_weights_refittable unmark_debug "
+            "unmark_unfused_tensors_as_debug_tensors unmark_weights_refittable"
         ),
     },
     "ITensor": {
@@ -66,10 +70,11 @@ _NAMES: dict[str, dict[str, str]] = {
     "IBuilderConfig": {
         "all": (
             "DLA_core avg_timing_iterations builder_optimization_level can_run_on_DLA clear_flag create_timing_cache "
-            "default_device_type engine_capability flags get_device_type get_flag get_memory_pool_limit get_preview_feature "
-            "get_tactic_sources get_timing_cache hardware_compatibility_level is_device_type_set max_aux_streams "
-            "num_optimization_profiles plugins_to_serialize profile_stream profiling_verbosity reset reset_device_type "
-            "set_device_type set_flag set_memory_pool_limit set_preview_feature set_tactic_sources set_timing_cache"
+            "default_device_type engine_capability flags get_device_type get_flag get_memory_pool_limit "
+            "get_preview_feature get_tactic_sources get_timing_cache hardware_compatibility_level is_device_type_set "
+            "max_aux_streams num_optimization_profiles plugins_to_serialize profile_stream profiling_verbosity reset "
+            "reset_device_type set_device_type set_flag set_memory_pool_limit set_preview_feature set_tactic_sources "
+            "set_timing_cache"
         ),
         "8.6": (
             "algorithm_selector clear_quantization_flag get_calibration_profile get_quantization_flag int8_calibrator "
@@ -81,23 +86,24 @@ _NAMES: dict[str, dict[str, str]] = {
             "runtime_platform set_calibration_profile set_quantization_flag tiling_optimization_level"
         ),
         "11.4": (
-            "all_build_routes build_route l2_limit_for_tiling max_num_tactics progress_monitor remote_auto_tuning_config "
-            "runtime_platform tiling_optimization_level"
+            "all_build_routes build_route l2_limit_for_tiling max_num_tactics progress_monitor "
+            "remote_auto_tuning_config runtime_platform tiling_optimization_level"
         ),
     },
     "BuilderFlag": {
         "all": (
-            "DEBUG DIRECT_IO DISABLE_TIMING_CACHE EXCLUDE_LEAN_RUNTIME GPU_FALLBACK REFIT SAFETY_SCOPE SPARSE_WEIGHTS TF32 "
-            "VERSION_COMPATIBLE name value"
+            "DEBUG DIRECT_IO DISABLE_TIMING_CACHE EXCLUDE_LEAN_RUNTIME GPU_FALLBACK REFIT SAFETY_SCOPE SPARSE_WEIGHTS "
+            "TF32 VERSION_COMPATIBLE name value"
         ),
         "8.6": (
             "ENABLE_TACTIC_HEURISTIC FP16 FP8 INT8 OBEY_PRECISION_CONSTRAINTS PREFER_PRECISION_CONSTRAINTS "
             "REJECT_EMPTY_ALGORITHMS STRICT_TYPES"
         ),
         "10.16": (
-            "BF16 DISABLE_COMPILATION_CACHE DISTRIBUTIVE_INDEPENDENCE EDITABLE_TIMING_CACHE ERROR_ON_TIMING_CACHE_MISS FP16 "
-            "FP4 FP8 INT4 INT8 MONITOR_MEMORY OBEY_PRECISION_CONSTRAINTS PREFER_PRECISION_CONSTRAINTS REFIT_IDENTICAL "
-            "REFIT_INDIVIDUAL REJECT_EMPTY_ALGORITHMS STRICT_NANS STRIP_PLAN WEIGHTLESS WEIGHT_STREAMING"
+            "BF16 DISABLE_COMPILATION_CACHE DISTRIBUTIVE_INDEPENDENCE EDITABLE_TIMING_CACHE ERROR_ON_TIMING_CACHE_MISS "
+            "FP16 FP4 FP8 INT4 INT8 MONITOR_MEMORY OBEY_PRECISION_CONSTRAINTS PREFER_PRECISION_CONSTRAINTS "
+            "REFIT_IDENTICAL REFIT_INDIVIDUAL REJECT_EMPTY_ALGORITHMS STRICT_NANS STRIP_PLAN WEIGHTLESS "
+            "WEIGHT_STREAMING"
         ),
         "11.4": (
             "DISABLE_COMPILATION_CACHE DISTRIBUTIVE_INDEPENDENCE EDITABLE_TIMING_CACHE ERROR_ON_TIMING_CACHE_MISS "
@@ -121,17 +127,18 @@ _NAMES: dict[str, dict[str, str]] = {
     },
     "OnnxParser": {
         "all": (
-            "clear_errors clear_flag flags get_error get_flag get_used_vc_plugin_libraries num_errors parse parse_from_file "
-            "set_flag supports_operator"
+            "clear_errors clear_flag flags get_error get_flag get_used_vc_plugin_libraries num_errors parse "
+            "parse_from_file set_flag supports_operator"
         ),
         "8.6": "parse_with_weight_descriptors supports_model",
         "10.16": (
-            "get_layer_output_tensor get_subgraph_nodes is_subgraph_supported load_initializer load_model_proto num_subgraphs "
-            "parse_model_proto parse_with_weight_descriptors set_builder_config supports_model supports_model_v2"
+            "get_layer_output_tensor get_subgraph_nodes is_subgraph_supported load_initializer load_model_proto "
+            "num_subgraphs parse_model_proto parse_with_weight_descriptors set_builder_config supports_model "
+            "supports_model_v2"
         ),
         "11.4": (
-            "get_layer_output_tensor get_subgraph_nodes is_subgraph_supported load_initializer load_model_proto num_subgraphs "
-            "parse_model_proto set_builder_config supports_model_v2"
+            "get_layer_output_tensor get_subgraph_nodes is_subgraph_supported load_initializer load_model_proto "
+            "num_subgraphs parse_model_proto set_builder_config supports_model_v2"
         ),
     },
     "ParserError": {
@@ -141,18 +148,19 @@ _NAMES: dict[str, dict[str, str]] = {
     },
     "Runtime": {
         "all": (
-            "DLA_core deserialize_cuda_engine engine_host_code_allowed error_recorder get_plugin_registry gpu_allocator "
-            "load_runtime logger max_threads num_DLA_cores tempfile_control_flags temporary_directory"
+            "DLA_core deserialize_cuda_engine engine_host_code_allowed error_recorder get_plugin_registry "
+            "gpu_allocator load_runtime logger max_threads num_DLA_cores tempfile_control_flags temporary_directory"
         ),
         "11.4": "dla_workspace_allocation_strategy",
     },
     "ICudaEngine": {
         "all": (
-            "create_engine_inspector create_execution_context engine_capability error_recorder get_tensor_bytes_per_component "
-            "get_tensor_components_per_element get_tensor_dtype get_tensor_format get_tensor_format_desc get_tensor_location "
-            "get_tensor_mode get_tensor_name get_tensor_profile_shape get_tensor_shape get_tensor_vectorized_dim "
-            "hardware_compatibility_level is_shape_inference_io name num_aux_streams num_io_tensors num_layers "
-            "num_optimization_profiles profiling_verbosity refittable serialize tactic_sources"
+            "create_engine_inspector create_execution_context engine_capability error_recorder "
+            "get_tensor_bytes_per_component get_tensor_components_per_element get_tensor_dtype get_tensor_format "
+            "get_tensor_format_desc get_tensor_location get_tensor_mode get_tensor_name get_tensor_profile_shape "
+            "get_tensor_shape get_tensor_vectorized_dim hardware_compatibility_level is_shape_inference_io name "
+            "num_aux_streams num_io_tensors num_layers num_optimization_profiles profiling_verbosity refittable "
+            "serialize tactic_sources"
         ),
         "8.6": (
             "binding_is_input create_execution_context_without_device_memory device_memory_size "
@@ -178,20 +186,21 @@ _NAMES: dict[str, dict[str, str]] = {
     },
     "IExecutionContext": {
         "all": (
-            "active_optimization_profile all_binding_shapes_specified debug_sync device_memory engine enqueue_emits_profile "
-            "error_recorder execute_async_v3 execute_v2 get_input_consumed_event get_max_output_size get_output_allocator "
-            "get_tensor_address get_tensor_shape get_tensor_strides infer_shapes name nvtx_verbosity persistent_cache_limit "
-            "profiler report_to_profiler set_aux_streams set_input_consumed_event set_input_shape "
-            "set_optimization_profile_async set_output_allocator set_tensor_address temporary_allocator"
+            "active_optimization_profile all_binding_shapes_specified debug_sync device_memory engine "
+            "enqueue_emits_profile error_recorder execute_async_v3 execute_v2 get_input_consumed_event "
+            "get_max_output_size get_output_allocator get_tensor_address get_tensor_shape get_tensor_strides "
+            "infer_shapes name nvtx_verbosity persistent_cache_limit profiler report_to_profiler set_aux_streams "
+            "set_input_consumed_event set_input_shape set_optimization_profile_async set_output_allocator "
+            "set_tensor_address temporary_allocator"
         ),
         "8.6": (
             "all_shape_inputs_specified execute execute_async execute_async_v2 get_binding_shape get_shape get_strides "
             "set_binding_shape set_shape_input"
         ),
         "10.16": (
-            "all_shape_inputs_specified get_debug_listener get_debug_state get_runtime_config set_all_tensors_debug_state "
-            "set_communicator set_debug_listener set_device_memory set_tensor_debug_state unfused_tensors_debug_state "
-            "update_device_memory_size_for_shapes"
+            "all_shape_inputs_specified get_debug_listener get_debug_state get_runtime_config "
+            "set_all_tensors_debug_state set_communicator set_debug_listener set_device_memory set_tensor_debug_state "
+            "unfused_tensors_debug_state update_device_memory_size_for_shapes"
         ),
         "11.4": (
             "get_debug_listener get_debug_state get_runtime_config set_all_tensors_debug_state set_communicator "

@@ -9,7 +9,10 @@ import cv2
 import numpy as np
 import torch
 
+from echo_rt.model import ModelSpec
+from echo_rt_network.onnx_file import write_onnx
 from echo_rt_network.unet import UNet
+from echo_rt_network.weights import load_weights, save_weights
 from echo_rt_train.data import COLUMNS
 from support.shapes import labels_of
 
@@ -37,9 +40,9 @@ def write_index(folder: Path, rows: list, columns=COLUMNS) -> None:
 
 
 def small(data: Path, out: Path, *more: str) -> list[str]:
+    network = ("model.grid=32", "model.widths=[4,8,16]")
     return [
-        f"data.root={data}", f"out={out}", "model.grid=32", "model.widths=[4,8,16]", "epochs=3", "warmup_epochs=1", "batch=4",
-        "precision=fp32", *more,
+        f"data.root={data}", f"out={out}", *network, "epochs=3", "warmup_epochs=1", "batch=4", "precision=fp32", *more,
     ]  # fmt: skip
 
 
@@ -52,3 +55,16 @@ def network_with_all(seed: int = 0) -> UNet:
     for cell in network.memory.values():  # a memory begins without a say; give it one
         torch.nn.init.normal_(cell.out.weight, std=3.0)
     return network
+
+
+def toy_weights(folder: Path) -> Path:
+    """The weights of `network_with_all` as a training writes them, with a contract."""
+    network = network_with_all()
+    spec = ModelSpec("toy", "1", 32, 32, 60.0, 50.0, heads=tuple(network.heads), state=network.state_names)
+    return save_weights(network, spec, folder / "w.safetensors")
+
+
+def toy_network_file(folder: Path) -> Path:
+    """The same network as an FP32 file of ONNX, beside its weights."""
+    write_onnx(*load_weights(toy_weights(folder)), folder / "toy.fp32.onnx")
+    return folder / "toy.fp32.onnx"

@@ -185,4 +185,5 @@ def no_heart(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
         picture = tiles[rng.permutation(64)].reshape(8, 8, height, width).swapaxes(1, 2).reshape(size).astype(float)
     else:
         picture = cv2.GaussianBlur(image.astype(float), (0, 0), rng.uniform(0.08, 0.2) * max(size))
-    return np.clip(picture, 0, 255).astype(np.uint8)
+    drawn: NDArray[np.uint8] = np.clip(picture, 0, 255).astype(np.uint8)
+    return drawn

@@ -1,60 +1,149 @@
-"""`echo-rt train`, `echo-rt evaluate` and `echo-rt explain`."""
+"""`echo-rt train`, `echo-rt evaluate` and `echo-rt explain`. Each imports what it needs when it runs."""
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
+from typing import Annotated
 
-from hydra import compose, initialize_config_module
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
+import typer
 
-from echo_rt.errors import ParameterError, first_line
+CONF = Path(__file__).parent / "conf"
 
 
-def train(arguments: list[str]) -> None:
-    """Train a model: ``KEY=VALUE ...`` change conf/train.yaml; ``-m`` compares several values in one table."""
-    if {"-h", "--help"} & set(arguments):
-        folder = Path(__file__).parent / "conf"
-        losses, experiments = (
-            ", ".join(sorted(path.stem for path in (folder / kind).glob("*.yaml"))) for kind in ("loss", "experiment")
-        )
-        print("usage: echo-rt train [-m] data.root=FOLDER [+experiment=NAME] [KEY=VALUE ...]\n")
-        print(f"loss: {losses}\nexperiment: {experiments}\n")
-        print((folder / "train.yaml").read_text(), end="")
+def _show_settings(context: typer.Context, wanted: bool) -> None:
+    """Show the help, then every setting with its default."""
+    if not wanted:
         return
+    losses, experiments = (
+        ", ".join(sorted(path.stem for path in (CONF / kind).glob("*.yaml"))) for kind in ("loss", "experiment")
+    )
+    typer.echo(f"{context.get_help()}\n\nloss: {losses}\nexperiment: {experiments}\n")
+    typer.echo((CONF / "train.yaml").read_text(), nl=False)
+    raise typer.Exit
+
+
+def train(
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", help="What differs from conf/train.yaml, in the form of Hydra."),
+    ] = None,
+    several: Annotated[
+        bool, typer.Option("-m", "--multirun", help="Compare all combinations of KEY=VALUE,VALUE in one table.")
+    ] = False,
+    show_help: Annotated[
+        bool,
+        typer.Option("-h", "--help", is_eager=True, callback=_show_settings, help="Show this and every setting."),
+    ] = False,
+) -> None:
+    """Train a model.
+
+    \b
+    Examples:
+      echo-rt train data.root=CAMUS
+      echo-rt train data.root=MINE init=lv-edge 'model.grid=[112,144]' epochs=20 learning_rate=5e-4
+      echo-rt train +experiment=lv-edge data.root=CAMUS
+      echo-rt train -m loss=dice,focal_tversky seed=1,2,3 data.root=CAMUS
+    """
+    from hydra import compose, initialize_config_module
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from echo_rt.errors import ParameterError, first_line
     from echo_rt_train.compare import compare
     from echo_rt_train.loop import train as run
 
-    several = bool({"-m", "--multirun"} & set(arguments))
-    overrides = [argument for argument in arguments if argument not in ("-m", "--multirun")]
     try:
         with initialize_config_module("echo_rt_train.conf", version_base=None):
             if several:
-                compare(overrides)
+                compare(settings or [])
                 return
-            weights = run(compose("train", overrides=overrides))
+            weights = run(compose("train", overrides=settings))
     except (HydraException, OmegaConfBaseException) as error:
         first = first_line(error)
         raise ParameterError(
             f"train: expected KEY=VALUE of conf/train.yaml, found: {first}; `echo-rt train --help` shows them"
         ) from None
-    print(f"weights in {weights}; next:  echo-rt export onnx {weights} -o MODEL.onnx")
+    typer.echo(f"weights in {weights}; next:  echo-rt export onnx {weights} -o MODEL.onnx")
 
 
-def evaluate(arguments: list[str]) -> None:
-    """Measure a model on a data set, through the engine that the product runs."""
-    from echo_rt_train.evaluate.command import add_arguments, main
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="A run's folder, its weights.safetensors, an .onnx file, or a shipped model's name."
+        ),
+    ],
+    data: Annotated[Path | None, typer.Option(help="Folder of a data set; --format phantom needs none.")] = None,
+    form: Annotated[
+        str, typer.Option("--format", help="Of the data set, where the folder does not tell; a name in data.format.")
+    ] = "auto",
+    split: Annotated[str, typer.Option(help="Which patients: train, val or test.")] = "val",
+    hold_out: Annotated[
+        str | None, typer.Option(metavar="K/N", help="The patients that data.hold_out=K/N kept out of the training.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where the network runs; see `echo-rt doctor`.")] = "auto",
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder, outside of the repository, for plots, tables and the worst cases.")
+    ] = None,
+    worst: Annotated[int, typer.Option(help="How many of the worst cases are drawn into --out.")] = 12,
+    clips: Annotated[
+        int, typer.Option(metavar="N", help="Also run N whole recordings through engine and monitor; -1: all.")
+    ] = 0,
+    fit_calibration: Annotated[
+        bool, typer.Option("--fit-calibration", help="Fit the EF calibration; needs --split train.")
+    ] = False,
+    fit_offsets: Annotated[
+        bool, typer.Option("--fit-offsets", help="Fit the offsets of the classes' logits; needs --hold-out.")
+    ] = False,
+) -> None:
+    """Measure a model on a data set.
 
-    parser = argparse.ArgumentParser(prog="echo-rt evaluate", description=evaluate.__doc__)
-    add_arguments(parser)
-    main(parser.parse_args(arguments))
+    It runs in the engine of the product, at the native resolution of the images.
+
+    \b
+    Examples:
+      echo-rt evaluate lv-edge --data CAMUS
+      echo-rt evaluate runs/my --data CAMUS --out figures
+      echo-rt evaluate runs/my --format phantom --clips 40
+      echo-rt evaluate lv-edge --data EchoNet-Dynamic --split test --clips -1 --json
+    """
+    from echo_rt_train.evaluate.command import Options, run
+
+    run(
+        Options(
+            model, data, form, split, hold_out, device, out, worst, clips,
+            fit_calibration=fit_calibration, fit_offsets=fit_offsets,
+        ),
+        as_json=json,
+    )  # fmt: skip
 
 
-def explain(arguments: list[str]) -> None:
-    """Show what a network looks at and what it has learned, as pictures."""
-    from echo_rt_train.explain import add_arguments, main
+def explain(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or its weights.safetensors.")],
+    recording: Annotated[
+        str, typer.Argument(metavar="RECORDING", help="A picture, a DICOM cine, a video or a folder of images.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder, outside of the repository, for the pictures.")],
+    layer: Annotated[
+        str | None,
+        typer.Option(
+            help="Where Grad-CAM looks. By default the deepest encoder level, which is coarse; decoder.2 lies nearer "
+            "to the answer."
+        ),
+    ] = None,
+    frames: Annotated[int, typer.Option(help="How many frames of a recording, evenly spread.")] = 3,
+) -> None:
+    """Show what a network looks at, as pictures.
 
-    parser = argparse.ArgumentParser(prog="echo-rt explain", description=explain.__doc__)
-    add_arguments(parser)
-    main(parser.parse_args(arguments))
+    They are saliency, integrated gradients, Grad-CAM, the filters of the first layer and feature maps.
+
+    \b
+    Examples:
+      echo-rt explain runs/lv-base clip.dcm --out pictures
+      echo-rt explain runs/lv-base heart.png --out pictures --layer decoder.2
+    """
+    from echo_rt_train.explain.command import run as draw
+
+    draw(run, recording, out, layer, frames)
+    typer.echo(f"saliency, integrated gradients, Grad-CAM, filters and feature maps in {out}")

@@ -81,7 +81,7 @@ def _run(config: DictConfig) -> dict[str, float]:
     if not kept.is_file():
         from echo_rt_train.data import open_data
         from echo_rt_train.evaluate import evaluate
-        from echo_rt_train.evaluate.command import open_model
+        from echo_rt_train.evaluate.model import open_model
 
         weights = train(config)
         with open_model(str(weights)) as engine:

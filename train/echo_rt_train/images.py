@@ -77,9 +77,18 @@ class GridImages(Dataset[Item]):
     """
 
     def __init__(
-        self, samples: Sequence[Sample], drawn: Sequence[Sample] | Sequence[Clip], share: float, grid: tuple[int, int], augment: Augment,
-        seed: int, report: DataReport, frames: int = 1, teacher: Teacher | None = None, readers: int = 1,
-    ) -> None:  # fmt: skip
+        self,
+        samples: Sequence[Sample],
+        drawn: Sequence[Sample] | Sequence[Clip],
+        share: float,
+        grid: tuple[int, int],
+        augment: Augment,
+        seed: int,
+        report: DataReport,
+        frames: int = 1,
+        teacher: Teacher | None = None,
+        readers: int = 1,
+    ) -> None:
         self._grid, self._report, self._readers = grid, report, readers
         stored = self._read(samples, teacher)
         self._real = len(stored)
@@ -133,7 +142,7 @@ def _store(
     origin: Sample | Clip,
     images: Iterable[NDArray[np.uint8]],
     masks: Iterable[NDArray[np.uint8]],
-    grid: int,
+    grid: tuple[int, int],
     teacher: Teacher | None = None,
 ) -> _Stored:
     twice = (2 * grid[0], 2 * grid[1])

@@ -6,7 +6,10 @@ import csv
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 
 class Log:
@@ -20,8 +23,8 @@ class Log:
 
     def __init__(self, out: Path | None, epoch: int, tensorboard: bool) -> None:
         self._path = out / "log.csv" if out is not None else None
-        self._rows: list[dict[str, Any]] = []
-        self._board: Any = None
+        self._rows: list[dict[str, float] | dict[str, str]] = []
+        self._board: SummaryWriter | None = None
         if self._path is not None and epoch and self._path.is_file():
             with self._path.open(newline="") as stream:
                 self._rows = [row for row in csv.DictReader(stream) if int(row["epoch"]) <= epoch]

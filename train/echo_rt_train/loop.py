@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -18,9 +18,10 @@ from torch.utils.data import DataLoader
 from echo_rt.engine import open_engine
 from echo_rt.errors import DataError, ParameterError
 from echo_rt.model import CLASSES, ModelSpec, model_path
+from echo_rt_network.run_folder import WEIGHTS
 from echo_rt_network.weights import save_weights
 from echo_rt_train.augment import Augment
-from echo_rt_train.data import DataReport, DataSet, open_data
+from echo_rt_train.data import Clip, DataReport, DataSet, Sample, open_data
 from echo_rt_train.images import GridImages, Item
 from echo_rt_train.log import Log
 from echo_rt_train.teacher import Teacher
@@ -72,9 +73,9 @@ def train(config: DictConfig) -> Path:
         licence=config.card.licence, citation=config.card.citation,
     )  # fmt: skip
     if fabric.is_global_zero:
-        save_weights(training.averaged.module, spec, out / "weights.safetensors")
+        save_weights(training.averaged_network, spec, out / WEIGHTS)
     fabric.barrier()
-    return out / "weights.safetensors"
+    return out / WEIGHTS
 
 
 def grid_size(config: DictConfig) -> tuple[int, int]:
@@ -98,7 +99,7 @@ def read_images(config: DictConfig, data: DataSet) -> tuple[GridImages, GridImag
     Raises:
         DataError: the data set is not as it should be, or too small for one batch.
     """
-    drawn: Any = []
+    drawn: Sequence[Sample] | Sequence[Clip] = []
     if config.mix.phantoms:
         settings = {
             "seed": config.seed,
@@ -115,12 +116,21 @@ def read_images(config: DictConfig, data: DataSet) -> tuple[GridImages, GridImag
             else None
         )
         images = GridImages(
-            data.samples("train"), drawn, config.mix.share, grid_size(config), Augment(**config.augment), config.seed, data.report,
-            config.frames, teacher, config.readers,
-        )  # fmt: skip
+            data.samples("train"),
+            drawn,
+            config.mix.share,
+            grid_size(config),
+            Augment(**config.augment),
+            config.seed,
+            data.report,
+            config.frames,
+            teacher,
+            config.readers,
+        )
     if len(images) < config.batch:
         raise DataError(
-            f"{data.report.origin}: expected at least one batch of {config.batch} images, found {len(images)}; set batch=..."
+            f"{data.report.origin}: expected at least one batch of {config.batch} images, found {len(images)}; "
+            "set batch=..."
         )
     return images, _judges(config, data)
 
@@ -129,7 +139,7 @@ def _judges(config: DictConfig, data: DataSet) -> GridImages | None:
     if not config.validate_every:
         return None
     try:
-        samples: Any = data.samples("val")
+        samples = data.samples("val")
     except DataError:  # a data set need not have patients that judge
         return None
     return GridImages(samples, [], 0.0, grid_size(config), Augment(), 0, DataReport(data.report.origin))
@@ -169,7 +179,7 @@ def run_epoch(training: Training, config: DictConfig, images: GridImages, fabric
 def validate(training: Training, judges: GridImages, batch: int, normal: tuple[float, float]) -> dict[str, float]:
     """Dice of each class, mean over the images, on the network's own grid; quicker than `echo-rt evaluate`, and a
     little too kind."""
-    network = training.averaged.module.eval()
+    network = training.averaged_network.eval()
     device = next(network.parameters()).device
     dice, right = [], []
     for item in DataLoader(judges, batch_size=batch):

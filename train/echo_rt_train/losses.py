@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import torch
-from monai.losses import DiceLoss, TverskyLoss
+from monai.losses.dice import DiceLoss
+from monai.losses.tversky import TverskyLoss
 from torch import Tensor, nn
 
 from echo_rt.errors import ParameterError

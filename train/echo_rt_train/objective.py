@@ -84,8 +84,8 @@ class Objective(nn.Module):
 
 def with_mirror_images(item: Item) -> Item:
     """A batch of twice as many items: those there are, then the mirror image of each."""
-    mirrored = {"grey": item.grey.flip(-1), "covered": item.covered.flip(-1)}
-    return Item(*(torch.cat([of, mirrored.get(name, of)]) for name, of in item._asdict().items()))
+    mirrored = item._replace(grey=item.grey.flip(-1), covered=item.covered.flip(-1))
+    return Item(*(torch.cat(both) for both in zip(item, mirrored, strict=True)))
 
 
 def inside(probability: Tensor) -> Tensor:

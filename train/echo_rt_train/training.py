@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from omegaconf import DictConfig
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from echo_rt.errors import ParameterError
@@ -36,7 +36,7 @@ def learning_rate(step: int, steps: int, warmup: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
-def moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
+def moving_average(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
     """An exponential moving average, as `AveragedModel` takes it, that is short at first: (1 + n) / (10 + n) after n
     steps, until it reaches `decay`.
 
@@ -45,7 +45,7 @@ def moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
     """
 
     @torch.no_grad()
-    def update(averaged: Any, current: Any, steps: Any) -> None:
+    def update(averaged: Sequence[Tensor], current: Sequence[Tensor], steps: Tensor | int) -> None:
         now = min(decay, (1 + float(steps)) / (10 + float(steps)))
         for mean, new in zip(averaged, current, strict=True):
             if mean.is_floating_point():
@@ -98,8 +98,8 @@ class Training:
 
     network: UNet
     averaged: AveragedModel
-    objective: Any
-    optimizer: Any
+    objective: nn.Module
+    optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LambdaLR
     keeps_statistics: bool = False
     epoch: int = 0
@@ -120,9 +120,9 @@ class Training:
                 "keep_statistics: expected init=WEIGHTS, whose statistics are kept, found none; or set it to false"
             )
         learns = _choose(network, config.learn)
-        network = network.to(memory_format=torch.channels_last)
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack it
         if fabric.world_size > 1 and fabric.device.type == "cuda":
-            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         network = fabric.to_device(network)
         averaged = AveragedModel(network, multi_avg_fn=moving_average(config.ema_decay), use_buffers=True)
         if config.optimizer not in OPTIMIZERS:
@@ -136,6 +136,13 @@ class Training:
         )
         wrapped, optimizer = fabric.setup(objective, optimizer)
         return cls(network, averaged, wrapped, optimizer, schedule, config.keep_statistics)
+
+    @property
+    def averaged_network(self) -> UNet:
+        """The network that is kept in the end."""
+        network = self.averaged.module
+        assert isinstance(network, UNet)
+        return network
 
     def learn_mode(self) -> None:
         """Before an epoch: all as in training, but what does not learn keeps its batch statistics, or all does."""

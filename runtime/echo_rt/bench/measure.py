@@ -91,7 +91,7 @@ def summary(times_ms: NDArray[np.float64]) -> dict[str, float]:
 
 def heart_frames(plan: Plan, fps: float) -> list[Frame]:
     """Two seconds of a simulated heart, drawn beforehand, over and over with the time going on."""
-    options = PhantomOptions(ef=55, hr=75, fps=fps, seconds=2, seed=7, height=plan.height, width=plan.width)
+    options = PhantomOptions.of(ef=55, hr=75, fps=fps, seconds=2, seed=7, height=plan.height, width=plan.width)
     with Phantom(options) as phantom:
         drawn = [frame.image for frame in phantom]
     total = plan.frames + WARM_UP
@@ -181,7 +181,7 @@ def end_to_end(engine: Engine, plan: Plan) -> dict[str, Any]:
 
     with TemporaryDirectory(prefix="echo-rt-bench-") as folder:
         path = Path(folder) / "clip.mp4"
-        options = PhantomOptions(
+        options = PhantomOptions.of(
             ef=55, hr=75, fps=50, seconds=max(1.0, plan.frames / 50), seed=7, height=plan.height, width=plan.width
         )
         with Phantom(options) as phantom:

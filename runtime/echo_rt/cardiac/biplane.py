@@ -12,7 +12,8 @@ from statistics import median
 
 from echo_rt.cardiac.ejection_fraction import BEATS, interval
 from echo_rt.cardiac.geometry import ML_PER_MM3, disks_volume
-from echo_rt.reading import Beat, Biplane, BiplaneBeat, EjectionFraction
+from echo_rt.reading import Beat, EjectionFraction
+from echo_rt.result import Biplane, BiplaneBeat
 
 RATE_TOLERANCE = 0.10
 """How far the heart rates of two beats may lie apart, as a share of the A4C one. The views are recorded one after the
@@ -26,9 +27,9 @@ def biplane(
 ) -> Biplane:
     """Volumes and EF from the beats of two recordings.
 
-    Each beat is used once, the pairs nearest in heart rate first. Where a recording has no scale there are no volumes;
-    EF is a ratio in which each recording's own scale cancels, and the axis is then the A4C one, because lengths of two
-    scales cannot be compared.
+    Each beat is used once, the pairs nearest in heart rate first. Where a recording has no scale there are no volumes.
+    EF is a ratio in which each recording's own scale cancels. Its axis is then the A4C one: lengths of two scales
+    cannot be compared.
 
     Args:
         a4c, a2c: of the two recordings, accepted and rejected.
@@ -37,7 +38,7 @@ def biplane(
         beats: how many pairs at most.
 
     Returns:
-        Without a figure its `ef` says why: no beat in one, or none of like heart rate.
+        Without a figure its `ef` says why.
     """
     missing = [name for name, known in zip(("A4C", "A2C"), calibrated, strict=True) if not known]
     note = f"no biplane volumes: {' and '.join(missing)} without a scale" if missing else None
@@ -51,8 +52,8 @@ def biplane(
     if not pairs:
         rates = [median(beat.heart_rate_bpm for beat in found) for found in (ones, others)]
         return _none(
-            f"expected beats of heart rates within {RATE_TOLERANCE:.0%} of each other, found {rates[0]:.0f} bpm in A4C and "
-            f"{rates[1]:.0f} bpm in A2C",
+            f"expected beats of heart rates within {RATE_TOLERANCE:.0%} of each other, "
+            f"found {rates[0]:.0f} bpm in A4C and {rates[1]:.0f} bpm in A2C",
             note,
         )
     joined = [_joined(one, other, not missing) for one, other in pairs]

@@ -8,32 +8,31 @@ from dataclasses import replace
 from math import sqrt
 from statistics import median, variance
 
-from echo_rt.cardiac.beats import MIN_AMPLITUDE, Sample
+from echo_rt.cardiac.curve import MIN_AMPLITUDE, Sample
 from echo_rt.model import ModelSpec
-from echo_rt.reading import AREA_EXTREMES, CLIP_EXTREMES, Beat, ClipExtremes, EjectionFraction
+from echo_rt.reading import AREA_EXTREMES, CLIP_EXTREMES, Beat, EjectionFraction
+from echo_rt.result import ClipExtremes, ClipFigures
 
 BEATS = 5
 """Accepted beats in the rolling figure, as the guidelines ask for in an irregular rhythm."""
 
-USUAL_SCATTER, USUAL_WORTH = 2.5, 4
-"""What is known of a heart before its beats are: their EF scatter with a standard deviation of 2.5 points, and that is
-worth as much as four degrees of freedom. From simulated hearts in sinus rhythm and atrial fibrillation whose volumes
-carry 1 to 4 % of noise."""
+USUAL_SCATTER_POINTS, USUAL_WORTH = 2.5, 4
+"""Standard deviation of the EF of a heart's beats, assumed before they are known; it counts as four degrees of freedom.
+From simulated hearts in sinus rhythm and atrial fibrillation whose volumes carry 1 to 4 % of noise."""
 
 MEASUREMENT_POINTS = 1.5
-"""Standard error in points that all beats of a recording share, and no number of beats takes away: noise makes the
-largest volume larger and the smallest smaller. Of the same hearts."""
+"""Standard error in points that all beats of a recording share: noise makes the largest volume larger and the smallest
+smaller. Of the same hearts."""
 
 MEDIAN_EFFICIENCY = 1.2533
-"""Standard error of a median over that of a mean, for normal values; with two values or one they are the same."""
+"""Standard error of a median over that of a mean, for more than two normal values."""
 
 STALE_S, STALE_PERIODS = 5.0, 3
-"""The figure is stale where the last accepted beat ended longer ago than that, or than so many median beats, whichever
-is longer: three missed beats in a row are more than an ectopic beat explains."""
+"""The figure is stale when the last accepted beat ended longer ago than both: three missed median beats in a row are
+more than an ectopic beat explains."""
 
 WITHDRAWN_S = 30.0
-"""After so long the figure is withdrawn and its beats are forgotten: another view, or another patient, may be in the
-picture."""
+"""After so long the figure is withdrawn and its beats are forgotten: view or patient may be another."""
 
 WAITING, NONE_ACCEPTED = "waiting for the first whole beat", "no beat could be accepted"
 
@@ -44,15 +43,11 @@ def calibrated(percent: float, calibration: tuple[float, float] | None) -> float
 
 
 def model_error_points(spec: ModelSpec, view: str = "4CH") -> float:
-    """Root mean square error of a model's EF against experts', in points, as its figures have it (``"4CH EF": {"bias",
-    "sd"}``).
+    """Root mean square error of a model's EF against experts', in points; at least `MEASUREMENT_POINTS`.
 
     Args:
-        spec: of the model.
+        spec: of the model; its figures hold ``"4CH EF": {"bias", "sd"}``, or the minimum counts.
         view: ``4CH``, ``2CH`` or ``biplane``.
-
-    Returns:
-        At least `MEASUREMENT_POINTS`, which is also what a model without such a figure has.
     """
     figures = spec.figures.get(f"{view} EF", {})
     known = isinstance(figures, dict) and all(isinstance(figures.get(name), (int, float)) for name in ("bias", "sd"))
@@ -62,11 +57,10 @@ def model_error_points(spec: ModelSpec, view: str = "4CH") -> float:
 def interval(percents: Sequence[float], error_points: float) -> tuple[float, float, float]:
     """Median EF of some beats, and the 95 % interval for the heart's.
 
-    The scatter of so few beats is itself known badly: three that happen to agree would promise a tenth of a point, and
-    Student's t of two degrees of freedom makes up for it by intervals of 20 points. So it is drawn towards the usual
-    scatter, as many degrees of freedom as that is worth are gained (the moderated t of Smyth, Stat Appl Genet Mol Biol
-    3:3, 2004), and one beat has an interval already. What all beats have in common is added as an independent normal
-    error.
+    Few beats say little of their own scatter. Three that happen to agree would promise a tenth of a point, for which
+    Student's t of two degrees of freedom makes up by intervals of 20 points. So the scatter is drawn towards the usual
+    one, which adds its degrees of freedom (the moderated t of Smyth, Stat Appl Genet Mol Biol 3:3, 2004). One beat has
+    an interval already. The error that all beats share is added as an independent normal one.
 
     Args:
         percents: of the beats, at least one.
@@ -77,7 +71,7 @@ def interval(percents: Sequence[float], error_points: float) -> tuple[float, flo
     """
     n, middle = len(percents), median(percents)
     freedom = USUAL_WORTH + n - 1
-    scatter = sqrt((USUAL_WORTH * USUAL_SCATTER**2 + (n - 1) * (variance(percents) if n > 1 else 0.0)) / freedom)
+    scatter = sqrt((USUAL_WORTH * USUAL_SCATTER_POINTS**2 + (n - 1) * (variance(percents) if n > 1 else 0.0)) / freedom)
     of_beats = student_t(freedom) * scatter / sqrt(n) * (MEDIAN_EFFICIENCY if n > 2 else 1.0)
     half = sqrt(of_beats**2 + (1.96 * error_points) ** 2)
     return middle, max(0.0, middle - half), min(100.0, middle + half)
@@ -154,12 +148,12 @@ class RollingEjectionFraction:
 
 
 class Extremes:
-    """The largest and the smallest volume so far, each the middle one of three good frames in a row, so that one bad
-    frame does not decide. Needs no memory of the recording.
+    """The largest and the smallest volume so far, each the median of three good frames in a row, so that one bad frame
+    does not decide.
 
     Args:
-        by_area: take the largest and the smallest area instead, each of a single good frame: (max - min) / max, the
-            figure that systems which report areas as EF give for a clip.
+        by_area: take areas instead, each of a single good frame: (max - min) / max is what systems that report areas as
+            EF give for a clip.
     """
 
     MIN_SPAN_S = 0.25
@@ -190,17 +184,17 @@ class Extremes:
     def _size(self, sample: Sample) -> float:
         return sample.area if self.by_area else sample.volume
 
-    def result(self, calibration: tuple[float, float] | None) -> ClipExtremes | str:
+    def result(self, calibration: tuple[float, float] | None) -> ClipFigures:
         """The figures, or the reason why there are none. The calibration is of volumes, and does not touch areas."""
         if self._low is None or self._high is None or self._first_s is None:
-            return "too few good frames"
+            return ClipFigures(reason="too few good frames")
         low, high = self._low, self._high
         if self._last[-1].t_s - self._first_s < self.MIN_SPAN_S:
-            return "the ventricle is seen for less than a quarter of a second"
+            return ClipFigures(reason="the ventricle is seen for less than a quarter of a second")
         change = 100 * (1 - self._size(low) / self._size(high))
         if change < 100 * MIN_AMPLITUDE:
-            return f"the {'area' if self.by_area else 'volume'} hardly changes"
-        return ClipExtremes(
+            return ClipFigures(reason=f"the {'area' if self.by_area else 'volume'} hardly changes")
+        extremes = ClipExtremes(
             t_ed_s=high.t_s,
             t_es_s=low.t_s,
             edv=high.volume,
@@ -211,3 +205,4 @@ class Extremes:
             fac_percent=100 * (1 - low.area / high.area),
             method=AREA_EXTREMES if self.by_area else CLIP_EXTREMES,
         )
+        return ClipFigures(extremes)

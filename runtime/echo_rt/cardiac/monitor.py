@@ -6,7 +6,8 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from echo_rt.cardiac.beats import BeatFinder, Sample
+from echo_rt.cardiac.beats import BeatFinder
+from echo_rt.cardiac.curve import Sample
 from echo_rt.cardiac.ejection_fraction import (
     BEATS,
     MEASUREMENT_POINTS,
@@ -18,11 +19,12 @@ from echo_rt.cardiac.ejection_fraction import (
 from echo_rt.cardiac.geometry import find_ventricle, outline
 from echo_rt.cardiac.picture import Picture
 from echo_rt.cardiac.quality import Past, assess, gather
-from echo_rt.cardiac.wall import WallMotion
+from echo_rt.cardiac.wall_motion import WallMotion
 from echo_rt.errors import ParameterError
 from echo_rt.frame import Frame
 from echo_rt.model import CLASSES, ModelSpec
-from echo_rt.reading import EF_METHODS, Beat, ClipExtremes, LeftVentricle, Reading, Reason
+from echo_rt.reading import EF_METHODS, Beat, LeftVentricle, Reading, Reason
+from echo_rt.result import ClipFigures
 from echo_rt.segmentation import Segmentation
 
 _ATRIUM = CLASSES.index("left_atrium")
@@ -32,7 +34,7 @@ class Monitor:
     """From the segmentations of a feed to its readings.
 
     Args:
-        spec: of the model that segments: its quality thresholds and its EF calibration are used.
+        spec: of the model that segments: its quality thresholds, akinesia rule and EF calibration are used.
         ef_method: what the rolling EF is made of, one of `EF_METHODS`.
         beats: how many accepted beats it stands on.
         mirrored: the septum is on the right of the picture, not on the left as in the standard display.
@@ -50,11 +52,11 @@ class Monitor:
         self.spec, self.ef_method = spec, ef_method
         self._past = Past()
         self._finder = BeatFinder()
-        # The model's error was measured on EF by disks, which says little about areas.
+        # The model's error was measured on EF by disks: it says little about areas.
         error = MEASUREMENT_POINTS if ef_method == "area" else model_error_points(spec)
         self._rolling = RollingEjectionFraction(ef_method, beats, error)
         self._extremes = Extremes(by_area=ef_method == "area")
-        self._wall = WallMotion(mirrored)
+        self._wall = WallMotion(spec.akinesia, mirrored)
         self._state: object = None
 
     @property
@@ -72,7 +74,7 @@ class Monitor:
         self._state = None
 
     def update(self, segmentation: Segmentation, frame: Frame) -> Reading:
-        """Take the next frame; what it says depends on this frame and those before alone."""
+        """Take the next frame; the reading depends on this frame and those before alone."""
         start = time.perf_counter()
         self._state = segmentation.state
         rule = self.spec.contour
@@ -109,15 +111,15 @@ class Monitor:
             wall_beat=wall_beat,
         )
 
-    def clip_extremes(self, *, even_with_beats: bool = False) -> ClipExtremes | str:
-        """For a recording that ended before one whole beat was seen: EF from its largest and smallest volume (by the
-        area method: area), or the reason why there is none. A live feed never asks for it.
+    def clip_figures(self, *, even_with_beats: bool = False) -> ClipFigures:
+        """EF of a recording without a whole beat: from its largest and smallest volume (by the area method: area).
+        A live feed never asks for it.
 
         Args:
             even_with_beats: give it for a recording with whole beats too.
         """
         if self._rolling.seen and not even_with_beats:
-            return self._rolling.current.reason or "whole beats were seen"
+            return ClipFigures(reason=self._rolling.current.reason or "whole beats were seen")
         return self._extremes.result(self.spec.ef_calibration)
 
     def _sample(self, t_s: float, ventricle: LeftVentricle, segmentation: Segmentation) -> Sample:
@@ -127,8 +129,7 @@ class Monitor:
         return Sample(t_s, volume, ventricle.area, ventricle.disks, ventricle.length, atrium)
 
     def _judge(self, beat: Beat) -> Beat:
-        """The EF by the chosen method. The area method reports FAC under the name of EF, as two published systems
-        do."""
+        """With the EF of the chosen method. The area method reports FAC as EF, as two published systems do."""
         if self.ef_method == "area":
             return replace(beat, ef_percent=beat.fac_percent)
         return replace(beat, ef_percent=calibrated(beat.ef_percent, self.spec.ef_calibration))

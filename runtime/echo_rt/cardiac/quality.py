@@ -15,7 +15,7 @@
     share of the endocardium (mitral plane left out) that lies on the edge of the sector or of the image. Above it the
     ventricle goes on where nothing is shown.
 ``min_length_share``
-    the longest long axis of the last `RECENT_S` over that of the last `MEMORY_S`. Below it the plane has left the apex.
+    longest axis of the last `RECENT_S` over that of the last `LENGTH_MEMORY_S`. Below it the plane has left the apex.
 ``min_length_to_width``
     length over width of the cavity. A ventricle cut through obliquely is as wide as it is long; so is a very dilated
     one, for which this threshold has to leave room.
@@ -34,16 +34,17 @@ import numpy as np
 
 from echo_rt.cardiac.geometry import Outline
 from echo_rt.cardiac.picture import Picture
+from echo_rt.cardiac.running_extremes import RunningExtremes
 from echo_rt.reading import LeftVentricle, Quality, Reason
 from echo_rt.segmentation import Segmentation
 
 RECENT_S = 0.8
 """Systole and early filling, in which the long axis is shorter by a sixth, take less at any heart rate: the longest
-axis of so long a stretch is a diastolic one. So long it takes until a foreshortened view is called so."""
+axis of this stretch is a diastolic one. It takes so long to notice a foreshortened view."""
 
-MEMORY_S = 10.0
-"""Five beats at 30 bpm, and longer than a rolling EF stays fresh: who slides off the apex sees it go stale before the
-shorter view becomes the new measure. After so long, too, a change of depth in an uncalibrated feed is forgotten."""
+LENGTH_MEMORY_S = 10.0
+"""Five beats at 30 bpm, and longer than a rolling EF stays fresh: when the probe slides off the apex, EF goes stale
+before the shorter view becomes the new measure. A change of depth in an uncalibrated feed is forgotten as late."""
 
 STRETCH_S = 0.3
 """Without a length for so long, a new stretch begins."""
@@ -61,7 +62,7 @@ class Evidence:
         mitral_plane: whether the cavity has one, so that it could be measured.
         confidence: mean probability of the winning class over cavity and wall.
         edge_share: of the endocardium, on the edge of the sector.
-        length_share: the longest axis of late over the longest of the last beats.
+        length_share: see `Past.length_share`.
         length_to_width: of the cavity, the width being that of the half ellipse of its area and length.
         view: as the model names it, or None.
     """
@@ -148,12 +149,7 @@ def confidence(segmentation: Segmentation) -> float:
 
 
 class Past:
-    """What must be remembered to judge the next frame: the last picture that was new, and the lengths of the last
-    beats.
-
-    Attributes:
-        picture: the last one that was not frozen.
-    """
+    """What the next frame is compared with: the last new `picture`, and the lengths of the last beats."""
 
     def __init__(self) -> None:
         self.reset()
@@ -161,13 +157,12 @@ class Past:
     def reset(self) -> None:
         """Forget everything."""
         self.picture: Picture | None = None
-        self._recent, self._memory = _RunningMax(RECENT_S), _RunningMax(MEMORY_S)
+        self._recent, self._memory = RunningExtremes(RECENT_S), RunningExtremes(LENGTH_MEMORY_S)
         self._last: deque[float] = deque(maxlen=3)
         self._begun_s, self._last_s = 0.0, -np.inf
 
     def update(self, t_s: float, picture: Picture, ventricle: LeftVentricle | None, quality: Quality) -> None:
-        """Take a frame after it was judged. Its length counts where the frame is good, and where it was only too
-        short."""
+        """Take a frame after it was judged. Its length counts where the frame is good or only foreshortened."""
         if quality.reason == Reason.FROZEN:
             return
         self.picture = picture
@@ -184,31 +179,8 @@ class Past:
         self._memory.push(t_s, sorted(self._last)[(len(self._last) - 1) // 2])
 
     def length_share(self, length: float) -> float:
-        """The longest axis of late, that of the frame at hand included, over the longest of the last beats; 1 until it
-        is known."""
+        """The longest recent axis, with that of this frame, over the longest of the last beats; 1 until it is known."""
         if self._last_s - self._begun_s < RECENT_S:
             return 1.0
         recent = max(length, self._recent.highest)
         return recent / max(recent, self._memory.highest)
-
-
-class _RunningMax:
-    """The largest of the numbers of the last `span_s` seconds, at a constant cost."""
-
-    def __init__(self, span_s: float) -> None:
-        self.span_s = span_s
-        self._falling: deque[tuple[float, float]] = deque()
-
-    def clear(self) -> None:
-        self._falling.clear()
-
-    def push(self, t_s: float, number: float) -> None:
-        while self._falling and self._falling[-1][1] <= number:
-            self._falling.pop()
-        self._falling.append((t_s, number))
-        while self._falling[0][0] < t_s - self.span_s:
-            self._falling.popleft()
-
-    @property
-    def highest(self) -> float:
-        return self._falling[0][1] if self._falling else 0.0

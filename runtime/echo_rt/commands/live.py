@@ -6,22 +6,21 @@ import re
 import signal
 import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from echo_rt.errors import ParameterError
 
 if TYPE_CHECKING:
-    from echo_rt.live.capture import Opening
-    from echo_rt.live.loop import Live
-    from echo_rt.live.status import LiveStatus, LiveUpdate
+    from echo_rt.live.outputs import Taker
+    from echo_rt.live.reader import Opening
+    from echo_rt.live.session import Live
+    from echo_rt.live.status import LiveStatus
     from echo_rt.sources import FeedOptions, Source
-
-VIEWS = ("window", "web", "none")
 
 RECORDER_DEPTH = 120
 """Readings that may wait for the disk, some 35 MB; who sees the feed over OpenIGTLink gets the newest alone."""
@@ -30,129 +29,198 @@ TERMINAL = "terminal"
 """Shows one reading a second of many: what it leaves out is no loss."""
 
 
+@dataclass(frozen=True)
+class ViewOptions:
+    """See `open_viewer`."""
+
+    kind: str
+    host: str
+    port: int
+    token: str | None
+
+
+@dataclass(frozen=True)
+class LiveOptions:
+    """What `echo-rt live` was asked for, as in its help. `camera` is size, rate and pixel format."""
+
+    source: str
+    model: str | None
+    device: str
+    view: ViewOptions
+    roi: str
+    record: Path | None
+    igtl_out: int | None
+    realtime: bool
+    camera: FeedOptions
+    ef_method: str
+    forget_after_s: float | None
+
+    def __post_init__(self) -> None:
+        from echo_rt.viewer import VIEWS
+
+        if self.view.kind not in VIEWS:
+            raise ParameterError(f"--view: expected {', '.join(VIEWS)}, found {self.view.kind!r}")
+        if self.forget_after_s is not None and not self.forget_after_s > 0:
+            raise ParameterError(
+                f"--forget-after: expected a positive number of seconds, found {self.forget_after_s:g}"
+            )
+
+
+_Source = Annotated[
+    str | None, typer.Argument(metavar="SOURCE", help="Camera, rtsp:// udp:// http:// igtl:// phantom: or a file.")
+]
+_Model = Annotated[str | None, typer.Option(help="A shipped model's name or an .onnx file; see `echo-rt models`.")]
+_Device = Annotated[str, typer.Option(help="Where the network runs; see `echo-rt doctor`.")]
+_View = Annotated[str, typer.Option(help="window, web, or none: a line of figures on the terminal.")]
+_Host = Annotated[
+    str, typer.Option(help="Address that the web page is served on; any but this machine's own needs a token.")
+]
+_Port = Annotated[int, typer.Option(help="Port of the web page.")]
+_Token = Annotated[
+    str | None, typer.Option(help="What the web page asks for; made up where one is needed and none given.")
+]
+_Roi = Annotated[str, typer.Option(help="auto finds the ultrasound on a scanner's screen; x,y,w,h sets it; none.")]
+_Record = Annotated[Path | None, typer.Option(help="Keep frames and readings in this folder.")]
+_IgtlOut = Annotated[int | None, typer.Option(help="Serve mask and EF to OpenIGTLink clients on this port.")]
+_Realtime = Annotated[
+    bool, typer.Option(help="Play a file or the phantom at its own pace; else every frame, as fast as it goes.")
+]
+_Size = Annotated[str | None, typer.Option(metavar="WxH", help="Ask the camera for this size.")]
+_Fps = Annotated[float | None, typer.Option(help="Ask the camera for this rate; of a file, replace its clock.")]
+_PixelFormat = Annotated[str | None, typer.Option(help="Ask the camera for this format, such as MJPG or YUYV.")]
+_EfMethod = Annotated[str, typer.Option(help="What EF is made of: disks, area-length, area.")]
+_ForgetAfter = Annotated[
+    float | None, typer.Option(help="Seconds without frames after which EF starts afresh; never without it.")
+]
+_List = Annotated[bool, typer.Option("--list", help="List the cameras found, and end.")]
+
+
 def live(
-    source: Annotated[
-        str | None, typer.Argument(metavar="SOURCE", help="Camera, rtsp:// udp:// http:// igtl:// phantom: or a file.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="A shipped model's name or an .onnx file; see `echo-rt models`.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="Where the network runs; see `echo-rt doctor`.")] = "auto",
-    view: Annotated[str, typer.Option(help="window, web, or none: a line of figures on the terminal.")] = "window",
-    host: Annotated[
-        str, typer.Option(help="Address that the web page is served on; any but this machine's own needs a token.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port of the web page.")] = 8080,
-    token: Annotated[
-        str | None, typer.Option(help="What the web page asks for; made up where one is needed and none given.")
-    ] = None,
-    roi: Annotated[
-        str, typer.Option(help="auto finds the ultrasound on a scanner's screen; x,y,w,h sets it; none.")
-    ] = "none",
-    record: Annotated[Path | None, typer.Option(help="Keep frames and readings in this folder.")] = None,
-    igtl_out: Annotated[int | None, typer.Option(help="Serve mask and EF to OpenIGTLink clients on this port.")] = None,
-    realtime: Annotated[
-        bool, typer.Option(help="Play a file or the phantom at its own pace; else every frame, as fast as it goes.")
-    ] = True,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="Ask the camera for this size.")] = None,
-    fps: Annotated[
-        float | None, typer.Option(help="Ask the camera for this rate; of a file, replace its clock.")
-    ] = None,
-    pixel_format: Annotated[
-        str | None, typer.Option(help="Ask the camera for this format, such as MJPG or YUYV.")
-    ] = None,
-    ef_method: Annotated[str, typer.Option(help="What EF is made of: disks, area-length, area.")] = "disks",
-    forget_after: Annotated[
-        float | None, typer.Option(help="Seconds without frames after which EF starts afresh; never without it.")
-    ] = None,
-    devices: Annotated[bool, typer.Option("--list", help="List the cameras found, and end.")] = False,
+    source: _Source = None,
+    model: _Model = None,
+    device: _Device = "auto",
+    view: _View = "window",
+    host: _Host = "127.0.0.1",
+    port: _Port = 8080,
+    token: _Token = None,
+    roi: _Roi = "none",
+    record: _Record = None,
+    igtl_out: _IgtlOut = None,
+    realtime: _Realtime = True,
+    size: _Size = None,
+    fps: _Fps = None,
+    pixel_format: _PixelFormat = None,
+    ef_method: _EfMethod = "disks",
+    forget_after: _ForgetAfter = None,
+    devices: _List = False,
 ) -> None:
-    """Follow a live feed: always the newest frame, with its contour and the rolling ejection fraction."""
+    """Follow a live feed: always the newest frame, with its contour and the rolling ejection fraction.
+
+    \b
+    EXAMPLES
+      echo-rt live 0 --view window              the first camera, in a window
+      echo-rt live rtsp://host/path --view web  a network stream, on a page
+      echo-rt live phantom: --record takes      a simulated heart, kept in takes
+      echo-rt live --list                       the cameras and capture cards found
+    """
     if devices:
-        _list()
+        _list_cameras()
         return
     if source is None:
         raise ParameterError(
-            "expected a source, such as 0, rtsp://host/path or phantom:?ef=55, found none; `echo-rt live --list` has cameras"
+            "expected a source, such as 0, rtsp://host/path or phantom:?ef=55, found none; "
+            "`echo-rt live --list` has cameras"
         )
-    if view not in VIEWS:
-        raise ParameterError(f"--view: expected {', '.join(VIEWS)}, found {view!r}")
-    if forget_after is not None and not forget_after > 0:
-        raise ParameterError(f"--forget-after: expected a positive number of seconds, found {forget_after:g}")
+    from echo_rt.sources import FeedOptions
+
+    shown = ViewOptions(view, host, port, token)
+    camera = FeedOptions(_size(size), fps, pixel_format)
+    follow_feed(
+        LiveOptions(source, model, device, shown, roi, record, igtl_out, realtime, camera, ef_method, forget_after)
+    )
+
+
+def follow_feed(options: LiveOptions) -> None:
+    """Follow the feed to its end and print what it came to.
+
+    Raises:
+        EchoRtError: an option is not as it should be, or source, engine or an output cannot be opened.
+    """
     from echo_rt.engine import open_engine
-    from echo_rt.live.loop import Live
-    from echo_rt.live.settings import Settings
-    from echo_rt.sources import FeedOptions, is_feed
+    from echo_rt.live.session import Live, Settings
+    from echo_rt.sources import is_feed
+    from echo_rt.viewer import open_viewer
 
-    every_frame = not realtime and not is_feed(source)
-    opening = partial(open_feed, options=FeedOptions(_size(size), fps, pixel_format), roi=roi, realtime=realtime)
-    opening(source)  # what is misspelt ends here, before the model is loaded
+    opening = partial(open_feed, options=options)
+    opening(options.source)  # what is misspelt ends here, before the model is loaded
+    view = options.view
     with ExitStack() as opened:
-        engine = opened.enter_context(open_engine(model, device))
-        name = f"{engine.spec.name} {engine.spec.version}"
-        takers = list(
-            _takers(record, igtl_out, {"roi": roi, "model": name, "engine": engine.description, "ef_method": ef_method})
+        engine = opened.enter_context(open_engine(options.model, options.device))
+        model = f"{engine.spec.name} {engine.spec.version}"
+        takers = open_takers(options, model, engine.description)
+        settings = Settings(
+            every_frame=not options.realtime and not is_feed(options.source),
+            forget_after_s=options.forget_after_s,
+            recording=options.record,
+            model=model,
+            snapshots=options.record or Path("snapshots"),
+            ef_method=options.ef_method,
         )
-        snapshots = record if record is not None else Path("snapshots")
-        settings = Settings(every_frame, forget_after, record, name, snapshots, ef_method)
-        feed = Live(source, opening, engine, settings, _cameras)
-        opened.callback(
-            feed.close
-        )  # a thread that still reads when the interpreter ends takes the process down with it
-        for taker, kind, depth in takers:
-            feed.add_taker(taker, kind, depth)
-        if view != "none":
-            from echo_rt.viewer import open_viewer
-
-            feed.add_viewer(open_viewer(view, feed, host=host, port=port, token=token))
-        else:
-            feed.add_viewer(StatusLine(), TERMINAL)
+        feed = Live(options.source, opening, engine, settings, _cameras)
+        opened.callback(feed.close)  # a thread that still reads when the interpreter ends takes the process down
+        for taker, name, depth in takers:
+            feed.outputs.add_taker(taker, name, depth)
+        viewer = open_viewer(view.kind, feed, host=view.host, port=view.port, token=view.token)
+        feed.outputs.add_viewer(viewer, TERMINAL if view.kind == "none" else "viewer")
         for number in (signal.SIGINT, signal.SIGTERM):
-            before = signal.signal(number, partial(_end, feed))
+            before = signal.signal(number, lambda *_: feed.end())
             opened.callback(signal.signal, number, before)
         status = feed.run()
     typer.echo(summary_line(status, feed))
 
 
-def _end(feed: Live, number: int, frame: FrameType | None) -> None:
-    feed.end()
+def open_takers(options: LiveOptions, model: str, engine: str) -> list[tuple[Taker, str, int]]:
+    """What takes every reading: each with its name for people, and how many readings may wait for it.
+
+    A new one is an option above and an `if` here.
+    """
+    takers: list[tuple[Taker, str, int]] = []
+    if options.record is not None:
+        from echo_rt import __version__
+        from echo_rt.outputs.recorder import Recorder
+
+        about = {"roi": options.roi, "model": model, "engine": engine, "ef_method": options.ef_method}
+        takers.append((Recorder(options.record, {**about, "version": __version__}), "recorder", RECORDER_DEPTH))
+    if options.igtl_out is not None:
+        from echo_rt.outputs.igtl import IgtlServer
+
+        takers.append((IgtlServer(options.igtl_out), "OpenIGTLink", 1))
+    return takers
 
 
-def open_feed(uri: str, options: FeedOptions, roi: str, realtime: bool) -> Opening:
-    """How `echo-rt live` opens an address.
+def open_feed(uri: str, options: LiveOptions) -> Opening:
+    """How `echo-rt live` opens an address: a file or the phantom at its own pace where `realtime` is set.
 
     Raises:
         ParameterError, SourceNotFoundError, SourceFormatError: it cannot be one, or there is no such file. A feed may
             still come.
     """
-    from echo_rt.live.capture import Opening
+    from echo_rt.live.reader import Opening
     from echo_rt.sources import is_feed, open_source
     from echo_rt.sources.network import shown
     from echo_rt.sources.pace import Paced
     from echo_rt.sources.roi import parse_roi
 
-    lasting, cut = is_feed(uri), parse_roi(roi)
+    lasting, cut = is_feed(uri), parse_roi(options.roi)
 
     def make() -> Source:
         if lasting:
-            return open_source(uri, feed=options)
-        source = open_source(uri, options.fps)
-        return Paced(source) if realtime else source
+            return open_source(uri, feed=options.camera)
+        source = open_source(uri, options.camera.fps)
+        return Paced(source) if options.realtime else source
 
     make()
-    return Opening(shown(uri), make, lasting, lambda: cut() if isinstance(cut, type) else cut)
-
-
-def _takers(record: Path | None, igtl_out: int | None, about: dict[str, Any]) -> Any:
-    if record is not None:
-        from echo_rt import __version__
-        from echo_rt.outputs.recorder import Recorder
-
-        yield Recorder(record, {**about, "version": __version__}), "recorder", RECORDER_DEPTH
-    if igtl_out is not None:
-        from echo_rt.outputs.igtl import IgtlServer
-
-        yield IgtlServer(igtl_out), "OpenIGTLink", 1
+    return Opening(shown(uri), make, lasting, cut)
 
 
 def _cameras() -> list[str]:
@@ -162,7 +230,7 @@ def _cameras() -> list[str]:
     return [address for address, _ in cameras()] if sys.platform.startswith("linux") else []
 
 
-def _list() -> None:
+def _list_cameras() -> None:
     from echo_rt.sources.camera import cameras
 
     found = cameras()
@@ -170,7 +238,8 @@ def _list() -> None:
         typer.echo(f"{address}  {name}")
     if not found:
         typer.echo(
-            "no cameras or capture cards found; any address works too: rtsp://, udp://, http://, igtl://host:port, phantom:"
+            "no cameras or capture cards found; any address works too: rtsp://, udp://, http://, igtl://host:port, "
+            "phantom:"
         )
 
 
@@ -183,65 +252,17 @@ def _size(text: str | None) -> tuple[int, int] | None:
     return int(numbers[1]), int(numbers[2])
 
 
-class StatusLine:
-    """A viewer for terminals: one line of figures, renewed every second; where nobody looks, only what changes the
-    phase."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-
-        self._console = Console(stderr=True, soft_wrap=True)
-        self._told_s = -1.0
-        self._phase: object = None
-
-    def show(self, update: LiveUpdate) -> None:
-        status = update.status
-        changed = (status.phase, status.message) != self._phase
-        due = self._console.is_terminal and status.t_wall_s - self._told_s >= 1.0
-        if not (changed or due):
-            return
-        self._phase, self._told_s = (status.phase, status.message), status.t_wall_s
-        self._console.print(status_text(update), markup=False, highlight=False)
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-
-def status_text(update: LiveUpdate) -> str:
-    """How a feed is, and what it shows, in one line."""
-    from echo_rt.live.status import Phase
-
-    status, reading = update.status, update.reading
-    parts = [status.phase.value]
-    if reading is not None and status.phase is Phase.RUNNING:
-        ef = reading.ef
-        if ef.percent is None:
-            parts.append(f"no EF: {ef.reason}")
-        else:
-            interval = "" if ef.low is None or ef.high is None else f" ({ef.low:.0f}-{ef.high:.0f})"
-            parts.append(f"EF {ef.percent:.0f} %{interval}" + (f", {ef.reason}" if ef.stale else ""))
-        if reading.heart_rate_bpm is not None:
-            parts.append(f"{reading.heart_rate_bpm:.0f} bpm")
-        parts.append("usable" if reading.quality.ok else f"not used: {reading.quality.reason}")
-        if status.fps is not None:
-            parts.append(f"{status.fps:.0f} fps")
-        if status.age_ms is not None:
-            parts.append(f"{status.age_ms:.0f} ms")
-    if dropped := sum(status.dropped.values()):
-        parts.append(f"{dropped} dropped")
-    return "  ".join([*parts, *([status.message] if status.message else [])])
-
-
 def summary_line(status: LiveStatus, feed: Live) -> str:
     """What a followed feed came to."""
-    counts = ", ".join(f"{n} {why}" for why, n in status.dropped.items()) or "none"
-    parts = [f"{status.source}: {status.frames} readings, dropped: {counts}", f"reopened {status.reopened} times"]
-    if status.age_p50_ms is not None:
-        parts.append(f"age {status.age_p50_ms:.0f} ms (p99 {status.age_p99_ms:.0f})")
+    counts, timing = status.counts, status.timing
+    dropped = ", ".join(f"{n} {why.value}" for why, n in counts.dropped.items()) or "none"
+    parts = [f"{status.source}: {counts.frames} readings, dropped: {dropped}", f"reopened {counts.reopened} times"]
+    if timing.age_p50_ms is not None:
+        parts.append(f"age {timing.age_p50_ms:.0f} ms (p99 {timing.age_p99_ms:.0f})")
     if (ef := feed.ef) is not None:
         parts.append(f"EF {ef.percent:.0f} %" if ef.percent is not None and not ef.stale else f"no EF: {ef.reason}")
-    if lost := [f"{name} {n}" for name, n in status.lost.items() if name != TERMINAL]:
+    if lost := [f"{name} {n}" for name, n in counts.lost.items() if name != TERMINAL]:
         parts.append("lost by " + ", ".join(lost))
     if status.recording is not None:
         parts.append(f"recorded in {status.recording}")
-    return "; ".join(parts) + (f"; {status.message}" if status.message else "")
+    return "; ".join(filter(None, (*parts, status.message)))

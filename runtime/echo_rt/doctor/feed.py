@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from echo_rt.doctor.machine import Finding
 from echo_rt.errors import EchoRtError
 from echo_rt.sources import is_feed, open_source
+from echo_rt.sources.feed import as_live
 
 PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "igtl": 18944}
 CONNECT_S, PICTURE_S = 4.0, 15.0
@@ -22,14 +23,8 @@ def examine_source(uri: str) -> list[Finding]:
         try:
             host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
         except ValueError:
-            return [
-                Finding(
-                    "address",
-                    False,
-                    f"expected a port from 1 to 65535, found {parts.netloc.rpartition('@')[2]}; check the address",
-                    True,
-                )
-            ]
+            found = parts.netloc.rpartition("@")[2]
+            return [_failed("address", f"expected a port from 1 to 65535, found {found}; check the address")]
         findings += _reach(host, port)
     if all(finding.ok for finding in findings):
         findings.append(_first_frame(uri))
@@ -40,11 +35,7 @@ def _reach(host: str, port: int) -> list[Finding]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError:
-        return [
-            Finding(
-                "host", False, f"no such host: {host!r}; check its spelling and the network, or give its number", True
-            )
-        ]
+        return [_failed("host", f"no such host: {host!r}; check its spelling and the network, or give its number")]
     address = found[0][4][0]
     host_found = Finding("host", True, f"{host} is {address}")
     try:
@@ -56,7 +47,7 @@ def _reach(host: str, port: int) -> list[Finding]:
         why = f"no answer from {host} port {port} in {CONNECT_S:g} s; check cable, address and firewall"
     except OSError as error:
         why = f"{host} port {port} cannot be reached: {error.strerror}; check the network"
-    return [host_found, Finding("port", False, why, True)]
+    return [host_found, _failed("port", why)]
 
 
 def _first_frame(uri: str) -> Finding:
@@ -66,24 +57,28 @@ def _first_frame(uri: str) -> Finding:
     def look() -> None:
         started_s = time.monotonic()
         try:
-            with open_source(uri) as source:
-                for frame in source:
-                    height, width = frame.image.shape[:2]
-                    kind = "grey" if frame.image.ndim == 2 else "colour"
-                    spacing = "scale unknown" if frame.spacing_mm is None else f"{frame.spacing_mm[0]:.3g} mm a pixel"
-                    note = getattr(source, "note", None)
-                    waited = time.monotonic() - started_s
-                    text = f"{width}x{height} {kind}, {spacing}, first picture after {waited:.1f} s{f'; {note}' if note else ''}"
-                    result.append(Finding("picture", True, text))
+            with as_live(open_source(uri)) as source:
+                frame = next(source, None)
+                if frame is None:
+                    result.append(_failed("picture", "the feed opens and ends without a picture; check the sender"))
                     return
-            result.append(
-                Finding("picture", False, "the feed opens and ends without a picture; check the sender", True)
-            )
+                height, width = frame.image.shape[:2]
+                kind = "grey" if frame.image.ndim == 2 else "colour"
+                spacing = "scale unknown" if frame.spacing_mm is None else f"{frame.spacing_mm[0]:.3g} mm a pixel"
+                found = f"{width}x{height} {kind}, {spacing}, first picture after {time.monotonic() - started_s:.1f} s"
+                result.append(Finding("picture", True, f"{found}; {source.note}" if source.note else found))
         except EchoRtError as error:
-            result.append(Finding("picture", False, str(error), True))
+            result.append(_failed("picture", str(error)))
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
     thread.join(PICTURE_S)
-    silent = "it opens, but no picture came; check that the sender is running, and for udp:// that it sends to this machine and port"
-    return result[0] if result else Finding("picture", False, f"{silent} (waited {PICTURE_S:g} s)", True)
+    silent = (
+        "it opens, but no picture came; check that the sender is running, and for udp:// that it sends to this "
+        f"machine and port (waited {PICTURE_S:g} s)"
+    )
+    return result[0] if result else _failed("picture", silent)
+
+
+def _failed(step: str, why: str) -> Finding:
+    return Finding(step, ok=False, text=why, needed=True)

@@ -55,7 +55,8 @@ def missing_library(error: ImportError) -> str | None:
     name = found[1]
     debian, fedora = next((p for prefix, p in _PACKAGES.items() if name.startswith(prefix)), (None, None))
     how = f"apt install {debian} (Fedora: dnf install {fedora})" if debian else f"install the package that holds {name}"
-    return f"OpenCV needs the system library {name}, which is not there: {how}; `echo-rt models` and `echo-rt doctor` work without it"
+    rest = "`echo-rt models` and `echo-rt doctor` work without it"
+    return f"OpenCV needs the system library {name}, which is not there: {how}; {rest}"
 
 
 def examine() -> list[Finding]:
@@ -114,7 +115,8 @@ def _dicom() -> str:
     lost = [name for name, uid in kinds.items() if not get_decoder(uid).is_available]
     if lost:
         raise DeviceError(
-            f"pydicom {pydicom.__version__} has no decoder for {', '.join(lost)}; run  pip install --force-reinstall echo-rt"
+            f"pydicom {pydicom.__version__} has no decoder for {', '.join(lost)}; "
+            "run  pip install --force-reinstall echo-rt"
         )
     return f"pydicom {pydicom.__version__}, decoders for uncompressed, {', '.join(kinds)}"
 

@@ -1,9 +1,12 @@
-"""Engines: image in, `Segmentation` out. Preprocess, network and postprocess belong to the engine; history does not."""
+"""Engines: image in, `Segmentation` out. Each preprocesses, runs the network and postprocesses; none has a history.
+
+May import the ground floor and itself; a runtime's library only where that runtime is used.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
@@ -12,9 +15,7 @@ from echo_rt.errors import DeviceError, MissingExtraError, ParameterError
 from echo_rt.model import ModelSpec, Precision, model_path, read_spec
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from echo_rt.arrays import Image
     from echo_rt.segmentation import Segmentation
 
 __all__ = ["DEVICES", "Device", "Engine", "choose", "open_engine", "probe"]
@@ -33,7 +34,7 @@ class Engine(Protocol):
     device: str
     description: str
 
-    def segment(self, image: NDArray[np.uint8], state: object = None) -> Segmentation:
+    def segment(self, image: Image, state: object = None) -> Segmentation:
         """Segment one image.
 
         Args:
@@ -58,74 +59,35 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Device:
-    """How a device is used.
+    """How a device is used. Its module is imported at first use.
 
     Attributes:
-        open: the engine on it, for a model file and its spec.
-        probe: a sentence on it, or DeviceError or MissingExtraError with the reason why it cannot be used on this
-            machine.
+        module: name of the engine's module, below `echo_rt.engine`; it has a function ``probe``.
+        engine: name of the engine's class there, made of a model file and its spec.
         precisions: of a shipped model, the best for this device first.
     """
 
-    open: Callable[[str, ModelSpec], Engine]
-    probe: Callable[[], str]
+    module: str
+    engine: str
     precisions: tuple[Precision, ...]
 
+    def open(self, path: str, spec: ModelSpec) -> Engine:
+        """The engine on this device."""
+        opened: Engine = getattr(importlib.import_module(f"echo_rt.engine.{self.module}"), self.engine)(path, spec)
+        return opened
 
-def _open_cpu(path: str, spec: ModelSpec) -> Engine:
-    from echo_rt.engine.onnx_runtime.cpu import CpuEngine
-
-    return CpuEngine(path, spec)
-
-
-def _probe_cpu() -> str:
-    from echo_rt.engine.onnx_runtime.cpu import probe
-
-    return probe()
-
-
-def _open_openvino(path: str, spec: ModelSpec) -> Engine:
-    from echo_rt.engine.openvino import OpenVinoEngine
-
-    return OpenVinoEngine(path, spec)
-
-
-def _probe_openvino() -> str:
-    from echo_rt.engine.openvino import probe
-
-    return probe()
-
-
-def _open_tensorrt(path: str, spec: ModelSpec) -> Engine:
-    from echo_rt.engine.tensorrt.engine import TensorRtEngine
-
-    return TensorRtEngine(path, spec)
-
-
-def _probe_tensorrt() -> str:
-    from echo_rt.engine.tensorrt.engine import probe_tensorrt
-
-    return probe_tensorrt()
-
-
-def _open_cuda(path: str, spec: ModelSpec) -> Engine:
-    from echo_rt.engine.onnx_runtime.cuda import CudaEngine
-
-    return CudaEngine(path, spec)
-
-
-def _probe_cuda() -> str:
-    from echo_rt.engine.onnx_runtime.cuda import probe_cuda
-
-    return probe_cuda()
+    def probe(self) -> str:
+        """See `echo_rt.engine.probe`."""
+        found: str = importlib.import_module(f"echo_rt.engine.{self.module}").probe()
+        return found
 
 
 # A new engine adds its line here. The order is the order in which `auto` tries them: the fastest first.
 DEVICES: dict[str, Device] = {
-    "tensorrt": Device(_open_tensorrt, _probe_tensorrt, ("fp16", "fp32")),
-    "cuda": Device(_open_cuda, _probe_cuda, ("fp16", "fp32")),
-    "cpu": Device(_open_cpu, _probe_cpu, ("int8", "fp32")),
-    "openvino": Device(_open_openvino, _probe_openvino, ("fp32",)),
+    "tensorrt": Device("tensorrt.engine", "TensorRtEngine", ("fp16", "fp32")),
+    "cuda": Device("onnx_runtime.cuda", "CudaEngine", ("fp16", "fp32")),
+    "cpu": Device("onnx_runtime.cpu", "CpuEngine", ("int8", "fp32")),
+    "openvino": Device("openvino", "OpenVinoEngine", ("fp32",)),
 }
 
 
@@ -160,11 +122,9 @@ def open_engine(model: str | os.PathLike[str] | None = None, device: str = "auto
     """Load a model on a device.
 
     Args:
-        model: the name of a shipped model, a path, or None for the default one. Of a shipped model named without a
-            precision the file is taken that is best for the device: INT8 on a processor, where the gate of `echo-rt
-            export` found that it agrees with FP32.
-        device: one of `DEVICES`, or ``auto``, see `choose`. A device that is named and cannot be used is an error,
-            never a fallback.
+        model: the name of a shipped model, a path, or None for the default one. A name without a precision takes the
+            best file for the device that agrees with FP32 by the gate of `echo-rt export`.
+        device: one of `DEVICES`, or ``auto``, see `choose`. A named device that cannot be used is an error.
 
     Raises:
         ModelError: the file is not an echo-rt model.

@@ -1,18 +1,19 @@
-"""What the CUDA driver says of its devices, asked through ctypes: neither CUDA's runtime nor TensorRT nor PyCUDA is
-touched.
+"""What the CUDA driver says of its devices, asked through ctypes, without CUDA's runtime, TensorRT or PyCUDA.
 
-Everything that needs a GPU asks here first, because TensorRT cannot be asked: on a machine without a device its
-``Runtime`` ends the process with SIGSEGV instead of raising.
+Everything that needs a GPU asks here first. On a machine without a device TensorRT's ``Runtime`` ends the process with
+SIGSEGV instead of raising.
 """
 
 from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from echo_rt.errors import NoDeviceError
+from echo_rt.errors import DeviceError, MissingExtraError, NoDeviceError, first_line
 
 # Of cuda.h: attributes of cuDeviceGetAttribute, and results of cuInit that have a cause worth naming.
 _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
@@ -32,7 +33,6 @@ class CudaDevice:
 
     Attributes:
         index: among the devices that CUDA_VISIBLE_DEVICES leaves.
-        name: as NVIDIA sells it.
         compute_capability: such as ``8.6``.
         cuda_driver: the newest CUDA release that the driver serves, such as ``12.4``.
     """
@@ -44,20 +44,15 @@ class CudaDevice:
 
 
 def find_device(index: int = 0, driver: Any = None) -> CudaDevice:
-    """The CUDA device of that index.
-
-    Args:
-        index: among the devices that CUDA_VISIBLE_DEVICES leaves.
-        driver: the driver's library, opened; None opens that of this machine.
+    """The CUDA device of that index, by the driver's library: None opens that of this machine.
 
     Raises:
         NoDeviceError: there is no driver or no such device, and why.
     """
     library = driver if driver is not None else _open_driver()
     if (result := library.cuInit(0)) != 0:
-        raise NoDeviceError(
-            f"expected a CUDA device, found none: {_CAUSES.get(result, f'the driver cannot start (CUDA error {result})')}"
-        )
+        cause = _CAUSES.get(result, f"the driver cannot start (CUDA error {result})")
+        raise NoDeviceError(f"expected a CUDA device, found none: {cause}")
     count = _integer(library.cuDeviceGetCount)
     if not 0 <= index < count:
         raise NoDeviceError(
@@ -71,9 +66,24 @@ def find_device(index: int = 0, driver: Any = None) -> CudaDevice:
         for attribute in (_CAPABILITY_MAJOR, _CAPABILITY_MINOR)
     )
     release = _integer(library.cuDriverGetVersion)
-    return CudaDevice(
-        index, name.value.decode(errors="replace"), f"{major}.{minor}", f"{release // 1000}.{release % 1000 // 10}"
-    )
+    driver_release = f"{release // 1000}.{release % 1000 // 10}"
+    return CudaDevice(index, name.value.decode(errors="replace"), f"{major}.{minor}", driver_release)
+
+
+@contextmanager
+def import_errors(library: str, user: str, device: CudaDevice, advice: str) -> Iterator[None]:
+    """Raise MissingExtraError where the library that `user` needs is not installed, DeviceError where it is broken.
+
+    It asks for the device because none of these libraries is imported before the driver was asked.
+    """
+    try:
+        yield
+    except (ImportError, OSError) as error:
+        missing = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
+        if missing.partition(".")[0] == library.lower():
+            raise MissingExtraError(user, "tensorrt") from None
+        todo = "install it again" if missing else advice
+        raise DeviceError(f"{library} cannot be loaded on {device.name} ({first_line(error)}); {todo}") from None
 
 
 def _open_driver() -> Any:
@@ -82,9 +92,8 @@ def _open_driver() -> Any:
             return ctypes.WinDLL("nvcuda.dll")
         return ctypes.CDLL("libcuda.so.1")
     except OSError:
-        raise NoDeviceError(
-            "expected a CUDA device, found no NVIDIA driver; run this on the machine with the GPU"
-        ) from None
+        advice = "run this on the machine with the GPU"
+        raise NoDeviceError(f"expected a CUDA device, found no NVIDIA driver; {advice}") from None
 
 
 def _integer(function: Any, *arguments: int) -> int:

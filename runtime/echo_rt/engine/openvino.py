@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from echo_rt.arrays import Field
 from echo_rt.engine.host import HostEngine, Tensors, default_threads
 from echo_rt.engine.signature import check_signature
 from echo_rt.errors import MissingExtraError, ModelError
@@ -20,12 +23,11 @@ def probe() -> str:
 class OpenVinoEngine(HostEngine):
     """An `echo_rt.engine.Engine` on OpenVINO's plug-in for processors: static shapes, one stream, set for latency.
 
-    An FP32 file is computed in BF16 where the processor multiplies in it; that passes the gate of `echo-rt export
-    check`, and was as fast as INT8. What an INT8 file has left in FP32 stays so: in BF16 it would not pass.
+    An FP32 file is computed in BF16 where the processor multiplies in it. That passes the gate of `echo-rt export
+    check`, and was as fast as INT8. The FP32 parts of an INT8 file stay FP32: in BF16 they would not pass.
 
     Args:
-        path: of the ONNX file.
-        spec: what it says of itself.
+        path, spec: of the model.
         threads: of the network; 0 is `default_threads`.
 
     Raises:
@@ -48,32 +50,36 @@ class OpenVinoEngine(HostEngine):
         try:
             compiled = core.compile_model(core.read_model(path), "CPU", settings)
         except Exception as error:  # noqa: BLE001 - OpenVINO's errors have no public base class
-            last = [line for line in str(error).splitlines() if line.strip()][-1].strip()
+            last = str(error).strip().splitlines()[-1].strip()
             raise ModelError(f"{path}: OpenVINO cannot load it ({last}); export the model again") from None
-        # A tensor may have several names where OpenVINO has taken a Cast away.
         known = {"image", "logits", *spec.heads, *spec.state, *(f"{name}_next" for name in spec.state)}
         inputs, outputs = (_shapes(ports, known) for ports in (compiled.inputs, compiled.outputs))
         check_signature(path, spec, inputs, outputs)
         super().__init__(spec, {**inputs, **outputs})
-        self.description = (
-            f"{Path(path).name} on OpenVINO {_version(ov)} (openvino, {spec.precision}{', BF16' if bf16 else ''})"
-        )
+        how = f"{spec.precision}{', BF16' if bf16 else ''}"
+        self.description = f"{Path(path).name} on OpenVINO {_version(ov)} (openvino, {how})"
         self._tensor = ov.Tensor
         self._request: Any = compiled.create_infer_request()
         for name, array in {"image": self._image, **self._out}.items():
-            self._request.set_tensor(name, ov.Tensor(array, shared_memory=True))
+            self._set(name, array)
 
-    def _infer(self, before: Tensors, after: Tensors) -> None:
+    def _set(self, name: str, array: Field) -> None:
+        self._request.set_tensor(name, self._tensor(array, shared_memory=True))
+
+    def _infer(self, before: Tensors) -> Tensors:
+        after: Tensors = {name: np.empty_like(tensor) for name, tensor in before.items()}
         for name, tensor in before.items():
-            self._request.set_tensor(name, self._tensor(tensor, shared_memory=True))
-            self._request.set_tensor(f"{name}_next", self._tensor(after[name], shared_memory=True))
+            self._set(name, tensor)
+            self._set(f"{name}_next", after[name])
         self._request.infer()
+        return after
 
     def _free(self) -> None:
         self._request = None
 
 
 def _shapes(ports: Any, known: set[str]) -> dict[str, list[int]]:
+    # A tensor may have several names where OpenVINO has taken a Cast away.
     return {min(port.names & known, default=port.any_name): list(port.shape) for port in ports}
 
 

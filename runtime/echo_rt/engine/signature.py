@@ -1,10 +1,10 @@
-"""Whether a network has the inputs and outputs that its spec says, and gets what it asks for."""
+"""Whether a network has the inputs and outputs that its spec says, and what an engine refuses."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from echo_rt.errors import ModelError, ParameterError
+from echo_rt.errors import EngineClosedError, ModelError, ParameterError
 from echo_rt.model import VIEWS, ModelSpec
 
 Shape = Sequence[int | str | None]
@@ -28,7 +28,7 @@ def check_signature(origin: str, spec: ModelSpec, inputs: Mapping[str, Shape], o
         "image": [1, 1, spec.height, spec.width],
         "logits": [1, len(spec.classes), spec.height, spec.width],
         **{name: [1, {"view": len(VIEWS), "confidence": 1}[name]] for name in spec.heads},
-        # The spec names the state; its shape is the network's own affair, as long as what goes in comes out.
+        # The spec names the state. The network chooses its shape: what goes in has to come out.
         **{name: given.get(name, "a state tensor") for name in spec.state},
         **{f"{name}_next": given.get(name, "a state tensor") for name in spec.state},
     }
@@ -39,5 +39,11 @@ def check_signature(origin: str, spec: ModelSpec, inputs: Mapping[str, Shape], o
 def foreign_state(state: object) -> ParameterError:
     """What to raise at a temporal model's state that an engine did not give."""
     return ParameterError(
-        f"expected the state that this engine gave with the frame before, found another {type(state).__name__}; begin with None"
+        "expected the state that this engine gave with the frame before, found another "
+        f"{type(state).__name__}; begin with None"
     )
+
+
+def closed_engine() -> EngineClosedError:
+    """What to raise at a frame for an engine that was closed."""
+    return EngineClosedError("expected an open engine, found one that was closed; open a new one with open_engine")

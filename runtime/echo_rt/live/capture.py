@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from echo_rt.errors import EchoRtError
-from echo_rt.live.slot import Arrival, Slot
-from echo_rt.live.status import Phase
+from echo_rt.live.reader import Arrived, Finished, Opened, Opening, Reader
+from echo_rt.live.status import Drop, Phase
 
 if TYPE_CHECKING:
+    from echo_rt.errors import EchoRtError
     from echo_rt.frame import Frame
-    from echo_rt.sources import Cut, Source
+    from echo_rt.live.pulse import Tally
+    from echo_rt.live.reader import Event
+    from echo_rt.live.slot import Slot
 
 STALL_S = 2.0
 """A feed that gives no frame for that long is lost."""
@@ -23,28 +23,30 @@ STALL_S = 2.0
 OPEN_S = 10.0
 """A source that is not open after that long is given up; network sources have shorter time-outs of their own."""
 
+LEAST_STEP_S = 1e-3
+"""From the last frame before a loss to the first after it, by the clock of the frames."""
+
 BACK_OFF_S = (0.5, 8.0)
 """The wait before a lost source is opened again: the first, doubled each time up to the last, until a frame comes."""
 
-BUSY, LOOKING, PAUSED = "engine busy", "looking for the sector", "frozen by the user"
-"""Why a frame was not read."""
-
 
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """How to open a source, again and again.
+class CaptureState:
+    """How a capture is, all of one moment.
 
     Attributes:
-        uri: its address, for people: without a password.
-        source: makes the source, not yet entered.
-        lasting: a feed: it never ends of its own will, so that its end is a loss, and silence too.
-        cut: makes what cuts the ultrasound out of its frames.
+        phase: OPENING, RUNNING, LOST or ENDED.
+        message: why it is lost and when it is tried again, or what the source says about itself.
+        looking: frames come, and none goes on: the ultrasound is still looked for in them.
+        failure: the error by which it ended, None where it ended well.
+        newest_s: where it is lost, when its newest frame came, by `time.perf_counter`; None before the first.
     """
 
-    uri: str
-    source: Callable[[], Source]
-    lasting: bool
-    cut: Callable[[], Cut | None] = lambda: None
+    phase: Phase
+    message: str = ""
+    looking: bool = False
+    failure: EchoRtError | None = None
+    newest_s: float | None = None
 
 
 class Capture:
@@ -53,189 +55,164 @@ class Capture:
     Whoever takes from the slot calls `tend` now and then: that is where silence is noticed, and a lost source opened
     again. A thread that hangs in its source is left behind, and what it may still give is ignored.
 
-    The clock of the frames goes on over a loss: the first frame of a source that came back is as much later than the
-    last one before as it came later. Their numbers go on too.
-
     Args:
         opening: the source.
         slot: for its frames.
+        tally: where drops and recoveries are counted.
         persistent: try again also where it could never be opened, or is no feed.
 
     Attributes:
-        phase: OPENING, RUNNING, LOST or ENDED.
-        message: why it is lost, and when it is tried again.
-        note: what the source has to say about itself while it runs.
-        reopened: how often it was lost and came back.
-        failure: the error by which it ended, None where it ended well.
+        state: how it is now.
     """
 
-    def __init__(self, opening: Opening, slot: Slot, persistent: bool = False) -> None:
-        self.opening, self.slot = opening, slot
-        self.phase = Phase.OPENING
-        self.message = f"opening {opening.uri}"
-        self.note = ""
-        self._dropped: Counter[str] = Counter()
-        self.reopened = 0
-        self.failure: EchoRtError | None = None
+    def __init__(self, opening: Opening, slot: Slot, tally: Tally, persistent: bool = False) -> None:
+        self.state = CaptureState(Phase.OPENING, f"opening {opening.uri}")
+        self._opening, self._slot, self._tally = opening, slot, tally
         self._persistent = persistent or opening.lasting
-        self._lock = threading.RLock()
-        self._reader: _Reader | None = None
-        self._wait_s = BACK_OFF_S[0]
-        self._retry_s: float | None = None
-        self._heard_s = 0.0
-        self._last: tuple[float, float, int] | None = None  # arrival, time and number of the newest frame
-        self._shift: tuple[float, int] | None = (
-            None  # of time and number of the source that is open now; None before its first frame
-        )
-        self._start()
+        self._lock = threading.Lock()
+        self._attempt: _Attempt | None = None
+        self._clock, self._back_off = OngoingClock(), BackOff()
+        with self._lock:
+            self._start()
 
     def tend(self) -> None:
         """Notice what happened to the source, and open it again when it is time. Never waits."""
         with self._lock:
             now_s = time.perf_counter()
-            reader = self._reader
-            if reader is not None:
-                silent_s = now_s - self._heard_s
+            attempt = self._attempt
+            if attempt is not None:
+                silent_s = now_s - attempt.heard_s
                 # Before its first frame a stream may wait for a key frame, which comes every few seconds.
-                if self.opening.lasting and silent_s > (STALL_S if self._shift is not None else OPEN_S):
+                if self._opening.lasting and silent_s > (STALL_S if self._clock.tied else OPEN_S):
                     self._lose(f"no frame for {silent_s:.0f} s")
-                elif not reader.opened and silent_s > OPEN_S:
+                elif not attempt.opened and silent_s > OPEN_S:
                     self._lose(f"not open after {silent_s:.0f} s")
-            elif self._retry_s is not None and now_s >= self._retry_s:
+            elif self._back_off.over(now_s):
                 self._start()
-
-    @property
-    def dropped(self) -> Counter[str]:
-        """Frames that went no further, by reason."""
-        with self._lock:
-            return self._dropped.copy()
-
-    @property
-    def silent_s(self) -> float:
-        """Seconds since the newest frame, or since the source was opened."""
-        with self._lock:
-            return time.perf_counter() - (self._last[0] if self._last is not None else self._heard_s)
 
     def stop(self, wait_s: float = 0.0) -> None:
         """Let go of the source; a thread that hangs in it is left behind after `wait_s`."""
         with self._lock:
-            reader, self._reader, self._retry_s = self._reader, None, None
-            self.phase, self.message = Phase.ENDED, ""
-        if reader is not None:
-            reader.leave()
-            reader.thread.join(wait_s)
-        if self.slot.clear():
-            with self._lock:
-                self._dropped[BUSY] += 1
+            attempt, self._attempt = self._attempt, None
+            self._back_off.reset()
+            self.state = CaptureState(Phase.ENDED)
+        if attempt is not None:
+            attempt.reader.leave()
+            attempt.reader.join(wait_s)
+        if self._slot.clear():
+            self._tally.drop(Drop.BUSY)
 
-    # -- what the reader calls, from its thread ------------------------------------------------------------------------------------
-
-    def _opened(self, reader: _Reader, source: Source) -> bool:
+    def hear(self, reader: Reader, event: Event) -> bool:
+        """Take what a reader reports, in its thread. False where the reader was left, and no more of it is wanted."""
         with self._lock:
-            if self._reader is not reader:
+            attempt = self._attempt
+            if attempt is None or attempt.reader is not reader:
                 return False
-            reader.opened, self._heard_s = True, time.perf_counter()
-            self.note = getattr(source, "note", None) or ""
-            return True
-
-    def _arrived(self, reader: _Reader, frame: Frame, cut: Cut | None) -> bool:
-        """Take a frame; False where nobody wants more of this source."""
-        arrived_s = time.perf_counter()
-        seen = frame if cut is None else cut(frame)  # outside the lock: it is the only work done here
-        with self._lock:
-            if self._reader is not reader:
+            if isinstance(event, Finished):
+                self._finish(event.error)
                 return False
-            self._heard_s = arrived_s
-            if self.phase is Phase.LOST:
-                self.reopened += 1
-            self._wait_s = BACK_OFF_S[0]
-            self.phase, self.message = Phase.RUNNING, LOOKING if seen is None else self.note
-            frame = self._continued(frame, arrived_s)
-            if seen is None:
-                self._dropped[LOOKING] += 1
+            if isinstance(event, Opened):
+                attempt.opened, attempt.note, attempt.heard_s = True, event.note or "", time.perf_counter()
                 return True
-            seen = (
-                seen
-                if seen.t_s == frame.t_s and seen.index == frame.index
-                else replace(seen, t_s=frame.t_s, index=frame.index)
-            )
-        if self.slot.put(Arrival(seen, arrived_s), lambda: self._reader is reader):
-            with self._lock:
-                self._dropped[BUSY] += 1
+            arrived = self._take(attempt, event)
+        # Outside of the lock: to put every frame may take time. Asked again there, as the reader may be left meanwhile.
+        if arrived.looking:
+            self._tally.drop(Drop.LOOKING)
+        elif self._slot.put(arrived, lambda: self._attempt is attempt):
+            self._tally.drop(Drop.BUSY)
         return True
 
-    def _finished(self, reader: _Reader, error: EchoRtError | None) -> None:
-        with self._lock:
-            if self._reader is not reader:
-                return
-            if self.opening.lasting or (error is not None and self._persistent):
-                self._lose(str(error) if error is not None else "the sender ended")
-            else:
-                self._reader, self.phase, self.message, self.failure = None, Phase.ENDED, str(error or ""), error
+    # -- with the lock held --------------------------------------------------------------------------------------------
 
-    # ------------------------------------------------------------------------------------------------------------------------------
+    def _take(self, attempt: _Attempt, event: Arrived) -> Arrived:
+        attempt.heard_s = event.arrived_s
+        if self.state.phase is Phase.LOST:
+            self._tally.reopened += 1
+        self._back_off.reset()
+        message = Drop.LOOKING.value if event.looking else attempt.note
+        self.state = CaptureState(Phase.RUNNING, message, event.looking)
+        return replace(event, frame=self._clock.onward(event.frame, event.arrived_s))
+
+    def _finish(self, error: EchoRtError | None) -> None:
+        if self._opening.lasting or (error is not None and self._persistent):
+            self._lose(str(error) if error is not None else "the sender ended")
+        else:
+            self._attempt = None
+            self.state = CaptureState(Phase.ENDED, str(error or ""), failure=error)
 
     def _start(self) -> None:
-        with self._lock:
-            self._heard_s, self._retry_s, self._shift = time.perf_counter(), None, None
-            self._reader = _Reader(self)
-            self._reader.thread.start()
+        self._clock.untie()
+        self._attempt = _Attempt(Reader(self._opening, self.hear), time.perf_counter())
+        self._attempt.reader.start()
 
     def _lose(self, why: str) -> None:
-        if self._reader is not None:
-            self._reader.leave()
-            self._reader = None
-        self.phase = Phase.LOST
-        self._retry_s = time.perf_counter() + self._wait_s
-        self.message = (
-            f"{why}; tried again every {self._wait_s:g} s" if self._wait_s >= BACK_OFF_S[1] else f"{why}; tried again"
-        )
-        self._wait_s = min(2 * self._wait_s, BACK_OFF_S[1])
+        if self._attempt is not None:
+            self._attempt.reader.leave()
+            self._attempt = None
+        again = self._back_off.wait(time.perf_counter())
+        self.state = CaptureState(Phase.LOST, f"{why}; {again}", newest_s=self._clock.newest_s)
 
-    def _continued(self, frame: Frame, arrived_s: float) -> Frame:
-        """The frame on the clock that goes on over losses."""
-        if self._shift is None:
-            self._shift = (0.0, 0)
-            if self._last is not None:
-                before_s, t_s, index = self._last
-                self._shift = (t_s + max(arrived_s - before_s, 1e-3) - frame.t_s, index + 1 - frame.index)
+
+@dataclass(slots=True, eq=False)
+class _Attempt:
+    """One opening of the source."""
+
+    reader: Reader
+    heard_s: float  # when something last came of it, or it was begun
+    opened: bool = False
+    note: str = ""  # see `LiveSource`
+
+
+class BackOff:
+    """When a lost source is opened again."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """All is well: there is no wait, and the next one is the shortest."""
+        self._wait_s = BACK_OFF_S[0]
+        self._until_s: float | None = None
+
+    def wait(self, now_s: float) -> str:
+        """Begin the next wait; returns when it is tried again, for people."""
+        wait_s, longest_s = self._wait_s, BACK_OFF_S[1]
+        self._wait_s, self._until_s = min(2 * wait_s, longest_s), now_s + wait_s
+        return f"tried again every {wait_s:g} s" if wait_s >= longest_s else "tried again"
+
+    def over(self, now_s: float) -> bool:
+        """Whether there was a wait and it is over; said once."""
+        if self._until_s is None or now_s < self._until_s:
+            return False
+        self._until_s = None
+        return True
+
+
+class OngoingClock:
+    """Times and numbers of frames that go on over a loss.
+
+    The first frame of a source that came back is as much later than the last one before as it came later.
+
+    Attributes:
+        tied: whether the source that is open now has given a frame.
+        newest_s: when the newest frame came, None before the first.
+    """
+
+    def __init__(self) -> None:
+        self.tied = False
+        self.newest_s: float | None = None
+        self._last = self._shift = (0.0, 0)  # time and number: of the newest frame; by which this source is shifted
+
+    def untie(self) -> None:
+        """The source is opened anew: its next frame is the first by a clock of its own."""
+        self.tied = False
+
+    def onward(self, frame: Frame, arrived_s: float) -> Frame:
+        """The frame on this clock."""
+        if not self.tied and self.newest_s is not None:
+            t_s, index = self._last
+            self._shift = (t_s + max(arrived_s - self.newest_s, LEAST_STEP_S) - frame.t_s, index + 1 - frame.index)
         if self._shift != (0.0, 0):
             frame = replace(frame, t_s=frame.t_s + self._shift[0], index=frame.index + self._shift[1])
-        self._last = (arrived_s, frame.t_s, frame.index)
+        self.tied, self.newest_s, self._last = True, arrived_s, (frame.t_s, frame.index)
         return frame
-
-
-class _Reader:
-    """One opening of a source, in a thread that may be left behind."""
-
-    def __init__(self, capture: Capture) -> None:
-        self.capture = capture
-        self.opened = False
-        self.left = False
-        self._interrupt: Callable[[], None] | None = None
-        self.thread = threading.Thread(target=self._run, name=f"echo-rt capture {capture.opening.uri}", daemon=True)
-
-    def leave(self) -> None:
-        """Tell the thread that nobody waits for it any more. It closes its source itself: no other thread may while it
-        reads."""
-        self.left = True
-        if (interrupt := self._interrupt) is not None:
-            interrupt()
-
-    def _run(self) -> None:
-        error: EchoRtError | None = None
-        try:
-            opening = self.capture.opening
-            source, cut = opening.source(), opening.cut()
-            self._interrupt = getattr(source, "interrupt", None)
-            with source:
-                if self.left or not self.capture._opened(self, source):
-                    return
-                for frame in source:
-                    if not self.capture._arrived(self, frame, cut):
-                        return
-        except EchoRtError as found:
-            error = found
-        except Exception as found:  # noqa: BLE001  # a library's own: the source is lost, the program is not
-            error = EchoRtError(f"{self.capture.opening.uri}: {type(found).__name__}: {found}")
-        self.capture._finished(self, error)

@@ -1,9 +1,13 @@
-"""How fast readings come, and how old they are when they are out."""
+"""What is counted and timed while a feed is followed."""
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_left, insort
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Mapping
+
+from echo_rt.live.status import Counts, Drop, Timing
 
 AGE_WINDOW_S, RATE_WINDOW_S = 60.0, 3.0
 
@@ -26,8 +30,15 @@ class Pulse:
             _, old_ms = self._readings.popleft()
             del self._ordered[bisect_left(self._ordered, old_ms)]
 
-    def fps(self, now_s: float) -> float | None:
-        """Readings a second over the last seconds; None where there were fewer than two."""
+    def timing(self, now_s: float) -> Timing:
+        """Rate and ages at that time."""
+        if not self._readings:
+            return Timing()
+        count = len(self._ordered)
+        high = self._ordered[min(count - 1, int(0.99 * count))]
+        return Timing(self._fps(now_s), self._readings[-1][1], self._ordered[count // 2], high)
+
+    def _fps(self, now_s: float) -> float | None:
         times = []
         for t_s, _ in reversed(self._readings):
             if t_s < now_s - RATE_WINDOW_S:
@@ -35,9 +46,21 @@ class Pulse:
             times.append(t_s)
         return (len(times) - 1) / (times[0] - times[-1]) if len(times) > 1 and times[0] > times[-1] else None
 
-    def ages_ms(self) -> tuple[float | None, float | None, float | None]:
-        """Newest, median and 99th percentile; None where there are no readings."""
-        if not self._readings:
-            return None, None, None
-        count = len(self._ordered)
-        return self._readings[-1][1], self._ordered[count // 2], self._ordered[min(count - 1, int(0.99 * count))]
+
+class Tally:
+    """Counts what becomes of the frames. `frames` and `reopened` (see `Counts`) have one thread each that counts."""
+
+    def __init__(self) -> None:
+        self.frames = self.reopened = 0
+        self._dropped: Counter[Drop] = Counter()
+        self._lock = threading.Lock()
+
+    def drop(self, why: Drop) -> None:
+        """Count a frame that will not be read; from any thread."""
+        with self._lock:
+            self._dropped[why] += 1
+
+    def counts(self, lost: Mapping[str, int]) -> Counts:
+        """What was counted so far, and what the outputs `lost`."""
+        with self._lock:
+            return Counts(self.frames, dict(self._dropped), self.reopened, lost)

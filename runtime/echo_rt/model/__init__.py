@@ -5,6 +5,7 @@ Ground floor: may import the ground floor alone, and neither NumPy nor any ONNX 
 
 from __future__ import annotations
 
+from echo_rt.model.akinesia import AkinesiaRule
 from echo_rt.model.contour import DEFAULT_CONTOUR, ContourRule
 from echo_rt.model.spec import (
     CLASSES,
@@ -34,6 +35,7 @@ __all__ = [
     "METADATA_KEY",
     "PRECISIONS",
     "VIEWS",
+    "AkinesiaRule",
     "ContourRule",
     "ModelSpec",
     "Precision",

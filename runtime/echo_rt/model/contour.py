@@ -40,7 +40,7 @@ class ContourRule:
     apex_shell: float = 0.97
 
     @classmethod
-    def from_dict(cls, raw: object, origin: str) -> ContourRule:
+    def read(cls, raw: object, origin: str) -> ContourRule:
         """Read what `dataclasses.asdict` made, from the file named `origin`; what is not given has its default.
 
         Raises:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from echo_rt.errors import ModelError, ParameterError
+from echo_rt.model.akinesia import AkinesiaRule
 from echo_rt.model.contour import DEFAULT_CONTOUR, ContourRule
 
 METADATA_KEY = "echo_rt"
@@ -67,6 +68,7 @@ class ModelSpec:
         ef_calibration: (slope, offset) so that EF = slope x raw + offset in points, fitted on training patients; or
             None.
         quality: thresholds of the quality rules; those that are not given are those of `DEFAULT_QUALITY`.
+        akinesia: the rule for wall segments that do not move; a file without it has the default one.
         contour: how the endocardial contour is read off its probabilities.
         training_data, licence, citation: where the weights come from and what may be done with them.
         figures: what was measured on it, by name.
@@ -89,6 +91,7 @@ class ModelSpec:
     state: tuple[str, ...] = ()
     ef_calibration: tuple[float, float] | None = None
     quality: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_QUALITY))
+    akinesia: AkinesiaRule = field(default_factory=AkinesiaRule)
     contour: ContourRule = DEFAULT_CONTOUR
     training_data: str = ""
     licence: str = ""
@@ -126,8 +129,10 @@ class ModelSpec:
         for name in ("classes", "views", "heads", "state", "ef_calibration"):
             if isinstance(raw.get(name), list):
                 raw[name] = tuple(raw[name])
+        if "akinesia" in raw:
+            raw["akinesia"] = AkinesiaRule.read(raw["akinesia"], origin)
         if "contour" in raw:
-            raw["contour"] = ContourRule.from_dict(raw["contour"], origin)
+            raw["contour"] = ContourRule.read(raw["contour"], origin)
         try:
             spec = cls(**raw)
         except TypeError as error:

@@ -1,4 +1,4 @@
-"""What every output offers."""
+"""What every output of a recording offers."""
 
 from __future__ import annotations
 
@@ -6,31 +6,18 @@ import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from echo_rt.frame import Frame
 from echo_rt.reading import Reading
+from echo_rt.result import RecordingResult
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Output(Protocol):
-    """Takes readings with their frames, in the order of time. It changes neither, and keeps no frame once `write` has
-    returned."""
-
-    def write(self, frame: Frame, reading: Reading) -> None:
-        """Take the next frame and what is known after it."""
-        ...
-
-    def close(self) -> None:
-        """Complete the output and free what is held. A second call does nothing."""
-        ...
-
-
 class FileOutput(ABC):
-    """A output that makes one file. As a context manager it completes the file, or, when an exception passes, lets go
-    of it half-made.
+    """Makes one file of a recording. Left as a context manager without `finish`, it lets go of the file half-made.
 
     Args:
         path: of the file; its folder is there already, an older file is replaced.
@@ -39,25 +26,23 @@ class FileOutput(ABC):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
 
-    @abstractmethod
-    def write(self, frame: Frame, reading: Reading) -> None:
-        """Take the next frame and what is known after it.
+    def write(self, frame: Frame, reading: Reading) -> None:  # noqa: B027 - a report needs the result alone
+        """Take the next frame and what is known after it, in the order of time. Neither is changed or kept.
 
         Raises:
             OutputError: the file cannot be written.
         """
 
     @abstractmethod
-    def close(self) -> None:
+    def finish(self, result: RecordingResult) -> None:
         """Complete the file. A second call does nothing.
 
         Raises:
             OutputError: the file cannot be written.
         """
 
-    @abstractmethod
-    def discard(self) -> None:
-        """Free what is held and leave the file as it is, half-made: whoever calls this removes it. Raises nothing."""
+    def discard(self) -> None:  # noqa: B027 - not every output holds something
+        """Free what is held and leave the file as it is: whoever calls this removes it. Raises nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -65,7 +50,4 @@ class FileOutput(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
+        self.discard()

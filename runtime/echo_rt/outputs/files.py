@@ -1,54 +1,86 @@
-"""All the files of one recording, behind one `write`."""
+"""All the files of one recording, behind one `write` and one `finish`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from echo_rt.errors import output_errors
 from echo_rt.frame import Frame
 from echo_rt.outputs.base import FileOutput
 from echo_rt.outputs.folder import CURVE, MASKS, OVERLAY, SUMMARY, TABLE, Folder
-from echo_rt.outputs.summary import as_json
-from echo_rt.outputs.table import TableOutput
-from echo_rt.reading import ClipExtremes, Reading
+from echo_rt.reading import Reading
+from echo_rt.result import RecordingResult
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+
+def _table(path: Path, name: str) -> FileOutput:
+    from echo_rt.outputs.table import TableOutput
+
+    return TableOutput(path)
+
+
+def _masks(path: Path, name: str) -> FileOutput:
+    from echo_rt.outputs.masks import MaskOutput
+
+    return MaskOutput(path)
+
+
+def _overlay(path: Path, name: str) -> FileOutput:
+    from echo_rt.outputs.video import OverlayOutput
+
+    return OverlayOutput(path)
+
+
+def _curve(path: Path, name: str) -> FileOutput:
     from echo_rt.outputs.curve import CurveOutput
+
+    return CurveOutput(path, name)
+
+
+def _summary(path: Path, name: str) -> FileOutput:
+    from echo_rt.outputs.summary import SummaryOutput
+
+    return SummaryOutput(path)
+
+
+# A new output adds its line here, and its file to `folder.FILES`. The summary comes last: it says that all is there.
+OUTPUTS: dict[str, Callable[[Path, str], FileOutput]] = {
+    TABLE: _table,
+    MASKS: _masks,
+    OVERLAY: _overlay,
+    CURVE: _curve,
+    SUMMARY: _summary,
+}
 
 
 class RecordingFiles:
-    """``DIR/<name>/`` with readings.csv, masks.npz, overlay.mp4, curve.png and summary.json: all of them, or what was
-    there before.
+    """``DIR/<name>/`` with a file for each of `OUTPUTS`: all of them, or what was there before.
 
-        with RecordingFiles("results", "clip") as outputs:
-            outputs.write(frame, reading)  # for every frame
-            outputs.finish(summary)
+        with RecordingFiles("results", "clip") as files:
+            files.write(frame, reading)  # for every frame
+            files.finish(result)
 
     Leaving it without `finish`, by an exception or otherwise, removes what was written.
 
     Args:
         out: the folder of all recordings, made where it is missing.
         name: of the recording: one part of a path.
-        overlay, masks, curve: whether that file is made.
+        leave_out: files that are not made, such as ``overlay.mp4``.
 
     Raises:
         ParameterError: the name cannot be that of a folder.
     """
 
-    def __init__(
-        self, out: str | os.PathLike[str], name: str, *, overlay: bool = True, masks: bool = True, curve: bool = True
-    ) -> None:
+    def __init__(self, out: str | os.PathLike[str], name: str, *, leave_out: Collection[str] = ()) -> None:
         self.name = name
         self._folder = Folder(out, name)
-        self._overlay_wanted, self._masks_wanted, self._curve_wanted = overlay, masks, curve
+        self._leave_out = leave_out
         self._outputs: list[FileOutput] = []
-        self._curve: CurveOutput | None = None
 
     @property
     def path(self) -> Path:
@@ -63,7 +95,10 @@ class RecordingFiles:
         """
         self._folder.__enter__()
         try:
-            self._open()
+            for file, open_output in OUTPUTS.items():
+                if file not in self._leave_out:
+                    # In the list as soon as it is open, so that a failure of the next one lets go of it.
+                    self._outputs.append(open_output(self._folder.file(file), self.name))
         except BaseException:
             self._abandon()
             raise
@@ -78,23 +113,14 @@ class RecordingFiles:
         for output in self._outputs:
             output.write(frame, reading)
 
-    def finish(self, summary: Mapping[str, Any], extremes: ClipExtremes | str | None = None) -> None:
+    def finish(self, result: RecordingResult) -> None:
         """Complete all files and move them to their place.
-
-        Args:
-            summary: what `Summary.result` gives.
-            extremes: what `Monitor.clip_extremes` says, for the curve.
 
         Raises:
             OutputError: a file cannot be written; what was there before stays.
         """
-        if self._curve is not None:
-            self._curve.extremes = extremes
         for output in self._outputs:
-            output.close()
-        path = self._folder.file(SUMMARY)
-        with output_errors(path):
-            path.write_text(as_json(summary), encoding="utf-8")
+            output.finish(result)
         self._folder.commit()
         self._outputs = []
 
@@ -102,23 +128,6 @@ class RecordingFiles:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._abandon()
-
-    def _open(self) -> None:
-        # Each is in the list as soon as it is open, so that a failure of the next one lets go of it.
-        self._outputs.append(TableOutput(self._folder.file(TABLE)))
-        if self._masks_wanted:
-            from echo_rt.outputs.masks import MaskOutput
-
-            self._outputs.append(MaskOutput(self._folder.file(MASKS)))
-        if self._overlay_wanted:
-            from echo_rt.outputs.video import OverlayOutput
-
-            self._outputs.append(OverlayOutput(self._folder.file(OVERLAY)))
-        if self._curve_wanted:
-            from echo_rt.outputs.curve import CurveOutput
-
-            self._curve = CurveOutput(self._folder.file(CURVE), self.name)
-            self._outputs.append(self._curve)
 
     def _abandon(self) -> None:
         for output in self._outputs:

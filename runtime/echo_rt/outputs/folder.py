@@ -127,7 +127,8 @@ class Folder:
         except BlockingIOError:
             os.close(handle)
             raise OutputError(
-                f"{self.path}: expected to be alone in writing there, found another echo-rt at it; wait for it, or choose another folder"
+                f"{self.path}: expected to be alone in writing there, found another echo-rt at it; "
+                "wait for it, or choose another folder"
             ) from None
         except OSError:  # some network file systems have no locks
             os.close(handle)

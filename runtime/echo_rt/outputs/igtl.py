@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from echo_rt.errors import MissingExtraError, OutputError, ParameterError
+from echo_rt.fields import reading_fields
 from echo_rt.frame import Frame
-from echo_rt.outputs.fields import number
-from echo_rt.reading import Reading
+from echo_rt.reading import Reading, Scale
 
 MASK, EF, STATE = "LeftVentricle", "EjectionFraction", "EchoRT"
 """Names of the devices: the label image, the figure in percent as a text, empty where there is none, and all of it as
@@ -57,7 +57,8 @@ class IgtlServer:
             self._listening = socket.create_server((host, port), reuse_port=False)
         except OSError as error:
             raise OutputError(
-                f"--igtl-out {port}: expected to listen on {host}, found: {error.strerror}; choose another port, or end what uses it"
+                f"--igtl-out {port}: expected to listen on {host}, found: {error.strerror}; "
+                "choose another port, or end what uses it"
             ) from None
         self.port = int(self._listening.getsockname()[1])
         self._clients: list[socket.socket] = []
@@ -78,22 +79,8 @@ class IgtlServer:
         mask = reading.segmentation.mask()
         row_mm, column_mm = frame.spacing_mm or (1.0, 1.0)
         ef = reading.ef
-        figures = {
-            "index": frame.index,
-            "t_s": frame.t_s,
-            "calibrated": frame.spacing_mm is not None,
-            "quality": "ok" if reading.quality.ok else reading.quality.reason,
-            "ef_percent": number(ef.percent),
-            "ef_low": number(ef.low),
-            "ef_high": number(ef.high),
-            "ef_beats": ef.beats,
-            "ef_stale": ef.stale,
-            "ef_reason": ef.reason,
-            "heart_rate_bpm": number(reading.heart_rate_bpm),
-            "volume_ml": number(reading.ventricle.volume)
-            if reading.ventricle is not None and reading.ventricle.calibrated
-            else None,
-        }
+        scale = Scale.of(frame.spacing_mm)
+        figures = {"calibrated": scale.calibrated, "volume_ml": None, **reading_fields(reading, scale)}
         now = time.time()
         image = self._messages.ImageMessage(
             mask[np.newaxis], np.diag([column_mm, row_mm, 1.0, 1.0]).astype(np.float32), timestamp=now, device_name=MASK

@@ -17,6 +17,7 @@ from echo_rt.errors import OutputError, output_errors
 from echo_rt.frame import Frame
 from echo_rt.outputs.base import FileOutput
 from echo_rt.reading import Reading
+from echo_rt.result import RecordingResult
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,8 +57,9 @@ class MaskOutput(FileOutput):
         if self._image is None:
             self._image = (height, width)
         if (height, width) != self._image:
+            before = f"{self._image[1]}x{self._image[0]}"
             raise OutputError(
-                f"{self.path}: expected frames of one size, found {width}x{height} after {self._image[1]}x{self._image[0]} "
+                f"{self.path}: expected frames of one size, found {width}x{height} after {before} "
                 "in the same recording; cut it where the size changes"
             )
         packed = zlib.compress(labels.tobytes(), LEVEL)
@@ -67,7 +69,7 @@ class MaskOutput(FileOutput):
         self._t_s.append(reading.t_s)
         self._index.append(reading.index)
 
-    def close(self) -> None:
+    def finish(self, result: RecordingResult) -> None:
         if self._spool.closed:
             return
         height, width = self._image or (0, 0)

@@ -7,24 +7,18 @@ wall. The viewers draw with this too.
 from __future__ import annotations
 
 import math
-import textwrap
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from echo_rt.arrays import Array, Image
 from echo_rt.frame import Frame
 from echo_rt.model import CLASSES
+from echo_rt.outputs.palette import AMBER, BACKDROP, ENDOCARDIUM, PALE, WALL, WHITE
+from echo_rt.outputs.panel import PANEL_HEIGHT, draw_panel
 from echo_rt.reading import SEGMENTS, LeftVentricle, Reading, WallBeat, WallReading
 from echo_rt.segmentation import Segmentation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
-    Picture = NDArray[np.uint8]
-    Colour = tuple[int, int, int]
 
 MIN_WIDTH, MAX_HEIGHT = 640, 960
 """An image narrower than that is enlarged to it, unless it would become too high."""
@@ -32,16 +26,9 @@ MIN_WIDTH, MAX_HEIGHT = 640, 960
 PANEL = 224
 """Width of the panel for an image that is `PANEL_HEIGHT` high; it grows with the image."""
 
-PANEL_HEIGHT = 480
-
 TINT = 0.22
 """Share of the wall's colour in the picture where the wall is certain: to be seen, with the speckle still visible
 through it."""
-
-# Blue, green, red. White is kept for the figures, amber for warnings.
-WHITE, PALE, DIM, LINE = (245, 245, 245), (190, 190, 190), (135, 135, 135), (62, 62, 62)
-BACKDROP = (20, 20, 20)
-ENDOCARDIUM, WALL, AMBER, GREEN = (205, 225, 80), (215, 130, 70), (50, 165, 255), (130, 190, 110)
 
 STILL = (85, 95, 250)
 """Colour of a segment that does not move. The nearer a segment's motion is to `MOVING`, the more it has the
@@ -51,19 +38,10 @@ MOVING = 20.0
 """Percent of inward motion from which on a segment is not coloured any more: normal ones move by that or more, at the
 base by less."""
 
-METHODS = {
-    "disks": "disks, single plane",
-    "biplane": "disks, biplane",
-    "area-length": "area-length",
-    "area": "from area, as FAC",
-    "clip-extremes": "clip extremes",
-    "area-extremes": "area extremes, as FAC",
-}
-
 _SHIFT = 4  # OpenCV draws at 1/16 of a pixel
 
 
-def draw(frame: Frame, reading: Reading) -> Picture:
+def draw(frame: Frame, reading: Reading) -> Image:
     """The picture of one frame.
 
     Args:
@@ -81,11 +59,11 @@ def draw(frame: Frame, reading: Reading) -> Picture:
     right = shown[1] + round(PANEL * unit)
     canvas = np.full((_even(max(shown[0], round(PANEL_HEIGHT * unit))), _even(right), 3), BACKDROP[0], np.uint8)
     canvas[: shown[0], : shown[1]] = draw_image(frame, reading)
-    _panel(canvas, shown[1], unit, frame, reading)
+    draw_panel(canvas, shown[1], unit, frame, reading)
     return canvas
 
 
-def draw_image(frame: Frame, reading: Reading) -> Picture:
+def draw_image(frame: Frame, reading: Reading) -> Image:
     """The image with what is drawn on it, without the panel: (H', W', 3) BGR uint8, a new array, `enlargement` times as
     large."""
     height, width = frame.image.shape[:2]
@@ -109,7 +87,7 @@ def _even(pixels: int) -> int:
     return pixels + pixels % 2
 
 
-def _enlarged(image: Picture, shown: tuple[int, int]) -> Picture:
+def _enlarged(image: Image, shown: tuple[int, int]) -> Image:
     if image.shape[:2] != shown:
         image = cv2.resize(image, (shown[1], shown[0]), interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
     elif image.ndim == 3:
@@ -117,12 +95,12 @@ def _enlarged(image: Picture, shown: tuple[int, int]) -> Picture:
     return image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR).astype(np.uint8, copy=False)
 
 
-def _tint_wall(picture: Picture, segmentation: Segmentation, factor: float) -> None:
+def _tint_wall(picture: Image, segmentation: Segmentation, factor: float) -> None:
     wall = CLASSES.index("lv_wall")
     rows, columns = np.nonzero(segmentation.labels == wall)
     if not rows.size:
         return
-    # Only the part of the picture around the wall is touched. Picture pixel p shows image position (p + 0.5) / factor -
+    # Only the part of the picture around the wall is touched. Image pixel p shows image position (p + 0.5) / factor -
     # 0.5.
     grid = segmentation.map
     corners = np.array([[columns.min() - 2, rows.min() - 2], [columns.max() + 2, rows.max() + 2]], np.float64)
@@ -147,16 +125,16 @@ def _tint_wall(picture: Picture, segmentation: Segmentation, factor: float) -> N
     part[:] = (part + weight * (np.array(WALL, np.float32) - part) + 0.5).astype(np.uint8)
 
 
-def _placed(points: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
+def _placed(points: Array, factor: float) -> Array:
     return (np.asarray(points, np.float64) + 0.5) * factor - 0.5
 
 
-def _thick(picture: Picture) -> int:
+def _thick(picture: Image) -> int:
     """Of a line: as thin as shows at a glance."""
     return max(2, round(int(picture.shape[0]) / 400))
 
 
-def _outline(picture: Picture, ventricle: LeftVentricle, factor: float, colour: Colour) -> None:
+def _outline(picture: Image, ventricle: LeftVentricle, factor: float, colour: tuple[int, int, int]) -> None:
     thick = _thick(picture)
     hinges, apex = _placed(ventricle.hinges, factor), _placed(ventricle.apex, factor)
     middle = hinges.mean(axis=0)
@@ -170,7 +148,7 @@ def _outline(picture: Picture, ventricle: LeftVentricle, factor: float, colour: 
     cv2.circle(picture, _point(*apex), radius, colour, thick - 1, cv2.LINE_AA, _SHIFT)
 
 
-def _segments(picture: Picture, ventricle: LeftVentricle, wall: WallReading, beat: WallBeat, factor: float) -> None:
+def _segments(picture: Image, ventricle: LeftVentricle, wall: WallReading, beat: WallBeat, factor: float) -> None:
     """The endocardium of each segment in the colour of its motion in the last beat; those that do not move thicker, and
     named."""
     thick = _thick(picture)
@@ -203,7 +181,7 @@ def _pixels(ventricle: LeftVentricle) -> float:
     return float(np.hypot(*(ventricle.apex - ventricle.hinges.mean(axis=0)))) / ventricle.length
 
 
-def _label(picture: Picture, words: str, at: NDArray[np.float64], to_the_left: bool) -> None:
+def _label(picture: Image, words: str, at: Array, to_the_left: bool) -> None:
     scale, thick = 0.5 * max(1.0, picture.shape[0] / PANEL_HEIGHT), _thick(picture) - 1
     (width, height), _ = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
     x = int(np.clip(at[0] - width * to_the_left, 4, max(4, picture.shape[1] - width - 4)))
@@ -213,7 +191,7 @@ def _label(picture: Picture, words: str, at: NDArray[np.float64], to_the_left: b
     cv2.putText(picture, words, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, STILL, thick, cv2.LINE_AA)
 
 
-def _dashed(picture: Picture, start: NDArray[np.float64], end: NDArray[np.float64], colour: Colour, thick: int) -> None:
+def _dashed(picture: Image, start: Array, end: Array, colour: tuple[int, int, int], thick: int) -> None:
     length = float(np.hypot(*(end - start)))
     if length < 1:
         return
@@ -223,83 +201,10 @@ def _dashed(picture: Picture, start: NDArray[np.float64], end: NDArray[np.float6
         cv2.line(picture, _point(*(start + along * position)), _point(*dash_end), colour, thick, cv2.LINE_AA, _SHIFT)
 
 
-def _fixed(points: NDArray[np.float64]) -> NDArray[np.int32]:
+def _fixed(points: Array) -> NDArray[np.int32]:
     fixed: NDArray[np.int32] = np.round(points * 2**_SHIFT).astype(np.int32)
     return fixed
 
 
 def _point(x: float, y: float) -> tuple[int, int]:
     return round(x * 2**_SHIFT), round(y * 2**_SHIFT)
-
-
-def _panel(canvas: Picture, left: int, unit: float, frame: Frame, reading: Reading) -> None:
-    text = _Text(canvas, left + round(16 * unit), canvas.shape[1] - round(16 * unit), unit)
-    ef, ventricle = reading.ef, reading.ventricle
-    text.line(30, "EJECTION FRACTION", 0.42, DIM)
-    if ef.percent is not None:
-        text.line(84, f"{ef.percent:.0f} %", 1.75, DIM if ef.stale else WHITE, bold=True)
-        beats = f"{ef.beats} beat{'s' * (ef.beats != 1)}" if ef.beats else ""
-        between = f"{ef.low:.0f}-{ef.high:.0f} %" if ef.low is not None and ef.high is not None else ""
-        text.line(114, ", ".join(filter(None, (between, beats))), 0.58, PALE)
-        if ef.stale:
-            text.line(136, next(_wrapped(ef.reason or "stale", 30)), 0.45, AMBER)
-        else:
-            text.line(136, METHODS.get(ef.method, ef.method), 0.45, DIM)
-    else:
-        text.line(80, "no EF", 1.2, DIM)
-        for row, words in enumerate(_wrapped(ef.reason or "none yet", 26)):
-            text.line(114 + 20 * row, words, 0.48, PALE)
-    text.rule(162)
-    text.pair(190, "FAC", _with_unit(reading.fac_percent, "%"))
-    text.pair(216, "Heart rate", _with_unit(reading.heart_rate_bpm, "bpm"))
-    if frame.spacing_mm is None:
-        text.pair(242, "Scale", "uncalibrated")
-    else:
-        text.pair(242, "LV volume now", _with_unit(ventricle.volume if ventricle is not None else None, "mL"))
-        text.pair(268, "LV length now", _with_unit(ventricle.length if ventricle is not None else None, "mm"))
-    text.rule(292)
-    ok = reading.quality.ok
-    text.line(320, "IMAGE", 0.42, DIM)
-    for row, words in enumerate(
-        _wrapped("usable" if ok else f"not used: {reading.quality.reason or 'no reason given'}", 22)
-    ):
-        text.line(346 + 22 * row, words, 0.6, GREEN if ok else AMBER, bold=not ok)
-    text.pair(394, "Confidence", _with_unit(100 * reading.quality.confidence, "%"))
-    text.rule(416)
-    text.pair(442, f"{reading.t_s:.3f} s", f"frame {reading.index}")
-    text.line(464, "for research use only", 0.4, DIM)
-
-
-def _with_unit(number: float | None, unit: str) -> str:
-    return "--" if number is None or not math.isfinite(number) else f"{number:.0f} {unit}"
-
-
-def _wrapped(words: str, columns: int) -> Iterator[str]:
-    """Two lines at most."""
-    yield from textwrap.wrap(words, columns, max_lines=2, placeholder=" ...")
-
-
-class _Text:
-    """Text in the panel, at heights given for a panel of `PANEL_HEIGHT`. ASCII alone: OpenCV 4 has no other letters."""
-
-    def __init__(self, canvas: Picture, left: int, right: int, unit: float) -> None:
-        self.canvas, self.left, self.right, self.unit = canvas, left, right, unit
-
-    def line(
-        self, y: float, text: str, scale: float, colour: Colour, *, bold: bool = False, at_right: bool = False
-    ) -> None:
-        font = cv2.FONT_HERSHEY_DUPLEX if bold else cv2.FONT_HERSHEY_SIMPLEX
-        size, thick = scale * self.unit, max(1, round((1.6 if scale > 1 else 1.0) * self.unit * (0.5 + scale / 2)))
-        (width, _), _ = cv2.getTextSize(text, font, size, thick)
-        if width > self.right - self.left:  # the letters of OpenCV 4 and 5 differ in width
-            size *= (self.right - self.left) / width
-        x = self.right - width if at_right else self.left
-        cv2.putText(self.canvas, text, (x, round(y * self.unit)), font, size, colour, thick, cv2.LINE_AA)
-
-    def pair(self, y: float, name: str, found: str) -> None:
-        self.line(y, name, 0.46, DIM)
-        self.line(y, found, 0.52, WHITE, at_right=True)
-
-    def rule(self, y: float) -> None:
-        height = round(y * self.unit)
-        cv2.line(self.canvas, (self.left, height), (self.right, height), LINE, max(1, round(self.unit)))

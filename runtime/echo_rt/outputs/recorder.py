@@ -25,9 +25,9 @@ import av
 import numpy as np
 
 from echo_rt.errors import OutputError, output_errors
+from echo_rt.fields import reading_fields
 from echo_rt.frame import Frame
-from echo_rt.outputs.fields import reading_fields
-from echo_rt.reading import Reading
+from echo_rt.reading import Reading, Scale
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -146,7 +146,8 @@ class _Take:
         with _errors(self.path):
             for packet in self._stream.encode(image):
                 self._container.mux(packet)
-            self._lines.write(json.dumps(reading_fields(frame, reading), separators=(",", ":")) + "\n")
+            line = {"spacing_mm": frame.spacing_mm, **reading_fields(reading, Scale.of(frame.spacing_mm))}
+            self._lines.write(json.dumps(line, separators=(",", ":")) + "\n")
         self._frames += 1
 
     def close(self) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
 import cv2
 
 from echo_rt.errors import OutputError, output_errors
+from echo_rt.fields import reading_fields
 from echo_rt.frame import Frame
-from echo_rt.outputs.fields import reading_fields
 from echo_rt.outputs.overlay import draw
-from echo_rt.reading import Reading
+from echo_rt.outputs.summary import as_json
+from echo_rt.reading import Reading, Scale
 
 
 def write_snapshot(folder: Path, frame: Frame, reading: Reading) -> Path:
@@ -36,8 +36,7 @@ def write_snapshot(folder: Path, frame: Frame, reading: Reading) -> Path:
             raise OutputError(
                 f"{path}: expected to encode the picture, found that OpenCV refused; install opencv-python again"
             )
-        path.with_suffix(".json").write_text(
-            json.dumps(reading_fields(frame, reading), indent=2) + "\n", encoding="utf-8"
-        )
+        found = reading_fields(reading, Scale.of(frame.spacing_mm))
+        path.with_suffix(".json").write_text(as_json(found), encoding="utf-8")
         path.write_bytes(png.tobytes())
     return path

@@ -17,6 +17,7 @@ from echo_rt.frame import Frame
 from echo_rt.outputs.base import FileOutput
 from echo_rt.outputs.overlay import draw
 from echo_rt.reading import Reading
+from echo_rt.result import RecordingResult
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -63,8 +64,9 @@ class OverlayOutput(FileOutput):
                 self._stream = self._open(picture.shape[1], picture.shape[0])
                 self._start_s = frame.t_s
             elif picture.shape[:2] != (self._stream.height, self._stream.width):
+                height, width = frame.image.shape[:2]
                 raise OutputError(
-                    f"{self.path}: expected frames of one size, found {frame.image.shape[1]}x{frame.image.shape[0]} after others "
+                    f"{self.path}: expected frames of one size, found {width}x{height} after others "
                     "in the same recording; cut it where the size changes"
                 )
             # OpenCV's conversion, not PyAV's: that one rounds grey to a greenish grey (chroma 127), and takes longer.
@@ -75,7 +77,7 @@ class OverlayOutput(FileOutput):
             image.pts, image.time_base = self._last, Fraction(1, CLOCK_HZ)
             self._mux(self._stream, image)
 
-    def close(self) -> None:
+    def finish(self, result: RecordingResult) -> None:
         if self._container is None:
             return
         with self._errors():

@@ -1,12 +1,6 @@
-"""A beating apical view whose volumes, beats and ejection fraction are known.
+"""The phantom: a beating apical view whose volumes, beats and ejection fraction are known; `open_phantom` opens it.
 
-    with open_phantom("phantom:?ef=55&hr=70&fps=50&seconds=10&seed=1") as phantom:
-        for frame in phantom:
-            ...
-            phantom.truth(frame.index).volume_ml
-
-`Phantom` draws every frame on demand; `write` makes a recording of it with its truth beside it; `random_options` varies
-everything for training. It needs NumPy and OpenCV alone.
+May import the ground floor; it needs NumPy and OpenCV, and PyAV or pydicom to write a file.
 """
 
 from __future__ import annotations

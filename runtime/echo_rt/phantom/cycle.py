@@ -13,45 +13,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from echo_rt.phantom.options import PhantomOptions, stream
+from echo_rt.phantom.chance import random_stream
+from echo_rt.phantom.options import PhantomOptions
 
 ISOVOLUMIC = 0.01
-"""Change of volume in an isovolumic phase as a fraction of the stroke volume: small, but enough to make ED and ES
-instants."""
+"""Change of volume in an isovolumic phase over the stroke volume: small, but enough to make ED and ES instants."""
 
 FASTEST_OF_LINE = 147.0
 """Beats a minute beyond which Weissler's line says nothing: ejection would soon take no time at all."""
 
 PHASES = (
-    "isovolumic contraction",
-    "ejection",
-    "isovolumic relaxation",
-    "rapid filling",
-    "diastasis",
-    "atrial contraction",
-)
+    "isovolumic contraction", "ejection", "isovolumic relaxation", "rapid filling", "diastasis", "atrial contraction",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Cycle:
-    """One beat: its times in seconds on the phantom's clock, and its volumes in mL.
+    """One beat, its times on the phantom's clock."""
 
-    Attributes:
-        start_s, end_s: ED and the next ED.
-        marks_s: ends of the phases in `PHASES`, after `start_s`; the last is end_s - start_s. A phase may be empty.
-        edv_ml, esv_ml, next_edv_ml: at ED, ES and the next ED.
-        passive: share of the filling that is done before the atrium contracts.
-        ectopic: a premature ventricular beat.
-    """
-
-    start_s: float
-    end_s: float
-    marks_s: tuple[float, float, float, float, float, float]
+    start_s: float  # ED
+    end_s: float  # the next ED
+    marks_s: tuple[float, float, float, float, float, float]  # ends of `PHASES` after `start_s`; a phase may be empty
     edv_ml: float
     esv_ml: float
     next_edv_ml: float
-    passive: float
-    ectopic: bool = False
+    passive: float  # share of the filling that is done before the atrium contracts
+    ectopic: bool = False  # a premature ventricular beat
 
     @property
     def es_s(self) -> float:
@@ -62,8 +49,7 @@ class Cycle:
         return PHASES[min(bisect_right(self.marks_s, t_s - self.start_s), len(PHASES) - 1)]
 
     def volume_ml(self, t_s: float) -> float:
-        """The volume at an instant of this beat: strictly falling from ED to ES, strictly rising from ES to the next
-        ED."""
+        """The volume at an instant of this beat; it falls strictly from ED to ES, and rises strictly from there on."""
         t = t_s - self.start_s
         contraction, ejection, relaxation, rapid, slow, kick = self.marks_s
         fall, rise = self.edv_ml - self.esv_ml, self.next_edv_ml - self.esv_ml
@@ -98,9 +84,8 @@ def _sweep(u: float) -> float:
 def systole_s(rr_s: float) -> tuple[float, float, float]:
     """Isovolumic contraction, ejection and isovolumic relaxation in seconds for a beat of that length.
 
-    Ejection follows Weissler (Circulation 1968): 413 ms - 1.7 ms a beat a minute, up to `FASTEST_OF_LINE`; where the
-    heart is faster it takes 0.4 of the beat, as it does there. The isovolumic phases of 50 and 70 ms shorten with the
-    beat.
+    Ejection follows Weissler (Circulation 1968): 413 ms - 1.7 ms a beat a minute. Beyond `FASTEST_OF_LINE` it takes 0.4
+    of the beat, as it does there. The isovolumic phases of 50 and 70 ms shorten with the beat.
     """
     shorter = min(1.0, rr_s / 0.8)
     ejection = 0.413 - 0.0017 * 60 / rr_s if 60 / rr_s <= FASTEST_OF_LINE else 0.4 * rr_s
@@ -111,12 +96,11 @@ class Rhythm:
     """The beats, made as far as they are asked for. Beat n is the same whoever asks, and when."""
 
     def __init__(self, options: PhantomOptions, edv_ml: float) -> None:
-        """Args: the options, and the ED volume of a regular beat in mL."""
-        self._options = options
-        self._edv = edv_ml
-        rng = stream(options.seed, 1)
+        """Args: the options, and the ED volume of a regular beat."""
+        self._heart, self._seed, self._edv_ml = options.heart, options.recording.seed, edv_ml
+        rng = random_stream(self._seed, 1)
         # The clip begins somewhere in a beat, and respiration sets the slow part of the rate's variability.
-        self._lead = float(rng.uniform(0, 1)) * 60 / options.hr
+        self._lead = float(rng.uniform(0, 1)) * 60 / options.heart.hr
         self._ectopic_every = int(rng.integers(4, 9))
         self._passive = float(rng.uniform(0.68, 0.82))
         self._rr: list[float] = []
@@ -139,18 +123,18 @@ class Rhythm:
 
     def _length(self, n: int) -> float:
         """Length of beat n in seconds."""
-        options = self._options
+        heart = self._heart
         while len(self._rr) <= n:
             i = len(self._rr)
-            mean = 60 / options.hr
-            draw = float(np.clip(stream(options.seed, 2, i).standard_normal(), -2.5, 2.5))
-            if options.rhythm == "af":
+            mean = 60 / heart.hr
+            draw = float(np.clip(random_stream(self._seed, 2, i).standard_normal(), -2.5, 2.5))
+            if heart.rhythm == "af":
                 # Log-normal and without memory, as RR intervals in AF are; 220 a minute is the fastest that conducts.
                 rr = max(mean * float(np.exp(0.22 * draw)), 60 / 220)
             else:
-                slow = np.sin(2 * np.pi * i * mean / 4.2 + options.seed)
-                rr = mean * (1 + options.hr_variability * (0.6 * draw + 1.13 * float(slow)))
-                if options.rhythm == "ectopic":
+                slow = np.sin(2 * np.pi * i * mean / 4.2 + self._seed)
+                rr = mean * (1 + heart.hr_variability * (0.6 * draw + 1.13 * float(slow)))
+                if heart.rhythm == "ectopic":
                     # The beat before the ectopic one is cut short, the ectopic one is followed by a compensatory pause.
                     rr *= 0.62 if self._is_ectopic(i + 1) else 1.38 if self._is_ectopic(i) else 1.0
                 rr = float(np.clip(rr, 60 / 230, 2.8))
@@ -158,16 +142,15 @@ class Rhythm:
         return self._rr[n]
 
     def _is_ectopic(self, n: int) -> bool:
-        return self._options.rhythm == "ectopic" and n > 1 and n % self._ectopic_every == 0
+        return self._heart.rhythm == "ectopic" and n > 1 and n % self._ectopic_every == 0
 
     def _volumes(self, n: int) -> tuple[float, float]:
         """EDV and ESV of beat n in mL."""
-        ef = self._options.ef / 100
-        edv = self._edv
-        if self._options.rhythm == "af" and n >= 2:
-            # Filling goes with the interval before, contractility with that interval over the one before it (Hardman
-            # 1999).
-            before, earlier, mean = self._length(n - 1), self._length(n - 2), 60 / self._options.hr
+        ef = self._heart.ef / 100
+        edv = self._edv_ml
+        if self._heart.rhythm == "af" and n >= 2:
+            # Filling goes with the interval before, contractility with its share of the one before it (Hardman 1999).
+            before, earlier, mean = self._length(n - 1), self._length(n - 2), 60 / self._heart.hr
             edv *= float(np.clip(1 + 0.12 * np.log(before / mean), 0.82, 1.06))
             ef *= float(np.clip(1 + 0.35 * np.log(before / earlier), 0.6, 1.15))
         elif self._is_ectopic(n):
@@ -183,7 +166,7 @@ class Rhythm:
         contraction, ejection, relaxation = systole_s(rr)
         systole = contraction + ejection + relaxation
         diastole = rr - systole
-        atrium = self._options.rhythm != "af" and not self._is_ectopic(n + 1)
+        atrium = self._heart.rhythm != "af" and not self._is_ectopic(n + 1)
         # Rapid filling and the atrial kick keep their length while there is room and share what there is at high rates.
         kick = min(0.13, 0.4 * diastole) if atrium else 0.0
         rapid = min(0.19, 0.55 * diastole)

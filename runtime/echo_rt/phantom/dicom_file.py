@@ -1,19 +1,15 @@
-"""A phantom as a DICOM object: Ultrasound Multi-frame Image Storage (PS3.3 A.7) in JPEG, as scanners write it, with its
-region."""
+"""A phantom as a DICOM object: Ultrasound Multi-frame Image Storage (PS3.3 A.7) in JPEG, with its region."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from echo_rt.phantom.phantom import Phantom
+from echo_rt.arrays import Image
+from echo_rt.phantom.phantom import Phantom
 
 DATE, TIME = "20000101", "120000"
 """Of a patient who does not exist: fixed, so that the same phantom is the same file."""
@@ -37,12 +33,8 @@ def write_dicom(phantom: Phantom, path: Path) -> None:
     data.ImageType = ["DERIVED", "SECONDARY"]
     data.Modality, data.Manufacturer, data.ManufacturerModelName = "US", "echo-rt", "phantom"
     data.SoftwareVersions, data.BodyPartExamined = "1", "HEART"
-    data.PatientName, data.PatientID, data.PatientBirthDate, data.PatientSex = (
-        "Phantom^Echo",
-        f"PHANTOM{phantom.options.seed}",
-        "",
-        "O",
-    )
+    data.PatientName, data.PatientID = "Phantom^Echo", f"PHANTOM{phantom.options.recording.seed}"
+    data.PatientBirthDate, data.PatientSex = "", "O"
     data.StudyID, data.SeriesNumber, data.InstanceNumber, data.AccessionNumber = "1", 1, 1, ""
     data.StudyDate = data.SeriesDate = data.ContentDate = DATE
     data.StudyTime = data.SeriesTime = data.ContentTime = TIME
@@ -52,9 +44,9 @@ def write_dicom(phantom: Phantom, path: Path) -> None:
     data.ViewCodeSequence = [_code("399214001", "SCT", "Apical four chamber")]
 
     data.NumberOfFrames = frames
-    data.FrameTime = f"{1000 / phantom.options.fps:.10g}"
+    data.FrameTime = f"{1000 / phantom.options.recording.fps:.10g}"
     data.FrameIncrementPointer = 0x00181063
-    data.HeartRate = round(phantom.options.hr)
+    data.HeartRate = round(phantom.options.heart.hr)
     data.Rows, data.Columns = height, width
     data.SamplesPerPixel = 3 if colour else 1
     data.PhotometricInterpretation = "YBR_FULL_422" if colour else "MONOCHROME2"
@@ -80,7 +72,7 @@ def write_dicom(phantom: Phantom, path: Path) -> None:
     data.save_as(path, enforce_file_format=True)
 
 
-def _jpeg(image: NDArray[np.uint8]) -> bytes:
+def _jpeg(image: Image) -> bytes:
     """Baseline JPEG at a quality that keeps the speckle; chroma in 4:2:2, as the photometric interpretation says."""
     settings = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422]
     return bytes(cv2.imencode(".jpg", image, settings)[1].tobytes())

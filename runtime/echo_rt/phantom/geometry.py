@@ -19,18 +19,16 @@ SAMPLES, BEAMS = 448, 192
 EDGE = 2
 """Rows and columns of the polar grid that lie outside the sector, so that filters have something to stand on."""
 
+_ROWS, _COLUMNS = np.arange(SAMPLES, dtype=float), np.arange(BEAMS, dtype=float)
+
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the heart is in the probe frame.
+    """Where the heart is in the probe frame."""
 
-    `tip` (x, y) mm is the epicardial apex, at heart-frame height `tip_z`; the heart is turned by `angle` radians (0:
-    apex up; negative: apex to the left).
-    """
-
-    tip: tuple[float, float]
-    tip_z: float
-    angle: float
+    tip: tuple[float, float]  # x, y of the epicardial apex, mm
+    tip_z: float  # its height in the heart frame
+    angle: float  # radians; 0: apex up, negative: apex to the left
 
     def to_probe(self, points: Array) -> Array:
         """Heart-frame points (N, 2) in the probe frame."""
@@ -51,13 +49,12 @@ class Sector:
     def __init__(
         self, options: PhantomOptions, depth_mm: float, opening_deg: float, margin: float, top_mm: float
     ) -> None:
-        """Args: the options; depth and opening angle; the border as a fraction of the image; radius of the probe's face
-        in mm."""
-        self.height, self.width = options.height, options.width
+        """Args: the options, depth, opening angle, border as a fraction of the image, radius of the probe's face."""
+        self.height, self.width = options.recording.height, options.recording.width
         self.depth_mm, self.half = depth_mm, float(np.radians(opening_deg)) / 2
         self.top_mm = top_mm
-        self._tilt = float(np.radians(options.tilt_deg))
-        self._mirror = options.mirror
+        self._tilt = float(np.radians(options.view.tilt_deg))
+        self._mirror = options.view.mirror
         arc = self._tilt + np.linspace(-self.half, self.half, 65)
         rim = depth_mm * np.stack([np.sin(arc), np.cos(arc)], axis=1)
         low, high = np.minimum(rim.min(axis=0), 0), np.maximum(rim.max(axis=0), 0)
@@ -98,28 +95,22 @@ class Sector:
     def _row(self, radius: Array) -> Array:
         return np.asarray(radius / self.depth_mm * (SAMPLES - 1 - 2 * EDGE) + EDGE)
 
-    def nodes(self, rows: Array, columns: Array) -> tuple[Array, Array]:
-        """Probe-frame x and y, (rows, columns), of positions on the polar grid."""
-        angle = ((columns - EDGE) / (BEAMS - 1 - 2 * EDGE) * 2 - 1) * self.half
-        radius = (rows - EDGE) / (SAMPLES - 1 - 2 * EDGE) * self.depth_mm
-        return radius[:, None] * np.sin(angle)[None, :], radius[:, None] * np.cos(angle)[None, :]
+    def nodes(self, rows: Array = _ROWS, columns: Array = _COLUMNS) -> tuple[Array, Array]:
+        """Probe-frame x and y, (rows, columns), of positions on the polar grid, by default of all of it."""
+        radius, angle = self.radii(rows)[:, None], self.angles(columns)[None, :]
+        return radius * np.sin(angle), radius * np.cos(angle)
 
-    def radii(self) -> Array:
-        """(SAMPLES,) mm."""
-        return (np.arange(SAMPLES) - EDGE) / (SAMPLES - 1 - 2 * EDGE) * self.depth_mm
+    def radii(self, rows: Array = _ROWS) -> Array:
+        """mm from the tip."""
+        return (rows - EDGE) / (SAMPLES - 1 - 2 * EDGE) * self.depth_mm
 
-    def angles(self) -> Array:
-        """(BEAMS,) radians, 0 in the middle."""
-        return ((np.arange(BEAMS) - EDGE) / (BEAMS - 1 - 2 * EDGE) * 2 - 1) * self.half
+    def angles(self, columns: Array = _COLUMNS) -> Array:
+        """Radians, 0 in the middle."""
+        return ((columns - EDGE) / (BEAMS - 1 - 2 * EDGE) * 2 - 1) * self.half
 
     def scan_map(self) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
-        """What `cv2.remap` needs to turn a polar image into the display: fixed-point, because that is twice as fast as
-        floats."""
-        columns = np.arange(self.width, dtype=np.float64)
-        if self._mirror:
-            columns = columns[::-1]
-        x = (columns[None, :] - self._origin[0]) / self.pixels_per_mm
-        y = (np.arange(self.height)[:, None] - self._origin[1]) / self.pixels_per_mm
+        """What `cv2.remap` needs to turn a polar image into the display; fixed-point is twice as fast as floats."""
+        x, y = self._pixels()
         angle, radius = np.arctan2(x, y) - self._tilt, np.hypot(x, y)
         outside = (np.abs(angle) > self.half) | (radius > self.depth_mm) | (radius < self.top_mm)
         column = np.where(outside, -10, self._column(angle)).astype(np.float32)
@@ -128,10 +119,11 @@ class Sector:
         return np.asarray(first, np.int16), np.asarray(second, np.uint16)
 
     def inside(self) -> NDArray[np.bool_]:
-        """(H, W) whether a pixel lies above the sector's far rim; to the sides and the top masks are not cut, as
-        annotators do."""
+        """(H, W) whether a pixel lies above the far rim. Annotators do not cut masks at the other sides."""
+        return np.asarray(np.hypot(*self._pixels()) <= self.depth_mm)
+
+    def _pixels(self) -> tuple[Array, Array]:
+        """x (1, W) and y (H, 1) of the pixels from the sector's tip, mm, still tilted."""
         x = (np.arange(self.width)[None, :] - self._origin[0]) / self.pixels_per_mm
-        if self._mirror:
-            x = x[:, ::-1]
         y = (np.arange(self.height)[:, None] - self._origin[1]) / self.pixels_per_mm
-        return np.asarray(np.hypot(x, y) <= self.depth_mm)
+        return x[:, ::-1] if self._mirror else x, y

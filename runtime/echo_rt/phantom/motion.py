@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from echo_rt.arrays import Array
-from echo_rt.phantom.anatomy import SIDE, State
+from echo_rt.phantom.anatomy import State
+from echo_rt.phantom.cavity import SIDE
 
 REACH_MM = 22.0
 """Over which the motion across the axis fades outside the heart's wall."""

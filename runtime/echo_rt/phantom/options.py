@@ -1,15 +1,13 @@
-"""What a phantom can be asked for, and what it draws from its seed where it is not asked.
+"""What a phantom can be asked for.
 
-A phantom is named by a line such as ``phantom:?ef=55&hr=70&fps=50&seconds=10&seed=1``. Every option that is left out
-(None) is drawn at random from the seed, within ranges that were chosen to cover what adult apical four-chamber views
-look like.
+A phantom is named by a line such as ``phantom:?ef=55&hr=70&fps=50&seconds=10&seed=1``. Options that are left out (None)
+are drawn from the seed, within ranges that cover adult apical four-chamber views.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -19,188 +17,173 @@ import numpy as np
 from echo_rt.errors import ParameterError
 from echo_rt.reading import SEGMENTS
 
-Rhythm = Literal["sinus", "ectopic", "af"]
-RHYTHMS: tuple[Rhythm, ...] = ("sinus", "ectopic", "af")
-
-RANGES: Mapping[str, tuple[float, float]] = {
-    "ef": (10, 80),
-    "hr": (30, 220),
-    "fps": (15, 120),
-    "seconds": (0, 3600),
-    "seed": (0, 2**32 - 1),
-    "height": (96, 2160),
-    "width": (96, 3840),
-    "edv_ml": (25, 400),
-    "foreshorten": (0, 0.4),
-    "breathing": (0, 15),
-    "hr_variability": (0, 0.3),
-    "depth_mm": (80, 240),
-    "sector_deg": (40, 100),
-    "tilt_deg": (-30, 30),
-    "rotation_deg": (-40, 40),
-    "dynamic_range_db": (35, 90),
-    "gain_db": (-15, 15),
-    "dropout": (0, 1),
-    "shadow": (0, 1),
-    "noise": (0, 1),
-    "contrast": (0, 1),
-    "persistence": (0, 0.6),
-    "margin": (0, 0.25),
-    "variety": (0, 1),
-}
-"""Smallest and largest value of each number that can be asked for."""
+RhythmName = Literal["sinus", "ectopic", "af"]
+RHYTHMS: tuple[RhythmName, ...] = ("sinus", "ectopic", "af")
 
 _WHOLE = ("seed", "height", "width")
 _SWITCHES = ("mirror", "overlay")
 
 
+def _number(default: float | None, low: float, high: float) -> Any:
+    """The field of a number from `low` to `high`."""
+    return field(default=default, metadata={"range": (low, high)})
+
+
 @dataclass(frozen=True)
-class PhantomOptions:
-    """What a phantom is asked for. None: drawn from the seed.
-
-    Attributes:
-        ef: ejection fraction of a regular beat in percent, single-plane method of disks. Akinesia and arrhythmia lower
-            it.
-        hr: heart rate in beats a minute.
-        fps: frames a second.
-        seconds: length; 0 is an endless feed.
-        seed: of all that is drawn.
-        height, width: of the image in pixels.
-        edv_ml: end-diastolic volume of the ventricle, before foreshortening.
-        akinetic: segments of `SEGMENTS` that neither move inwards nor thicken.
-        foreshorten: fraction of the ventricle's length that the imaging plane misses at the apex. The truth is that of
-            what is drawn: length and volumes are smaller by that fraction, EF is as asked for.
-        breathing: how far the heart drifts with the breath, mm from end to end.
-        hr_variability: standard deviation of the beat length over its mean, in sinus rhythm.
-        rhythm: ``sinus``, ``ectopic`` (a premature ventricular beat now and then) or ``af`` (atrial fibrillation).
-        depth_mm: how far the sector reaches.
-        sector_deg: its opening angle.
-        tilt_deg: by which the sector is turned in the image.
-        rotation_deg: by which the heart is turned in the sector; 0 is upright.
-        dynamic_range_db: of the log compression: from black to white.
-        gain_db: overall gain against the usual.
-        dropout: how much of the lateral wall and the apex is lost: 0 none, 1 nearly all.
-        shadow: how strongly ribs and lung darken the sides of the sector.
-        noise: electronic noise and haze in the chambers: 0 clean, 1 hardly readable.
-        contrast: of the tissue against the chambers: 0 flat, 1 crisp.
-        persistence: share of the previous frame in each frame.
-        mirror: the other display convention: left and right exchanged.
-        overlay: draw the machine's graphics; frames are then BGR, else grey.
-        margin: border around the sector as a fraction of the image; 0 lets the sector fill it.
-        variety: how far what is drawn may stray from a textbook image: 0 hardly, 1 as clinics see it.
-    """
-
-    ef: float = 55.0
-    hr: float = 70.0
-    fps: float = 50.0
-    seconds: float = 0.0
-    seed: int = 1
-    height: int = 480
-    width: int = 640
-    edv_ml: float | None = None
-    akinetic: tuple[str, ...] = ()
-    foreshorten: float = 0.0
-    breathing: float | None = None
-    hr_variability: float = 0.03
-    rhythm: Rhythm = "sinus"
-    depth_mm: float | None = None
-    sector_deg: float | None = None
-    tilt_deg: float = 0.0
-    rotation_deg: float | None = None
-    dynamic_range_db: float | None = None
-    gain_db: float | None = None
-    dropout: float | None = None
-    shadow: float | None = None
-    noise: float | None = None
-    contrast: float | None = None
-    persistence: float | None = None
-    mirror: bool = False
-    overlay: bool = True
-    margin: float | None = None
-    variety: float = 0.5
+class _Group:
+    """Some of the options, their numbers checked."""
 
     def __post_init__(self) -> None:
-        for name, (low, high) in RANGES.items():
-            found = getattr(self, name)
-            if found is None:
+        for option in fields(self):
+            found = getattr(self, option.name)
+            if found is None or "range" not in option.metadata:
                 continue
+            low, high = option.metadata["range"]
             if not isinstance(found, Real) or isinstance(found, bool) or not low <= float(found) <= high:
-                raise ParameterError(f"phantom: expected {name} from {low:g} to {high:g}, found {found!r}")
-            if name in _WHOLE and not isinstance(found, Integral):
-                raise ParameterError(
-                    f"phantom: expected {name} to be a whole number from {low:g} to {high:g}, found {found!r}"
-                )
-        if 0 < self.seconds * self.fps < 1:
-            raise ParameterError(
-                f"phantom: expected seconds to hold at least one frame, found {self.seconds:g} s at {self.fps:g} fps"
-            )
+                raise ParameterError(f"phantom: expected {option.name} from {low:g} to {high:g}, found {found!r}")
+            if option.name in _WHOLE and not isinstance(found, Integral):
+                raise _not_a_number(option.name, found)
+
+
+@dataclass(frozen=True)
+class HeartOptions(_Group):
+    """The heart and its beat."""
+
+    ef: float = _number(55.0, 10, 80)  # percent of a regular beat, method of disks; akinesia and arrhythmia lower it
+    hr: float = _number(70.0, 30, 220)  # beats a minute
+    edv_ml: float | None = _number(None, 25, 400)  # before foreshortening
+    akinetic: tuple[str, ...] = ()  # segments of `SEGMENTS` that neither move inwards nor thicken
+    breathing: float | None = _number(None, 0, 15)  # drift of the heart with the breath, mm from end to end
+    hr_variability: float = _number(
+        0.03, 0, 0.3
+    )  # standard deviation of the beat length over its mean, in sinus rhythm
+    rhythm: RhythmName = "sinus"  # "ectopic": a premature ventricular beat now and then; "af": atrial fibrillation
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if self.rhythm not in RHYTHMS:
             raise ParameterError(f"phantom: expected rhythm to be one of {', '.join(RHYTHMS)}, found {self.rhythm!r}")
         if wrong := [segment for segment in self.akinetic if segment not in SEGMENTS]:
             raise ParameterError(f"phantom: expected akinetic to be of {', '.join(SEGMENTS)}, found {wrong[0]!r}")
 
+
+@dataclass(frozen=True)
+class ViewOptions(_Group):
+    """The imaging plane, the sector and its place in the image.
+
+    Foreshortening shortens what is drawn, and its truth: length and volumes by that fraction, EF not at all.
+    """
+
+    foreshorten: float = _number(0.0, 0, 0.4)  # fraction of the length that the imaging plane misses at the apex
+    depth_mm: float | None = _number(None, 80, 240)  # of the sector
+    sector_deg: float | None = _number(None, 40, 100)  # its opening angle
+    tilt_deg: float = _number(0.0, -30, 30)  # of the sector in the image
+    rotation_deg: float | None = _number(None, -40, 40)  # of the heart in the sector; 0 is upright
+    mirror: bool = False  # the other display convention: left and right exchanged
+    margin: float | None = _number(None, 0, 0.25)  # border as a fraction of the image; 0 lets the sector fill it
+
+
+@dataclass(frozen=True)
+class LookOptions(_Group):
+    """The machine and the acoustic window."""
+
+    dynamic_range_db: float | None = _number(None, 35, 90)  # of the log compression: from black to white
+    gain_db: float | None = _number(None, -15, 15)  # against the usual
+    dropout: float | None = _number(None, 0, 1)  # of the lateral wall and the apex: 0 none, 1 nearly all is lost
+    shadow: float | None = _number(None, 0, 1)  # how strongly ribs and lung darken the sides of the sector
+    noise: float | None = _number(None, 0, 1)  # and haze in the chambers: 0 clean, 1 hardly readable
+    contrast: float | None = _number(None, 0, 1)  # of the tissue against the chambers: 0 flat, 1 crisp
+    persistence: float | None = _number(None, 0, 0.6)  # share of the previous frame in each frame
+    overlay: bool = True  # the machine's graphics; frames are then BGR, else grey
+    variety: float = _number(0.5, 0, 1)  # how far from a textbook image: 0 hardly, 1 as clinics see it
+
+
+@dataclass(frozen=True)
+class RecordingOptions(_Group):
+    """The recording: its clock, its length (0 s is an endless feed), the seed of all that is drawn, and its size."""
+
+    fps: float = _number(50.0, 15, 120)
+    seconds: float = _number(0.0, 0, 3600)
+    seed: int = _number(1, 0, 2**32 - 1)
+    height: int = _number(480, 96, 2160)
+    width: int = _number(640, 96, 3840)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if 0 < self.seconds * self.fps < 1:
+            raise ParameterError(
+                f"phantom: expected seconds to hold at least one frame, found {self.seconds:g} s at {self.fps:g} fps"
+            )
+
+
+@dataclass(frozen=True)
+class PhantomOptions:
+    """What a phantom is asked for. `of`, `changed` and `parse` take the options by name, whatever their group.
+
+    They raise `ParameterError` for an option that is unknown or out of its range; the message names what there is.
+    """
+
+    heart: HeartOptions = field(default_factory=HeartOptions)
+    view: ViewOptions = field(default_factory=ViewOptions)
+    look: LookOptions = field(default_factory=LookOptions)
+    recording: RecordingOptions = field(default_factory=RecordingOptions)
+
+    @classmethod
+    def of(cls, **given: Any) -> PhantomOptions:
+        """The options as given, as in ``PhantomOptions.of(ef=40, fps=30, seed=3)``."""
+        return cls().changed(**given)
+
+    def changed(self, **given: Any) -> PhantomOptions:
+        """These options, some of them replaced."""
+        groups: dict[str, dict[str, Any]] = {}
+        for name, value in given.items():
+            if name not in _GROUP_OF:
+                raise ParameterError(f"phantom: unknown option {name!r}; there are {', '.join(sorted(_GROUP_OF))}")
+            groups.setdefault(_GROUP_OF[name], {})[name] = value
+        return replace(self, **{group: replace(getattr(self, group), **some) for group, some in groups.items()})
+
     @classmethod
     def parse(cls, uri: str) -> PhantomOptions:
-        """The options in ``phantom:?name=value&...``; a bare ``phantom:`` is the default.
-
-        Raises:
-            ParameterError: an option is unknown, twice there, not a number, or out of its range; the message names the
-                range.
-        """
+        """The options in ``phantom:?name=value&...``, each there once; a bare ``phantom:`` is the default."""
         parts = urlsplit(uri)
         if parts.scheme != "phantom" or parts.netloc or parts.path or parts.fragment:
             raise ParameterError(f"phantom: expected 'phantom:?ef=55&hr=70&...', found {uri!r}")
         pairs = parse_qsl(parts.query, keep_blank_values=True)
-        raw = dict(pairs)
-        if len(raw) < len(pairs):
+        given = {name: _value(name, text) for name, text in pairs}
+        if len(given) < len(pairs):
             raise ParameterError(f"phantom: expected each option once, found one twice in {uri!r}")
-        return cls.from_text(raw)
-
-    @classmethod
-    def from_text(cls, raw: Mapping[str, str]) -> PhantomOptions:
-        """Options given as texts, by name.
-
-        Raises:
-            ParameterError: as in `parse`.
-        """
-        known = {f.name for f in dataclasses.fields(cls)}
-        given: dict[str, Any] = {}
-        for name, text in raw.items():
-            if name not in known:
-                raise ParameterError(f"phantom: unknown option {name!r}; there are {', '.join(sorted(known))}")
-            if name in RANGES:
-                given[name] = _number(name, text)
-            elif name in _SWITCHES:
-                if text not in ("0", "1"):
-                    raise ParameterError(f"phantom: expected {name} to be 0 or 1, found {text!r}")
-                given[name] = text == "1"
-            elif name == "akinetic":
-                given[name] = tuple(part for part in text.split(",") if part)
-            else:
-                given[name] = text
-        return cls(**given)
+        return cls.of(**given)
 
 
-def _number(name: str, text: str) -> float | int:
-    low, high = RANGES[name]
-    try:
-        return int(text) if name in _WHOLE else float(text)
-    except ValueError:
-        kind = "a whole number" if name in _WHOLE else "a number"
-        raise ParameterError(
-            f"phantom: expected {name} to be {kind} from {low:g} to {high:g}, found {text!r}"
-        ) from None
+_GROUPS = {"heart": HeartOptions, "view": ViewOptions, "look": LookOptions, "recording": RecordingOptions}
+_GROUP_OF = {option.name: group for group, kind in _GROUPS.items() for option in fields(kind)}
+
+_FIELDS = [option for kind in _GROUPS.values() for option in fields(kind)]
+RANGES: Mapping[str, tuple[float, float]] = {f.name: f.metadata["range"] for f in _FIELDS if "range" in f.metadata}
+"""Smallest and largest value of each number that can be asked for."""
 
 
-def stream(seed: int, *purpose: int) -> np.random.Generator:
-    """A generator of its own for each purpose, so that giving one option does not change what is drawn for the
-    others."""
-    return np.random.default_rng([seed, *purpose])
+def _value(name: str, text: str) -> Any:
+    """What an address says of one option, in its own type."""
+    if name in RANGES:
+        try:
+            return int(text) if name in _WHOLE else float(text)
+        except ValueError:
+            raise _not_a_number(name, text) from None
+    if name in _SWITCHES:
+        if text not in ("0", "1"):
+            raise ParameterError(f"phantom: expected {name} to be 0 or 1, found {text!r}")
+        return text == "1"
+    return tuple(part for part in text.split(",") if part) if name == "akinetic" else text
+
+
+def _not_a_number(name: str, found: object) -> ParameterError:
+    kind, (low, high) = "a whole number" if name in _WHOLE else "a number", RANGES[name]
+    return ParameterError(f"phantom: expected {name} to be {kind} from {low:g} to {high:g}, found {found!r}")
 
 
 def random_options(rng: np.random.Generator) -> PhantomOptions:
-    """Options for one training clip: as varied as clinics are, the sector cut out of the machine's screen as data sets
-    have it.
+    """Options for one training clip: as varied as clinics are, the sector cut out of the screen as data sets have it.
 
     Heart size, position and shape follow adult apical four-chamber views: EF 15 to 75, EDV 40 to 260 mL (larger where
     EF is low).
@@ -214,21 +197,9 @@ def random_options(rng: np.random.Generator) -> PhantomOptions:
     akinetic: tuple[str, ...] = ()
     if rng.random() < 0.4:
         akinetic = tuple(str(name) for name in rng.choice(SEGMENTS, int(rng.integers(1, 4)), replace=False))
-    return PhantomOptions(
-        ef=ef,
-        hr=float(np.clip(rng.normal(72, 16), 40, 150)),
-        fps=50.0,
-        seconds=0.0,
-        seed=int(rng.integers(2**32)),
-        height=height,
-        width=int(height * aspect),
-        edv_ml=edv,
-        akinetic=akinetic,
+    return PhantomOptions.of(
+        ef=ef, edv_ml=edv, akinetic=akinetic, hr=float(np.clip(rng.normal(72, 16), 40, 150)),
+        seed=int(rng.integers(2**32)), height=height, width=int(height * aspect), overlay=not bare, variety=1.0,
         foreshorten=float(rng.uniform(0, 0.2)) if rng.random() < 0.25 else 0.0,
-        rhythm=RHYTHMS[int(rng.choice([0, 0, 0, 1, 2]))],
-        sector_deg=sector,
-        tilt_deg=0.0,
-        overlay=not bare,
-        margin=0.0 if bare else None,
-        variety=1.0,
-    )
+        rhythm=RHYTHMS[int(rng.choice([0, 0, 0, 1, 2]))], sector_deg=sector, margin=0.0 if bare else None,
+    )  # fmt: skip

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from echo_rt.phantom.cycle import Cycle, Rhythm
+from echo_rt.arrays import Array, Image
+from echo_rt.phantom.chance import random_stream
+from echo_rt.phantom.cycle import Cycle
 from echo_rt.phantom.geometry import Sector
-from echo_rt.phantom.look import Look
-from echo_rt.phantom.options import PhantomOptions, stream
+from echo_rt.phantom.options import PhantomOptions
+from echo_rt.phantom.scene import Scene
 
 _TEXT = (190, 200, 200)
 _ECG = (80, 230, 90)
@@ -20,73 +21,53 @@ SWEEP_S = 3.0
 class Overlay:
     """Drawn once, but for the ECG."""
 
-    def __init__(self, options: PhantomOptions, sector: Sector, look: Look, rhythm: Rhythm) -> None:
-        self._rhythm = rhythm
+    def __init__(self, options: PhantomOptions, scene: Scene) -> None:
+        self._rhythm, sector, display = scene.rhythm, scene.sector, scene.look.display
         height, width = sector.height, sector.width
-        rng = stream(options.seed, 8)
-        art = np.zeros((height, width, 3), np.uint8)
         scale = height / 480
-        font, step = 0.36 * scale, round(14 * scale)
-        lines = [
-            str(rng.choice(["Adult Echo", "TTE Card", "Cardiac", "Crd P21"])),
-            f"{options.fps:.0f} Hz",
-            f"{sector.depth_mm / 10:.0f} cm",
-            "",
-            "2D",
-            f" {rng.integers(40, 75)}%",
-            f" C {look.dynamic_range_db:.0f}",
-            " P Low",
-            " HGen",
-        ]
-        for n, line in enumerate(lines):
-            cv2.putText(
-                art,
-                line,
-                (round(8 * scale), round(20 * scale) + n * step),
-                cv2.FONT_HERSHEY_SIMPLEX,
-                font,
-                _TEXT,
-                1,
-                cv2.LINE_AA,
-            )
+        rng = random_stream(options.recording.seed, 8)
+        self._art = np.zeros((height, width, 3), np.uint8)
+        lines = [str(rng.choice(["Adult Echo", "TTE Card", "Cardiac", "Crd P21"])), f"{options.recording.fps:.0f} Hz"]
+        lines += [f"{sector.depth_mm / 10:.0f} cm", "", "2D", f" {rng.integers(40, 75)}%"]
+        lines += [f" C {display.dynamic_range_db:.0f}", " P Low", " HGen"]
+        self._write(lines, round(8 * scale), round(20 * scale))
         corner = [f"TIS{rng.uniform(0.3, 1.2):.1f}  MI {rng.uniform(0.7, 1.5):.1f}", "", "M3"]
-        for n, line in enumerate(corner):
-            cv2.putText(
-                art,
-                line,
-                (round(width - 98 * scale), round(20 * scale) + n * step),
-                cv2.FONT_HERSHEY_SIMPLEX,
-                font,
-                _TEXT,
-                1,
-                cv2.LINE_AA,
-            )
-        # Ticks of 1 cm down the right side, longer ones every 5 cm.
-        tick_x, tip_y = width - round(30 * scale), sector.origin_px[1]
-        for cm in range(int(sector.depth_mm / 10) + 1):
-            y = round(tip_y + cm * 10 * sector.pixels_per_mm)
-            long = cm % 5 == 0
-            if 0 <= y < height:
-                cv2.line(art, (tick_x - round((6 if long else 3) * scale), y), (tick_x, y), _TEXT, 1)
-                if long and cm:
-                    cv2.putText(
-                        art, str(cm), (tick_x + 4, y + 4), cv2.FONT_HERSHEY_SIMPLEX, font, _TEXT, 1, cv2.LINE_AA
-                    )
+        self._write(corner, round(width - 98 * scale), round(20 * scale))
+        self._draw_ticks(sector)
         # The grey bar that shows the compression curve, and the mark at the probe's index side.
         bar_h, bar_w = round(90 * scale), max(round(9 * scale), 2)
-        ramp = np.round(np.linspace(1, 0, bar_h) ** look.gamma * 255).astype(np.uint8)
+        ramp = np.round(np.linspace(1, 0, bar_h) ** display.gamma * 255).astype(np.uint8)
         bar_y = round(64 * scale)
-        art[bar_y : bar_y + bar_h, width - bar_w - round(8 * scale) : width - round(8 * scale)] = ramp[:, None, None]
-        side = -1 if options.mirror else 1
-        mark = round(sector.origin_px[0] + side * 18 * scale), max(round(tip_y), 8)
-        cv2.circle(art, mark, max(round(4 * scale), 2), (160, 200, 70), -1, cv2.LINE_AA)
-        self._art = art
+        bar_x = width - round(8 * scale)
+        self._art[bar_y : bar_y + bar_h, bar_x - bar_w : bar_x] = ramp[:, None, None]
+        side = -1 if options.view.mirror else 1
+        mark = round(sector.origin_px[0] + side * 18 * scale), max(round(sector.origin_px[1]), 8)
+        cv2.circle(self._art, mark, max(round(4 * scale), 2), (160, 200, 70), -1, cv2.LINE_AA)
         self._top = round(height * 0.90)
         self._bottom = height - max(round(4 * scale), 2)
         self._x = np.arange(0, width, 2)
         self._noise = 0.015 * rng.standard_normal(len(self._x))
 
-    def draw(self, grey: NDArray[np.uint8], t_s: float) -> NDArray[np.uint8]:
+    def _write(self, lines: list[str], x: int, y: int) -> None:
+        """Lines of text, the first with its left end at (x, y)."""
+        scale = len(self._art) / 480
+        for n, line in enumerate(lines):
+            at = x, y + n * round(14 * scale)
+            cv2.putText(self._art, line, at, cv2.FONT_HERSHEY_SIMPLEX, 0.36 * scale, _TEXT, 1, cv2.LINE_AA)
+
+    def _draw_ticks(self, sector: Sector) -> None:
+        """Ticks of 1 cm down the right side, longer ones every 5 cm."""
+        scale = sector.height / 480
+        x = sector.width - round(30 * scale)
+        for cm in range(int(sector.depth_mm / 10) + 1):
+            y = round(sector.origin_px[1] + cm * 10 * sector.pixels_per_mm)
+            long = cm % 5 == 0
+            if 0 <= y < sector.height:
+                cv2.line(self._art, (x - round((6 if long else 3) * scale), y), (x, y), _TEXT, 1)
+                if long and cm:
+                    self._write([str(cm)], x + 4, y + 4)
+
+    def draw(self, grey: Image, t_s: float) -> Image:
         """(H, W, 3) BGR: the grey image (H, W) with the graphics over it."""
         image = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
         image = cv2.max(image, self._art)
@@ -106,36 +87,27 @@ class Overlay:
                 cv2.polylines(image, [part], False, _ECG, 1, cv2.LINE_8)
         return np.asarray(image, np.uint8)
 
-    def _ecg(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _ecg(self, times: Array) -> Array:
         """The ECG in units of the R wave at these times."""
         level = np.zeros_like(times)
-        t0, t1 = max(float(times.min()), 0.0), max(float(times.max()), 0.0)
-        cycle = self._rhythm.at(t0)
+        cycle = self._rhythm.at(max(float(times.min()), 0.0))
         while True:
             inside = (times >= cycle.start_s - 0.3) & (times < cycle.end_s)
             level[inside] += _complex(times[inside] - cycle.start_s, cycle)
-            if cycle.end_s > t1:
-                # The P wave (and the onset) of the beat to come lies before its ED.
-                cycle = self._rhythm.at(cycle.end_s)
-                inside = (times >= cycle.start_s - 0.3) & (times < cycle.end_s)
-                level[inside] += _complex(times[inside] - cycle.start_s, cycle)
+            # Of the beat to come the P wave (and the onset) lies before its ED.
+            if cycle.start_s > max(float(times.max()), 0.0):
                 return level
             cycle = self._rhythm.at(cycle.end_s)
 
 
-def _complex(t: NDArray[np.float64], cycle: Cycle) -> NDArray[np.float64]:
+def _complex(t: Array, cycle: Cycle) -> Array:
     """One PQRST, t in seconds from ED; the R wave is at ED."""
 
-    def wave(at: float, height: float, width: float) -> NDArray[np.float64]:
+    def wave(at: float, height: float, width: float) -> Array:
         return np.asarray(height * np.exp(-(((t - at) / width) ** 2)))
 
     t_wave = 0.85 * cycle.marks_s[1]
     if cycle.ectopic:
         return wave(0.0, 1.0, 0.045) + wave(0.09, -0.5, 0.05) + wave(t_wave, -0.35, 0.06)
-    return (
-        wave(-0.15, 0.12, 0.025)
-        + wave(-0.028, -0.1, 0.01)
-        + wave(0, 1.0, 0.012)
-        + wave(0.028, -0.22, 0.012)
-        + wave(t_wave, 0.26, 0.045)
-    )
+    pqrs = wave(-0.15, 0.12, 0.025) + wave(-0.028, -0.1, 0.01) + wave(0, 1.0, 0.012) + wave(0.028, -0.22, 0.012)
+    return pqrs + wave(t_wave, 0.26, 0.045)

@@ -1,23 +1,20 @@
 """The heart at rest as a picture of its echo: how strongly each point of tissue scatters, and with which phase.
 
-Painted once, in the heart frame at the reference volume; `motion` carries it from there. What a point returns is ``10
-** (dB / 20)`` times a complex number that is random from point to point (many scatterers in each resolution cell:
-Rayleigh statistics after detection). There are two independent sets of them; mixing from one to the other is tissue
-that moves through the imaging plane.
+Painted once, in the heart frame at the reference volume; `motion` carries it from there. A point returns
+``10 ** (dB / 20)`` times a complex number that is random from point to point: many scatterers in each resolution cell,
+Rayleigh statistics after detection. There are two independent sets of them. Mixing from one to the other is tissue that
+moves through the imaging plane.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import cv2
 import numpy as np
 
 from echo_rt.arrays import Array, Field
-from echo_rt.phantom.anatomy import SIDE, State
-
-Draw = Callable[[float, float], float]
-"""From mean and standard deviation to a number."""
+from echo_rt.phantom.anatomy import State
+from echo_rt.phantom.cavity import SIDE
+from echo_rt.phantom.chance import Chance
 
 STEP_MM = 0.4
 X_MM = (-112.0, 112.0)
@@ -41,11 +38,15 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cell: tuple[f
 
 
 class Painter:
-    """Draws shapes given in heart-frame mm into a dB map."""
+    """Draws shapes given in heart-frame mm into a dB map; `draw` and `rng` draw how they look."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.rng = rng
+    def __init__(self, chance: Chance) -> None:
+        self.draw, self.rng = chance.near, chance.rng
         self.db = np.zeros(SHAPE, np.float32)
+
+    def noise(self, rows: int, columns: int) -> Field:
+        """`smooth_noise` over the whole map."""
+        return smooth_noise(self.rng, SHAPE, (rows, columns))
 
     def mask(self, points: Array, width_mm: float = 0.0, soft_mm: float = 0.4) -> Field:
         """(rows, columns) 0 to 1: inside a polygon, or along a line of that width."""
@@ -60,8 +61,7 @@ class Painter:
         return np.asarray(soft / np.float32(255), np.float32)
 
     def lay(self, mask: Field, db: float | Field) -> None:
-        """Replace what is there. A soft edge mixes amplitudes: in dB, its darker side would win, and chambers be drawn
-        too large."""
+        """Replace what is there. A soft edge mixes amplitudes; mixed in dB, chambers would be drawn too large."""
         there, new = np.exp(self.db * _AMPLITUDE), np.exp(np.asarray(db, np.float32) * _AMPLITUDE)
         self.db = np.asarray(np.log(there + mask * (new - there)) / _AMPLITUDE, np.float32)
 
@@ -70,75 +70,60 @@ class Painter:
         self.db += mask * db
 
 
-def paint(rest: State, rng: np.random.Generator, spread: float) -> Field:
+def paint(rest: State, chance: Chance) -> Field:
     """(rows, columns) dB map of the heart at rest, 0 dB being ordinary muscle.
 
     Args:
         rest: the ventricle at the reference volume.
-        rng: of the look of this person's tissue.
-        spread: 0 to 1, how far it may stray from the textbook.
+        chance: draws the look of this person's tissue.
     """
-    p = Painter(rng)
-
-    def draw(mean: float, sd: float) -> float:
-        return mean + sd * spread * float(np.clip(rng.standard_normal(), -2, 2))
-
-    endo, epi = rest.endo, rest.epi
-    length = rest.length
+    p = Painter(chance)
     # Around the heart: lung, fat and liver, in clouds.
-    p.db += (
-        draw(-5, 3)
-        + 4.2 * smooth_noise(rng, SHAPE, (90, 90))
-        + 2.8 * smooth_noise(rng, SHAPE, (25, 45))
-        + 1.5 * smooth_noise(rng, SHAPE, (8, 14))
-    )
+    p.db += p.draw(-5, 3) + 4.2 * p.noise(90, 90) + 2.8 * p.noise(25, 45) + 1.5 * p.noise(8, 14)
     _fasciae(p)
-    _posterior(p, draw)
-    _right_heart(p, rest, draw)
-
+    _posterior(p)
+    _right_heart(p, rest)
     # Atria, with their thin walls and the septum between them.
-    atrium = rest.atrium
-    p.lay(p.mask(_grow(atrium, 2.2)), draw(-5, 3) + smooth_noise(rng, SHAPE, (20, 20)))
-    p.lay(p.mask(atrium), BLOOD_DB)
+    p.lay(p.mask(_grow(rest.atrium, 2.2)), p.draw(-5, 3) + p.noise(20, 20))
+    p.lay(p.mask(rest.atrium), BLOOD_DB)
+    _wall(p, rest)
+    _bright_borders(p, rest)
+    p.lay(p.mask(np.concatenate([rest.endo, [rest.endo[0]]]), soft_mm=0.35), BLOOD_DB)
+    _inside(p, rest)
+    return p.db
 
-    # Muscle: the wall is not even. Fibres run around the ventricle, which shows as faint streaks.
-    band = np.concatenate([epi, endo[::-1]])
-    grain = (
-        2.6 * smooth_noise(rng, SHAPE, (40, 30))
-        + 2.4 * smooth_noise(rng, SHAPE, (14, 9))
-        + 1.5 * smooth_noise(rng, SHAPE, (5, 5))
-    )
-    wall = p.mask(band, soft_mm=1.0)
-    p.lay(wall, np.asarray(grain + draw(0, 1.0), np.float32))
+
+def _wall(p: Painter, rest: State) -> None:
+    """Muscle, which is not even. Fibres run around the ventricle, which shows as faint streaks."""
+    grain = 2.6 * p.noise(40, 30) + 2.4 * p.noise(14, 9) + 1.5 * p.noise(5, 5)
+    wall = p.mask(np.concatenate([rest.epi, rest.endo[::-1]]), soft_mm=1.0)
+    p.lay(wall, np.asarray(grain + p.draw(0, 1.0), np.float32))
     columns: Field = np.linspace(X_MM[0], X_MM[1], SHAPE[1], dtype=np.float32)[None, :]
     rows: Field = np.linspace(Z_MM[1], Z_MM[0], SHAPE[0], dtype=np.float32)[:, None]
-    height = np.clip(rows / length, -0.2, 1.2)
+    height = np.clip(rows / rest.length, -0.2, 1.2)
     # The beam meets the lateral wall at a grazing angle and the septum's middle better: septum above lateral wall, base
     # above apex.
     side = np.clip(columns / 25, -1, 1)
-    p.add(wall, -draw(2.2, 1.5) * side + draw(2.5, 2) * (0.5 - height))
+    p.add(wall, -p.draw(2.2, 1.5) * side + p.draw(2.5, 2) * (0.5 - height))
 
-    # Fibrous and mirror-like structures: crux, annulus, pericardium, right side of the septum.
+
+def _bright_borders(p: Painter, rest: State) -> None:
+    """Fibrous and mirror-like structures: crux, annulus, pericardium, right side of the septum."""
+    endo, epi, draw = rest.endo, rest.epi, p.draw
     septum = (endo[:SIDE] + epi[:SIDE]) / 2
     p.add(p.mask(_dot(septum[0] + (0, 1), 5.0), soft_mm=2.0), draw(9, 2.5))
     p.add(p.mask(_dot((endo[-1] + epi[-1]) / 2, 4.0), soft_mm=2.0), draw(7, 3))
     p.add(p.mask(septum[: SIDE // 2], 5, soft_mm=2.0), draw(3, 2.5))
     p.add(p.mask(epi[: SIDE // 2 + 6], 1.2, soft_mm=0.7), max(draw(3, 3), 0))
     p.add(p.mask(endo[: SIDE // 2 + 4], 1.0, soft_mm=0.6), max(draw(2.5, 2), 0))
-    lateral = _grow(epi, 1.0)[SIDE + 6 :]
-    p.add(p.mask(lateral, 1.6, soft_mm=0.8), max(draw(10, 4), 0))
+    p.add(p.mask(_grow(epi, 1.0)[SIDE + 6 :], 1.6, soft_mm=0.8), max(draw(10, 4), 0))
     p.add(p.mask(endo[SIDE + 8 :], 1.0, soft_mm=0.6), max(draw(2.5, 2), 0))
-    apex = slice(SIDE - 12, SIDE + 10)
-    p.add(p.mask(epi[apex], 1.2, soft_mm=0.8), max(draw(4, 3), 0))
-
-    p.lay(p.mask(np.concatenate([endo, [endo[0]]]), soft_mm=0.35), BLOOD_DB)
-    _inside(p, rest, draw)
-    return p.db
+    p.add(p.mask(epi[SIDE - 12 : SIDE + 10], 1.2, soft_mm=0.8), max(draw(4, 3), 0))
 
 
-def _inside(p: Painter, rest: State, draw: Draw) -> None:
+def _inside(p: Painter, rest: State) -> None:
     """Trabeculae along the endocardium and the papillary muscle before the lateral wall."""
-    endo, rng = rest.endo, p.rng
+    endo, rng, draw = rest.endo, p.rng, p.draw
     centre = np.array([0.0, rest.length * 0.5])
     for _ in range(int(rng.integers(8, 22))):
         i = int(np.clip(rng.normal(SIDE + 4, 17), 8, 2 * SIDE - 14))
@@ -156,9 +141,9 @@ def _inside(p: Painter, rest: State, draw: Draw) -> None:
             p.lay(p.mask(np.stack([base, base + (tip - base) * share]), width, 1.2) * 0.5, draw(-7, 3))
 
 
-def _right_heart(p: Painter, rest: State, draw: Draw) -> None:
+def _right_heart(p: Painter, rest: State) -> None:
     """Right ventricle and atrium, left of the septum on the display."""
-    epi, length = rest.epi, rest.length
+    epi, length, draw = rest.epi, rest.length, p.draw
     width, top, hinge = max(draw(32, 7), 14), draw(0.80, 0.06), draw(4, 3)
     u = np.linspace(0, 1, 40)
     edge = epi[:SIDE]
@@ -169,7 +154,7 @@ def _right_heart(p: Painter, rest: State, draw: Draw) -> None:
     septal = np.stack([septal_x - 0.3, free_z], axis=1)
     chamber = np.concatenate([free, septal[::-1]])
     outer = np.concatenate([free - (draw(5, 1), 0), np.add(septal[::-1], (0, 2))])
-    p.lay(p.mask(outer), draw(-3, 2) + 1.5 * smooth_noise(p.rng, SHAPE, (12, 12)))
+    p.lay(p.mask(outer), draw(-3, 2) + 1.5 * p.noise(12, 12))
     p.lay(p.mask(chamber, soft_mm=1.2), min(draw(-21, 6), -12))
     # The moderator band and the trabeculae, which the right ventricle is full of.
     for _ in range(int(p.rng.integers(4, 10))):
@@ -184,7 +169,7 @@ def _right_heart(p: Painter, rest: State, draw: Draw) -> None:
     ring = np.stack(
         [middle - half * np.cos(angle) * (1 + 0.25 * np.sin(angle)), hinge - 1 - depth * np.sin(angle) ** 0.7], axis=1
     )
-    p.lay(p.mask(_grow(ring, 2.0)), draw(-4, 3) + smooth_noise(p.rng, SHAPE, (20, 20)))
+    p.lay(p.mask(_grow(ring, 2.0)), draw(-4, 3) + p.noise(20, 20))
     p.lay(p.mask(ring, soft_mm=1.0), min(draw(-26, 7), -15))
     # Tricuspid valve, half open at rest; it is seen less than the mitral one.
     shift = np.array([0.0, draw(6, 2)])
@@ -195,12 +180,12 @@ def _right_heart(p: Painter, rest: State, draw: Draw) -> None:
     p.add(p.mask(free - (3, 0), 1.4, soft_mm=0.8), max(draw(4, 3), 0))
 
 
-def _posterior(p: Painter, draw: Draw) -> None:
+def _posterior(p: Painter) -> None:
     """Bright tissue behind the atria: pericardium, oesophagus, spine side."""
     x = np.linspace(-90, 90, 60)
-    z = draw(-52, 7) + x * draw(0.05, 0.12) + 0.004 * (x + 8) ** 2
-    p.add(p.mask(np.stack([x, z - 5], axis=1), 14, soft_mm=4.0), draw(11, 4))
-    p.add(p.mask(np.stack([x, z], axis=1), 2.0, soft_mm=1.2), draw(5, 2.5))
+    z = p.draw(-52, 7) + x * p.draw(0.05, 0.12) + 0.004 * (x + 8) ** 2
+    p.add(p.mask(np.stack([x, z - 5], axis=1), 14, soft_mm=4.0), p.draw(11, 4))
+    p.add(p.mask(np.stack([x, z], axis=1), 2.0, soft_mm=1.2), p.draw(5, 2.5))
 
 
 def _fasciae(p: Painter) -> None:
@@ -225,8 +210,7 @@ def _grow(points: Array, by: float) -> Array:
 
 
 def scatterers(db: Field, rng: np.random.Generator) -> Field:
-    """(rows, columns, 4) float32: two independent complex echoes (real, imaginary, real, imaginary) of the tissue of a
-    dB map."""
+    """(rows, columns, 4) two independent complex echoes (real, imaginary, twice) of the tissue of a dB map."""
     amplitude = np.exp(db * _AMPLITUDE)
     field = rng.standard_normal((*SHAPE, 4), np.float32)
     # The beams are further apart than the texture's pixels: smooth enough that the echo does not flicker as tissue

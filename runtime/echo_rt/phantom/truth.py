@@ -12,42 +12,28 @@ from echo_rt.arrays import Array
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """One frame.
-
-    Attributes:
-        index, t_s: of the frame.
-        phase: name of the phase of the beat, one of `echo_rt.phantom.cycle.PHASES`.
-        volume_ml: of the cavity as drawn, single-plane method of disks.
-        area_mm2: of the cavity as drawn.
-        length_mm: of the long axis.
-        apex: (2,) x, y in image pixels, pixel centres at integers.
-        hinges: (2, 2) x, y in image pixels: the septal and the lateral end of the mitral annulus.
-    """
+    """One frame; points are x, y in image pixels, pixel centres at integers."""
 
     index: int
     t_s: float
-    phase: str
-    volume_ml: float
-    area_mm2: float
-    length_mm: float
-    apex: Array
-    hinges: Array
+    phase: str  # of the beat, one of `echo_rt.phantom.cycle.PHASES`
+    volume_ml: float  # of the cavity as drawn, single-plane method of disks
+    area_mm2: float  # of the cavity as drawn
+    length_mm: float  # of the long axis
+    apex: Array  # (2,)
+    hinges: Array  # (2, 2) the septal and the lateral end of the mitral annulus
 
 
 @dataclass(frozen=True)
 class BeatTruth:
-    """One beat, from ED (largest volume) over ES (smallest) to the next ED; times in seconds, volumes in mL, as drawn.
-
-    Attributes:
-        ectopic: a premature ventricular beat.
-    """
+    """One beat as drawn, from ED (largest volume) over ES (smallest) to the next ED."""
 
     t_ed_s: float
     t_es_s: float
     t_next_ed_s: float
     edv_ml: float
     esv_ml: float
-    ectopic: bool = False
+    ectopic: bool = False  # a premature ventricular beat
 
     @property
     def ef_percent(self) -> float:

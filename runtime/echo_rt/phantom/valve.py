@@ -10,8 +10,7 @@ from echo_rt.phantom.cycle import Cycle
 
 
 def opening(cycle: Cycle, t_s: float) -> float:
-    """0 closed to 1 wide open: wide with rapid filling, half in diastasis, wide again with the atrium, shut from ED
-    on."""
+    """0 closed to 1 wide open: wide with rapid filling and with the atrium, half in diastasis, shut from ED on."""
     t = t_s - cycle.start_s
     contraction, _, relaxation, rapid, slow, end = cycle.marks_s
     if t < contraction:

@@ -8,18 +8,16 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from echo_rt.arrays import Image
 from echo_rt.errors import OutputError, ParameterError
+from echo_rt.phantom.dicom_file import write_dicom
 from echo_rt.phantom.phantom import Phantom
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-SUFFIXES = (".avi", ".mp4", ".dcm")
 
 FRAME_COLUMNS = (
     "frame", "t_s", "phase", "volume_ml", "area_mm2", "length_mm",
@@ -32,40 +30,27 @@ def write(phantom: Phantom, path: str | os.PathLike[str], masks: bool = True) ->
     """Write the clip and what is true of it, each file whole or not at all.
 
     Beside ``clip.avi`` (Motion JPEG), ``clip.mp4`` (H.264) or ``clip.dcm`` (ultrasound multi-frame image in JPEG, with
-    its region's scale) stand ``clip.truth.csv``, a row a frame; ``clip.beats.csv``, a row a beat; and
-    ``clip.masks.npz``, ``labels`` (N, H, W) as in the results of ``echo-rt file``.
-
-    Args:
-        phantom: not yet entered, and not endless.
-        path: of the clip; its suffix chooses the format.
-        masks: whether the labels are kept.
-
-    Returns:
-        The files, the clip first.
+    its region's scale) stand ``clip.truth.csv``, a row a frame; ``clip.beats.csv``, a row a beat; and, with `masks`,
+    ``clip.masks.npz``, ``labels`` (N, H, W) as in the results of ``echo-rt file``. Returns them, the clip first.
 
     Raises:
         ParameterError: another suffix, or an endless phantom.
         OutputError: a file cannot be written.
     """
     path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise ParameterError(
-            f"{path}: expected a name that ends in {', '.join(SUFFIXES)}, found {path.suffix or 'no suffix'}"
-        )
+    if path.suffix.lower() not in _WRITERS:
+        known = ", ".join(_WRITERS)
+        raise ParameterError(f"{path}: expected a name that ends in {known}, found {path.suffix or 'no suffix'}")
     if phantom.frames is None:
         raise ParameterError("phantom: expected seconds=... for a clip, found an endless feed")
-    writers: dict[str, Callable[[Phantom, Path], None]] = {".avi": _avi, ".mp4": _mp4, ".dcm": _dicom}
-    jobs: list[tuple[Path, Callable[[Phantom, Path], None]]] = [
-        (path, writers[path.suffix.lower()]),
-        (path.with_suffix(".truth.csv"), _truth),
-        (path.with_suffix(".beats.csv"), _beats),
-    ]
+    jobs = {path: _WRITERS[path.suffix.lower()]}
+    jobs |= {path.with_suffix(".truth.csv"): _truth, path.with_suffix(".beats.csv"): _beats}
     if masks:
-        jobs.append((path.with_suffix(".masks.npz"), _masks))
-    for target, job in jobs:
+        jobs[path.with_suffix(".masks.npz")] = _masks
+    for target, job in jobs.items():
         with _whole(target) as part:
             job(phantom, part)
-    return [target for target, _ in jobs]
+    return list(jobs)
 
 
 @contextmanager
@@ -86,27 +71,17 @@ def _whole(target: Path) -> Iterator[Path]:
         ) from None
 
 
-def _avi(phantom: Phantom, path: Path) -> None:
-    # Quality 2 of Motion JPEG is next to lossless: the clip should test the reader, not the codec.
-    _video(phantom, path, "avi", "mjpeg", "yuvj444p", {"qmin": "2", "qmax": "2"})
-
-
-def _mp4(phantom: Phantom, path: Path) -> None:
-    _video(phantom, path, "mp4", "libx264", "yuv420p", {"crf": "12", "preset": "veryfast"})
-
-
-def _video(phantom: Phantom, path: Path, container: str, codec: str, pixels: str, options: dict[str, str]) -> None:
+def _video(container: str, codec: str, pixels: str, options: dict[str, str], phantom: Phantom, path: Path) -> None:
     import av
 
-    rate = Fraction(phantom.options.fps).limit_denominator(1000)
+    rate = Fraction(phantom.options.recording.fps).limit_denominator(1000)
     with phantom, av.open(str(path), "w", format=container) as file:
         stream: Any = file.add_stream(codec, rate=rate, options=options)
         stream.pix_fmt = pixels
         # H.264 in 4:2:0 has even sizes alone: an odd last row or column is repeated.
         even = pixels == "yuv420p"
-        stream.height, stream.width = (
-            size + size % 2 * even for size in (phantom.options.height, phantom.options.width)
-        )
+        height, width = phantom.options.recording.height, phantom.options.recording.width
+        stream.height, stream.width = height + height % 2 * even, width + width % 2 * even
         for number, frame in enumerate(phantom):
             image = _even(frame.image) if even else frame.image
             picture = av.VideoFrame.from_ndarray(image, "gray" if image.ndim == 2 else "bgr24").reformat(format=pixels)
@@ -115,21 +90,15 @@ def _video(phantom: Phantom, path: Path, container: str, codec: str, pixels: str
         file.mux(stream.encode())
 
 
-def _even(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _even(image: Image) -> Image:
     height, width = image.shape[:2]
     pad = ((0, height % 2), (0, width % 2), (0, 0))[: image.ndim]
     return np.ascontiguousarray(np.pad(image, pad, mode="edge"))
 
 
-def _dicom(phantom: Phantom, path: Path) -> None:
-    from echo_rt.phantom.dicom_file import write_dicom
-
-    write_dicom(phantom, path)
-
-
 def _truth(phantom: Phantom, path: Path) -> None:
-    with path.open("w", newline="") as stream:
-        writer = csv.writer(stream)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
         writer.writerow(FRAME_COLUMNS)
         for k in range(phantom.frames or 0):
             truth = phantom.truth(k)
@@ -139,8 +108,8 @@ def _truth(phantom: Phantom, path: Path) -> None:
 
 
 def _beats(phantom: Phantom, path: Path) -> None:
-    with path.open("w", newline="") as stream:
-        writer = csv.writer(stream)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
         writer.writerow(BEAT_COLUMNS)
         for beat in phantom.beats():
             figures = [getattr(beat, name) for name in BEAT_COLUMNS[:-1]]
@@ -150,11 +119,18 @@ def _beats(phantom: Phantom, path: Path) -> None:
 def _masks(phantom: Phantom, path: Path) -> None:
     """Frame by frame: the labels of a long clip do not fit into memory."""
     frames = phantom.frames or 0
-    height, width = phantom.options.height, phantom.options.width
+    height, width = phantom.options.recording.height, phantom.options.recording.width
     packed = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
     with packed as archive, archive.open("labels.npy", "w", force_zip64=True) as out:
-        np.lib.format.write_array_header_1_0(
-            out, {"descr": "|u1", "fortran_order": False, "shape": (frames, height, width)}
-        )
+        header = {"descr": "|u1", "fortran_order": False, "shape": (frames, height, width)}
+        np.lib.format.write_array_header_1_0(out, header)
         for k in range(frames):
             out.write(phantom.mask(k).tobytes())
+
+
+_WRITERS: dict[str, Callable[[Phantom, Path], None]] = {
+    # Quality 2 of Motion JPEG is next to lossless: the clip should test the reader, not the codec.
+    ".avi": partial(_video, "avi", "mjpeg", "yuvj444p", {"qmin": "2", "qmax": "2"}),
+    ".mp4": partial(_video, "mp4", "libx264", "yuv420p", {"crf": "12", "preset": "veryfast"}),
+    ".dcm": write_dicom,
+}

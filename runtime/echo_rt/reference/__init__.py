@@ -1,6 +1,7 @@
 """The definitions of the loops over pixels, contours and samples, in NumPy and OpenCV.
 
 `echo_rt.native` has them in C++ too, under the same names. Positions are x, y; a field is zero outside of its array.
+May import the arrays, the map of the grid and the rules of a model.
 """
 
 from __future__ import annotations

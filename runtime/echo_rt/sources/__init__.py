@@ -1,7 +1,6 @@
-"""Where frames come from: recordings on disk, and the address of everything else.
+"""Sources: recordings on disk, live feeds, and the address of each; `open_source` gives a `Source` for any address.
 
-`open_source` gives a `Source` for any address; `find_recordings` expands what a user typed into single recordings.
-Importing this package loads neither pydicom, PyAV nor OpenCV: each is imported by the module that reads with it.
+May import the ground floor; pydicom, PyAV, OpenCV and the phantom are imported by the module that opens them.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from echo_rt.errors import SourceError, SourceFormatError
 from echo_rt.frame import Frame
@@ -16,16 +16,15 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    import numpy as np
-    from numpy.typing import NDArray
     from typing_extensions import Self
 
-    Picture = tuple[int, float, NDArray[np.uint8]]
-    """Index, time in seconds and image of one decoded frame."""
+    from echo_rt.arrays import Image
+
+Picture: TypeAlias = "tuple[int, float, Image]"
+"""Index, time in seconds and image of one decoded frame."""
 
 MIN_FRAMES = 2
 """Fewer than two frames have no motion, and thus neither a beat nor a frame rate."""
-
 
 MAX_QUOTE = 160
 """Characters of somebody else's text that are worth repeating in an error."""
@@ -39,25 +38,16 @@ class Source(Protocol):
 
     The attributes are known once the source has been entered.
 
-    Attributes:
-        name: file name, for outputs.
-        frames: the number of frames it promises; None for a feed, or where the file does not say.
-        fps: nominal frames per second, or None where there is none. The time of a frame is `Frame.t_s`, never index /
-            fps.
-        spacing_mm: height and width of a pixel in mm (row, column), or None where the scale is not known.
-        spacing_note: one sentence why the scale is not known, or None where it is.
-        view: ``A4C`` or ``A2C`` where the source says so, else None.
-
     Raises:
         SourceError: on entering or while iterating, when it cannot be read, or read to its end.
     """
 
-    name: str
-    frames: int | None
-    fps: float | None
-    spacing_mm: tuple[float, float] | None
-    spacing_note: str | None
-    view: str | None
+    name: str  # file name, for outputs
+    frames: int | None  # that it promises; None for a feed, or where the file does not say
+    fps: float | None  # nominal; the time of a frame is `Frame.t_s`, never index / fps
+    spacing_mm: tuple[float, float] | None  # height and width of a pixel, where the scale is known
+    spacing_note: str | None  # one sentence why the scale is not known
+    view: str | None  # "A4C" or "A2C" where the source says so
 
     def __enter__(self) -> Self: ...
 
@@ -95,8 +85,10 @@ class Recording(ABC):
 
     @abstractmethod
     def _open(self, resources: ExitStack) -> Iterator[Picture]:
-        """Read the header, set the attributes, give the pictures. What has to be closed in the end goes into
-        `resources`."""
+        """Read the header, set the attributes, give the pictures. `resources` closes in the end what it is given."""
+
+    def _error(self, expected: str, found: str, todo: str) -> SourceFormatError:
+        return SourceFormatError(f"{self.path}: expected {expected}, found {found}; {todo}")
 
     def __enter__(self) -> Self:
         self.skipped = 0
@@ -125,17 +117,15 @@ class Recording(ABC):
         return next(self._reading)
 
     def _frames(self, pictures: Iterator[Picture]) -> Generator[Frame, None, None]:
-        # The first frame is held back until there is a second, so that a still image is refused before anything was
-        # measured on it.
+        # The first frame is held back until there is a second: nothing is measured on a still image.
         first: Frame | None = None
         count = 0
         shape: tuple[int, ...] | None = None
         for index, t_s, image in pictures:
             if shape is not None and image.shape != shape:
-                raise SourceFormatError(
-                    f"{self.path}: expected every frame to be {_size(shape)} like the first, found frame {index} of "
-                    f"{_size(image.shape)}; split the recording where its format changes"
-                )
+                expected = f"every frame to be {in_words(shape)} like the first"
+                found = f"frame {index} of {in_words(image.shape)}"
+                raise self._error(expected, found, "split the recording where its format changes")
             shape = image.shape
             count += 1
             frame = Frame(image, index / self._given_fps if self._given_fps else t_s, index, self.spacing_mm)
@@ -153,14 +143,16 @@ class Recording(ABC):
 def too_short(path: Path, count: int) -> SourceFormatError:
     """The error for a recording of no or one frame."""
     return SourceFormatError(
-        f"{path}: expected a recording of at least {MIN_FRAMES} frames, found {count}; a still image has no ejection fraction"
+        f"{path}: expected a recording of at least {MIN_FRAMES} frames, found {count}; "
+        "a still image has no ejection fraction"
     )
 
 
 def one_line(text: object) -> str:
-    """What a library's error or a damaged header says, on one short line, for the middle of our own message.
+    """What a library's error or a damaged header says, joined to one short line, for the middle of our own message.
 
-    Bytes of the file that an error quotes are left out: a header holds the patient's name.
+    Bytes of the file that an error quotes are left out: a header holds the patient's name. Where nothing of the file
+    can be quoted, `echo_rt.errors.first_line` gives the first line as it is.
     """
     # OSError's own text has its number in front and the path, which our message has already, behind.
     said = getattr(text, "strerror", None) or str(text)
@@ -169,5 +161,6 @@ def one_line(text: object) -> str:
     return textwrap.shorten(said, MAX_QUOTE, placeholder=" ...") or type(text).__name__
 
 
-def _size(shape: tuple[int, ...]) -> str:
+def in_words(shape: tuple[int, ...]) -> str:
+    """The shape of an image, as in "640x480 grey"."""
     return f"{shape[1]}x{shape[0]} {'colour' if len(shape) == 3 else 'grey'}"

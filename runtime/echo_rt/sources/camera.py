@@ -16,7 +16,7 @@ from echo_rt.errors import ParameterError, SourceError, SourceNotFoundError
 from echo_rt.sources.feed import Feed
 
 if TYPE_CHECKING:
-    from echo_rt.sources.feed import Arrived, FeedOptions
+    from echo_rt.sources.feed import FeedOptions, FeedPicture
 
 SYSTEM_LIST = Path("/sys/class/video4linux")
 """Where Linux lists cameras and capture cards."""
@@ -28,8 +28,8 @@ MOST_CAMERAS = 6
 class Camera(Feed):
     """A camera or a capture card: V4L2 on Linux, AVFoundation on macOS, Media Foundation on Windows.
 
-    Size, rate and pixel format are asked for and read back; `note` says where the device chose otherwise. Time is that
-    of arrival.
+    Size, rate and pixel format are asked for and read back; `note` says where the device chose otherwise. A frame's
+    time is that of its arrival.
 
     Args:
         uri: the number of the device, or its device file.
@@ -58,8 +58,8 @@ class Camera(Feed):
         capture = self._capture = cv2.VideoCapture(number, backend())
         if not capture.isOpened():
             raise SourceError(
-                f"{self.uri}: expected a camera, found a device that does not open; close other programs that use it, or see "
-                f"`echo-rt doctor {self.uri}`"
+                f"{self.uri}: expected a camera, found a device that does not open; close other programs that use it, "
+                f"or see `echo-rt doctor {self.uri}`"
             )
         wanted, options = {}, self.options
         if options.pixel_format is not None:  # first: the sizes and rates on offer depend on it
@@ -82,7 +82,7 @@ class Camera(Feed):
         other = [f"{name} {given[name]} instead of {asked}" for name, asked in wanted.items() if given[name] != asked]
         self.note = f"the camera gives {', '.join(other)}" if other else None
 
-    def _pictures(self) -> Iterator[Arrived]:
+    def _pictures(self) -> Iterator[FeedPicture]:
         assert self._capture is not None
         while True:
             read, image = self._capture.read()
@@ -123,8 +123,8 @@ def check_device(device: Path) -> None:
         )
     if not os.access(device, os.R_OK | os.W_OK):
         raise SourceError(
-            f"{device}: expected permission to use the camera, found none; add yourself to its group (sudo usermod -aG video $USER) and "
-            "log in again"
+            f"{device}: expected permission to use the camera, found none; add yourself to its group "
+            "(sudo usermod -aG video $USER) and log in again"
         )
 
 

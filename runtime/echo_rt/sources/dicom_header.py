@@ -9,36 +9,36 @@ import math
 import re
 import struct
 from collections.abc import MutableSequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from pydicom.dataset import Dataset
+from echo_rt.arrays import Array
+
+Spacing = tuple[tuple[float, float] | None, str | None]
 
 # pydicom converts a value when it is asked for it, and raises what the conversion happens to raise.
 _CONVERSION_ERRORS = (
-    BytesLengthException, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, NotImplementedError, struct.error,
+    BytesLengthException, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, NotImplementedError,
+    struct.error,
 )  # fmt: skip
 
 MIN_INCREMENT_MS, MAX_INCREMENT_MS = 0.1, 10_000.0
 """An increment outside is a mistake: no scanner makes 10000 frames a second, or waits ten seconds within a cine."""
 
 REGION_OVERHANG = 1
-"""Pixels by which a calibrated region may end past its image: vendors give X1 as the last column, or the one after
-it."""
+"""Pixels by which a calibrated region may end past its image: vendors give the last column, or the one after it."""
 
 MIN_EXTENT_MM, MAX_EXTENT_MM = 10.0, 600.0
-"""What an ultrasound image of a heart can show, in either direction, from a mouse probe to a margin-wide screen
-capture."""
+"""What an image of a heart can show, in either direction, from a mouse probe to a margin-wide screen capture."""
 
 SAME_SCALE = 0.01
 """Two regions whose scales agree to this share are two views by one probe setting."""
 
 
-def frame_times(header: Dataset, frames: int) -> NDArray[np.float64] | None:
+def frame_times(header: Dataset, frames: int) -> Array | None:
     """(frames,) seconds, the first 0, strictly increasing; None where the header has no usable clock.
 
     From FrameTimeVector, else FrameTime, CineRate, RecommendedDisplayFrameRate, ActualFrameDuration, EffectiveDuration.
@@ -57,8 +57,8 @@ def frame_times(header: Dataset, frames: int) -> NDArray[np.float64] | None:
     return None if period is None else np.arange(frames, dtype=np.float64) * np.float64(period / 1000)
 
 
-def _times_of_vector(vector: list[float], frames: int) -> NDArray[np.float64] | None:
-    # Increments from the frame before, in ms. The first frame's is 0 by the standard, though some leave it out.
+def _times_of_vector(vector: list[float], frames: int) -> Array | None:
+    # Increments from the frame before, in ms. The first is 0 by the standard; some leave it out.
     if vector and (len(vector) >= frames or vector[0] == 0):
         del vector[0]
     increments = np.full(frames - 1, np.nan)
@@ -71,12 +71,11 @@ def _times_of_vector(vector: list[float], frames: int) -> NDArray[np.float64] | 
     return np.asarray(np.concatenate([[0.0], np.cumsum(increments)]) / 1000, np.float64)
 
 
-def pixel_spacing(header: Dataset) -> tuple[tuple[float, float] | None, str | None]:
+def pixel_spacing(header: Dataset) -> Spacing:
     """Height and width of a pixel in mm (row, column), or None and one sentence why not.
 
-    From the ultrasound regions: 2D tissue, in cm. A region that does not lie within the image was left over from before
-    the image was resized, and its scale with it, so that nothing in that header is believed. Without regions, from
-    PixelSpacing.
+    From the ultrasound regions of 2D tissue in cm; without regions, from PixelSpacing. A region outside the image is
+    from before the image was resized: then no scale of that header is believed.
     """
     rows, columns = number(header, "Rows"), number(header, "Columns")
     regions = _items(header, "SequenceOfUltrasoundRegions")
@@ -94,8 +93,8 @@ def pixel_spacing(header: Dataset) -> tuple[tuple[float, float] | None, str | No
         x0, y0, x1, y1 = (number(region, f"RegionLocation{corner}") for corner in ("MinX0", "MinY0", "MaxX1", "MaxY1"))
         if not (0 <= x0 < x1 < columns + REGION_OVERHANG and 0 <= y0 < y1 < rows + REGION_OVERHANG):
             return None, (
-                f"the calibrated region ({x0:g}, {y0:g}) to ({x1:g}, {y1:g}) does not fit the {columns:g}x{rows:g} image: "
-                "it is stale, from before the image was resized"
+                f"the calibrated region ({x0:g}, {y0:g}) to ({x1:g}, {y1:g}) does not fit the {columns:g}x{rows:g} "
+                "image: it is stale, from before the image was resized"
             )
         mm = (10 * number(region, "PhysicalDeltaY"), 10 * number(region, "PhysicalDeltaX"))
         spacing, note = _plausible(mm, (y1 - y0, x1 - x0), "the calibrated region")
@@ -107,13 +106,12 @@ def pixel_spacing(header: Dataset) -> tuple[tuple[float, float] | None, str | No
     return scales[0], None
 
 
-def _plausible(
-    mm: tuple[float, float], extent: tuple[float, float], what: str
-) -> tuple[tuple[float, float] | None, str | None]:
+def _plausible(mm: tuple[float, float], extent: tuple[float, float], what: str) -> Spacing:
     if all(MIN_EXTENT_MM <= step * pixels <= MAX_EXTENT_MM for step, pixels in zip(mm, extent, strict=True)):
         return mm, None
     return None, (
-        f"{what} has pixels of {mm[0]:.3g} x {mm[1]:.3g} mm over {extent[0]:g} x {extent[1]:g} pixels, which no ultrasound image has"
+        f"{what} has pixels of {mm[0]:.3g} x {mm[1]:.3g} mm over {extent[0]:g} x {extent[1]:g} pixels, "
+        "which no ultrasound image has"
     )
 
 
@@ -122,8 +120,7 @@ _VIEW_CODES = {"399214001": "A4C", "G-A19C": "A4C", "399232001": "A2C", "G-A19B"
 
 
 def _view_pattern(digit: int, word: str) -> re.Pattern[str]:
-    # "apical 4 chamber", "Apical four-chamber view", "AP4", "A4C", "4CH"; but neither "SC4C" (subcostal) nor a lone
-    # "4C".
+    # "apical 4 chamber", "Apical four-chamber view", "AP4", "A4C", "4CH"; but neither "SC4C" (subcostal) nor "4C".
     chamber = rf"(?:{digit}|{word})[\s-]*ch(?:amber|b|a)?s?\b"
     return re.compile(
         rf"\bap(?:ical|\.)?[\s-]*(?:{chamber}|{digit}c?\b)|\ba[\s-]?{digit}c[hv]?\b|\b{chamber}", re.IGNORECASE
@@ -132,14 +129,14 @@ def _view_pattern(digit: int, word: str) -> re.Pattern[str]:
 
 _VIEW_TEXTS = {"A4C": _view_pattern(4, "four"), "A2C": _view_pattern(2, "two")}
 _NOT_APICAL = re.compile(
-    r"sub[\s_-]*(?:costal|xiph)|\bsc\b|\bsub\b|paraster|\bps?s?ax|\bplax|\bps\b|f(?:o)?etal|transesoph|transoesoph|\btee\b|\bme\b",
+    r"sub[\s_-]*(?:costal|xiph)|\bsc\b|\bsub\b|paraster|\bps?s?ax|\bplax|\bps\b|f(?:o)?etal"
+    r"|transesoph|transoesoph|\btee\b|\bme\b",
     re.IGNORECASE,
 )
 
 
 def view(header: Dataset) -> str | None:
-    """``A4C`` or ``A2C`` where the header clearly says so, by code or in words; None otherwise, as when it names
-    both."""
+    """``A4C`` or ``A2C`` where the header clearly says so, by code or in words; else None."""
     codes = _items(header, "ViewCodeSequence")
     coded = {_VIEW_CODES[value] for code in codes if (value := text(code, "CodeValue")) in _VIEW_CODES}
     if coded:

@@ -7,17 +7,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from echo_rt.errors import SourceError
 from echo_rt.frame import Frame
+from echo_rt.sources.base import Source
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from typing_extensions import Self
 
-    Arrived = tuple[NDArray[np.uint8], float | None, tuple[float, float] | None]
+    from echo_rt.arrays import Image
+
+    FeedPicture = tuple[Image, float | None, tuple[float, float] | None]
     """Image, the sender's time stamp in seconds or None, and spacing in mm or None."""
 
 DRIFT_S = 1.0
@@ -76,14 +77,69 @@ class FeedOptions:
     pixel_format: str | None = None
 
 
-class Feed(ABC):
-    """A source that goes on by itself, whether or not somebody reads. The attributes are those of `Source`.
+@runtime_checkable
+class LiveSource(Source, Protocol):
+    """A source whose frames come at their own time: its reader may have to wait.
+
+    Attributes:
+        note: one line on what is not as it was asked for, or None.
+    """
+
+    note: str | None = None
+
+    def interrupt(self) -> None:
+        """Wake whoever waits for a frame, from any thread. A source without it ends the wait by its own time-out."""
+        return
+
+
+class Wrapped(LiveSource):
+    """Any source as a live one. The attributes are those of the source.
+
+    Args:
+        source: not yet entered.
+    """
+
+    name: str
+    frames: int | None
+    fps: float | None
+    spacing_mm: tuple[float, float] | None
+    spacing_note: str | None
+    view: str | None
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._source, name)
+
+    def __enter__(self) -> Self:
+        self._source.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._source.__exit__(kind, error, trace)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self
+
+    def __next__(self) -> Frame:
+        return next(self._source)
+
+
+def as_live(source: Source) -> LiveSource:
+    """The source itself where it is a live one, else the source in a `Wrapped`, with no note and nothing to wake."""
+    return source if isinstance(source, LiveSource) else Wrapped(source)
+
+
+class Feed(LiveSource, ABC):
+    """A source that goes on by itself, whether or not somebody reads. The attributes are those of `LiveSource`.
 
     It ends only when its sender does. Whoever wants to go on opens it again.
 
     Attributes:
         uri: its address.
-        note: one line on what is not as it was asked for, or None.
     """
 
     def __init__(self, uri: str) -> None:
@@ -93,7 +149,6 @@ class Feed(ABC):
         self.spacing_mm: tuple[float, float] | None = None
         self.spacing_note: str | None = "the feed does not say how large a pixel is"
         self.view: str | None = None
-        self.note: str | None = None
         self._reading: Iterator[Frame] | None = None
 
     @abstractmethod
@@ -101,7 +156,7 @@ class Feed(ABC):
         """Connect, with a time-out of its own, and set the attributes."""
 
     @abstractmethod
-    def _pictures(self) -> Iterator[Arrived]:
+    def _pictures(self) -> Iterator[FeedPicture]:
         """Give what arrives, from after `_open` until the sender ends. It never waits for longer than a few seconds."""
 
     @abstractmethod

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
+from echo_rt.arrays import Image
 from echo_rt.errors import MissingExtraError, ParameterError, SourceError, SourceFormatError
 from echo_rt.sources.base import one_line
 from echo_rt.sources.feed import Feed, plausible_spacing
@@ -21,7 +22,7 @@ from echo_rt.sources.feed import Feed, plausible_spacing
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from echo_rt.sources.feed import Arrived
+    from echo_rt.sources.feed import FeedPicture
 
 PORT = 18944
 """The protocol's own."""
@@ -64,7 +65,7 @@ class IgtlImages(Feed):
         self._socket: socket.socket | None = None
 
     def interrupt(self) -> None:
-        """Wake whoever waits for a message. From any thread."""
+        """Wake whoever waits for a message; the feed ends there. From any thread."""
         if (connection := self._socket) is not None:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
@@ -82,17 +83,14 @@ class IgtlImages(Feed):
         self._socket.settimeout(READ_S)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def _pictures(self) -> Iterator[Arrived]:
+    def _pictures(self) -> Iterator[FeedPicture]:
         while True:
             header = self._read(HEADER_BYTES)
             if header is None:
                 return
             fields, crc = self._header(header)
-            body = self._read(fields["body_size"])
-            if body is None:
-                raise SourceError(
-                    f"{self.uri}: expected a whole message, found the connection closed in the middle of one"
-                )
+            body = self._read(fields["body_size"], begun=True)
+            assert body is not None
             if fields["message_type"] != "IMAGE" or self.device not in ("", fields["device_name"]):
                 continue
             yield self._image(fields, body, crc)
@@ -102,8 +100,8 @@ class IgtlImages(Feed):
             self._socket.close()
             self._socket = None
 
-    def _read(self, count: int) -> bytearray | None:
-        """That many bytes, or None where the server closed before them."""
+    def _read(self, count: int, begun: bool = False) -> bytearray | None:
+        """That many bytes, or None where the server closed before a message. `begun`: in the middle of one."""
         assert self._socket is not None
         found = bytearray(count)
         view, have = memoryview(found), 0
@@ -119,7 +117,7 @@ class IgtlImages(Feed):
                     f"{self.uri}: expected messages, found {one_line(error)}; check the sender and the network"
                 ) from None
             if not more:
-                if have:
+                if have or begun:
                     raise SourceError(
                         f"{self.uri}: expected a whole message, found the connection closed in the middle of one"
                     )
@@ -139,11 +137,12 @@ class IgtlImages(Feed):
             ) from None
         if fields["body_size"] > MOST_BYTES:
             raise SourceFormatError(
-                f"{self.uri}: expected a message of at most {MOST_BYTES} bytes, found one of {fields['body_size']}; is it OpenIGTLink?"
+                f"{self.uri}: expected a message of at most {MOST_BYTES} bytes, found one of {fields['body_size']}; "
+                "is it OpenIGTLink?"
             )
         return fields, int.from_bytes(header[50:58], "big")
 
-    def _image(self, fields: dict[str, Any], body: bytearray, crc: int) -> Arrived:
+    def _image(self, fields: dict[str, Any], body: bytearray, crc: int) -> FeedPicture:
         messages = _messages()
         if crc and messages.CRC64(bytes(body)) != crc:
             raise SourceFormatError(
@@ -163,7 +162,8 @@ class IgtlImages(Feed):
                 raise ValueError(f"{image.dtype} with axes {image.shape}")
         except (ValueError, KeyError, IndexError, struct.error, NotImplementedError) as error:
             raise SourceFormatError(
-                f"{self.uri}: expected images of one slice, uint8, grey or RGB, found {one_line(error)}; set the sender to 8 bits"
+                f"{self.uri}: expected images of one slice, uint8, grey or RGB, found {one_line(error)}; "
+                "set the sender to 8 bits"
             ) from None
         picture = _picture(image[0])
         columns = np.linalg.norm(matrix[:3, :2], axis=0)
@@ -172,7 +172,7 @@ class IgtlImages(Feed):
         return picture, fields["timestamp"] or None, spacing_mm
 
 
-def _picture(image: NDArray[Any]) -> NDArray[np.uint8]:
+def _picture(image: NDArray[Any]) -> Image:
     """(H, W) or (H, W, 3) BGR of (H, W) or (H, W, 1, 3 or 4), RGB."""
     if image.ndim == 3:
         image = image[..., 0] if image.shape[2] == 1 else image[..., 2::-1]

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from echo_rt.errors import ParameterError, SourceFormatError
-from echo_rt.sources.base import MIN_FRAMES, Recording, too_short
+from echo_rt.sources.base import MIN_FRAMES, Picture, Recording, in_words, too_short
 from echo_rt.sources.levels import significant_bits, to_eight_bits
 from echo_rt.sources.paths import image_sequences
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from echo_rt.sources.base import Picture
 
 _OPENCV_LOG: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 4 has these functions at its top
 
@@ -27,14 +22,12 @@ _OPENCV_LOG: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 4 has these func
 class ImageFolder(Recording):
     """The numbered PNG, JPEG, BMP or TIFF images of a folder, in natural order and equally spaced in time by `fps`.
 
-    Gaps in the numbers are not gaps in time: a series may be numbered by tens. Images without a number, and other
-    files, are left out. Transparency is dropped; of an image with several pages the first is read; 16 bits become 8 by
-    a whole shift, found on the first image.
+    Gaps in the numbers are not gaps in time: a series may be numbered by tens. Other files are left out. Transparency
+    is dropped; of several pages the first is read; 16 bits become 8 by a whole shift, found on the first image.
 
     Raises, when it is entered or read:
-        ParameterError: no `fps` was given; images carry no time.
-        SourceFormatError: there are fewer than two images or more than one series, one cannot be read, or has another
-            size.
+        ParameterError: no `fps` was given.
+        SourceFormatError: there are fewer than two images or several series, or one is damaged or of another size.
     """
 
     def _open(self, resources: ExitStack) -> Iterator[Picture]:
@@ -45,21 +38,18 @@ class ImageFolder(Recording):
                 f"{self.path}: expected a folder that can be read, found: {error.strerror}; check its permissions"
             ) from None
         if len(sequences) > 1:
-            raise SourceFormatError(
-                f"{self.path}: expected one series of numbered images, found {len(sequences)} ({', '.join(list(sequences)[:3])}); "
-                "put each into a folder of its own"
-            )
+            found = f"{len(sequences)} ({', '.join(list(sequences)[:3])})"
+            raise self._error("one series of numbered images", found, "put each into a folder of its own")
         images = next(iter(sequences.values()), [])
         if not images:
-            raise SourceFormatError(
-                f"{self.path}: expected a folder of numbered images (png, jpg, bmp, tif), found none; "
-                "`echo-rt file` searches a folder for recordings"
-            )
+            expected = "a folder of numbered images (png, jpg, bmp, tif)"
+            raise self._error(expected, "none", "`echo-rt file` searches a folder for recordings")
         if len(images) < MIN_FRAMES:
             raise too_short(self.path, len(images))
         if self._given_fps is None:
             raise ParameterError(
-                f"{self.path}: expected the frame rate of the images, which carry none; give it with --fps, as in --fps 50"
+                f"{self.path}: expected the frame rate of the images, which carry none; "
+                "give it with --fps, as in --fps 50"
             )
         self.frames = len(images)
         self.spacing_note = "images do not say how large a pixel is"
@@ -76,14 +66,12 @@ class ImageFolder(Recording):
             size = size or image.shape
             if image.shape != size:
                 raise SourceFormatError(
-                    f"{path}: expected {_describe(size)} like {images[0].name}, found {_describe(image.shape)}; remove or resize it"
+                    f"{path}: expected {in_words(size)} like {images[0].name}, found {in_words(image.shape)}; "
+                    "remove or resize it"
                 )
             bits = bits or (significant_bits(image) if image.dtype == np.uint16 else 8)
-            yield (
-                index,
-                index / fps,
-                np.asarray(image, np.uint8) if image.dtype == np.uint8 else to_eight_bits(image, bits),
-            )
+            eight = np.asarray(image, np.uint8) if image.dtype == np.uint8 else to_eight_bits(image, bits)
+            yield index, index / fps, eight
 
 
 def _read(path: Path) -> NDArray[np.unsignedinteger[Any]]:
@@ -101,7 +89,3 @@ def _read(path: Path) -> NDArray[np.unsignedinteger[Any]]:
     if image.dtype not in (np.uint8, np.uint16):
         raise SourceFormatError(f"{path}: expected 8 or 16 bits a channel, found {image.dtype}; convert it to 8 bits")
     return np.ascontiguousarray(image[..., :3]) if image.ndim == 3 else np.asarray(image)
-
-
-def _describe(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]}x{shape[0]} {'colour' if len(shape) == 3 else 'grey'}"

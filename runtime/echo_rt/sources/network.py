@@ -17,7 +17,7 @@ from echo_rt.sources.video import image_of
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-    from echo_rt.sources.feed import Arrived
+    from echo_rt.sources.feed import FeedPicture
 
 OPEN_S, READ_S = 8.0, 2.0
 """Time-outs: for the first answer with all that is needed to decode, and for any later one."""
@@ -72,7 +72,7 @@ class NetworkStream(Feed):
         rate = stream.average_rate or stream.guessed_rate
         self.fps = float(rate) if rate else None
 
-    def _pictures(self) -> Iterator[Arrived]:
+    def _pictures(self) -> Iterator[FeedPicture]:
         assert self._container is not None
         stream = self._container.streams.video[0]
         stream.thread_type = "NONE"  # threads that take a frame each give them back as many frames later

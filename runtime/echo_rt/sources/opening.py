@@ -19,15 +19,13 @@ _CAMERA = re.compile(r"\d{1,3}|/dev/video\d+")
 
 
 def is_feed(uri: str) -> bool:
-    """Whether an address is that of a feed that goes on by itself: a camera, a network stream or OpenIGTLink. The
-    phantom is none: it is made when it is asked for."""
+    """Whether an address is a feed that goes on by itself: a camera, a network stream or OpenIGTLink; no phantom is."""
     scheme = _SCHEME.match(uri)
     return is_camera(uri) or (scheme is not None and scheme[1].lower() in {*_NETWORK, "igtl"})
 
 
 def is_camera(uri: str) -> bool:
-    """Whether it is the number of a camera or its device file; a file of that name in the current folder is a
-    recording."""
+    """Whether it is the number of a camera or its device file; a file of that name is a recording."""
     return _CAMERA.fullmatch(uri) is not None and not os.path.isfile(uri) and not os.path.isdir(uri)
 
 
@@ -36,9 +34,8 @@ def open_source(uri: str | os.PathLike[str], fps: float | None = None, feed: Fee
 
     `uri` is a DICOM cine, a video, a folder of numbered images, a glob that matches one of these, a recording of
     `echo-rt live`, ``phantom:?ef=55&hr=70``, or a live feed: the number of a camera or its device file, ``rtsp://``,
-    ``udp://`` or ``http://``, ``igtl://host:port``. `feed` is what a camera is asked for. What a file is, its content
-    decides, not its name. `fps` (frames per second) replaces the clock of a recording, and is the clock of a folder of
-    images, which has none.
+    ``udp://`` or ``http://``, ``igtl://host:port``. What a file is, its content decides, not its name. `fps` replaces
+    the clock of a recording; a folder of images has no other. `feed` is what a camera is asked for.
 
     Raises:
         ParameterError: `fps` is not a positive number, the scheme is unknown, or the glob matches several recordings.
@@ -48,7 +45,8 @@ def open_source(uri: str | os.PathLike[str], fps: float | None = None, feed: Fee
     text = os.fspath(uri)
     if fps is not None and not (math.isfinite(fps) and fps > 0):
         raise ParameterError(
-            f"--fps: expected a positive number of frames per second, found {fps}; leave it out to use the file's own clock"
+            f"--fps: expected a positive number of frames per second, found {fps}; "
+            "leave it out to use the file's own clock"
         )
     scheme = _SCHEME.match(text)
     if is_camera(text):

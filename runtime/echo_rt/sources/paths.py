@@ -24,13 +24,12 @@ _NUMBER = re.compile(r"\d+(?=\D*$)")
 def find_recordings(paths: Sequence[str | os.PathLike[str]]) -> list[Path | str]:
     """What a user typed, expanded to single recordings, in natural order (2 before 10) and each of them once.
 
-    - A file stands for itself, whatever it is: opening it says what is wrong with it. - A folder of numbered images
-    alone is one recording, and so is one that `echo-rt live --record` made. Any other folder is
-      searched, with the folders in it, for DICOM files (known by their content), videos and such folders. Hidden files,
+    - A file stands for itself, and a glob for its matches; ``**`` goes through folders.
+    - A folder of numbered images alone is one recording, and so is one that `echo-rt live --record` made. Any other is
+      searched, with its folders, for DICOM files (known by their content), videos and such folders. Hidden files,
       DICOMDIR and results of `echo-rt file` are left out.
-    - A glob stands for its matches; ``**`` goes through folders. - What is missing, matches nothing or holds nothing
-    stays in the list, so that opening it gives its own error in a batch. - An address such as ``phantom:?ef=55`` is
-    passed on as a string.
+    - What is missing or holds nothing stays in the list: opening it gives its own error in a batch.
+    - An address such as ``phantom:?ef=55`` is passed on as a string.
     """
     found: dict[str, Path | str] = {}
     for given in paths:
@@ -91,20 +90,18 @@ def _is_recording(path: Path) -> bool:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether the content of a file is DICOM: the preamble with DICM, or, without one, an early element of group 2 or
-    8.
+    """Whether the content of a file is DICOM: the preamble with DICM, or an early element of group 2 or 8.
 
     Raises:
         OSError: it cannot be read.
     """
     if not path.is_file():  # a pipe or a device would block
         return False
-    with path.open("rb") as stream:
-        head = stream.read(132)
+    with path.open("rb") as file:
+        head = file.read(132)
     if head[128:132] == b"DICM":
         return True
-    # Files of old archives lack the preamble. Little endian group, then element; the value representation or a short
-    # length follows.
+    # Files of old archives lack the preamble: group, element, then the value representation or a short length.
     group, element = int.from_bytes(head[0:2], "little"), int.from_bytes(head[2:4], "little")
     return (
         len(head) == 132

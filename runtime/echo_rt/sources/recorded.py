@@ -5,26 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import av
+from av.container import InputContainer
 
 from echo_rt.errors import SourceFormatError
-from echo_rt.sources.base import Recording, one_line
+from echo_rt.sources.base import Picture, Recording, one_line
 from echo_rt.sources.paths import RECORDING
 from echo_rt.sources.video import image_of
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
-
-    from echo_rt.sources.base import Picture
 
 FRAMES, READINGS = "frames.mkv", "readings.jsonl"
 
 
 class Recorded(Recording):
-    """The folder of a take. One that was cut off, as by a loss of power, is read up to where frames and lines both
-    reach.
+    """The folder of a take. One that was cut off is read up to where frames and lines both reach.
 
     Raises, when it is entered or read:
         SourceFormatError: a file is missing or is not what the recorder wrote, or there are fewer than two frames.
@@ -40,7 +35,8 @@ class Recorded(Recording):
             self.frames = about.get("frames")
         except (OSError, ValueError, AttributeError, av.FFmpegError) as error:
             raise SourceFormatError(
-                f"{self.path}: expected a recording of `echo-rt live` ({RECORDING}, {READINGS}, {FRAMES}), found: {one_line(error)}"
+                f"{self.path}: expected a recording of `echo-rt live` ({RECORDING}, {READINGS}, {FRAMES}), "
+                f"found: {one_line(error)}"
             ) from None
         self.spacing_note = "the feed that was recorded does not say how large a pixel is"
         return self._pictures(container, lines)

@@ -4,20 +4,19 @@ outside."""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from echo_rt.arrays import Field, Image
 from echo_rt.errors import FrameError, ParameterError
 from echo_rt.frame import Frame
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Grey = NDArray[np.uint8]
-    Points = NDArray[np.int32]
+Points = NDArray[np.int32]
 
 GRID_PX = 256
 """Pixels along the longer side of the coarse image in which motion is looked for."""
@@ -68,34 +67,40 @@ class FixedCut:
         height, width = frame.image.shape[:2]
         if self.x + self.width > width or self.y + self.height > height:
             raise FrameError(
-                f"--roi {self.x},{self.y},{self.width},{self.height}: expected a rectangle within the image of {width}x{height}; change it"
+                f"--roi {self.x},{self.y},{self.width},{self.height}: expected a rectangle within the image of "
+                f"{width}x{height}; change it"
             )
         # A copy, so that what lies outside is not kept behind a view.
         return replace(frame, image=frame.image[self.y : self.y + self.height, self.x : self.x + self.width].copy())
 
 
 class SectorCut:
-    """The ultrasound sector, found by its motion: on a screen nothing else moves over so large an area.
+    """The ultrasound sector, found by its motion: nothing else on a screen moves over so large an area.
 
-    The sector is the convex hull of what moves. Everything else is left out: the picture is cut to its bounding box,
-    and in it what lies outside the hull is black. It is kept while the motion lies within it, as when the depth is
-    changed, and looked for again when the layout of the screen or its size changes. While the scanner's image is frozen
-    nothing moves, and it is kept.
+    The sector is the convex hull of what moves. The picture is cut to its bounding box, and black outside the hull. The
+    hull is kept while the motion lies within it, as when the depth changes, and while nothing moves, as in a frozen
+    image. It is looked for again when the layout or the size of the screen changes.
+
+    Attributes:
+        hull: (N, 1, 2) in pixels of the screen, x before y; None before it is found.
     """
 
     def __init__(self) -> None:
+        self.reset(())
+
+    def reset(self, shape: tuple[int, ...]) -> None:
+        """Forget the sector; the next frames are `shape` (rows, columns)."""
         self.hull: Points | None = None
-        self._shape: tuple[int, ...] = ()
-        self._before: Grey | None = None
+        self._shape = shape
+        self._before: Image | None = None
         self._before_s = 0.0
-        self._changes: list[NDArray[np.float32]] = []
+        self._changes: list[Field] = []
         self._elsewhere = 0
-        self._mask: Grey | None = None
+        self._mask: Image | None = None
 
     def __call__(self, frame: Frame) -> Frame | None:
         if frame.image.shape[:2] != self._shape:
-            self.__init__()  # type: ignore[misc]
-            self._shape = frame.image.shape[:2]
+            self.reset(frame.image.shape[:2])
         self._look(frame)
         if self.hull is None:
             return None
@@ -134,14 +139,14 @@ class SectorCut:
         return shared >= SAME * area and area >= (1 - SAME) * cv2.contourArea(self.hull)
 
 
-def parse_roi(text: str) -> type[SectorCut] | FixedCut | None:
-    """What ``auto``, ``none`` or ``x,y,w,h`` says: a class to be made anew for each opening, a rectangle, or nothing.
+def parse_roi(text: str) -> Callable[[], Cut | None]:
+    """What makes the cut for each opening of a source: of ``auto``, ``none`` (no cut) or ``x,y,w,h``.
 
     Raises:
         ParameterError: it is none of these.
     """
     if text == "none":
-        return None
+        return lambda: None
     if text == "auto":
         return SectorCut
     numbers = re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", text)
@@ -149,17 +154,18 @@ def parse_roi(text: str) -> type[SectorCut] | FixedCut | None:
         raise ParameterError(
             f"--roi: expected auto, none or x,y,width,height in pixels, such as 320,80,640,480, found {text!r}"
         )
-    return FixedCut(int(numbers[1]), int(numbers[2]), width, height)
+    fixed = FixedCut(int(numbers[1]), int(numbers[2]), width, height)
+    return lambda: fixed
 
 
-def _coarse(image: Grey) -> Grey:
+def _coarse(image: Image) -> Image:
     factor = GRID_PX / max(image.shape[:2])
     small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else image
     grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY) if small.ndim == 3 else small
     return np.asarray(grey, np.uint8)
 
 
-def _sector(change: NDArray[np.float32], shape: tuple[int, ...]) -> Points | None:
+def _sector(change: Field, shape: tuple[int, ...]) -> Points | None:
     """The convex hull (N, 1, 2) of the largest moving piece, in pixels of an image of `shape`."""
     moving = (change > CHANGE).astype(np.uint8)
     # Closing joins the speckle over the dark chambers; opening takes out traces and letters.
@@ -180,5 +186,5 @@ def _sector(change: NDArray[np.float32], shape: tuple[int, ...]) -> Points | Non
     return np.asarray(cv2.convexHull(outline[0]), np.int32)
 
 
-def _disk(size: int) -> Grey:
+def _disk(size: int) -> Image:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)

@@ -6,75 +6,64 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import Any, cast
 
 import av
 import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
+from echo_rt.arrays import Image
 from echo_rt.errors import ParameterError, SourceFormatError
-from echo_rt.sources.base import Recording, one_line, too_short
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from av.container import InputContainer
-    from av.packet import Packet
-    from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
-    from numpy.typing import NDArray
-
-    from echo_rt.sources.base import Picture
+from echo_rt.sources.base import Picture, Recording, one_line, too_short
 
 HEADER_SLACK_FRAMES = 1
 """Headers that count one frame too many are written by recorders that close a file while a frame is under way."""
 
 MATROSKA_SLACK = (0.5, 0.05)
-"""Seconds, and share of the duration, by which a Matroska file may end early: its header has no frame count, only a
-duration, which is that of the longest stream, sound included."""
+"""Seconds, and share of the duration, by which a Matroska file may end early: its header has no frame count, and its
+duration is that of the longest stream, sound included."""
 
 CLOCK_RESET_S = 1.0
 """Time stamps that go back by more than this were reset (spliced transport streams); by less, they are out of order."""
 
 _NO_TIMESTAMPS = 0x0080  # AVFMT_NOTIMESTAMPS: a bare stream of frames, to which FFmpeg gives 25 fps whatever it was
 
-# A thread for the scaler and one a core for the decoder made every clip slower, not faster (640x480 H.264, two cores:
-# 0.6 ms a frame with one thread, 2.3 with scaler threads); the engine has better use for the cores. PyAV before 17
-# scales in one thread anyway.
+# Scaler threads made every clip slower (640x480 H.264, two cores: 2.3 ms a frame, 0.6 with one thread), and the engine
+# has better use for the cores. PyAV before 17 scales in one thread anyway.
 _SCALER_THREADS: dict[str, Any] = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 
 
 class Video(Recording):
     """An AVI, MP4, MOV, MKV, GIF or any other video file that FFmpeg reads.
 
-    The time of a frame is its own time stamp in the file, so that a variable frame rate stays what it is; a frame
-    without one follows the frame before it by the average rate. AVI has no time stamps: its frames follow one another
-    at its rate, with a gap for those that were dropped when it was captured. Frames come as they are stored: rotation
-    metadata is ignored, as the scanner wrote none and phones guess. Grey video gives (H, W), all other (H, W, 3) BGR,
-    more than 8 bits are scaled to 8.
+    The time of a frame is its own time stamp, or follows the frame before it by the average rate. AVI has no time
+    stamps: its frames follow one another at its rate, with a gap for those that were dropped in capture. Rotation
+    metadata is ignored: scanners write none and phones guess. Grey video gives (H, W), all other (H, W, 3) BGR, more
+    than 8 bits are scaled to 8.
 
     Raises, when it is entered or read:
         ParameterError: a bare stream without a clock (.h264, .mjpeg), and no `fps` was given.
-        SourceFormatError: it is not a video, has fewer than two frames, or most of them cannot be decoded. A file that
-            ends before what its header promises raises this after its last frame, so that a part is never taken for the
-            whole.
+        SourceFormatError: it is not a video, has fewer than two frames, or most of them cannot be decoded; after its
+            last frame, if it ends before what its header promises.
     """
 
     def _open(self, resources: ExitStack) -> Iterator[Picture]:
         container = resources.enter_context(self._container())
         stream = container.streams.best("video")
         if stream is None or not hasattr(stream, "average_rate"):
-            raise SourceFormatError(
-                f"{self.path}: expected a video, found no video stream in it; check that it is the right file"
-            )
+            raise self._error("a video", "no video stream in it", "check that it is the right file")
         video = cast("VideoStream", stream)
         if video.codec_context is None:
-            raise SourceFormatError(
-                f"{self.path}: expected a codec that FFmpeg knows, found another; convert it to H.264 in MP4"
-            )
+            raise self._error("a codec that FFmpeg knows", "another", "convert it to H.264 in MP4")
         if self._given_fps is None:
             if int(container.format.flags) & _NO_TIMESTAMPS:
                 raise ParameterError(
-                    f"{self.path}: expected time stamps, found a bare {container.format.name} stream; give its frame rate with --fps"
+                    f"{self.path}: expected time stamps, found a bare {container.format.name} stream; "
+                    "give its frame rate with --fps"
                 )
             rate = video.average_rate or video.guessed_rate
             self.fps = float(rate) if rate else None
@@ -88,24 +77,19 @@ class Video(Recording):
     def _container(self) -> InputContainer:
         # Text goes no further: to FFmpeg a playlist is a video, and it would open what stands in it.
         if problem := _not_a_video(self.path):
-            raise SourceFormatError(
-                f"{self.path}: expected a video, found {problem}; check that it is the right file, or copy it again"
-            )
+            raise self._error("a video", problem, "check that it is the right file, or copy it again")
         try:
             return av.open(f"file:{self.path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
         except av.FFmpegError as error:
             found = "an MP4 damaged or cut off before its index" if _is_mp4(self.path) else f"none ({one_line(error)})"
-            raise SourceFormatError(
-                f"{self.path}: expected a video, found {found}; copy it again, or export it as H.264 in MP4"
-            ) from None
+            raise self._error("a video", found, "copy it again, or export it as H.264 in MP4") from None
 
     def _pictures(self, container: InputContainer, stream: VideoStream) -> Iterator[Picture]:
         clock = _Clock(self.path, self.fps)
         seen = _Seen()
         for frame in self._decoded(container, stream, seen):
-            # AVI stores no time stamps: a frame's time is the place of its chunk. What FFmpeg makes up instead goes
-            # back and forth where the codec reorders frames; in the order of display, the n-th frame has the n-th
-            # place.
+            # In an AVI a frame's time is the place of its chunk. What FFmpeg makes up instead goes back and forth where
+            # the codec reorders frames; in the order of display, the n-th frame has the n-th place.
             stamp = float(seen.places.popleft() * stream.time_base) if seen.places and stream.time_base else frame.time
             yield seen.decoded + self.skipped, clock.at(stamp), image_of(frame)
             seen.decoded += 1
@@ -117,9 +101,8 @@ class Video(Recording):
         try:
             for packet in container.demux(stream):
                 flush = packet.dts is None and not packet.size  # the last one, which empties the decoder
-                if packet.is_corrupt or not (
-                    packet.size or flush
-                ):  # cut by the end of the file; empty, and would end the decoding
+                # Cut by the end of the file; or empty, which would end the decoding.
+                if packet.is_corrupt or not (packet.size or flush):
                     self.skipped += 1
                     continue
                 if not flush:
@@ -133,48 +116,39 @@ class Video(Recording):
                     continue
                 yield from frames
         except av.FFmpegError as error:
-            raise SourceFormatError(
-                f"{self.path}: expected a whole video, found damage after frame {seen.decoded} ({one_line(error)}); copy it again"
-            ) from None
+            found = f"damage after frame {seen.decoded} ({one_line(error)})"
+            raise self._error("a whole video", found, "copy it again") from None
 
     def _check_end(self, container: InputContainer, seen: _Seen) -> None:
         if self.frames and seen.packets + max(HEADER_SLACK_FRAMES, seen.longest_gap) < self.frames:
-            raise SourceFormatError(
-                f"{self.path}: expected {self.frames} frames, as its header says, found {seen.packets}; "
-                "the file is truncated or damaged, copy it again"
+            expected, todo = (
+                f"{self.frames} frames, as its header says",
+                "the file is truncated or damaged, copy it again",
             )
+            raise self._error(expected, f"{seen.packets}", todo)
         if "matroska" in container.format.name and container.duration:
             promised = container.duration / av.time_base
             if seen.end_s < promised - max(MATROSKA_SLACK[0], MATROSKA_SLACK[1] * promised):
-                raise SourceFormatError(
-                    f"{self.path}: expected {promised:.2f} s, as its header says, found {seen.end_s:.2f} s; "
-                    "the file is truncated, copy it again"
-                )
+                expected, todo = f"{promised:.2f} s, as its header says", "the file is truncated, copy it again"
+                raise self._error(expected, f"{seen.end_s:.2f} s", todo)
         if self.skipped > seen.decoded:
-            raise SourceFormatError(
-                f"{self.path}: expected frames that can be decoded, found {self.skipped} that cannot and {seen.decoded} that can; "
-                "the file is damaged, copy it again"
-            )
+            found = f"{self.skipped} that cannot and {seen.decoded} that can"
+            raise self._error("frames that can be decoded", found, "the file is damaged, copy it again")
 
 
 @dataclass
 class _Seen:
     """What was found in the file so far.
 
-    Attributes:
-        packets: those that were not cut off; in an AVI, empty ones included.
-        longest_gap: empty packets in a row. They stand for frames that were dropped in capture, or stretch a variable
-            frame rate to a fixed one, and FFmpeg leaves them out: those at the end of a file show only in its header.
-        decoded: frames.
-        end_s: where the last packet ends, in seconds.
-        places: of the packets in an AVI whose frames are still to come, counted from the start of the file.
+    Empty packets of an AVI stand for frames that were dropped in capture, or stretch a variable frame rate to a fixed
+    one. FFmpeg leaves them out: those at the end of a file show only in its header.
     """
 
-    packets: int = 0
-    longest_gap: int = 0
-    decoded: int = 0
-    end_s: float = 0.0
-    places: deque[int] = field(default_factory=deque)
+    packets: int = 0  # that were not cut off; in an AVI, empty ones included
+    longest_gap: int = 0  # empty packets in a row
+    decoded: int = 0  # frames
+    end_s: float = 0.0  # where the last packet ends
+    places: deque[int] = field(default_factory=deque)  # of the packets in an AVI whose frames are still to come
 
     def add(self, packet: Packet[VideoStream], avi: bool) -> None:
         if avi and packet.dts is not None:
@@ -220,7 +194,7 @@ class _Clock:
         return self._period
 
 
-def image_of(frame: VideoFrame) -> NDArray[np.uint8]:
+def image_of(frame: VideoFrame) -> Image:
     """(H, W) of a grey frame, else (H, W, 3) BGR."""
     grey = frame.format.name.startswith("gray")
     # A view of the converted frame's own buffer; contiguous unless the rows are padded.
@@ -231,8 +205,8 @@ def image_of(frame: VideoFrame) -> NDArray[np.uint8]:
 def _not_a_video(path: Path) -> str | None:
     """What a file is that cannot be a video; None for all others."""
     try:
-        with path.open("rb") as stream:
-            head = stream.read(1024)
+        with path.open("rb") as file:
+            head = file.read(1024)
     except OSError as error:
         return f"a file that cannot be read ({error.strerror})"
     if not head:
@@ -244,5 +218,5 @@ _TEXT = frozenset(b"\t\n\f\r") | frozenset(range(0x20, 0x7F))
 
 
 def _is_mp4(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(8)[4:] == b"ftyp"
+    with path.open("rb") as file:
+        return file.read(8)[4:] == b"ftyp"

@@ -1,21 +1,18 @@
-"""Those who look at a feed: a window, or a page in a browser."""
+"""Those who look at a feed: a window, a page in a browser, or a line on the terminal."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from echo_rt.errors import ParameterError
-from echo_rt.live.status import LiveControl, LiveUpdate, Viewer
 
-__all__ = ["NoViewer", "open_viewer"]
+if TYPE_CHECKING:
+    from echo_rt.live.commands import LiveControl
+    from echo_rt.live.outputs import Viewer
 
+__all__ = ["VIEWS", "open_viewer"]
 
-class NoViewer:
-    """Shows nothing."""
-
-    def show(self, update: LiveUpdate) -> None:
-        """See `Viewer`."""
-
-    def close(self) -> None:
-        """Nothing is held."""
+VIEWS = ("window", "web", "none")
 
 
 def open_viewer(
@@ -24,7 +21,7 @@ def open_viewer(
     """A viewer that shows what `Viewer.show` is given and asks `control` for what its user wants.
 
     Args:
-        kind: ``window``, ``web`` or ``none``.
+        kind: of `VIEWS`: ``none`` is a line on the terminal.
         control: of the feed.
         host, port: that the page is served on. Any host but this machine's own needs a token.
         token: what the page asks for; made up, and printed, where one is needed and none is given.
@@ -44,5 +41,7 @@ def open_viewer(
 
         return WebViewer(control, host, port, token)
     if kind == "none":
-        return NoViewer()
-    raise ParameterError(f"expected a view of window, web, none, found {kind!r}")
+        from echo_rt.viewer.terminal import TerminalViewer
+
+        return TerminalViewer()
+    raise ParameterError(f"expected a view of {', '.join(VIEWS)}, found {kind!r}")

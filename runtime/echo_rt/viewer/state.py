@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import deque
 from typing import Any
 
+from echo_rt.fields import beat_fields, exact, reading_fields, rounded
 from echo_rt.live.status import LiveUpdate, Phase
-from echo_rt.reading import SEGMENTS, Beat, Reading
+from echo_rt.reading import SEGMENTS, Beat, Reading, Scale
 
 CURVE_S = 10.0
 """Of the curve that is shown."""
@@ -16,7 +18,7 @@ BEATS = 8
 """In the list: the last ones, rejected ones too."""
 
 
-class History:
+class Trace:
     """The last seconds of a feed, for people. A clock that goes back, or another size of the picture, begins it
     afresh."""
 
@@ -52,86 +54,78 @@ class History:
     def to_dict(self) -> dict[str, Any]:
         """``curve``: [t_s, volume or None] of each frame; ``beats``: the last, oldest first."""
         return {
-            "curve": [[round(t_s, 3), _rounded(volume, 4)] for t_s, volume in self._points],
+            "curve": [[round(t_s, 3), rounded(volume, 4)] for t_s, volume in self._points],
             "curve_s": CURVE_S,
-            "beats": [_beat(beat) for beat in list(self._beats)[-BEATS:]],
+            "beats": [beat_fields(beat) for beat in list(self._beats)[-BEATS:]],
         }
+
+
+class Board:
+    """The newest update and the trace up to it. The viewer's thread writes, those of the page read.
+
+    Attributes:
+        closed: whether the feed has ended.
+    """
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._lock = threading.Lock()
+        self._trace = Trace()
+        self._update: LiveUpdate | None = None
+        self._number = 0
+
+    def show(self, update: LiveUpdate) -> None:
+        """Put an update in the place of the one before."""
+        with self._lock:
+            self._trace.add(update)
+            self._update = update
+            self._number += 1
+
+    def newest(self, seen: int, with_trace: bool) -> tuple[int, LiveUpdate, dict[str, Any] | None] | None:
+        """Number and content of the newest update, and `Trace.to_dict` where asked for; None where it was `seen`."""
+        with self._lock:
+            if self._update is None or self._number == seen:
+                return None
+            return self._number, self._update, self._trace.to_dict() if with_trace else None
 
 
 def figures(update: LiveUpdate) -> dict[str, Any]:
     """The newest figures. ``current`` says whether they are of now: a page shows no others as if they were."""
     status, reading = update.status, update.reading
-    shown: dict[str, Any] = {
+    counts, timing = status.counts, status.timing
+    return {
         "phase": status.phase.name.lower(),
         "phase_text": status.phase.value,
         "message": status.message,
         "source": status.source,
         "engine": status.engine,
         "model": status.model,
-        "frames": status.frames,
-        "dropped": dict(status.dropped),
-        "reopened": status.reopened,
-        "fps": _rounded(status.fps, 1),
-        "age_ms": _rounded(status.age_ms, 1),
-        "age_p50_ms": _rounded(status.age_p50_ms, 1),
-        "age_p99_ms": _rounded(status.age_p99_ms, 1),
+        "frames": counts.frames,
+        "dropped": {why.value: count for why, count in counts.dropped.items()},
+        "reopened": counts.reopened,
+        "fps": rounded(timing.fps, 1),
+        "age_ms": rounded(timing.age_ms, 1),
+        "age_p50_ms": rounded(timing.age_p50_ms, 1),
+        "age_p99_ms": rounded(timing.age_p99_ms, 1),
         "recording": str(status.recording) if status.recording is not None else None,
         "current": status.phase in (Phase.RUNNING, Phase.FROZEN),
         "reading": _reading(reading) if reading is not None else None,
     }
-    return shown
 
 
 def _reading(reading: Reading) -> dict[str, Any]:
-    ef, ventricle, wall = reading.ef, reading.ventricle, reading.wall_beat
+    """`reading_fields`, and what the page shows besides."""
+    ventricle, wall = reading.ventricle, reading.wall_beat
+    scale = Scale.MM if ventricle is not None and ventricle.calibrated else Scale.PX
+    segments = [] if wall is None else zip(SEGMENTS, wall.motion_percent, wall.akinetic, strict=True)
     return {
-        "t_s": reading.t_s,
-        "ef": {
-            "percent": _rounded(ef.percent, 1),
-            "low": _rounded(ef.low, 1),
-            "high": _rounded(ef.high, 1),
-            "beats": ef.beats,
-            "method": ef.method,
-            "reason": ef.reason,
-            "stale": ef.stale,
-        },
-        "fac_percent": _rounded(reading.fac_percent, 1),
-        "heart_rate_bpm": _rounded(reading.heart_rate_bpm, 1),
-        "quality": {
-            "ok": reading.quality.ok,
-            "reason": reading.quality.reason,
-            "confidence": _rounded(reading.quality.confidence, 3),
-        },
+        **reading_fields(reading, scale),
         "view": reading.segmentation.view,
-        "volume": _rounded(ventricle.volume, 1) if ventricle is not None else None,
-        "volume_unit": {"mL": "mL", "px3": "px³"}[ventricle.volume_unit] if ventricle is not None else None,
-        "calibrated": ventricle.calibrated if ventricle is not None else None,
+        "volume": exact(ventricle.volume) if ventricle is not None else None,
+        "volume_unit": scale.volume.replace("px3", "px³") if ventricle is not None else None,
+        "calibrated": scale.calibrated if ventricle is not None else None,
         "wall": [
-            {
-                "segment": segment.replace("_", " "),
-                "motion_percent": _rounded(float(wall.motion_percent[n]), 0),
-                "akinetic": bool(wall.akinetic[n]),
-            }
-            for n, segment in enumerate(SEGMENTS)
-        ]
-        if wall is not None
-        else [],
+            {"segment": segment.replace("_", " "), "motion_percent": rounded(motion, 0), "akinetic": bool(still)}
+            for segment, motion, still in segments
+        ],
     }
-
-
-def _beat(beat: Beat) -> dict[str, Any]:
-    return {
-        "t_ed_s": round(beat.t_ed_s, 3),
-        "t_es_s": round(beat.t_es_s, 3),
-        "edv": _rounded(beat.edv, 4),
-        "esv": _rounded(beat.esv, 4),
-        "ef_percent": _rounded(beat.ef_percent, 1),
-        "heart_rate_bpm": _rounded(beat.heart_rate_bpm, 0),
-        "accepted": beat.accepted,
-        "reason": beat.reason,
-    }
-
-
-def _rounded(number: float | None, digits: int) -> float | None:
-    """JSON has no NaN."""
-    return round(float(number), digits) if number is not None and math.isfinite(number) else None

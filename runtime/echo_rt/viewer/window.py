@@ -8,23 +8,25 @@ import sys
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from echo_rt.arrays import Image
 from echo_rt.errors import DeviceError, EchoRtError
-from echo_rt.live.status import LiveControl, LiveUpdate, Phase
-from echo_rt.outputs.overlay import AMBER, BACKDROP, PALE, draw
+from echo_rt.live.commands import LiveControl
+from echo_rt.live.status import LiveUpdate, Phase
+from echo_rt.outputs.overlay import draw
+from echo_rt.outputs.palette import AMBER, BACKDROP, PALE
 
 TITLE = "echo-rt"
 KEYS = "q end   space freeze   r reset   s snapshot"
 BAR = 56
-"""Height of the bar below the picture, for a picture `overlay.PANEL_HEIGHT` high."""
+"""Height of the bar below the picture, for a picture `panel.PANEL_HEIGHT` high."""
 
 REST = (480, 864)
 """Height and width of the window before the first picture."""
 
 
 class WindowViewer:
-    """See `echo_rt.live.status.Viewer`. The window is made, drawn and closed in the thread that calls `show` and
+    """See `echo_rt.live.outputs.Viewer`. The window is made, drawn and closed in the thread that calls `show` and
     `close`.
 
     Raises:
@@ -35,7 +37,8 @@ class WindowViewer:
         gui = re.search(r"GUI:\s*(\S+)", cv2.getBuildInformation())
         if gui is None or gui[1].upper() == "NONE":
             raise DeviceError(
-                "--view window: expected an OpenCV with windows, found one without; run  pip install opencv-python  or use --view web"
+                "--view window: expected an OpenCV with windows, found one without; run  pip install opencv-python  "
+                "or use --view web"
             )
         if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             raise DeviceError("--view window: expected a screen (DISPLAY), found none; use --view web or --view none")
@@ -80,7 +83,7 @@ class WindowViewer:
             self._open = False
 
 
-def picture(update: LiveUpdate, note: str = "") -> NDArray[np.uint8]:
+def picture(update: LiveUpdate, note: str = "") -> Image:
     """What the window shows: (H, W, 3) BGR uint8, a new array. While what it shows is not current the picture is dim.
 
     Args:
@@ -98,24 +101,11 @@ def picture(update: LiveUpdate, note: str = "") -> NDArray[np.uint8]:
     bar = np.full((round(BAR * unit), shown.shape[1], 3), BACKDROP[0], np.uint8)
     current = status.phase is Phase.RUNNING
     words = "  ".join(filter(None, (status.phase.value.upper() if not current else "", status.message, note))) or KEYS
-    dropped = sum(status.dropped.values())
-    parts = [
-        f"{status.fps:.0f} fps" if status.fps is not None else "",
-        f"{status.age_ms:.0f} ms" if status.age_ms is not None else "",
-    ]
-    figures = "   ".join(
-        filter(None, [*parts, f"{dropped} dropped" if dropped else "", KEYS if words != KEYS else "", status.source])
-    )
+    dropped = [f"{status.counts.dropped_frames} dropped"] if status.counts.dropped_frames else []
+    keys = [KEYS] if words != KEYS else []
+    figures = "   ".join([*status.timing.texts(), *dropped, *keys, status.source])
     for y, text, colour in ((22, words, PALE if current else AMBER), (46, figures, PALE)):
         plain = text.encode("ascii", "replace").decode()  # OpenCV has no other letters
-        cv2.putText(
-            bar,
-            plain,
-            (round(12 * unit), round(y * unit)),
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.5 * unit,
-            colour,
-            round(unit),
-            cv2.LINE_AA,
-        )
+        at, font, thickness = (round(12 * unit), round(y * unit)), cv2.FONT_HERSHEY_SIMPLEX, round(unit)
+        cv2.putText(bar, plain, at, font, 0.5 * unit, colour, thickness, cv2.LINE_AA)
     return np.vstack([shown, bar])

@@ -5,7 +5,8 @@
         image, mask = sample.read()
     print(data.report)
 
-Nothing is read before it is asked for. `Clip` is the same for whole recordings.
+Nothing is read before it is asked for. `Clip` is the same for whole recordings. May import `echo_rt`, no other part of
+`echo_rt_train`, and neither torch nor the network.
 """
 
 from __future__ import annotations

@@ -1,13 +1,12 @@
 """CAMUS as its authors publish it: NIfTI images and masks, a folder a patient.
 
-    database_nifti/patient0001/patient0001_4CH_ED.nii.gz  ..._4CH_ED_gt.nii.gz  ..._4CH_half_sequence.nii.gz  ..._gt.nii.gz
-                               Info_4CH.cfg ("ED: 1", "ES: 18", "NbFrame: 18", "ImageQuality: Good", "FrameRate: 47.3",
-                               ...)
+    database_nifti/patient0001/patient0001_4CH_ED.nii.gz  patient0001_4CH_ED_gt.nii.gz
+                               patient0001_4CH_half_sequence.nii.gz  patient0001_4CH_half_sequence_gt.nii.gz
+                               Info_4CH.cfg ("ED: 1", "ES: 18", "NbFrame: 18", "ImageQuality: Good", ...)
     database_split/subgroup_training.txt  subgroup_validation.txt  subgroup_testing.txt      (a patient a line)
 
 Source: S. Leclerc et al., IEEE TMI 38(9), 2019, and https://humanheart-project.creatis.insa-lyon.fr/database. The
-labels are ours
-already: 1 LV endocardium, 2 LV epicardium (the wall), 3 left atrium.
+labels are ours already: 1 LV endocardium, 2 LV epicardium (the wall), 3 left atrium.
 """
 
 from __future__ import annotations
@@ -109,7 +108,8 @@ def _splits(folder: Path) -> dict[str, str]:
             for patient in path.read_text().split():
                 if found.setdefault(patient, split) != split:
                     raise DataError(
-                        f"{path}: expected each patient in one split, found {patient} in two ({found[patient]} and {split})"
+                        f"{path}: expected each patient in one split, "
+                        f"found {patient} in two ({found[patient]} and {split})"
                     )
     return found
 

@@ -73,7 +73,8 @@ class Clip:
             check_labels(found.masks, self.name)
         if np.any(np.diff(found.t_s) <= 0):
             raise SampleError(
-                f"{self.name}: expected times that increase, found {found.t_s.min():g} to {found.t_s.max():g} s out of order"
+                f"{self.name}: expected times that increase, "
+                f"found {found.t_s.min():g} to {found.t_s.max():g} s out of order"
             )
         return found
 

@@ -162,7 +162,8 @@ def _listed(path: Path) -> dict[str, tuple[int, Row]]:
         _, first = found.setdefault(_stem(row), (line, row))
         if first["Split"] != row["Split"]:
             raise DataError(
-                f"{path}: expected each patient in one split, found {_stem(row)} in two ({first['Split']} and {row['Split']})"
+                f"{path}: expected each patient in one split, "
+                f"found {_stem(row)} in two ({first['Split']} and {row['Split']})"
             )
     return found
 

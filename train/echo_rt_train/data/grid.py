@@ -115,6 +115,7 @@ def grey_statistics(samples: Iterable[Sample], size: tuple[int, int], limit: int
         count, total, squares = count + image.size, total + int(image.sum()), squares + int((image**2).sum())
     if not count or count * squares == total**2:
         raise DataError(
-            f"expected images with contrast for the mean and standard deviation, found {'none' if not count else 'one grey'}"
+            "expected images with contrast for the mean and standard deviation, "
+            f"found {'none' if not count else 'one grey'}"
         )
     return total / count, float(np.sqrt((squares - total * total / count) / count))

@@ -1,8 +1,8 @@
 """HMC-QU: apical four-chamber recordings of which 109 have the LV wall traced in every frame of one cardiac cycle.
 
-    HMC-QU/A4C/ES0001_4CH_1.avi                                   25 fps, 422x636 to 768x1024
-    LV Ground-truth Segmentation Masks/Mask_ES0001_4CH_1.mat      ``predicted`` (frames, 224, 224): 1 in the wall
-    A4C.xlsx (or .csv)                                            ECHO, six segments, Reference Frame, End of Cycle, masks
+    HMC-QU/A4C/ES0001_4CH_1.avi                                 25 fps, 422x636 to 768x1024
+    LV Ground-truth Segmentation Masks/Mask_ES0001_4CH_1.mat    ``predicted`` (frames, 224, 224): 1 in the wall
+    A4C.xlsx (or .csv)                                          ECHO, six segments, Reference Frame, End of Cycle, masks
 
 Reference Frame and End of Cycle are the first and the last traced frame, counted from 1. The masks are the whole frame
 squeezed into a square, so that they are stretched back to it. Sources: A. Degerli et al., IEEE Access 9, 2021, doi

@@ -96,7 +96,8 @@ class DataOptions:
             raise DataError(f"data.views: expected some of {', '.join(VIEWS)}, found {wrong[0]!r}")
         if strange := [pair for pair in (self.labels or {}).items() if not (0 <= pair[0] <= 255 and 0 <= pair[1] <= 3)]:
             raise DataError(
-                f"data.labels: expected values from 0 to 255 for labels from 0 to 3, found {strange[0][0]}: {strange[0][1]}"
+                "data.labels: expected values from 0 to 255 for labels from 0 to 3, "
+                f"found {strange[0][0]}: {strange[0][1]}"
             )
         if self.format not in ("auto", "phantom", *FORMATS):
             raise DataError(f"data.format: expected auto, phantom, {', '.join(FORMATS)}, found {self.format!r}")
@@ -187,7 +188,8 @@ class DataSet:
         found = [clip for clip in self._clips if clip.split == split and clip.view in self.options.views]
         if not found:
             raise DataError(
-                f"{self.report.origin}: expected clips of split {split!r} and views {list(self.options.views)}, found none; "
+                f"{self.report.origin}: expected clips of split {split!r} and views {list(self.options.views)}, "
+                "found none; "
                 "clips come with camus (NIfTI), echonet, hmcqu and phantom"
             )
         return found
@@ -195,7 +197,8 @@ class DataSet:
     def _drawn(self, split: str) -> bool:
         if self.format == "phantom" and (split not in SPLITS or "4CH" not in self.options.views):
             raise DataError(
-                f"phantom: expected a split of {', '.join(SPLITS)} and the view 4CH, found {split!r} and {self.options.views}"
+                f"phantom: expected a split of {', '.join(SPLITS)} and the view 4CH, "
+                f"found {split!r} and {self.options.views}"
             )
         return self.format == "phantom"
 
@@ -230,7 +233,8 @@ def open_data(config: Mapping[str, Any] | DataOptions) -> DataSet:
         raise DataError(f"{root}: expected images that can be used, found none; {'; '.join(report.lines()[1:3])}")
     if options.hold_out is not None:
         part, parts = parse_hold_out(options.hold_out)
-        patients = {item.patient for item in (*samples, *clips) if item.split == "train"}
+        everything: list[Sample | Clip] = [*samples, *clips]
+        patients = {item.patient for item in everything if item.split == "train"}
         samples, clips = hold_out(samples, patients, part, parts), hold_out(clips, patients, part, parts)
     return DataSet(options, name, report, samples, clips)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
@@ -57,14 +57,14 @@ def for_training(options: PhantomOptions, rng: np.random.Generator) -> PhantomOp
     them: what is rare in training is drawn as if it were like the rest. And for that very reason with segments that
     stand still in a quarter of the hearts at most: a network that reckons with them draws all others too large at
     ES."""
-    ef = float(rng.uniform(15, 76)) if rng.random() < 0.4 else options.ef
+    ef = float(rng.uniform(15, 76)) if rng.random() < 0.4 else options.heart.ef
     # As much larger as `random_options` makes a failing ventricle.
-    edv = float(np.clip((options.edv_ml or 100.0) * np.exp(0.012 * (options.ef - ef)), 40, 300))
+    edv = float(np.clip((options.heart.edv_ml or 100.0) * np.exp(0.012 * (options.heart.ef - ef)), 40, 300))
     screen: dict[str, Any] = (
-        {"overlay": True, "margin": None, "width": options.height * 4 // 3} if rng.random() < 0.3 else {}
+        {"overlay": True, "margin": None, "width": options.recording.height * 4 // 3} if rng.random() < 0.3 else {}
     )
-    akinetic = options.akinetic if rng.random() < 0.6 else ()
-    return replace(options, ef=ef, edv_ml=edv, variety=float(rng.uniform(0.3, 1.0)), akinetic=akinetic, **screen)
+    akinetic = options.heart.akinetic if rng.random() < 0.6 else ()
+    return options.changed(ef=ef, edv_ml=edv, variety=float(rng.uniform(0.3, 1.0)), akinetic=akinetic, **screen)
 
 
 def _rng(seed: int, split: str, number: int, *purpose: int) -> np.random.Generator:
@@ -98,7 +98,7 @@ def draw_clip(seed: int, split: str, number: int, frames: int, first: int, count
     places = range(frames)[first : None if count is None else first + count]
     drawn = [phantom.frame(start + place) for place in places]
     masks = [phantom.mask(start + place) for place in places]
-    height, width = phantom.options.height, phantom.options.width
+    height, width = phantom.options.recording.height, phantom.options.recording.width
     empty = np.empty((0, height, width), np.uint8)
     return ClipFrames(
         np.stack([grey(frame.image) for frame in drawn]) if drawn else empty,

@@ -171,7 +171,8 @@ def _pairs(root: Path, report: DataReport) -> Iterator[tuple[Path, Path]]:
         images = {stem: path for stem, path in found.items() if not stem.endswith(MASK_ENDINGS)}
     if not images.keys() & masks.keys():
         raise DataError(
-            f"{root}: expected images/ and masks/ with equal names, or a.png beside a_gt.png or a_mask.png; found {len(images)} images "
+            f"{root}: expected images/ and masks/ with equal names, or a.png beside a_gt.png or a_mask.png; "
+            f"found {len(images)} images "
             f"and {len(masks)} masks that do not pair"
         )
     for stem in sorted(images.keys() | masks.keys()):

@@ -69,7 +69,8 @@ class Sample:
         image, mask = self.load()
         if image.shape != mask.shape:
             raise SampleError(
-                f"{self.name}: expected a mask of the image's size {image.shape}, found {mask.shape}; export the pair again",
+                f"{self.name}: expected a mask of the image's size {image.shape}, found {mask.shape}; "
+                "export the pair again",
                 "mask of another size",
             )
         check_labels(mask, self.name)

@@ -6,21 +6,13 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 from echo_rt.errors import DataError
-from echo_rt_train.data.sample import SPLITS
+from echo_rt_train.data.clips import Clip
+from echo_rt_train.data.sample import SPLITS, Sample
 
-_Item = TypeVar("_Item", bound="_Belongs")
-
-
-class _Belongs(Protocol):
-    __dataclass_fields__: Any
-
-    @property
-    def patient(self) -> str: ...
-    @property
-    def split(self) -> str: ...
+_Item = TypeVar("_Item", Sample, Clip)
 
 
 def hash_split(patient: str, val_fraction: float) -> str:
@@ -33,7 +25,7 @@ def hash_split(patient: str, val_fraction: float) -> str:
     return "val" if first < val_fraction * 2**64 else "train"
 
 
-def check_splits(items: Iterable[_Belongs], origin: object) -> None:
+def check_splits(items: Iterable[Sample | Clip], origin: object) -> None:
     """Refuse a data set in which a patient is in two splits, or in one that does not exist.
 
     Args:

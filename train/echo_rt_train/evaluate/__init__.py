@@ -1,4 +1,7 @@
-"""How good a model is, measured through the runtime's own engine at the native resolution of the images."""
+"""How good a model is, measured through the runtime's own engine at the native resolution of the images.
+
+May import `echo_rt`, `echo_rt_network` and `echo_rt_train.data`, nothing of the training itself.
+"""
 
 from __future__ import annotations
 

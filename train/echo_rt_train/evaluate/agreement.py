@@ -108,14 +108,16 @@ def fit_ef_calibration(pairs: Pairs) -> tuple[float, float]:
     found, truth = pairs[np.isfinite(pairs).all(axis=1)].T
     if len(found) < MIN_PAIRS or np.ptp(found) < 1.0:
         raise DataError(
-            f"EF calibration: expected at least {MIN_PAIRS} patients whose EF differs, found {len(found)} that could be measured; "
+            f"EF calibration: expected at least {MIN_PAIRS} patients whose EF differs, "
+            f"found {len(found)} that could be measured; "
             "give more training patients"
         )
     spread = truth.var() - found.var()
     covariance = float(np.mean((found - found.mean()) * (truth - truth.mean())))
     if covariance <= 0:
         raise DataError(
-            "EF calibration: expected the model's EF to rise with the expert's, found that it does not; train the model better"
+            "EF calibration: expected the model's EF to rise with the expert's, found that it does not; "
+            "train the model better"
         )
     slope = (spread + np.hypot(spread, 2 * covariance)) / (2 * covariance)
     return float(slope), float(truth.mean() - slope * found.mean())

@@ -47,7 +47,8 @@ def fit_offsets(engine: Engine, samples: Sequence[Sample], report: DataReport | 
     chosen = [sample for sample in samples if sample.view == VIEW]
     if not chosen or any(len(sample.known) < len(FOREGROUND) for sample in chosen):
         raise DataError(
-            f"--fit-offsets: expected {VIEW} images with {', '.join(FOREGROUND)} labelled, found others; give another data set"
+            f"--fit-offsets: expected {VIEW} images with {', '.join(FOREGROUND)} labelled, found others; "
+            "give another data set"
         )
     none = (0.0,) * len(FOREGROUND)
     alone = [[(*none[:at], offset, *none[at + 1 :]) for offset in TRIED] for at in range(len(FOREGROUND))]

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from echo_rt.errors import OutputError, ParameterError, output_errors
-from echo_rt.outputs.curve import STYLE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +30,8 @@ def refuse_repository(out: Path) -> None:
         # .git is a folder, or a file in a linked work tree.
         if (folder / ".git").exists() and (folder / "runtime" / "echo_rt").is_dir():
             raise ParameterError(
-                f"--out {out}: expected a folder outside of the repository {folder}, as the pictures show patients' images; name another"
+                f"--out {out}: expected a folder outside of the repository {folder}, "
+                "as the pictures show patients' images; name another"
             )
 
 
@@ -70,6 +70,8 @@ def sheet(path: Path, width: float, height: float) -> Iterator[Figure]:
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
+    from echo_rt.outputs.curve_figure import STYLE
 
     # Not pyplot: it keeps every figure and asks for a display.
     with matplotlib.rc_context(STYLE):

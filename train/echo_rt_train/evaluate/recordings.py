@@ -20,7 +20,7 @@ from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import Engine
 from echo_rt.frame import Frame
 from echo_rt.model import ModelSpec
-from echo_rt.reading import Beat, ClipExtremes
+from echo_rt.reading import Beat
 from echo_rt.segmentation import Segmentation
 from echo_rt_train.data import Clip, ClipFrames, DataReport, read_clips
 from echo_rt_train.evaluate.agreement import ef_agreement
@@ -102,7 +102,7 @@ def follow_clip(
         if reading.beat is not None and reading.beat.accepted:
             beats.append(reading.beat)
         percent = percent if reading.ef.percent is None else reading.ef.percent
-    if percent is None and isinstance(extremes := monitor.clip_extremes(), ClipExtremes):
+    if percent is None and (extremes := monitor.clip_figures().extremes) is not None:
         percent = extremes.ef_percent
     return Curve(volume, beats, np.nan if percent is None else percent)
 

@@ -40,7 +40,8 @@ def write_report(
         for method in ef_of(images):
             if len(method.pairs):
                 of_method = figures["biplane"] if method.name == "biplane" else figures["views"][method.name]
-                title = f"{engine.spec.name}, EF by the method of disks, {method.name if method.name == 'biplane' else method.name + ' alone'}"
+                views = method.name if method.name == "biplane" else f"{method.name} alone"
+                title = f"{engine.spec.name}, EF by the method of disks, {views}"
                 plot_agreement(folder / f"ef_{method.name}.png", title, method.pairs, of_method["ef"])
         if worst:
             draw_worst(folder / "worst", engine, images, worst)

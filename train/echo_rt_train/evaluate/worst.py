@@ -41,10 +41,9 @@ def draw_worst(folder: Path, engine: Engine, images: Sequence[ImageFigures], cou
     for rank, one in enumerate(worst_images(images, count), 1):
         sample = one.sample
         image, truth = sample.read()
-        draw_comparison(
-            folder / f"{rank:02d}_{_plain(sample.patient)}_{sample.view}_{sample.phase}.png", image, truth, engine.segment(image).mask(),
-            f"{sample.patient}   {sample.view} {sample.phase}", _caption(one),
-        )  # fmt: skip
+        path = folder / f"{rank:02d}_{_plain(sample.patient)}_{sample.view}_{sample.phase}.png"
+        title = f"{sample.patient}   {sample.view} {sample.phase}"
+        draw_comparison(path, image, truth, engine.segment(image).mask(), title, _caption(one))
 
 
 def draw_comparison(

@@ -147,7 +147,8 @@ def grad_cam(f: Target, image: Tensor, layer: nn.Module) -> Tensor:
     gradient = torch.autograd.grad(answer, maps[-1], allow_unused=True)[0] if maps else None
     if gradient is None:
         raise ParameterError(
-            "--layer: expected a layer that gives maps on the way to the logits, found another; name one such as decoder.0"
+            "--layer: expected a layer that gives maps on the way to the logits, found another; "
+            "name one such as decoder.0"
         )
     weights = gradient.mean((2, 3), keepdim=True)
     return torch.relu((weights * maps[-1]).sum(1))[0].detach()

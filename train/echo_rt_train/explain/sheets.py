@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,7 +139,7 @@ class _table:
         self.title, self.caption = title, caption
         self._sheet = sheet(path, WIDTH, self.height)
 
-    def __enter__(self) -> tuple[Figure, Any]:
+    def __enter__(self) -> tuple[Figure, Callable[[int, int, str], Axes]]:
         self.figure = self._sheet.__enter__()
         self.figure.text(
             MARGIN / WIDTH, 1 - 0.28 / self.height, self.title, fontsize=14, fontweight="bold", va="center"
@@ -183,7 +183,13 @@ def _over(axes: Axes, values: NDArray[np.float32], grid: GridMap, scale: Scale) 
     corner = np.array([[-0.5, -0.5], [grid.grid[1] - 0.5, grid.grid[0] - 0.5]])
     (left, top), (right, bottom) = grid.to_image(corner)
     axes.imshow(
-        full, cmap=scale.colours, vmin=scale.low, vmax=scale.high, alpha=0.85 * np.sqrt(strength), interpolation="bilinear",
-        extent=(left, right, bottom, top), zorder=2,
-    )  # fmt: skip
+        full,
+        cmap=scale.colours,
+        vmin=scale.low,
+        vmax=scale.high,
+        alpha=0.85 * np.sqrt(strength),
+        interpolation="bilinear",
+        extent=(left, right, bottom, top),
+        zorder=2,
+    )
     axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))

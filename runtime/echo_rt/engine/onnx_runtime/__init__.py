@@ -1,4 +1,4 @@
-"""ONNX Runtime: the ``cpu`` and the ``cuda`` engine, side by side.
+"""ONNX Runtime: the ``cpu`` and the ``cuda`` engine, and in `session` what both share.
 
 May import the ground floor and `echo_rt.engine`.
 """

@@ -1,12 +1,11 @@
 """From an ONNX file to a TensorRT engine: the only place that calls TensorRT's builder.
 
-One path for TensorRT 8.5 to 11, chosen by what the installed release offers and never by its number. Where networks can
-be strongly typed (10 and later, and in 11 they always are), the types in the ONNX file are the engine's types. Before,
-a network takes its precision from flags, and the flags are set to what the file's spec says.
+It serves TensorRT 8.5 to 11, and asks what the installed release offers, never for its number. From 10 on networks can
+be strongly typed (in 11 they always are): the types in the ONNX file are the engine's types. Before, a network takes
+its precision from flags, which follow the file's spec.
 
-In this module a name means one TensorRT class throughout (``config`` is an ``IBuilderConfig``, and so on); a name that
-not every release has is looked up by ``getattr`` or behind ``hasattr``. tests/test_tensorrt_contract.py reads the
-source and holds it to that.
+In this module a name means one TensorRT class throughout: ``config`` is an ``IBuilderConfig``, and so on. A name that
+not every release has is looked up by ``getattr`` or behind ``hasattr``. tests/test_tensorrt_contract.py checks both.
 """
 
 from __future__ import annotations
@@ -16,28 +15,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from echo_rt.engine.cuda_driver import CudaDevice
+from echo_rt.engine.cuda_driver import CudaDevice, import_errors
 from echo_rt.engine.signature import check_signature
-from echo_rt.errors import DeviceError, MissingExtraError, ModelError, ParameterError
+from echo_rt.errors import DeviceError, ModelError, ParameterError
 from echo_rt.model import ModelSpec
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase of the build, the steps done in it, and their number; also from TensorRT's own threads."""
 
-_DTYPES = {
-    "FLOAT": "float32",
-    "HALF": "float16",
-    "INT8": "int8",
-    "INT32": "int32",
-    "INT64": "int64",
-    "BOOL": "bool",
-    "UINT8": "uint8",
-}
+Say = Callable[[str], None]
+"""Called with one line for people."""
+
+_DTYPES = {"FLOAT": "float32", "HALF": "float16", "BOOL": "bool", "UINT8": "uint8"}
+_DTYPES |= {"INT8": "int8", "INT32": "int32", "INT64": "int64"}
 """TensorRT's names of types, and NumPy's."""
 
 _NOWHERE = f"{os.devnull}/model.onnx"
-"""Where the parser is to think that the model lies: weights in files beside it are not found, since no hash would speak
-for them."""
+"""The model's path for the parser: a place without files, so that it finds no weights that no hash covers."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +55,7 @@ class BuildOptions:
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """An input or output of an engine.
-
-    Attributes:
-        name: as in the ONNX file.
-        shape: elements along each axis, all fixed.
-        dtype: NumPy's name of the type.
-    """
+    """An input or output of an engine: its name in the ONNX file, its fixed shape, and NumPy's name of its type."""
 
     name: str
     shape: tuple[int, ...]
@@ -76,13 +64,7 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class Built:
-    """What a build gives.
-
-    Attributes:
-        engine: the serialised engine.
-        timing_cache: the times that the builder took, to start the next build with.
-        inputs, outputs: in the engine's order.
-    """
+    """A serialised engine, its tensors in their order, and the builder's times, for the next build to start with."""
 
     engine: bytes
     timing_cache: bytes
@@ -93,32 +75,17 @@ class Built:
 def import_tensorrt(device: CudaDevice) -> Any:
     """The tensorrt module.
 
-    Args:
-        device: what `find_device` gave: TensorRT is not touched before the driver was asked.
-
     Raises:
         MissingExtraError: TensorRT is not installed.
         DeviceError: it is, but cannot be loaded.
     """
-    try:
+    with import_errors("TensorRT", "a TensorRT engine", device, "install it again"):
         import tensorrt
-    except ModuleNotFoundError as error:
-        if error.name != "tensorrt":
-            raise DeviceError(f"TensorRT cannot be loaded on {device.name} ({error}); install it again") from None
-        raise MissingExtraError("a TensorRT engine", "tensorrt") from None
-    except (ImportError, OSError) as error:
-        raise DeviceError(
-            f"TensorRT cannot be loaded on {device.name} ({_first_line(error)}); install it again"
-        ) from None
     return tensorrt
 
 
 def tensorrt_version(device: CudaDevice) -> str:
-    """The release of the installed TensorRT, such as ``10.16.1.11``.
-
-    Raises:
-        MissingExtraError, DeviceError: as `import_tensorrt`.
-    """
+    """The release of the installed TensorRT, such as ``10.16.1.11``; errors as `import_tensorrt`."""
     trt = import_tensorrt(device)
     return str(trt.__version__)
 
@@ -132,12 +99,10 @@ def build(
     timing_cache: bytes = b"",
     progress: Progress | None = None,
 ) -> Built:
-    """Build an engine; that takes from seconds to minutes.
+    """Build an engine, which takes from seconds to minutes.
 
     Args:
-        onnx: the model file's content.
-        origin: its path, for messages.
-        spec: what the file says of itself.
+        onnx, origin, spec: the model file's content, its path for messages, and what it says of itself.
         device: the GPU that the engine is for.
         options: how to build.
         timing_cache: of an earlier build on this GPU with this TensorRT, or empty.
@@ -155,10 +120,8 @@ def build(
     network = builder.create_network(_network_flags(trt))
     parser = trt.OnnxParser(network, log)
     if not parser.parse(onnx, _NOWHERE):
-        reason = parser.get_error(0).desc() if parser.num_errors else _last(messages)
-        raise ModelError(
-            f"{origin}: TensorRT {trt.__version__} cannot read it ({_first_line(reason)}); export the model again"
-        )
+        reason = _last([parser.get_error(0).desc()] if parser.num_errors else messages)
+        raise ModelError(f"{origin}: TensorRT {trt.__version__} cannot read it ({reason}); export the model again")
     inputs = _tensors(origin, [network.get_input(i) for i in range(network.num_inputs)])
     outputs = _tensors(origin, [network.get_output(i) for i in range(network.num_outputs)])
     check_signature(origin, spec, {t.name: t.shape for t in inputs}, {t.name: t.shape for t in outputs})
@@ -175,23 +138,21 @@ def build(
     stopped: list[bool] = []
     if progress is not None and hasattr(trt, "IProgressMonitor"):
         config.progress_monitor = _monitor(trt, progress, stopped)
-    plan = builder.build_serialized_network(network, config)
+    engine = builder.build_serialized_network(network, config)
     if stopped:
         raise KeyboardInterrupt
-    if plan is None:
+    if engine is None:
         raise ModelError(
             f"{origin}: TensorRT {trt.__version__} cannot build an engine of it for {device.name} ({_last(messages)})"
         )
-    return Built(bytes(plan), bytes(timings.serialize()), inputs, outputs)
+    return Built(bytes(engine), bytes(timings.serialize()), inputs, outputs)
 
 
 def deserialize(engine: bytes, device: CudaDevice, host_code_allowed: bool = False) -> Any:
-    """The ``ICudaEngine`` of bytes that `echo_rt.engine.tensorrt.cache` has vouched for. An engine is code: give it no
-    others.
+    """The ``ICudaEngine`` of an engine's bytes. It is code: only those that `cache` has compared with their record.
 
     Args:
-        engine: the serialised engine.
-        device: the GPU that it runs on.
+        engine, device: the serialised engine, and the GPU that it runs on.
         host_code_allowed: for an engine built version compatible, which brings code of its own.
 
     Raises:
@@ -212,10 +173,10 @@ def deserialize(engine: bytes, device: CudaDevice, host_code_allowed: bool = Fal
 
 
 def _network_flags(trt: Any) -> int:
-    """Strongly typed where that exists (its number differs between releases), else with an explicit batch, which 10 and
-    later imply."""
-    typed = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
-    flag = typed if typed is not None else getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
+    """Strongly typed where that exists, else with an explicit batch, which 10 and later imply."""
+    flag = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
+    if flag is None:
+        flag = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
     return 0 if flag is None else 1 << int(flag)
 
 
@@ -223,7 +184,7 @@ def _set_precision(trt: Any, config: Any, precision: str) -> None:
     """Allow the file's precision, where types alone do not decide."""
     if hasattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED"):
         return
-    # INT8 with FP16: layers that are not quantised may run in FP16 rather than FP32.
+    # INT8 with FP16: layers that are not quantised may run in FP16.
     for name in {"fp32": (), "fp16": ("FP16",), "int8": ("INT8", "FP16")}[precision]:
         flag = getattr(trt.BuilderFlag, name, None)
         if flag is None:
@@ -236,9 +197,8 @@ def _set_precision(trt: Any, config: Any, precision: str) -> None:
 def _set_compatibility(trt: Any, config: Any, options: BuildOptions) -> None:
     def have(feature: Any, name: str) -> Any:
         if feature is None:
-            raise ParameterError(
-                f"expected TensorRT 8.6 or later for {name} compatibility, found {trt.__version__}; leave the option out"
-            )
+            problem = f"expected TensorRT 8.6 or later for {name} compatibility, found {trt.__version__}"
+            raise ParameterError(f"{problem}; leave the option out")
         return feature
 
     if options.hardware_compatible:
@@ -254,16 +214,15 @@ def _tensors(origin: str, tensors: Sequence[Any]) -> tuple[TensorInfo, ...]:
         dtype = _DTYPES.get(tensor.dtype.name)
         if dtype is None or any(n < 1 for n in tensor.shape):
             raise ModelError(
-                f"{origin}: expected tensors of fixed shape and a type of {', '.join(_DTYPES.values())}, found {tensor.name} of "
-                f"{tuple(tensor.shape)} {tensor.dtype.name}; export the model again"
+                f"{origin}: expected tensors of fixed shape and a type of {', '.join(_DTYPES.values())}, found "
+                f"{tensor.name} of {tuple(tensor.shape)} {tensor.dtype.name}; export the model again"
             )
         found.append(TensorInfo(tensor.name, tuple(tensor.shape), dtype))
     return tuple(found)
 
 
 def _logger(trt: Any) -> tuple[Any, list[str]]:
-    """A logger that is silent, and the list in which it keeps what TensorRT calls an error, for the one line that we
-    print."""
+    """A silent logger, and the list in which it keeps TensorRT's errors."""
     messages: list[str] = []
     grave = (trt.ILogger.Severity.INTERNAL_ERROR, trt.ILogger.Severity.ERROR)
 
@@ -282,8 +241,7 @@ def _monitor(trt: Any, progress: Progress, stopped: list[bool]) -> Any:
     steps: dict[str, int] = {}
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
-        """An exception must not pass through TensorRT's frames, which would end the process: Ctrl-C becomes a False
-        here."""
+        """Tells `progress`. An exception would end the process inside TensorRT: Ctrl-C becomes a False here."""
 
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
@@ -309,8 +267,6 @@ def _monitor(trt: Any, progress: Progress, stopped: list[bool]) -> Any:
 
 
 def _last(messages: list[str]) -> str:
-    return _first_line(messages[-1]) if messages else "it gave no reason"
-
-
-def _first_line(reason: object) -> str:
-    return (str(reason).strip().splitlines() or ["no reason given"])[0]
+    """The first line of the last message."""
+    lines = messages[-1].strip().splitlines() if messages else []
+    return lines[0] if lines else "it gave no reason"

@@ -1,9 +1,7 @@
-"""CUDA through PyCUDA: the device's primary context, which TensorRT, torch and everything else on CUDA's runtime
-library use too.
+"""CUDA through PyCUDA: the device's primary context, which TensorRT, torch and CUDA's runtime library use too.
 
-In the modules that use these libraries a name means one thing throughout (``cuda`` is ``pycuda.driver``, ``stream`` a
-``Stream``, and so on); tests/test_tensorrt_contract.py reads the sources and compares every name with those of the
-libraries' releases.
+In the modules that run engines a name means one thing throughout: ``cuda`` is ``pycuda.driver``, ``stream`` a
+``Stream``, and so on. tests/test_tensorrt_contract.py compares every name with those of the libraries' releases.
 """
 
 from __future__ import annotations
@@ -11,48 +9,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any
 
-from echo_rt.engine.cuda_driver import CudaDevice
-from echo_rt.errors import DeviceError, MissingExtraError, first_line
+from echo_rt.engine.cuda_driver import CudaDevice, import_errors
+from echo_rt.errors import DeviceError, first_line
 
 _NON_BLOCKING = 1
-"""Of cuda.h, CU_STREAM_NON_BLOCKING: does not wait for the stream 0 of others, nor they for it; a capture depends on
-that."""
+"""CU_STREAM_NON_BLOCKING of cuda.h: the stream and others' stream 0 do not wait for each other, as a capture needs."""
 
 _retained: dict[int, PrimaryContext] = {}
 _lock = threading.Lock()
 
 
-def import_pycuda(device: CudaDevice) -> Any:
-    """The module pycuda.driver.
-
-    Args:
-        device: what `find_device` gave.
-
-    Raises:
-        MissingExtraError: PyCUDA is not installed.
-        DeviceError: it is, but cannot be loaded.
-    """
-    try:
-        import pycuda.driver as cuda
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "pycuda":
-            raise DeviceError(f"PyCUDA cannot be loaded on {device.name} ({error}); install it again") from None
-        raise MissingExtraError("the device tensorrt", "tensorrt") from None
-    except (ImportError, OSError) as error:
-        raise DeviceError(
-            f"PyCUDA cannot be loaded on {device.name} ({error}); build it again for this CUDA release"
-        ) from None
-    return cuda
-
-
 class PrimaryContext:
     """A device's primary context. ``with`` makes it current in this thread; memory is allocated, used and freed inside.
 
-    It is retained once in a process and never given back, as torch does: PyCUDA can give it back only from the thread
-    that took it, and does not take it off that thread's stack then.
+    A process retains it once and never gives it back, as torch does: PyCUDA can give it back only from the thread that
+    took it, and would leave it on that thread's stack.
 
     Attributes:
         cuda: the module pycuda.driver.
@@ -60,7 +33,9 @@ class PrimaryContext:
     """
 
     def __init__(self, device: CudaDevice) -> None:
-        self.cuda = cuda = import_pycuda(device)
+        with import_errors("PyCUDA", "the device tensorrt", device, "build it again for this CUDA release"):
+            import pycuda.driver as cuda
+        self.cuda: Any = cuda
         with cuda_errors(cuda, f"open {device.name}"):
             cuda.init()
             gpu = cuda.Device(device.index)
@@ -69,11 +44,7 @@ class PrimaryContext:
 
     @classmethod
     def of(cls, device: CudaDevice) -> PrimaryContext:
-        """The one of this process.
-
-        Raises:
-            MissingExtraError, DeviceError: as `import_pycuda`.
-        """
+        """The one of this process; MissingExtraError or DeviceError where PyCUDA or CUDA refuses."""
         with _lock:
             if device.index not in _retained:
                 _retained[device.index] = cls(device)
@@ -83,11 +54,8 @@ class PrimaryContext:
         self._current.push()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # Of this thread's stack: it takes off what `__enter__` put there.
-        self._current.pop()
+    def __exit__(self, *_: object) -> None:
+        self._current.pop()  # of this thread's stack: what `__enter__` put there
 
     def new_stream(self) -> Any:
         """A stream of its own; with the context current."""
@@ -100,10 +68,8 @@ def cuda_errors(cuda: Any, step: str) -> Iterator[None]:
     try:
         yield
     except cuda.MemoryError as error:
-        raise DeviceError(
-            f"expected enough memory on the GPU to {step}, found too little ({first_line(error)}); end what else uses it"
-        ) from None
+        problem = f"expected enough memory on the GPU to {step}, found too little ({first_line(error)})"
+        raise DeviceError(f"{problem}; end what else uses it") from None
     except cuda.Error as error:
-        raise DeviceError(
-            f"expected to {step}, found that CUDA refuses ({first_line(error)}); open the engine again"
-        ) from None
+        problem = f"expected to {step}, found that CUDA refuses ({first_line(error)})"
+        raise DeviceError(f"{problem}; open the engine again") from None

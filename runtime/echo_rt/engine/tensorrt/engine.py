@@ -5,76 +5,38 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections import deque
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from echo_rt.arrays import Image
 from echo_rt.engine.cuda_driver import find_device
 from echo_rt.engine.heads import read_heads
+from echo_rt.engine.host import stage_times_ms
 from echo_rt.engine.preprocess import check_image
-from echo_rt.engine.signature import foreign_state
-from echo_rt.engine.tensorrt.build import tensorrt_version
+from echo_rt.engine.signature import closed_engine, foreign_state
+from echo_rt.engine.tensorrt.build import Say, tensorrt_version
 from echo_rt.engine.tensorrt.build_progress import build_progress
 from echo_rt.engine.tensorrt.cache import cached_engine, to_stderr
 from echo_rt.engine.tensorrt.context import PrimaryContext, cuda_errors
+from echo_rt.engine.tensorrt.frames import FrameBuffers, FrameRunner
 from echo_rt.engine.tensorrt.kernels import fatbin_path, read_tally
-from echo_rt.engine.tensorrt.plan import Network, Plan, Slot
-from echo_rt.errors import EngineClosedError, ParameterError
+from echo_rt.engine.tensorrt.memory import DeviceState, StatePool
+from echo_rt.engine.tensorrt.network import Network
+from echo_rt.errors import ParameterError
 from echo_rt.model import ModelSpec
 from echo_rt.segmentation import Segmentation
 
 
-def probe_tensorrt() -> str:
-    """What would run here.
-
-    Raises:
-        NoDeviceError, DeviceError, MissingExtraError: why nothing can; without a CUDA device TensorRT is not imported.
-    """
+def probe() -> str:
+    """See `echo_rt.engine.probe`. Without a CUDA device TensorRT is not imported."""
     device = find_device()
     version = tensorrt_version(device)
     PrimaryContext.of(device)
     fatbin_path()
     return f"TensorRT {version} on {device.name} (compute capability {device.compute_capability})"
-
-
-class DeviceState:
-    """A temporal model's state after one frame, on the GPU: never written again while anybody holds it."""
-
-    def __init__(self, pool: StatePool, allocation: Any) -> None:
-        self.pool, self.allocation = pool, allocation
-
-    def __del__(self) -> None:
-        # Of any thread, at any moment: nothing of CUDA here. The memory is written again by a later frame of the same
-        # stream.
-        self.pool.unused.append(self.allocation)
-
-
-class StatePool:
-    """Memory for the states of one engine; with the context current."""
-
-    def __init__(self, cuda: Any, nbytes: int) -> None:
-        self.unused: deque[Any] = deque()
-        self._cuda, self._nbytes, self._memory = cuda, nbytes, list[Any]()
-
-    def take(self) -> DeviceState:
-        """One whose content is not defined yet."""
-        try:
-            return DeviceState(self, self.unused.popleft())
-        except IndexError:
-            allocation = self._cuda.mem_alloc(self._nbytes)
-            self._memory.append(allocation)
-            return DeviceState(self, allocation)
-
-    def close(self) -> None:
-        while self._memory:
-            allocation = self._memory.pop()
-            allocation.free()
 
 
 class Pending:
@@ -85,12 +47,13 @@ class Pending:
             not there yet.
     """
 
-    def __init__(self, gpu: _Gpu, plan: Plan, slot: Slot, state: DeviceState | None, started: float) -> None:
+    def __init__(
+        self, gpu: _Gpu, runner: FrameRunner, buffers: FrameBuffers, state: DeviceState | None, started_s: float
+    ) -> None:
         self.state = state
         self._primary, self._outputs, self._heads = gpu.primary, gpu.network.outputs, gpu.network.spec.heads
-        self._map, self._started = plan.map, started
-        self._slot: Slot | None = slot
-        self._enqueued = time.perf_counter()
+        self._map, self._started_s, self._enqueued_s = runner.map, started_s, time.perf_counter()
+        self._buffers: FrameBuffers | None = buffers
         self._lock = threading.Lock()
         self._found: Segmentation | Exception | None = None
 
@@ -101,53 +64,49 @@ class Pending:
             DeviceError: the GPU failed.
         """
         with self._lock:
-            if self._slot is not None:
+            if self._buffers is not None:
                 try:
-                    self._found = self._fetch(self._slot)
+                    self._found = self._fetch(self._buffers)
                 except Exception as error:  # noqa: BLE001 - kept, and raised by each call
                     self._found = error
-                self._slot.occupant = None
-                self._slot = None
+                self._buffers.occupant = None
+                self._buffers = None
         if not isinstance(self._found, Segmentation):
             raise self._found or AssertionError("a frame without a result")
         return self._found
 
-    def _fetch(self, slot: Slot) -> Segmentation:
-        block = self._outputs
+    def _fetch(self, buffers: FrameBuffers) -> Segmentation:
         with self._primary, cuda_errors(self._primary.cuda, "wait for a frame"):
-            slot.done.synchronize()
-        arrived = time.perf_counter()
-        probability, labels, tally = (block.array(slot.output, name) for name in ("probability", "labels", "tally"))
-        view, confidence = read_heads(
-            {name: block.array(slot.output, name)[0].astype(np.float32) for name in self._heads}
+            buffers.done.synchronize()
+        arrived_s = time.perf_counter()
+        names = ("probability", "labels", "tally", *self._heads)
+        found = {name: self._outputs.array(buffers.output, name) for name in names}
+        view, confidence = read_heads({name: found[name][0].astype(np.float32) for name in self._heads})
+        times = stage_times_ms(self._started_s, self._enqueued_s, arrived_s)
+        tally = read_tally(found["tally"])
+        return Segmentation(
+            found["probability"], found["labels"], self._map, view, confidence, self.state, times, tally
         )
-        time_ms = {
-            "preprocess": 1e3 * (self._enqueued - self._started),
-            "network": 1e3 * (arrived - self._enqueued),
-            "postprocess": 1e3 * (time.perf_counter() - arrived),
-        }
-        return Segmentation(probability, labels, self._map, view, confidence, self.state, time_ms, read_tally(tally))
 
 
 class _Gpu:
-    """What an engine holds on the GPU. It knows nothing of the engine, so that it can be freed when that is
-    forgotten."""
+    """What an engine holds on the GPU. It does not know the engine, so that it is freed when that is forgotten."""
 
     def __init__(self, primary: PrimaryContext, network: Network) -> None:
         self.primary, self.network = primary, network
-        self.states = StatePool(primary.cuda, network.state.nbytes)
-        self.plan: Plan | None = None
+        self.states = StatePool(network.memory, network.state.nbytes)
+        self.runner: FrameRunner | None = None
         self.lock = threading.RLock()
         self.closed = False
 
     def settle(self) -> None:
-        """Fetch the results of all frames that are on their way: their slots are about to go."""
-        for slot in self.plan.slots if self.plan else ():
-            self.vacate(slot)
+        """Fetch the results of all frames that are on their way."""
+        for buffers in self.runner.buffers if self.runner else ():
+            self.vacate(buffers)
 
-    def vacate(self, slot: Slot) -> None:
-        """Fetch the results that lie in a slot, if there are any. Another thread may be at it."""
-        if (occupant := slot.occupant) is not None:
+    def vacate(self, buffers: FrameBuffers) -> None:
+        """Fetch the results that lie in the buffers, if there are any. Another thread may be at it."""
+        if (occupant := buffers.occupant) is not None:
             with suppress(Exception):  # whoever asks for that result gets its error
                 occupant.result()
 
@@ -159,9 +118,8 @@ class _Gpu:
             with self.primary, cuda_errors(self.primary.cuda, "free the engine"), ExitStack() as freeing:
                 # In turn from the last to the first, each even where one before it failed.
                 freeing.callback(self.network.close)
-                freeing.callback(self.states.close)
-                if self.plan is not None:
-                    freeing.callback(self.plan.close)
+                if self.runner is not None:
+                    freeing.callback(self.runner.close)
                 self.settle()
 
 
@@ -170,7 +128,7 @@ class TensorRtEngine:
 
     Args:
         path, spec: of the model; its engine is built here first, which can take minutes, or comes from the cache.
-        slots: frames that can be on their way at once, see `submit`.
+        in_flight: frames that can be on their way at once, see `submit`.
         graph: False enqueues each step of each frame by itself.
         say: told in one line what takes long or goes slower than expected; None prints it on standard error.
 
@@ -183,16 +141,10 @@ class TensorRtEngine:
     device = "tensorrt"
 
     def __init__(
-        self,
-        path: str,
-        spec: ModelSpec,
-        *,
-        slots: int = 2,
-        graph: bool = True,
-        say: Callable[[str], None] | None = None,
+        self, path: str, spec: ModelSpec, *, in_flight: int = 2, graph: bool = True, say: Say | None = None
     ) -> None:
-        if slots < 1:
-            raise ParameterError(f"expected at least one slot, found {slots}")
+        if in_flight < 1:
+            raise ParameterError(f"expected at least one frame in flight, found {in_flight}")
         found = find_device()
         # All that can be missing is asked for before the minutes that a build takes.
         primary = PrimaryContext.of(found)
@@ -204,72 +156,67 @@ class TensorRtEngine:
                 network = Network(primary, found, stored, spec)
         self.spec = spec
         self.description = f"{Path(path).name} on TensorRT {version} ({found.name}, {spec.precision})"
-        self._slots, self._graph, self._say, self._said = slots, graph, say or to_stderr, False
+        self._in_flight, self._graph, self._say, self._said = in_flight, graph, say or to_stderr, False
         self._gpu = _Gpu(primary, network)
-        # An engine that is never closed is freed when it is forgotten, or at the end of the program, while CUDA is
-        # still there.
+        # An engine that nobody closes is freed when it is forgotten, or when the program ends and CUDA still works.
         self._free = weakref.finalize(self, self._gpu.close)
 
-    def segment(self, image: NDArray[np.uint8], state: Any = None) -> Segmentation:
-        """See `echo_rt.engine.Engine.segment`. Of ``time_ms``, ``preprocess`` is the copy of the frame to page-locked
-        memory and the launch, ``network`` all that the GPU does, ``postprocess`` the copy of the results."""
+    def segment(self, image: Image, state: Any = None) -> Segmentation:
+        """See `echo_rt.engine.Engine.segment`.
+
+        In ``time_ms``, ``preprocess`` is the copy of the frame to page-locked memory and the launch, ``network`` all
+        that the GPU does, ``postprocess`` the copy of the results.
+        """
         return self.submit(image, state).result()
 
-    def submit(self, image: NDArray[np.uint8], state: Any = None) -> Pending:
+    def submit(self, image: Image, state: Any = None) -> Pending:
         """Begin a frame and return at once, so that the next one can be written while this one runs.
 
-        With more frames on their way than slots it waits for the oldest, whose result is kept.
-
-        Args:
-            image, state: as of `segment`.
+        With as many frames on their way as can be, it waits for the oldest and keeps its result.
 
         Raises:
-            FrameError, EngineClosedError: as of `segment`.
-            ParameterError: the state is not of this engine.
+            FrameError, EngineClosedError, ParameterError: as `segment`.
             DeviceError: CUDA or TensorRT refuses.
         """
         started, gpu = time.perf_counter(), self._gpu
         check_image(image)
         with gpu.lock:
             if gpu.closed:
-                raise EngineClosedError(
-                    "expected an open engine, found one that was closed; open a new one with open_engine"
-                )
+                raise closed_engine()
             if state is not None and not (isinstance(state, DeviceState) and state.pool is gpu.states):
                 raise foreign_state(state)
             with gpu.primary, cuda_errors(gpu.primary.cuda, "run a frame"):
-                plan = self._plan(image.shape)
-                slot = plan.next_slot()
-                gpu.vacate(slot)
-                np.copyto(slot.image.reshape(image.shape), image)
-                after = self._run(plan, slot, state)
-                pending = slot.occupant = Pending(gpu, plan, slot, after, started)
+                runner = self._runner(image.shape)
+                buffers = runner.next_buffers()
+                gpu.vacate(buffers)
+                np.copyto(buffers.image.reshape(image.shape), image)
+                after = self._run(runner, buffers, state)
+                pending = buffers.occupant = Pending(gpu, runner, buffers, after, started)
                 return pending
 
-    def _plan(self, shape: tuple[int, ...]) -> Plan:
+    def _runner(self, shape: tuple[int, ...]) -> FrameRunner:
         gpu = self._gpu
-        if gpu.plan is None or gpu.plan.shape != shape:
+        if gpu.runner is None or gpu.runner.shape != shape:
             gpu.settle()
-            if gpu.plan is not None:
-                gpu.plan.close()
-                gpu.plan = None
-            gpu.plan = Plan(gpu.network, shape, self._slots, self._graph, self._tell)
-        return gpu.plan
+            if gpu.runner is not None:
+                gpu.runner.close()
+                gpu.runner = None
+            gpu.runner = FrameRunner(gpu.network, shape, self._in_flight, self._graph, self._tell)
+        return gpu.runner
 
-    def _run(self, plan: Plan, slot: Slot, state: DeviceState | None) -> DeviceState | None:
-        """Enqueue the frame between its state and the state after it, which are the network's only for this one
-        frame."""
+    def _run(self, runner: FrameRunner, buffers: FrameBuffers, state: DeviceState | None) -> DeviceState | None:
+        """Enqueue the frame, and around it the copies of the state into the network and out of it again."""
         network, cuda, stream = self._gpu.network, self._gpu.primary.cuda, self._gpu.network.stream
         nbytes, after = network.state.nbytes, None
         if nbytes and state is None:
-            cuda.memset_d8_async(network.state_address, 0, nbytes, stream)
+            cuda.memset_d8_async(network.state.address, 0, nbytes, stream)
         elif state is not None:
-            cuda.memcpy_dtod_async(network.state_address, int(state.allocation), nbytes, stream)
-        plan.run(slot)
+            cuda.memcpy_dtod_async(network.state.address, state.address, nbytes, stream)
+        runner.run(buffers)
         if nbytes:
             after = self._gpu.states.take()
-            cuda.memcpy_dtod_async(int(after.allocation), network.next_state_address, nbytes, stream)
-        plan.record(slot)
+            cuda.memcpy_dtod_async(after.address, network.next_state.address, nbytes, stream)
+        runner.record(buffers)
         return after
 
     def _tell(self, line: str) -> None:
@@ -279,14 +226,11 @@ class TensorRtEngine:
             self._say(f"{self.description}: {line}")
 
     def close(self) -> None:
-        """Free all that is on the GPU, from any thread; a second call does nothing. Results that were submitted can
-        still be fetched."""
+        """Free all that is on the GPU, from any thread; a second call does nothing. Pending results stay."""
         self._free()
 
     def __enter__(self) -> TensorRtEngine:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

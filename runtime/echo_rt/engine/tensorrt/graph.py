@@ -1,5 +1,4 @@
-"""What PyCUDA lacks: to record what is enqueued on a stream as one CUDA graph, and to launch that; through NVIDIA's
-cuda-bindings."""
+"""CUDA graphs, which PyCUDA lacks, through NVIDIA's cuda-bindings: work on a stream is recorded once, then launched."""
 
 from __future__ import annotations
 
@@ -10,8 +9,7 @@ from echo_rt.errors import DeviceError, MissingExtraError
 
 
 class CudaGraph:
-    """What `enqueue` puts on a stream, recorded once. The stream's context has to be current, here and in `launch` and
-    `close`.
+    """What `enqueue` puts on a stream, recorded once. All methods are called with the stream's context current.
 
     Args:
         stream_handle: of the stream; no other may take part, unless forked from it and joined again by events.
@@ -32,7 +30,7 @@ class CudaGraph:
         try:
             enqueue()
         except BaseException:
-            # The stream has to leave its capture. What came of it is of no use, nor is the error that says so.
+            # The stream has to leave its capture. Its graph, or its error, is of no use.
             _, graph = driver.cuStreamEndCapture(self._stream)
             if int(graph) != 0:
                 driver.cuGraphDestroy(graph)
@@ -45,11 +43,7 @@ class CudaGraph:
         self._succeed("upload a graph", driver.cuGraphUpload(self._graph_exec, self._stream))
 
     def launch(self) -> None:
-        """Run all of it after what is on the stream already.
-
-        Raises:
-            DeviceError: CUDA refuses.
-        """
+        """Run all of it after what is on the stream already; DeviceError where CUDA refuses."""
         result, *_ = self._driver.cuGraphLaunch(self._graph_exec, self._stream)
         if result != self._driver.CUresult.CUDA_SUCCESS:
             raise DeviceError(f"expected to launch a CUDA graph, found {result.name}; open the engine again")
@@ -68,11 +62,7 @@ class CudaGraph:
 
 
 def import_cuda_bindings() -> Any:
-    """The module cuda.bindings.driver.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
+    """The module cuda.bindings.driver; MissingExtraError where it is not installed."""
     try:
         from cuda.bindings import driver
     except ImportError:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from echo_rt.arrays import Array
 from echo_rt.errors import DeviceError
 from echo_rt.model import CLASSES, ModelSpec
 from echo_rt.segmentation import GridMap
@@ -20,18 +21,17 @@ Launch = tuple[tuple[int, int], tuple[int, int, int]]
 PREPROCESS_ARGUMENTS, POSTPROCESS_ARGUMENTS = "PiiidddiiffP", "PiPPP"
 """Types of the kernels' arguments, as the struct module writes them, which is how PyCUDA wants them."""
 
+TALLY_NUMBERS = 3 * len(CLASSES)
+"""Numbers in the kernel's tally, 64-bit."""
+
 _PREPROCESS_BLOCK, _POSTPROCESS_BLOCK = (32, 4, 1), (128, 1, 1)
 _FIXED_POINT = 65536.0
 
 
-def read_tally(numbers: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """`echo_rt.reference.tally`, (3, classes), from the kernel's (3 x classes,) numbers, of which the sums are in
-    fixed point."""
-    found: NDArray[np.float64] = numbers.reshape(3, -1) / np.array([[1], [_FIXED_POINT], [_FIXED_POINT]], np.float64)
+def read_tally(numbers: NDArray[np.uint64]) -> Array:
+    """`echo_rt.reference.tally`, (3, classes), from the kernel's (3 x classes,); its sums are in fixed point."""
+    found: Array = numbers.reshape(3, -1) / np.array([[1], [_FIXED_POINT], [_FIXED_POINT]], np.float64)
     return found
-
-
-TALLY_NUMBERS = 3 * len(CLASSES)
 
 
 def preprocess_launch(grid: tuple[int, int]) -> Launch:
@@ -46,12 +46,12 @@ def postprocess_launch(grid: tuple[int, int]) -> Launch:
 
 
 def preprocess_name(colour: bool, dtype: str) -> str:
-    """Of the kernel for grey or BGR images and a network whose input is float32 or float16."""
+    """The kernel for grey or BGR images and a network whose input is float32 or float16."""
     return f"preprocess_{'bgr' if colour else 'grey'}_{dtype}"
 
 
 def postprocess_name(dtype: str) -> str:
-    """Of the kernel for a network whose logits are float32 or float16."""
+    """The kernel for a network whose logits are float32 or float16."""
     return f"postprocess_{dtype}"
 
 
@@ -61,12 +61,39 @@ def preprocess_arguments(image: int, row_bytes: int, grid_map: GridMap, spec: Mo
     return (image, row_bytes, *place, spec.mean, spec.std, out)
 
 
-def fatbin_path() -> Path:
-    """The compiled kernels.
+class Kernels:
+    """The kernels around one network, loaded; `image` and `logits` are its types, float32 or float16."""
 
-    Raises:
-        DeviceError: this installation has none.
-    """
+    def __init__(self, cuda: Any, spec: ModelSpec, image: str, logits: str) -> None:
+        self._cuda, self._spec, self._grid = cuda, spec, (spec.height, spec.width)
+        self.module = cuda.module_from_file(str(fatbin_path()))
+        self._grey, self._bgr = (
+            self._prepared(preprocess_name(colour, image), PREPROCESS_ARGUMENTS) for colour in (False, True)
+        )
+        self._postprocess = self._prepared(postprocess_name(logits), POSTPROCESS_ARGUMENTS)
+
+    def _prepared(self, name: str, arguments: str) -> Any:
+        function = self.module.get_function(name)
+        function.prepare(arguments)
+        return function
+
+    def preprocess(self, stream: Any, image: int, shape: tuple[int, ...], grid_map: GridMap, out: int) -> None:
+        """Enqueue it for the image at an address, (H, W) or (H, W, 3) without gaps; `out` is the network's input."""
+        colour = len(shape) == 3
+        arguments = preprocess_arguments(image, shape[1] * (3 if colour else 1), grid_map, self._spec, out)
+        function = self._bgr if colour else self._grey
+        function.prepared_async_call(*preprocess_launch(self._grid), stream, *arguments)
+
+    def postprocess(self, stream: Any, logits: int, probability: int, labels: int, tally: int) -> None:
+        """Enqueue it; all but the stream are addresses."""
+        self._cuda.memset_d8_async(tally, 0, 8 * TALLY_NUMBERS, stream)
+        arguments = (logits, self._grid[0] * self._grid[1], probability, labels, tally)
+        function = self._postprocess
+        function.prepared_async_call(*postprocess_launch(self._grid), stream, *arguments)
+
+
+def fatbin_path() -> Path:
+    """The compiled kernels; DeviceError where this installation has none."""
     import echo_rt
 
     # An editable installation has two folders: the sources', and the one with what was built.
@@ -74,6 +101,6 @@ def fatbin_path() -> Path:
         if (path := Path(folder) / FATBIN).is_file():
             return path
     raise DeviceError(
-        f"expected the CUDA kernels ({FATBIN}) in this installation of echo-rt, found none, since there was no nvcc when it was built; "
-        "install NVIDIA's CUDA toolkit and install echo-rt again"
+        f"expected the CUDA kernels ({FATBIN}) in this installation of echo-rt, found none, since there was no nvcc "
+        "when it was built; install NVIDIA's CUDA toolkit and install echo-rt again"
     )

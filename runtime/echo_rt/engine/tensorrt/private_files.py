@@ -1,6 +1,7 @@
 """Files of this user's cache folder: for their owner alone, whole or not there, and known again by a seal.
 
-A seal is an HMAC-SHA256 under a random key of the folder that its owner alone may read.
+A seal is an HMAC-SHA256 under a random key of the folder that its owner alone may read. What cannot be kept, or belongs
+to somebody else, is an OutputError.
 """
 
 from __future__ import annotations
@@ -18,11 +19,7 @@ _KEY_BYTES = 32
 
 
 def cache_folder() -> Path:
-    """The folder of this user's engines, for its owner alone; made where it is missing.
-
-    Raises:
-        OutputError: it cannot be made, or belongs to somebody else.
-    """
+    """The folder of this user's engines, for its owner alone; made where it is missing."""
     from platformdirs import user_cache_path
 
     folder = user_cache_path("echo-rt", appauthor=False) / "engines"
@@ -39,11 +36,7 @@ def tag(data: bytes, key: bytes) -> bytes:
 
 
 def write_sealed(path: Path, data: bytes, key: bytes) -> None:
-    """A file that `read_sealed` takes with the same key.
-
-    Raises:
-        OutputError: that is refused.
-    """
+    """Write a file that `read_sealed` takes with the same key."""
     with output_errors(path):
         os.replace(_written(path, tag(data, key) + data), path)
 
@@ -59,18 +52,15 @@ def read_sealed(path: Path, key: bytes) -> bytes:
 
 
 def user_key(folder: Path) -> bytes:
-    """The key of this user's seals. It is made at the first use, and anew where others could have read it: then no seal
-    holds.
-
-    Raises:
-        OutputError: it cannot be kept, or belongs to somebody else.
-    """
+    """The key of this user's seals, made at first use, and anew where others could read it: then no old seal holds."""
     path = folder / "seal.key"
     with output_errors(path):
         try:
             _check_owner(path)
             key = path.read_bytes()
-            if len(key) == _KEY_BYTES and not _open_to_others(path):
+            # On Windows the folder's access list closes it to others, and the bits mean nothing.
+            private = sys.platform == "win32" or path.stat().st_mode & 0o077 == 0
+            if len(key) == _KEY_BYTES and private:
                 return key
             path.unlink()
         except FileNotFoundError:
@@ -86,11 +76,6 @@ def user_key(folder: Path) -> bytes:
         return path.read_bytes()
 
 
-def _open_to_others(path: Path) -> bool:
-    # On Windows the user's cache folder is closed to others by its access list, and the bits mean nothing.
-    return sys.platform != "win32" and path.stat().st_mode & 0o077 != 0
-
-
 def _check_owner(path: Path) -> None:
     if sys.platform != "win32" and (owner := path.stat().st_uid) != os.getuid():
         raise OutputError(
@@ -99,12 +84,7 @@ def _check_owner(path: Path) -> None:
 
 
 def write_pair(path: Path, data: bytes, beside: Path, record: bytes) -> None:
-    """Write both files or, where that fails, neither. Killed half-way, it leaves new data with the record of others, or
-    with none.
-
-    Raises:
-        OutputError: that is refused.
-    """
+    """Write both files or, where that fails, neither. Killed half-way, it leaves new data with an old or no record."""
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         leftovers: list[Path] = []

@@ -17,22 +17,27 @@ function send(wish) {
 
 // How EF may be shown: "none" yet, "good", "stale" (no good beat of late), or "old" (the picture itself is not of now).
 function state(now) {
-  if (!now.reading || now.reading.ef.percent == null) return "none";
+  if (!now.reading || now.reading.ef_percent == null) return "none";
   if (!now.current) return "old";
-  return now.reading.ef.stale ? "stale" : "good";
+  return now.reading.ef_stale ? "stale" : "good";
 }
 
 const METHODS = { disks: "method of disks", "area-length": "area-length", area: "from area, as FAC", biplane: "biplane disks" };
 
+function interval(reading) {
+  const beats = `${reading.ef_beats} beat${reading.ef_beats === 1 ? "" : "s"}`;
+  return `${Math.round(reading.ef_low)} to ${Math.round(reading.ef_high)} %, ${beats}`;
+}
+
 function showFigures(now) {
-  const how = state(now), reading = now.reading, ef = reading && reading.ef;
+  const how = state(now), reading = now.reading;
   $("figures").dataset.ef = how;
-  text("ef-percent", ef && ef.percent != null ? String(Math.round(ef.percent)) : "–");
-  text("ef-interval", ef && ef.low != null ? `${Math.round(ef.low)} to ${Math.round(ef.high)} %, ${ef.beats} beat${ef.beats === 1 ? "" : "s"}` : "");
+  text("ef-percent", reading && reading.ef_percent != null ? String(Math.round(reading.ef_percent)) : "–");
+  text("ef-interval", reading && reading.ef_low != null ? interval(reading) : "");
   const notes = {
-    none: (ef && ef.reason) || (now.phase === "stopped" ? "stopped" : "waiting for a picture"),
-    good: ef ? METHODS[ef.method] || ef.method : "",
-    stale: `not current: ${ef && ef.reason ? ef.reason : "no good beat of late"}`,
+    none: (reading && reading.ef_reason) || (now.phase === "stopped" ? "stopped" : "waiting for a picture"),
+    good: reading ? METHODS[reading.ef_method] || reading.ef_method : "",
+    stale: `not current: ${reading && reading.ef_reason ? reading.ef_reason : "no good beat of late"}`,
     old: `not current: ${now.phase_text}`,
   };
   text("ef-note", notes[how]);
@@ -41,8 +46,8 @@ function showFigures(now) {
   text("fac", live ? whole(reading.fac_percent, "%") : "–");
   text("volume", !live ? "–" : reading.calibrated === false ? "no scale" : whole(reading.volume, reading.volume_unit));
   text("view", (live && reading.view) || "–");
-  $("quality").className = live && !reading.quality.ok ? "bad" : "";
-  text("quality", !live ? "" : reading.quality.ok ? "✓ image usable" : `⚠ image not used: ${reading.quality.reason}`);
+  $("quality").className = live && reading.quality !== "ok" ? "bad" : "";
+  text("quality", !live ? "" : reading.quality === "ok" ? "✓ image usable" : `⚠ image not used: ${reading.quality}`);
   $("wall").replaceChildren(...(live ? reading.wall : []).map(segment));
 }
 

@@ -23,10 +23,11 @@ _RESTRICTIONS: dict[str, str] = {
 SUPPORTED: dict[str, str] = {
     name: _RESTRICTIONS.get(name, "")
     for name in (
-        "Abs Add AveragePool BatchNormalization Cast Clip Concat Constant ConstantOfShape Conv ConvTranspose DepthToSpace DequantizeLinear "
-        "Div Elu Exp Expand Flatten Gather Gemm GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish Identity InstanceNormalization "
-        "LeakyRelu Log MatMul Max MaxPool Min Mul Neg PRelu Pad Pow QuantizeLinear Reciprocal ReduceMax ReduceMean ReduceSum Relu Reshape "
-        "Resize Shape Sigmoid Slice Softmax Softplus Split Sqrt Squeeze Sub Tanh Transpose Unsqueeze Where"
+        "Abs Add AveragePool BatchNormalization Cast Clip Concat Constant ConstantOfShape Conv ConvTranspose "
+        "DepthToSpace DequantizeLinear Div Elu Exp Expand Flatten Gather Gemm GlobalAveragePool GlobalMaxPool "
+        "HardSigmoid HardSwish Identity InstanceNormalization LeakyRelu Log MatMul Max MaxPool Min Mul Neg PRelu Pad "
+        "Pow QuantizeLinear Reciprocal ReduceMax ReduceMean ReduceSum Relu Reshape Resize Shape Sigmoid Slice Softmax "
+        "Softplus Split Sqrt Squeeze Sub Tanh Transpose Unsqueeze Where"
     ).split()
 }
 """Operator to its restriction, empty where there is none."""

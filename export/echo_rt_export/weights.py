@@ -1,26 +1,20 @@
-"""Weights to one self-contained FP32 ONNX file that carries its `ModelSpec`."""
+"""Trained weights to an FP32 ONNX file or to 16 bits, with figures, EF calibration and offsets put in on the way."""
 
 from __future__ import annotations
 
-import io
 import json
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import onnx
 import torch
 from safetensors import SafetensorError
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from echo_rt.errors import DataError, OutputError
 from echo_rt.model import ModelSpec
-from echo_rt_export.model_file import write_model
-from echo_rt_export.operators import OPSET
+from echo_rt_network.onnx_file import write_onnx
 from echo_rt_network.unet import UNet
 from echo_rt_network.weights import load_weights, save_weights
 
@@ -54,21 +48,7 @@ def export_onnx(
         spec = replace(spec, figures=_main_figures(figures))
     if calibration is not None:
         spec = replace(spec, ef_calibration=_calibration(calibration))
-    fold_batch_norm(network)
-    flat = Flat(network)
-    example = torch.zeros(1, 1, spec.height, spec.width)
-    with torch.no_grad():
-        state = list(network(example).state.values())
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        # torch advises its newer exporter, which starts at opset 18: TensorRT 8, as on JetPack 5, does not read that.
-        warnings.filterwarnings("ignore", category=DeprecationWarning)
-        torch.onnx.export(
-            flat, (example, *map(torch.zeros_like, state)), buffer, opset_version=OPSET, dynamo=False,
-            input_names=["image", *spec.state], output_names=["logits", *spec.heads, *(f"{name}_next" for name in spec.state)],
-        )  # fmt: skip
-    model = onnx.load_from_string(buffer.getvalue())
-    write_model(model, spec, target)
+    write_onnx(network, spec, target)
     return spec
 
 
@@ -94,31 +74,6 @@ def export_weights(weights: Path, target: Path, offsets: Path | None = None) -> 
         ) from None
 
 
-class Flat(nn.Module):
-    """A network whose inputs and outputs are tensors in the order in which a `ModelSpec` names them: image and state
-    in; logits, heads and state out."""
-
-    def __init__(self, network: UNet) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        """See `echo_rt_network.unet.UNet.forward`."""
-        output = self.network(image, dict(zip(self.network.state_names, state, strict=True)))
-        return output.logits, *output.heads.values(), *output.state.values()
-
-
-def fold_batch_norm(network: nn.Module) -> None:
-    """Put every batch norm that follows a convolution into that convolution, in place."""
-    for parent in network.modules():
-        if not isinstance(parent, nn.Sequential):
-            continue
-        for i in range(len(parent) - 1):
-            conv, norm = parent[i], parent[i + 1]
-            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                parent[i], parent[i + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
-
-
 def add_offsets(network: UNet, spec: ModelSpec, path: Path) -> None:
     """Add the offsets in the output of ``echo-rt evaluate --fit-offsets --json`` to the logits that the network gives,
     in place.
@@ -131,8 +86,10 @@ def add_offsets(network: UNet, spec: ModelSpec, path: Path) -> None:
         added = torch.tensor([0.0, *(logits.pop(name) for name in spec.classes[1:])])
         if logits:
             raise KeyError(*logits)
+    bias = network.head.bias
+    assert bias is not None
     with torch.no_grad():
-        network.head.bias += added
+        bias.add_(added)
 
 
 def _main_figures(path: Path) -> dict[str, Any]:

@@ -11,9 +11,9 @@ import onnx
 from onnx import numpy_helper
 from onnx.external_data_helper import uses_external_data
 
-from echo_rt.errors import ModelError, OutputError
+from echo_rt.errors import ModelError, OutputError, first_line
 from echo_rt.model import METADATA_KEY, ModelSpec, read_spec
-from echo_rt_export.operators import OPSET, SUPPORTED
+from echo_rt_network.operators import OPSET, SUPPORTED
 
 
 def read_model(path: Path) -> tuple[onnx.ModelProto, ModelSpec]:
@@ -28,11 +28,12 @@ def read_model(path: Path) -> tuple[onnx.ModelProto, ModelSpec]:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:  # noqa: BLE001 - protobuf's errors have no public base class
         raise ModelError(
-            f"{path}: expected an ONNX file, found one that cannot be read ({_first_line(error)}); export it again"
+            f"{path}: expected an ONNX file, found one that cannot be read ({first_line(error)}); export it again"
         ) from None
     if outside := [tensor.name for tensor in _tensors(model) if uses_external_data(tensor)]:
         raise ModelError(
-            f"{path}: expected one self-contained file, found {len(outside)} tensors in external data, the first is {outside[0]}; "
+            f"{path}: expected one self-contained file, found {len(outside)} tensors in external data, "
+            f"the first is {outside[0]}; "
             "save it with onnx.save(onnx.load(PATH), PATH)"
         )
     return check_model(model, str(path)), spec
@@ -51,12 +52,13 @@ def check_model(model: onnx.ModelProto, origin: str) -> onnx.ModelProto:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ModelError(
-            f"{origin}: expected a valid ONNX network, found: {_first_line(error)}; export the model again"
+            f"{origin}: expected a valid ONNX network, found: {first_line(error)}; export the model again"
         ) from None
     opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
     if opset > OPSET:
         raise ModelError(
-            f"{origin}: expected an opset up to {OPSET}, the newest of TensorRT 8.5, found {opset}; export the model again"
+            f"{origin}: expected an opset up to {OPSET}, the newest of TensorRT 8.5, found {opset}; "
+            "export the model again"
         )
     for value in [*model.graph.input, *model.graph.output]:
         shape = value.type.tensor_type.shape.dim
@@ -65,7 +67,8 @@ def check_model(model: onnx.ModelProto, origin: str) -> onnx.ModelProto:
             raise ModelError(f"{origin}: expected static shapes, found {value.name} of {found}; export the model again")
     if refused := sorted(set(_refused(model))):
         raise ModelError(
-            f"{origin}: expected operators that TensorRT 8.5 to 11 reads, found {', '.join(refused)}; change the network"
+            f"{origin}: expected operators that TensorRT 8.5 to 11 reads, found {', '.join(refused)}; "
+            "change the network"
         )
     return model
 
@@ -113,14 +116,10 @@ def _refused(model: onnx.ModelProto) -> Iterator[str]:
             yield f"{node.domain}.{node.op_type}".lstrip(".")
         elif node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             zero_point = constants.get(node.input[2]) if len(node.input) > 2 else None
-            kind = zero_point.data_type if zero_point is not None else None
             # Unsigned numbers are for processors: a file with them says so in the docs, and TensorRT's parser when it
             # is asked to read it.
-            if kind != onnx.TensorProto.UINT8 and (
-                kind != onnx.TensorProto.INT8 or numpy_helper.to_array(zero_point).any()
+            if zero_point is None or not (
+                zero_point.data_type == onnx.TensorProto.UINT8
+                or (zero_point.data_type == onnx.TensorProto.INT8 and not numpy_helper.to_array(zero_point).any())
             ):
                 yield f"{node.op_type} without {SUPPORTED[node.op_type]}"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

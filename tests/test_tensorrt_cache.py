@@ -1,60 +1,38 @@
-"""Which engines are loaded, which are refused, and when one is built again. TensorRT and the driver are stand-ins."""
+"""When an engine is built, when it is loaded again, and where it lies. TensorRT and the driver are stand-ins."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
-import stat
 import subprocess
 import sys
 import threading
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from echo_rt.engine.cuda_driver import CudaDevice
-from echo_rt.engine.tensorrt import cache as engine_cache
-from echo_rt.engine.tensorrt import private_files
-from echo_rt.engine.tensorrt.build import BuildOptions, TensorInfo
-from echo_rt.engine.tensorrt.cache import EngineRecord, Wanted, cached_engine, read_engine, record_path, write_engine
-from echo_rt.engine.tensorrt.private_files import cache_folder, user_key
+from echo_rt.engine.tensorrt import cache, private_files
+from echo_rt.engine.tensorrt.build import BuildOptions
+from echo_rt.engine.tensorrt.cache import StoredEngine, cached_engine, read_engine, write_engine
+from echo_rt.engine.tensorrt.private_files import cache_folder
+from echo_rt.engine.tensorrt.record import record_path, sha256
 from echo_rt.errors import ModelError, OutputError
-from support.stand_in_tensorrt import MARK, stand_in
+from support.private_cache import Builds, private_cache
+from support.stand_in_tensorrt import DEVICE, MARK, stand_in
 from support.toy import SPEC, toy_model
-
-DEVICE = CudaDevice(0, "STAND-IN GPU", "8.6", "12.4")
-WANTED = Wanted("a" * 64, "fp16", BuildOptions(), "10.16.0", "12.4", "STAND-IN GPU", "8.6")
-RECORD = EngineRecord(
-    WANTED, "b" * 64, (TensorInfo("image", (1, 1, 48, 64), "float32"),), (), "2026-01-01T00:00:00+00:00", 12.5
-)
-KEY = bytes(32)
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch) -> Path:
-    """A cache folder of the test's own, and a stand-in for TensorRT 10.16."""
-    monkeypatch.setattr("platformdirs.user_cache_path", lambda name, appauthor: tmp_path / "cache" / name)
-    monkeypatch.setitem(sys.modules, "tensorrt", stand_in("10.16"))
-    return tmp_path / "cache" / "echo-rt" / "engines"
+def folder(tmp_path: Path, monkeypatch) -> Path:
+    return private_cache(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     return toy_model(tmp_path / "m.onnx")
-
-
-class Builds:
-    """Asks for the engine of a model, and keeps what was said of it."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def __call__(
-        self, model: Path, options: BuildOptions | None = None, device: CudaDevice = DEVICE
-    ) -> engine_cache.StoredEngine:
-        return cached_engine(model, options, device=device, say=self.said.append)
 
 
 @pytest.fixture
@@ -76,7 +54,7 @@ def test_the_record_beside_an_engine_says_what_it_is(ask: Builds, model: Path) -
     engine = ask(model)
     record = json.loads(record_path(engine.path).read_text())
     assert record["wanted"] == {
-        "onnx_sha256": engine_cache.sha256(model.read_bytes()),
+        "onnx_sha256": sha256(model.read_bytes()),
         "precision": "fp32",
         "options": {"workspace_mib": 1024, "hardware_compatible": False, "version_compatible": False},
         "tensorrt": "10.16.0",
@@ -85,7 +63,7 @@ def test_the_record_beside_an_engine_says_what_it_is(ask: Builds, model: Path) -
         "compute_capability": "8.6",
         "format": 1,
     }
-    assert record["engine_sha256"] == engine_cache.sha256(engine.path.read_bytes())
+    assert record["engine_sha256"] == sha256(engine.path.read_bytes())
     assert record["inputs"] == [{"name": "image", "shape": [1, 1, 48, 64], "dtype": "float32"}]
     assert record["outputs"] == [{"name": "logits", "shape": [1, 4, 48, 64], "dtype": "float32"}]
     assert record["built_at"].endswith("+00:00")
@@ -130,118 +108,6 @@ def test_a_changed_model_is_not_served_by_the_old_engine(ask: Builds, model: Pat
     assert ask(model).built
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Wanted)])
-def test_every_field_counts(name: str) -> None:
-    other = {"options": BuildOptions(hardware_compatible=True), "format": 2}.get(name, "other")
-    changed = replace(WANTED, **{name: other})
-    assert WANTED.differences(WANTED) == []
-    assert len(changed.differences(WANTED)) == 1
-
-
-@pytest.mark.parametrize("damage", ["cut short", "changed", "empty", "exchanged"])
-def test_an_engine_that_is_not_the_one_of_its_record_is_refused_and_built_again(
-    ask: Builds, model: Path, damage: str
-) -> None:
-    engine = ask(model)
-    data = engine.path.read_bytes()
-    changed = bytes([data[0] ^ 1]) + data[1:]
-    engine.path.write_bytes(
-        {"cut short": data[:-1], "changed": changed, "empty": b"", "exchanged": MARK + b"of somebody else"}[damage]
-    )
-    with pytest.raises(
-        ModelError, match="expected the engine of its record, found one that was changed or cut short; build it again"
-    ):
-        read_engine(engine.path)
-    again = ask(model)
-    assert again.built
-    assert "changed or cut short" in ask.said[-1]
-    assert read_engine(again.path).data == again.data
-
-
-def test_an_engine_without_a_record_is_refused(ask: Builds, model: Path) -> None:
-    engine = ask(model)
-    record_path(engine.path).unlink()
-    with pytest.raises(ModelError, match="expected an engine and its record, found No such file"):
-        read_engine(engine.path)
-    assert ask(model).built
-
-
-def test_a_foreign_engine_with_a_consistent_record_is_refused(ask: Builds, model: Path, cache: Path) -> None:
-    """Somebody else built it, for the same model and machine, and hands over both files: all hashes fit."""
-    engine = ask(model)
-    theirs = engine.record.to_json(bytes(32))
-    record_path(engine.path).write_text(theirs)
-    with pytest.raises(
-        ModelError, match="expected an engine that you built here, found that its record does not bear the seal"
-    ):
-        read_engine(engine.path)
-    assert ask(model).built
-
-
-@pytest.mark.parametrize("change", ["seal", "no seal", "hash", "gpu", "not JSON", "a list", "binary"])
-def test_a_record_that_was_written_by_hand_is_refused(ask: Builds, model: Path, change: str) -> None:
-    engine = ask(model)
-    path = record_path(engine.path)
-    record = json.loads(path.read_text())
-    if change == "seal":
-        record["seal"] = "0" * 64
-    elif change == "no seal":
-        del record["seal"]
-    elif change == "hash":
-        engine.path.write_bytes(MARK + b"evil")
-        record["engine_sha256"] = engine_cache.sha256(MARK + b"evil")
-    elif change == "gpu":
-        record["wanted"]["gpu"] = "another"
-    path.write_bytes(
-        {"not JSON": b"{", "a list": b"[]", "binary": b"\xff\xfe"}.get(change, json.dumps(record).encode())
-    )
-    with pytest.raises(ModelError, match="build it again"):
-        read_engine(engine.path)
-    assert ask(model).built
-
-
-def test_a_record_comes_back_as_it_went_in_and_only_with_its_key() -> None:
-    assert EngineRecord.from_json(RECORD.to_json(KEY), KEY) == RECORD
-    with pytest.raises(ValueError, match="seal"):
-        EngineRecord.from_json(RECORD.to_json(KEY), b"1" * 32)
-
-
-def test_a_record_of_another_layout_is_refused_and_not_a_crash() -> None:
-    raw = {**asdict(RECORD), "colour": "red"}
-    text = json.dumps({**raw, "seal": engine_cache._seal(json.loads(json.dumps(raw)), KEY)})
-    with pytest.raises(ValueError, match="another layout"):
-        EngineRecord.from_json(text, KEY)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows guards the folder by its access list")
-def test_key_engine_and_folder_are_for_their_owner_alone(ask: Builds, model: Path, cache: Path) -> None:
-    cache.mkdir(parents=True)
-    cache.chmod(0o777)
-    engine = ask(model)
-    assert stat.S_IMODE(cache.stat().st_mode) == 0o700
-    for path in (cache / "seal.key", engine.path, record_path(engine.path)):
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows guards the folder by its access list")
-def test_a_key_that_others_could_read_is_made_anew_and_no_old_seal_holds(ask: Builds, model: Path, cache: Path) -> None:
-    ask(model)
-    key = cache / "seal.key"
-    old = key.read_bytes()
-    key.chmod(0o644)
-    assert ask(model).built
-    assert key.read_bytes() != old
-    assert stat.S_IMODE(key.stat().st_mode) == 0o600
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no user ids")
-def test_a_cache_folder_of_somebody_else_is_refused(monkeypatch, cache: Path) -> None:
-    cache.mkdir(parents=True)
-    monkeypatch.setattr(os, "getuid", lambda: cache.stat().st_uid + 1)
-    with pytest.raises(OutputError, match="expected it to be yours"):
-        cache_folder()
-
-
 def test_an_engine_can_lie_anywhere_and_is_loaded_where_it_fits(ask: Builds, model: Path, tmp_path: Path) -> None:
     engine = write_engine(ask(model), tmp_path / "out" / "my.engine")
     assert read_engine(engine.path, engine.record.wanted).data == engine.data
@@ -253,15 +119,15 @@ def test_an_engine_can_lie_anywhere_and_is_loaded_where_it_fits(ask: Builds, mod
 
 
 def test_the_times_of_one_build_begin_the_next_and_only_ours(
-    ask: Builds, model: Path, tmp_path: Path, cache: Path
+    ask: Builds, model: Path, tmp_path: Path, folder: Path
 ) -> None:
-    def timings(engine: engine_cache.StoredEngine) -> str:
+    def timings(engine: StoredEngine) -> str:
         return json.loads(engine.data.removeprefix(MARK))["timings"]
 
     others = [toy_model(tmp_path / f"{n}.onnx", replace(SPEC, version=str(n))) for n in range(3)]
     assert timings(ask(others[0])) == ""
     assert timings(ask(others[1])) == "timed "
-    (path,) = cache.glob("timing-*.cache")
+    (path,) = folder.glob("timing-*.cache")
     path.write_bytes(path.read_bytes() + b"tampered")
     assert timings(ask(others[2])) == ""
 
@@ -310,21 +176,6 @@ def test_a_write_that_stops_between_the_two_files_leaves_neither(
     assert list(target.parent.iterdir()) == []
 
 
-def test_two_processes_that_begin_together_share_one_key(cache: Path, monkeypatch) -> None:
-    folder = cache_folder()
-    link = os.link
-
-    def late(source: Path, target: Path) -> None:
-        if not target.exists():
-            target.write_bytes(b"k" * 32)
-            target.chmod(0o600)
-        link(source, target)
-
-    monkeypatch.setattr(os, "link", late)
-    assert user_key(folder) == b"k" * 32
-    assert {path.name for path in folder.iterdir()} == {"seal.key"}
-
-
 def test_an_engine_from_the_cache_goes_to_tensorrt_with_what_its_options_allow(ask: Builds, model: Path) -> None:
     assert ask(model).deserialize(DEVICE).host_code_allowed is False
     assert ask(model, BuildOptions(version_compatible=True)).deserialize(DEVICE).host_code_allowed is True
@@ -338,9 +189,9 @@ def test_the_cache_lies_where_the_user_keeps_caches(tmp_path: Path, monkeypatch)
 
 
 def test_of_those_who_want_one_engine_at_once_one_builds_and_the_others_take_it(
-    model: Path, cache: Path, monkeypatch
+    model: Path, folder: Path, monkeypatch
 ) -> None:
-    real, building, builds = engine_cache.tensorrt_build.build, threading.Event(), []
+    real, building, builds = cache.build.build, threading.Event(), []
 
     def slow(*arguments, **options):
         builds.append(threading.get_ident())
@@ -348,7 +199,7 @@ def test_of_those_who_want_one_engine_at_once_one_builds_and_the_others_take_it(
         assert waiting.wait(20), "nobody came to wait"
         return real(*arguments, **options)
 
-    monkeypatch.setattr(engine_cache.tensorrt_build, "build", slow)
+    monkeypatch.setattr(cache.build, "build", slow)
     waiting, said, found = threading.Event(), [], []
 
     def say(line: str) -> None:
@@ -382,13 +233,14 @@ import platformdirs
 platformdirs.user_cache_path = lambda name, appauthor: Path(sys.argv[2]) / "cache" / name
 from support.stand_in_tensorrt import stand_in
 sys.modules["tensorrt"] = stand_in("10.16")
-from echo_rt.engine.tensorrt import cache as engine_cache
+from echo_rt.engine.tensorrt.cache import cached_engine
+from echo_rt.engine.tensorrt.record import record_path
 from echo_rt.engine.cuda_driver import CudaDevice
 device = CudaDevice(0, "STAND-IN GPU", "8.6", "12.4")
 for _ in range(15):
-    stored = engine_cache.cached_engine(sys.argv[3], device=device, say=lambda line: None)
-    engine_cache.record_path(stored.path).unlink(missing_ok=True)  # the next one has to be built again
-engine_cache.cached_engine(sys.argv[3], device=device, say=lambda line: None)
+    stored = cached_engine(sys.argv[3], device=device, say=lambda line: None)
+    record_path(stored.path).unlink(missing_ok=True)  # the next one has to be built again
+cached_engine(sys.argv[3], device=device, say=lambda line: None)
 """
     command = [sys.executable, "-c", program, str(Path(__file__).parent), str(tmp_path), str(model)]
     running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]

@@ -1,0 +1,39 @@
+"""`echo-rt models`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+
+def models(json: Annotated[bool, typer.Option("--json", help="Print them as a JSON list.")] = False) -> None:
+    """List the shipped models, their licences and figures.
+
+    \b
+    Examples:
+      echo-rt models
+      echo-rt models --json
+    """
+    from echo_rt.model import models as shipped
+
+    if json:
+        from echo_rt.outputs import as_json
+
+        sys.stdout.write(as_json([model.to_dict() for model in shipped()]))
+        return
+    for model in shipped():
+        spec = model.spec
+        typer.echo(f"{model.name}  version {spec.version}, input {spec.height}x{spec.width}, {', '.join(model.files)}")
+        typer.echo(f"    views       {', '.join(spec.views)}")
+        typer.echo(f"    data        {spec.training_data}")
+        typer.echo(f"    licence     {spec.licence}")
+        if spec.citation:
+            typer.echo(f"    cite        {spec.citation}")
+        for name, figures in spec.figures.items():
+            typer.echo(f"    {name:<11} {', '.join(f'{key} {value:g}' for key, value in figures.items())}")
+        if spec.ef_calibration is not None:
+            slope, offset = spec.ef_calibration
+            typer.echo(f"    EF          {slope:.3f} x measured {offset:+.2f}, fitted on training patients")
+        typer.echo(f"    file        {model.path}")

@@ -1,0 +1,64 @@
+"""Commands of other packages: entry points of the group `echo_rt.commands`, imported when they are asked for."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from echo_rt.errors import MissingExtraError
+
+
+def plain_app(**settings: Any) -> typer.Typer:
+    """A Typer app whose help and errors look like those of all the others; `settings` as `typer.Typer` takes them."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **settings)
+
+
+def command_of(loaded: Any, name: str | None = None) -> Any:
+    """The click command of a Typer app, or of a function that Typer can make one of."""
+    app = loaded
+    if not isinstance(loaded, typer.Typer):
+        app = plain_app()
+        app.command()(loaded)
+    command = typer.main.get_command(app)
+    command.name = name or command.name
+    return command
+
+
+class WithPlugins(TyperGroup):
+    """A group that also has the commands which installed packages name in their entry points.
+
+    An entry point ``NAME = "MODULE:COMMAND [EXTRA]"`` names a Typer app or a function, and the extra of echo-rt that
+    it needs. Its module imports heavy libraries inside of functions: a list of the commands imports the module.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of its own commands, then those of the plug-ins."""
+        return [*super().list_commands(ctx), *sorted(_plugins())]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name; None where there is none."""
+        point = _plugins().get(cmd_name)
+        return super().get_command(ctx, cmd_name) if point is None else command_of(point.load(), cmd_name)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for.
+
+        Raises:
+            MissingExtraError: a plug-in's command needs a library that is not installed.
+        """
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            point = _plugins().get(ctx.invoked_subcommand or "")
+            if point is None or not point.extras or (error.name or "echo_rt").startswith("echo_rt"):
+                raise
+            raise MissingExtraError(f"echo-rt {point.name} (without {error.name})", point.extras[0]) from None
+
+
+@cache
+def _plugins() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group="echo_rt.commands")}

@@ -1,0 +1,118 @@
+"""One network on one stream of the GPU, between the kernels that preprocess and postprocess.
+
+All of it runs with the primary context current, one thread at a time: `echo_rt.engine.tensorrt.engine` sees to both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from echo_rt.engine.cuda_driver import CudaDevice
+from echo_rt.engine.tensorrt.build import TensorInfo
+from echo_rt.engine.tensorrt.cache import StoredEngine
+from echo_rt.engine.tensorrt.context import PrimaryContext
+from echo_rt.engine.tensorrt.kernels import TALLY_NUMBERS, Kernels
+from echo_rt.engine.tensorrt.memory import Block, Memory
+from echo_rt.errors import DeviceError, ModelError
+from echo_rt.model import ModelSpec
+from echo_rt.segmentation import GridMap
+
+
+class Network:
+    """An engine of TensorRT with its stream, the kernels around it and the memory between them. Freed by `close`.
+
+    Attributes:
+        primary: the context that all of it lives in.
+        spec: of the model.
+        memory: freed with the network.
+        stream: that everything is enqueued on.
+        outputs: layout of what a frame leaves: ``probability``, ``labels``, ``tally``, and the model's heads.
+        state, next_state: a temporal model's tensors before and after a frame; empty for others.
+    """
+
+    def __init__(self, primary: PrimaryContext, device: CudaDevice, stored: StoredEngine, spec: ModelSpec) -> None:
+        tensors = {tensor.name: tensor for tensor in (*stored.record.inputs, *stored.record.outputs)}
+        _check_types(stored, spec, tensors)
+        self.primary, self.spec, self.memory = primary, spec, Memory(primary.cuda)
+        self.stream: Any = None
+        self.trt_engine: Any = None
+        self.trt_context: Any = None
+        self._kernels: Any = None
+        try:
+            self._open(device, stored, tensors)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, device: CudaDevice, stored: StoredEngine, tensors: Mapping[str, TensorInfo]) -> None:
+        self.stream = self.primary.new_stream()
+        self.trt_engine = stored.deserialize(device)
+        self.trt_context = self.trt_engine.create_execution_context()
+        if self.trt_context is None:
+            raise DeviceError(
+                f"expected TensorRT to run {stored.path.name} on {device.name}, found too little memory; end what else "
+                "uses the GPU"
+            )
+        image, logits = tensors["image"], tensors["logits"]
+        self._kernels = Kernels(self.primary.cuda, self.spec, image.dtype, logits.dtype)
+        own = [
+            TensorInfo("probability", logits.shape[1:], "float32"),
+            TensorInfo("labels", logits.shape[2:], "uint8"),
+            TensorInfo("tally", (TALLY_NUMBERS,), "uint64"),
+        ]
+        self.outputs = Block.of([*own, *(tensors[name] for name in self.spec.heads)])
+        self._inner = Block.of([image, logits], self.memory)
+        self.state = Block.of([tensors[name] for name in self.spec.state], self.memory)
+        self.next_state = Block.of([tensors[f"{name}_next"] for name in self.spec.state], self.memory)
+        for block in (self._inner, self.state, self.next_state):
+            for name in block.places:
+                self._bind(name, block.at(name))
+
+    def _bind(self, name: str, address: int) -> None:
+        if not self.trt_context.set_tensor_address(name, address):
+            problem = f"expected TensorRT to take an address for {name}, found that it refuses"
+            raise DeviceError(f"{problem}; build the engine again")
+
+    def enqueue(self, image: int, shape: tuple[int, ...], grid_map: GridMap, output: int) -> None:
+        """Preprocess, network and postprocess of one frame.
+
+        Args:
+            image: address of the image, its rows without gaps.
+            shape: (H, W) or (H, W, 3).
+            grid_map: from the grid to the image.
+            output: address of the memory for `outputs`.
+        """
+        self._kernels.preprocess(self.stream, image, shape, grid_map, self._inner.at("image"))
+        for name in self.spec.heads:
+            self._bind(name, output + self.outputs.at(name))
+        if not self.trt_context.execute_async_v3(self.stream.handle):
+            raise DeviceError("expected TensorRT to run the network, found that it refuses; open the engine again")
+        probability, labels, tally = (output + self.outputs.at(name) for name in ("probability", "labels", "tally"))
+        self._kernels.postprocess(self.stream, self._inner.at("logits"), probability, labels, tally)
+
+    def close(self) -> None:
+        """Free the context before its engine, both before the memory they use, the stream last. Twice does no harm."""
+        if self.stream is not None:
+            with suppress(self.primary.cuda.Error):  # that failed is known by now, and all of this has to go
+                self.stream.synchronize()
+        self.trt_context = None
+        self.trt_engine = None
+        self._kernels = None
+        self.memory.close()
+        self.stream = None
+
+
+def _check_types(stored: StoredEngine, spec: ModelSpec, tensors: Mapping[str, TensorInfo]) -> None:
+    """ModelError where the kernels cannot read or write a tensor of the network."""
+    for name in ("image", "logits", *spec.heads):
+        if (found := tensors[name].dtype) not in ("float32", "float16"):
+            raise ModelError(
+                f"{stored.path}: expected {name} in float32 or float16, found {found}; export the model again"
+            )
+    for name in spec.state:
+        if tensors[name].dtype != tensors[f"{name}_next"].dtype:
+            raise ModelError(
+                f"{stored.path}: expected {name} and {name}_next of one type, found two; export the model again"
+            )

@@ -1,0 +1,121 @@
+"""When a wall segment counts as akinetic: numbers tuned on what one model draws, so that its file brings them."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+from echo_rt.errors import ModelError
+
+_DIVISORS = ("least_percent", "pattern", "scatter")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a percentage of a segment, measured in one beat, says of its motion.
+
+    It counts as a share: divided by the median of the six segments, times the segment's place in the `pattern`.
+
+    Attributes:
+        least_percent: the median counts for at least so much.
+        pattern: (6,) what is usual in moving segments, as a share of the median; in the order of `SEGMENTS`.
+        middle: share halfway between moving and static segments.
+        apart: distance of their mean shares.
+        scatter: standard deviation of the share, in both.
+    """
+
+    least_percent: float
+    pattern: tuple[float, float, float, float, float, float]
+    middle: float
+    apart: float
+    scatter: float
+
+
+@dataclass(frozen=True)
+class StillLimits:
+    """The rule without speckle: a segment is akinetic that stays below all of these.
+
+    Attributes:
+        motion_percent, motion_share: inward motion, in percent, plus a share of what can be expected of the segment.
+        thickening_percent: of the wall.
+    """
+
+    motion_percent: float = 4.5
+    motion_share: float = 0.5
+    thickening_percent: float = 25.0
+
+
+@dataclass(frozen=True)
+class AkinesiaRule:
+    """The rule for akinesia, see `echo_rt.cardiac.akinesia`. The default is that of lv-edge.
+
+    `still` was chosen on phantoms of the seeds 1000 to 1069 (`benchmarks/wall_motion.py`). It finds most akinetic
+    segments through lv-edge with few false flags, and all from the phantom's own masks. It flags at most 5 % of the
+    segments in CAMUS's expert contours of patients with an EF of 55 % and more. There contours scatter: thickening
+    below 10 % alone, often called akinesia, would flag more than a quarter.
+
+    `middle`, `apart` and `scatter` are of phantoms of the seeds 1000 to 1139 and 6500 to 6953 through lv-edge. Phantom
+    walls are drawn more evenly (0.25) than those of CAMUS's patients (0.47 to 0.74). So thickening counts for less, and
+    so may the motion of the speckle (0.25).
+
+    Attributes:
+        motion: inward motion of the contour. The annulus is stiff, and the aortic root holds its septal side: at the
+            base 0.6 to 0.65 of the median in the phantom, 0.6 and 0.85 in CAMUS's expert contours. The pattern is lower
+            where contours scatter most. The apex, which closes upon itself, comes in a little further than the middle.
+        thickening: of the wall between the contours.
+        strain: thickening by the speckle. It reads a little larger along the beams, as at the apex, and away from the
+            bright septum.
+        speckle_motion: inward motion by the speckle. What the walls have in common passes for a motion of the whole.
+        still: the limits where the speckle was not followed.
+        followed_strain_percent: strain of the median segment below which the speckle was not followed.
+        least_share, most_share: what a share counts for at least and at most.
+        agree_share: three of the four shares must lie below it: two do not decide alone.
+        least_evidence: natural logarithm of how much likelier static than moving a segment must be. Below 0, it finds
+            94 % of the static segments of those phantoms and flags 4 % of the others.
+    """
+
+    motion: Measure = Measure(9.0, (0.4, 1.0, 1.15, 1.15, 1.0, 0.7), middle=0.90, apart=0.60, scatter=0.30)
+    thickening: Measure = Measure(12.0, (1.0, 1.0, 1.0, 1.0, 1.0, 1.0), middle=0.80, apart=0.50, scatter=0.40)
+    strain: Measure = Measure(10.0, (0.9, 0.95, 1.0, 1.1, 1.3, 1.05), middle=0.65, apart=0.90, scatter=0.45)
+    speckle_motion: Measure = Measure(2.0, (0.7, 1.1, 1.55, 1.2, 0.9, 0.9), middle=0.82, apart=0.37, scatter=0.30)
+    still: StillLimits = StillLimits()
+    followed_strain_percent: float = 5.0
+    least_share: float = -2.0
+    most_share: float = 3.0
+    agree_share: float = 1.0
+    least_evidence: float = -0.9
+
+    @classmethod
+    def read(cls, raw: object, origin: str = "the model") -> AkinesiaRule:
+        """The rule of a model's JSON; what it does not name is as in the default.
+
+        Raises:
+            ModelError: it has unknown names, or something else than a finite number; divisors must be above 0.
+        """
+        rule: AkinesiaRule = _read(cls(), raw, "akinesia", origin)
+        return rule
+
+
+def _read(default: Any, raw: object, name: str, origin: str) -> Any:
+    """`default` with what `raw` names in place of its own."""
+    if is_dataclass(default) and not isinstance(default, type):
+        if not isinstance(raw, dict):
+            raise ModelError(f"{origin}: expected names and numbers as {name}, found {raw!r}; export the model again")
+        if unknown := sorted(raw.keys() - {f.name for f in fields(default)}):
+            raise ModelError(f"{origin}: {name} has unknown fields {', '.join(unknown)}; a newer echo-rt is needed")
+        own = {key: _read(getattr(default, key), value, f"{name}.{key}", origin) for key, value in raw.items()}
+        return replace(default, **own)
+    if isinstance(default, tuple):
+        if not isinstance(raw, list) or len(raw) != len(default):
+            raise ModelError(
+                f"{origin}: expected {len(default)} numbers as {name}, found {raw!r}; export the model again"
+            )
+        return tuple(_read(one, value, name, origin) for one, value in zip(default, raw, strict=True))
+    # The comparison is false for NaN, and a large integer does not fit a float.
+    number = isinstance(raw, (int, float)) and not isinstance(raw, bool) and abs(raw) <= sys.float_info.max
+    above_0 = name.endswith(_DIVISORS)
+    if not number or (above_0 and not raw > 0):  # type: ignore[operator]
+        kind = "a number above 0" if above_0 else "a finite number"
+        raise ModelError(f"{origin}: expected {kind} as {name}, found {raw!r}; export the model again")
+    return float(raw)  # type: ignore[arg-type]

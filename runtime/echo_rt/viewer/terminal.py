@@ -1,0 +1,50 @@
+"""One line of figures on the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from echo_rt.live.status import LiveUpdate, Phase
+
+RENEWED_S = 1.0
+
+
+class TerminalViewer:
+    """See `echo_rt.live.outputs.Viewer`. The line is renewed every second; where nobody looks, only as the phase
+    changes."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, soft_wrap=True)
+        self._told: tuple[Phase | None, str] = (None, "")
+        self._told_s = -1.0
+
+    def show(self, update: LiveUpdate) -> None:
+        """See `Viewer`."""
+        status = update.status
+        due = self._console.is_terminal and status.t_wall_s - self._told_s >= RENEWED_S
+        if due or (status.phase, status.message) != self._told:
+            self._told, self._told_s = (status.phase, status.message), status.t_wall_s
+            self._console.print(status_text(update), markup=False, highlight=False)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def status_text(update: LiveUpdate) -> str:
+    """How a feed is, and what it shows, in one line."""
+    status, reading = update.status, update.reading
+    parts = [status.phase.value]
+    if reading is not None and status.phase is Phase.RUNNING:
+        ef = reading.ef
+        if ef.percent is None:
+            parts.append(f"no EF: {ef.reason}")
+        else:
+            interval = "" if ef.low is None or ef.high is None else f" ({ef.low:.0f}-{ef.high:.0f})"
+            parts.append(f"EF {ef.percent:.0f} %{interval}" + (f", {ef.reason}" if ef.stale else ""))
+        if reading.heart_rate_bpm is not None:
+            parts.append(f"{reading.heart_rate_bpm:.0f} bpm")
+        parts.append("usable" if reading.quality.ok else f"not used: {reading.quality.reason}")
+        parts += status.timing.texts()
+    if dropped := status.counts.dropped_frames:
+        parts.append(f"{dropped} dropped")
+    return "  ".join(filter(None, (*parts, status.message)))

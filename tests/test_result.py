@@ -1,0 +1,119 @@
+"""What a recording comes to: the result that every output renders."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError, replace
+from itertools import pairwise
+
+import pytest
+
+from echo_rt.cardiac.recording import RecordingHistory
+from echo_rt.outputs import as_json
+from echo_rt.reading import EjectionFraction, Quality, Reason
+from echo_rt.result import ClipExtremes, ClipFigures
+from support.results import provenance, result_of
+from support.synthetic import clip
+
+
+def test_a_result_is_frozen_and_prints_as_one_short_line() -> None:
+    result = result_of(clip(75))
+    with pytest.raises(FrozenInstanceError):
+        result.edv = 1.0  # type: ignore[misc]
+    assert repr(result).startswith("RecordingResult('clip.dcm', EF ")
+    assert len(repr(result)) < 120
+    assert repr(result_of()) == "RecordingResult('clip.dcm', no EF: no frames, 0 beats, 0 frames)"
+
+
+def test_a_clip_without_a_beat_is_summed_up_by_its_extremes_and_says_so() -> None:
+    frames = list(clip(20, beats_found=False))
+    found = result_of(frames, ClipFigures(ClipExtremes(0.1, 0.4, 100.0, 45.0, 30.0, 20.0, 55.0, 33.3)))
+    assert (found.ef.percent, found.ef.method, found.edv) == (55.0, "clip-extremes", 100.0)
+    none = result_of(frames, ClipFigures(reason="the volume hardly changes"))
+    assert (none.ef.percent, none.ef.reason, none.extremes) == (None, "the volume hardly changes", None)
+
+
+def test_where_the_recording_names_no_view_the_one_that_the_model_saw_most_stands_there() -> None:
+    views = ["A2C", "A2C", "A4C", None] * 5
+    frames = [
+        (frame, replace(reading, segmentation=replace(reading.segmentation, view=view)))
+        for (frame, reading), view in zip(clip(20), views, strict=True)
+    ]
+    assert result_of(frames, source=provenance(view=None)).provenance.view == "A2C"
+    assert result_of(frames).provenance.view == "A4C", "what the recording says comes first"
+    assert result_of(source=provenance(view=None)).provenance.view is None
+
+
+def test_the_calibration_of_the_figure_stands_beside_it() -> None:
+    assert result_of().to_dict()["ef_calibration"] is None
+    found = result_of(source=provenance(ef_calibration=(0.9, 4.0))).to_dict()
+    assert found["ef_calibration"] == {"slope": 0.9, "offset": 4.0}
+
+
+def test_a_recording_keeps_its_last_figure_and_says_that_it_went_stale() -> None:
+    frames, history = list(clip(150, spacing_mm=None)), RecordingHistory()
+    figure = frames[-1][1].ef
+    for n, (frame, reading) in enumerate(frames):
+        if n >= 140:
+            reading = replace(reading, ef=replace(figure, stale=True, reason="stale: no good beat for 6 s"))
+        if n >= 145:
+            gone = EjectionFraction(None, None, None, 0, "disks", "withdrawn: no good beat for 31 s")
+            reading = replace(reading, ef=gone, fac_percent=None, heart_rate_bpm=None)
+        history.update(frame, reading)
+        found = history.result(provenance())
+        if n >= 139:
+            assert found.ef.percent == pytest.approx(figure.percent, abs=0.06)
+            assert None not in (found.fac_percent, found.heart_rate_bpm, found.edv)
+            expected = {139: None, 140: "stale: no good beat for 6 s", 149: "withdrawn: no good beat for 31 s"}
+            assert found.ef.reason == expected.get(n, found.ef.reason)
+
+
+def test_a_recording_without_a_figure_says_what_most_of_its_frames_were() -> None:
+    colour = Quality(False, Reason.COLOUR_DOPPLER, 0.9)
+    frames = [
+        (frame, replace(reading, quality=colour) if n < 15 else reading)
+        for n, (frame, reading) in enumerate(clip(20, beats_found=False))
+    ]
+    found = result_of(frames, ClipFigures(reason="too few good frames"))
+    assert found.ef.reason == "too few good frames; 15 of 20 frames: colour Doppler"
+    assert found.frames.rejected == {Reason.COLOUR_DOPPLER: 15}
+
+
+def test_volumes_are_those_of_the_beats_that_the_ef_stands_on() -> None:
+    frames = []
+    for frame, reading in clip(270, fps=30, heart_rate_bpm=75):  # 11 beats, of which the figure takes the last 5
+        # The first beats are three times as large: a median over all beats would show it.
+        if reading.beat is not None and reading.beat.t_ed_s < 4.4:  # six of them
+            reading = replace(reading, beat=replace(reading.beat, edv=3 * reading.beat.edv))
+        frames.append((frame, reading))
+    found = result_of(frames)
+    assert len(found.beats) == found.accepted_beats == 11
+    assert found.edv == pytest.approx(found.beats[-1].edv, rel=1e-5)
+    assert found.beats[0].edv == pytest.approx(3 * found.edv, rel=1e-5)
+
+
+def test_what_is_not_a_number_becomes_null_and_never_breaks_the_json() -> None:
+    frames = [
+        (frame, reading)
+        if reading.beat is None
+        else (frame, replace(reading, beat=replace(reading.beat, edv=float("nan"), ef_percent=float("inf"))))
+        for frame, reading in clip(60)
+    ]
+    found = json.loads(as_json(result_of(frames).to_dict()))
+    assert (found["edv"], found["beats"][0]["ef_percent"]) == (None, None)
+
+
+def test_latency_is_the_total_where_there_is_one_else_the_sum_of_the_stages() -> None:
+    frame, reading = next(iter(clip(1)))
+    stages = {"network": 5.0, "monitor": 1.5}
+    for time_ms, expected in ((stages, 6.5), ({"decode": 90.0, **stages, "total": 7.0}, 7.0)):
+        found = result_of([(frame, replace(reading, time_ms=time_ms))])
+        assert found.frames.latency_ms["max"] == expected
+
+
+def test_the_rolling_figure_is_kept_wherever_it_changed() -> None:
+    frames = list(clip(270, fps=30, heart_rate_bpm=75))
+    rolling = result_of(frames).rolling
+    assert [t_s for t_s, _ in rolling] == sorted({t_s for t_s, _ in rolling})
+    assert rolling[-1][1] == frames[-1][1].ef
+    assert all(one != other for (_, one), (_, other) in pairwise(rolling))
