@@ -1,4 +1,5 @@
-# demo: the main job on a real recording, in a virtual environment of its own.    test: all tests.    bench: each stage, measured.    lint: ruff and mypy.
+# demo: the main job on a real recording, in a virtual environment of its own.    test: all tests.
+# bench: each stage, measured.    lint: ruff, clang-format and mypy.
 # models-precisions: FP16 and INT8 files of the shipped models, and the recipes of FP16.    clean: remove what these make.
 PYTHON ?= python3
 VENV ?= .venv
@@ -38,6 +39,7 @@ bench: $(VENV)/.dev
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/clang-format --dry-run --Werror $(wildcard runtime/native/*.* tests/support/*.hpp tests/support/*.cpp)
 	@$(BIN)/mypy
 
 # Each passes the parity gate against its FP32 file, or the target fails. Of FP16 git keeps the recipe alone.

@@ -29,11 +29,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from echo_rt import native, reference
 from echo_rt.arrays import Image
-from echo_rt.engine import postprocess as post
 from echo_rt.engine.host import HostEngine
 from echo_rt.engine.onnx_runtime.cpu import CpuEngine
-from echo_rt.engine.preprocess import Preprocess
 from echo_rt.model import ModelSpec, model_path, read_spec
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.segmentation import GridMap, Segmentation
@@ -116,23 +115,24 @@ def stages(height: int, width: int, rounds: int) -> dict[str, float]:
     images = frames(height, width)
     colour = [np.stack([image] * 3, axis=-1) for image in images]
     grid, out = spec.input.grid, np.empty(spec.input.grid, np.float32)
-    native, numpy = (Preprocess(grid, spec.input.mean, spec.input.std, native=flag) for flag in (True, False))
+    place = GridMap.letterbox((height, width), grid)
+    fast, slow = (loops.Preprocess(place, spec.input.mean, spec.input.std) for loops in (native, reference))
     rng = np.random.default_rng(0)
     logits = np.ascontiguousarray(
         20 * cv2.GaussianBlur(rng.normal(size=(*grid, 4)), (0, 0), 4).transpose(2, 0, 1), np.float32
     )
-    probability, labels, tally = post.reference(logits)
-    segmentation = Segmentation(probability, labels, GridMap.letterbox((height, width), grid), tally=tally)
+    probability, labels, tally = reference.postprocess(logits)
+    segmentation = Segmentation(probability, labels, place, tally=tally)
     return medians(
         {
-            "preprocess grey": lambda k: native(images[k % 16], out),
-            "preprocess grey, reference": lambda k: numpy(images[k % 16], out),
-            "preprocess BGR": lambda k: native(colour[k % 16], out),
-            "preprocess BGR, reference": lambda k: numpy(colour[k % 16], out),
-            "postprocess": lambda k: post.postprocess(logits),
-            "postprocess, reference": lambda k: post.reference(logits),
+            "preprocess grey": lambda k: fast(images[k % 16], out),
+            "preprocess grey, reference": lambda k: slow(images[k % 16], out),
+            "preprocess BGR": lambda k: fast(colour[k % 16], out),
+            "preprocess BGR, reference": lambda k: slow(colour[k % 16], out),
+            "postprocess": lambda k: native.postprocess(logits),
+            "postprocess, reference": lambda k: reference.postprocess(logits),
             "mask": lambda k: segmentation.mask(),
-            "mask, reference": lambda k: segmentation.reference_mask(),
+            "mask, reference": lambda k: reference.enlarge(probability, place),
         },
         rounds,
     )

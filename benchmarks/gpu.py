@@ -26,9 +26,9 @@ from typing import Any
 
 import numpy as np
 
-from echo_rt.engine.preprocess import coverage
 from echo_rt.errors import EchoRtError
 from echo_rt.model import ModelSpec, models
+from echo_rt.reference.preprocess import coverage
 from echo_rt.segmentation import GridMap
 
 Way = Callable[[np.ndarray], np.ndarray]

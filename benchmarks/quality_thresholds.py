@@ -90,8 +90,9 @@ def judged(recordings: Iterator[Iterator[Frame] | list[Frame]], engine: Engine) 
         past = Past()
         for frame in frames:
             segmentation, picture = engine.segment(frame.image), Picture.of(frame.image)
-            border = outline(segmentation)
-            ventricle = find_ventricle(segmentation, border, frame.spacing_mm) if border is not None else None
+            rule = engine.spec.tuning.contour
+            border = outline(segmentation, rule)
+            ventricle = find_ventricle(segmentation, border, frame.spacing_mm, rule) if border is not None else None
             evidence = gather(segmentation, border, ventricle, picture, past)
             quality = assess(evidence, engine.spec.tuning.quality)
             past.update(frame.t_s, picture, ventricle, quality)

@@ -3,18 +3,22 @@ once."""
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 import pytest
 
+from echo_rt import native, reference
 from echo_rt.bench.measure import Plan, heart_frames
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import DEVICES, open_engine, probe
-from echo_rt.engine import postprocess as post
-from echo_rt.engine.preprocess import Preprocess
 from echo_rt.errors import DeviceError, MissingExtraError
 from echo_rt.pipeline import follow
+from echo_rt.segmentation import GridMap
 
 pytest.importorskip("pytest_benchmark")
+
+LOOPS = pytest.mark.parametrize("loops", [native, reference], ids=["native", "reference"])
 
 
 @pytest.fixture(scope="module")
@@ -23,27 +27,28 @@ def frames():
 
 
 @pytest.mark.benchmark(group="preprocess")
-@pytest.mark.parametrize("kind", ["native", "reference"])
-def test_preprocess(benchmark, frames, kind: str) -> None:
-    preprocess, out = Preprocess((112, 144), 40.0, 50.0, native=kind == "native"), np.empty((112, 144), np.float32)
+@LOOPS
+def test_preprocess(benchmark, frames, loops: ModuleType) -> None:
+    place = GridMap.letterbox(frames[0].image.shape[:2], (112, 144))
+    preprocess, out = loops.Preprocess(place, 40.0, 50.0), np.empty((112, 144), np.float32)
     benchmark(preprocess, frames[0].image, out)
     assert np.isfinite(out).all()
 
 
 @pytest.mark.benchmark(group="postprocess")
-@pytest.mark.parametrize("kind", ["native", "reference"])
-def test_postprocess(benchmark, kind: str) -> None:
+@LOOPS
+def test_postprocess(benchmark, loops: ModuleType) -> None:
     logits = np.random.default_rng(0).normal(size=(4, 112, 144)).astype(np.float32)
-    probability, _, _ = benchmark(post.postprocess if kind == "native" else post.reference, logits)
+    probability, _, _ = benchmark(loops.postprocess, logits)
     np.testing.assert_allclose(probability.sum(0), 1, atol=1e-5)
 
 
 @pytest.mark.benchmark(group="mask")
-@pytest.mark.parametrize("kind", ["native", "reference"])
-def test_mask(benchmark, frames, kind: str) -> None:
+@LOOPS
+def test_mask(benchmark, frames, loops: ModuleType) -> None:
     with open_engine("lv-edge", "cpu") as engine:
         segmentation = engine.segment(frames[0].image)
-    labels = benchmark(segmentation.mask if kind == "native" else segmentation.reference_mask)
+    labels = benchmark(loops.enlarge, segmentation.probability, segmentation.map)
     assert set(np.unique(labels)) == {0, 1, 2, 3}
 
 

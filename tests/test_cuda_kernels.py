@@ -9,11 +9,11 @@ import struct
 import numpy as np
 import pytest
 
-from echo_rt.engine.postprocess import postprocess
-from echo_rt.engine.preprocess import reference
+from echo_rt import native
 from echo_rt.engine.tensorrt import kernels
 from echo_rt.errors import DeviceError
 from echo_rt.model import CLASSES
+from echo_rt.reference.preprocess import preprocess
 from echo_rt.segmentation import GridMap
 from support import emulated
 from support.emulated import NATIVE
@@ -63,7 +63,7 @@ def preprocessed(image: np.ndarray, grid: tuple[int, int], dtype: str, padding: 
 @pytest.mark.parametrize("grid", [(48, 64), (33, 65), (8, 9)])
 def test_preprocess_agrees_with_the_reference(shape, grid) -> None:
     image = np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8)
-    expected = reference(image, GridMap.letterbox(shape[:2], grid), MEAN, STD)
+    expected = preprocess(image, GridMap.letterbox(shape[:2], grid), MEAN, STD)
     for padding in (0, 13):
         np.testing.assert_allclose(preprocessed(image, grid, "float32", padding), expected, atol=1e-5, rtol=0)
     half = preprocessed(image, grid, "float16")
@@ -84,7 +84,7 @@ def test_blue_green_and_red_are_told_apart() -> None:
 def test_postprocess_agrees_with_the_reference_and_counts(grid, dtype) -> None:
     logits = np.random.default_rng(4).normal(0, 3, (4, *grid)).astype(dtype)
     logits[:, 0, 0] = (2, 7, 7, -300)  # a tie, and what would overflow without the usual shift
-    expected, expected_labels, expected_tally = postprocess(logits.astype(np.float32))
+    expected, expected_labels, expected_tally = native.postprocess(logits.astype(np.float32))
     (probability, around), (labels, beside) = guarded((4, *grid), "float32"), guarded(grid, "uint8")
     numbers = np.zeros(kernels.TALLY_NUMBERS, np.uint64)
     pointers = (probability.ctypes.data, labels.ctypes.data, numbers.ctypes.data)

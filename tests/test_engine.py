@@ -20,7 +20,6 @@ import pytest
 from echo_rt.engine import DEVICES, Device, choose, open_engine, probe
 from echo_rt.engine.onnx_runtime.cpu import CpuEngine
 from echo_rt.engine.openvino import OpenVinoEngine
-from echo_rt.engine.preprocess import reference as preprocess_reference
 from echo_rt.errors import (
     DeviceError,
     EngineClosedError,
@@ -32,6 +31,7 @@ from echo_rt.errors import (
 )
 from echo_rt.model import CLASSES, ModelInput, ModelSpec, model_path, models, read_spec
 from echo_rt.phantom import Phantom, PhantomOptions
+from echo_rt.reference.preprocess import preprocess
 from echo_rt.segmentation import GridMap
 from support.toy import toy_model
 
@@ -69,9 +69,7 @@ def plain_inference(image: np.ndarray) -> np.ndarray:
     """The definition: reference preprocess, the FP32 network, softmax."""
     path = models()[0].file("fp32")
     spec = read_spec(path)
-    grey = preprocess_reference(
-        image, GridMap.letterbox(image.shape[:2], spec.input.grid), spec.input.mean, spec.input.std
-    )
+    grey = preprocess(image, GridMap.letterbox(image.shape[:2], spec.input.grid), spec.input.mean, spec.input.std)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     logits = session.run(None, {"image": grey[None, None]})[0][0]
     exponential = np.exp(logits - logits.max(0))

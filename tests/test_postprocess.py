@@ -1,4 +1,4 @@
-"""Probabilities, labels and tallies of a network's output, and the mask at the image's size."""
+"""From logits to probabilities and labels, and to labels at image size."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echo_rt.engine import postprocess as postprocessing
-from echo_rt.engine.postprocess import postprocess, reference
+from echo_rt import native, reference
 from echo_rt.segmentation import GridMap, Segmentation
+from support.native import built
 
-native = pytest.mark.skipif(postprocessing._native is None, reason="the native kernels were not built: no C++ compiler")
 
-
-def test_softmax_and_labels_by_hand() -> None:
+@pytest.mark.parametrize("postprocess", [native.postprocess, reference.postprocess])
+def test_softmax_and_labels_by_hand(postprocess) -> None:
     logits = np.zeros((4, 1, 2), np.float32)
     logits[2, 0, 0] = np.log(3)
     logits[0, 0, 1] = 800  # would overflow without the usual shift
@@ -28,7 +27,7 @@ def test_softmax_and_labels_by_hand() -> None:
     np.testing.assert_allclose(tally[2], [1, 0, 1 / 2, 0], atol=1e-6)
 
 
-@native
+@built
 @given(
     seed=st.integers(0, 2**32 - 1),
     height=st.integers(1, 40),
@@ -37,13 +36,13 @@ def test_softmax_and_labels_by_hand() -> None:
 )
 def test_the_native_postprocess_is_the_reference(seed: int, height: int, width: int, scale: float) -> None:
     logits = (np.random.default_rng(seed).normal(size=(4, height, width)) * scale).astype(np.float32)
-    fast, slow = postprocess(logits), reference(logits)
+    fast, slow = native.postprocess(logits), reference.postprocess(logits)
     np.testing.assert_allclose(fast[0], slow[0], atol=1e-6)
     np.testing.assert_array_equal(fast[1], slow[1])
     np.testing.assert_allclose(fast[2], slow[2], rtol=1e-5, atol=1e-4)
 
 
-@native
+@built
 @given(
     seed=st.integers(0, 2**32 - 1),
     grid=st.tuples(st.integers(1, 30), st.integers(1, 30)),
@@ -52,10 +51,10 @@ def test_the_native_postprocess_is_the_reference(seed: int, height: int, width: 
 def test_the_native_mask_is_the_reference(seed: int, grid: tuple[int, int], image: tuple[int, int]) -> None:
     rng = np.random.default_rng(seed)
     smooth = cv2.GaussianBlur(rng.normal(size=(*grid, 4)), (0, 0), 2).reshape(*grid, 4).transpose(2, 0, 1)
-    probability, labels, _ = reference(np.ascontiguousarray(20 * smooth, np.float32))
+    probability, labels, _ = reference.postprocess(np.ascontiguousarray(20 * smooth, np.float32))
     at = GridMap.letterbox(image, grid)
     segmentation = Segmentation(probability, labels, at)
-    fast, slow = segmentation.mask(), segmentation.reference_mask()
+    fast, slow = segmentation.mask(), reference.enlarge(probability, at)
     assert fast.shape == slow.shape == image
     # OpenCV places pixels to 1/32 of the grid's, the kernel places them where they are.
     assert (fast != slow).sum() <= max(3, 0.06 * fast.size)

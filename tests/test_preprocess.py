@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echo_rt.engine.preprocess import Preprocess, coverage, reference
+from echo_rt import native, reference
+from echo_rt.engine.preprocess import Preprocess
 from echo_rt.errors import FrameError
+from echo_rt.reference.preprocess import coverage, preprocess
 from echo_rt.segmentation import GridMap
-
-native = pytest.mark.skipif(
-    not Preprocess((8, 8), 0, 1).native, reason="the native kernels were not built: no C++ compiler"
-)
+from support.native import built
 
 TOLERANCE = 1e-5
 """Of normalised values of about ±3: float32 sums in another order."""
@@ -26,7 +25,7 @@ def image_of(height: int, width: int, colour: bool, seed: int = 0) -> np.ndarray
     )
 
 
-@native
+@built
 @settings(max_examples=150, deadline=None)
 @given(
     st.integers(1, 700),
@@ -37,30 +36,31 @@ def image_of(height: int, width: int, colour: bool, seed: int = 0) -> np.ndarray
 )
 def test_the_kernel_agrees_with_the_reference_on_any_size(height, width, colour, grid, seed) -> None:
     image = image_of(height, width, colour, seed)
-    fast, slow = Preprocess(grid, 36.0, 52.0), Preprocess(grid, 36.0, 52.0, native=False)
     a, b = np.full(grid, np.nan, np.float32), np.empty(grid, np.float32)
-    assert fast(image, a) == slow(image, b)
+    place = Preprocess(grid, 36.0, 52.0)(image, a)
+    assert place == GridMap.letterbox((height, width), grid)
+    reference.Preprocess(place, 36.0, 52.0)(image, b)
     np.testing.assert_allclose(a, b, atol=TOLERANCE, rtol=0)
 
 
-@native
+@built
 @pytest.mark.parametrize("colour", [False, True])
 def test_the_kernel_takes_any_memory_layout(colour: bool) -> None:
     big = image_of(300, 400, colour)
     views = [big[20:220, 30:330], big[::2, ::3], big[::-1, ::-1], np.asfortranarray(big)]
     for view in views:
-        out, expected = np.empty((64, 64), np.float32), np.empty((64, 64), np.float32)
-        Preprocess((64, 64), 40, 50)(view, out)
-        Preprocess((64, 64), 40, 50, native=False)(np.ascontiguousarray(view), expected)
-        np.testing.assert_allclose(out, expected, atol=TOLERANCE, rtol=0)
+        out = np.empty((64, 64), np.float32)
+        place = Preprocess((64, 64), 40, 50)(view, out)
+        np.testing.assert_allclose(out, preprocess(np.ascontiguousarray(view), place, 40, 50), atol=TOLERANCE, rtol=0)
 
 
-@native
+@built
 def test_other_threads_run_while_the_kernel_does() -> None:
     # Another thread ticks every 0.2 ms. While the lock is held it cannot, and around a call it gets one or two turns at
     # most; of several calls the best counts, since the system may have had other things to do.
     image = image_of(4000, 4000, colour=True)
-    plan, out = Preprocess((128, 128), 0, 1), np.empty((128, 128), np.float32)
+    plan = native.Preprocess(GridMap.letterbox((4000, 4000), (128, 128)), 0, 1)
+    out = np.empty((128, 128), np.float32)
     plan(image, out)
     ticks, stop = 0, threading.Event()
 
@@ -74,7 +74,7 @@ def test_other_threads_run_while_the_kernel_does() -> None:
     best = 0
     for _ in range(30):
         before = ticks
-        plan._plan(image, out)
+        plan(image, out)
         best = max(best, ticks - before)
     stop.set()
     thread.join()
@@ -83,13 +83,13 @@ def test_other_threads_run_while_the_kernel_does() -> None:
 
 def test_a_reduction_by_a_whole_factor_is_the_mean_of_blocks() -> None:
     image = image_of(256, 256, colour=False)
-    grey = reference(image, GridMap.letterbox((256, 256), (64, 64)), 0, 1)
+    grey = preprocess(image, GridMap.letterbox((256, 256), (64, 64)), 0, 1)
     np.testing.assert_allclose(grey, image.reshape(64, 4, 64, 4).mean(axis=(1, 3)), atol=1e-3)
 
 
 def test_a_reduction_agrees_with_opencv_area_interpolation() -> None:
     image = image_of(375, 375, colour=False)
-    grey = reference(image, GridMap.letterbox((375, 375), (128, 128)), 0, 1)
+    grey = preprocess(image, GridMap.letterbox((375, 375), (128, 128)), 0, 1)
     np.testing.assert_allclose(
         grey, cv2.resize(image.astype(np.float32), (128, 128), interpolation=cv2.INTER_AREA), atol=0.5
     )
@@ -97,14 +97,14 @@ def test_a_reduction_agrees_with_opencv_area_interpolation() -> None:
 
 def test_an_enlargement_agrees_with_bilinear_interpolation_inside() -> None:
     image = image_of(40, 40, colour=False)
-    grey = reference(image, GridMap.letterbox((40, 40), (128, 128)), 0, 1)
+    grey = preprocess(image, GridMap.letterbox((40, 40), (128, 128)), 0, 1)
     bilinear = cv2.resize(image.astype(np.float32), (128, 128), interpolation=cv2.INTER_LINEAR)
     np.testing.assert_allclose(grey[3:-3, 3:-3], bilinear[3:-3, 3:-3], atol=0.05)
 
 
 def test_luma_is_that_of_bt_601() -> None:
     colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]], np.uint8)
-    luma = reference(np.repeat(np.repeat(colours, 8, 0), 2, 1), GridMap.letterbox((8, 8), (8, 8)), 0, 1)[0, ::2]
+    luma = preprocess(np.repeat(np.repeat(colours, 8, 0), 2, 1), GridMap.letterbox((8, 8), (8, 8)), 0, 1)[0, ::2]
     np.testing.assert_allclose(luma, [29.07, 149.685, 76.245, 255], atol=1e-3)
 
 

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from echo_rt import reference as kernels
+from echo_rt import native
 from echo_rt.cardiac.picture import Picture
 from echo_rt.cardiac.quality import Evidence, assess
 from echo_rt.errors import ModelError
@@ -110,7 +110,7 @@ def test_a_black_image_has_no_edge() -> None:
 def test_the_depth_of_a_point_in_a_hull_is_its_distance_to_the_nearest_side(corners, point) -> None:
     hull = cv2.convexHull(np.array(corners, np.int32))
     assume(cv2.contourArea(hull) > 0)
-    found = kernels.depth(hull[:, 0, :].astype(float), np.array([point]))[0]
+    found = native.depth(hull[:, 0, :].astype(float), np.array([point]))[0]
     expected = cv2.pointPolygonTest(hull, point, True)
     if expected >= 0:
         assert found == pytest.approx(expected, abs=1e-3)

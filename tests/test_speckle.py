@@ -10,21 +10,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echo_rt import reference as kernels
+from echo_rt import native, reference
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.cardiac.speckle import MAX_STEP_S, MIN_STEP_S, SpeckleTracking, as_a_rigid_body
 from echo_rt.frame import Frame
 from echo_rt.model import AkinesiaRule, ModelInput, ModelSpec
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.reading import SEGMENTS, Beat, Reading, WallBeat
+from echo_rt.reference.types import SpecklePicture, SpeckleSearch
 from echo_rt.segmentation import GridMap, Segmentation
+from support.native import built
 
-native = pytest.mark.skipif(
-    kernels.follow is kernels.reference_follow, reason="the native kernels were not built: no C++ compiler"
+follows = pytest.mark.parametrize(
+    "follow", [pytest.param(native.follow_speckle, marks=built), reference.follow_speckle]
 )
-follows = pytest.mark.parametrize("follow", [pytest.param(kernels.follow, marks=native), kernels.reference_follow])
 SPEC = ModelSpec("the phantom's own masks", "1", ModelInput(320, 240, 0.0, 1.0))
 SAMPLES, UNIT = 14, 1.0
+SEARCH = SpeckleSearch((60.0, 70.0), (1.0, 1.0), UNIT, SAMPLES, 2)
 
 Texture = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -60,7 +62,11 @@ def pictures(
 
 
 def found(follow, before: np.ndarray, after: np.ndarray, rounds: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    return follow(before, (0, 0), after, (0, 0), *upright(), (60.0, 70.0), (1.0, 1.0), UNIT, SAMPLES, rounds)
+    return follow(at_zero(before), at_zero(after), *upright(), SEARCH._replace(rounds=rounds))
+
+
+def at_zero(field: np.ndarray) -> SpecklePicture:
+    return SpecklePicture(field, (0, 0))
 
 
 @follows
@@ -105,9 +111,7 @@ def test_numbers_that_are_none_are_survived(follow, bad: float) -> None:
     for broken in (start, normal):
         broken[0, 3] = bad
         with np.errstate(all="ignore"):
-            told, _ = follow(
-                picture, (0, 0), picture, (0, 0), start, normal, (60.0, 70.0), (1.0, 1.0), UNIT, SAMPLES, 2
-            )
+            told, _ = follow(at_zero(picture), at_zero(picture), start, normal, SEARCH)
         assert told.shape == (2, 3, 3)
         np.testing.assert_allclose(told[1], 0, atol=1e-6)
 
@@ -133,7 +137,7 @@ def test_a_heart_that_swings_as_a_whole_has_no_motion_of_its_own(x, y, turn, see
         assert np.isnan(explained).all()
 
 
-@native
+@built
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 20), st.integers(1, 3))
 def test_the_motion_is_the_one_defined(seed, samples, rounds) -> None:
@@ -145,46 +149,22 @@ def test_the_motion_is_the_one_defined(seed, samples, rounds) -> None:
     normal = normal + rng.normal(0, 0.5, normal.shape)
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
     corner, cut = (int(rng.integers(0, 20)), int(rng.integers(0, 20))), rng.integers(0, 20, 2)
-    arguments = before[corner[0] :, corner[1] :].copy(), corner, after[: 90 - cut[0], : 120 - cut[1]].copy(), (0, 0)
-    rest = (
-        np.ascontiguousarray(start),
-        normal,
-        (60.0, 70.0),
-        (1.0, rng.uniform(0.7, 1.3)),
-        rng.uniform(0.3, 1.5),
-        samples,
-        rounds,
-    )
-    for one, other in zip(kernels.follow(*arguments, *rest), kernels.reference_follow(*arguments, *rest), strict=True):
+    earlier = SpecklePicture(before[corner[0] :, corner[1] :].copy(), corner)
+    later = at_zero(after[: 90 - cut[0], : 120 - cut[1]].copy())
+    search = SpeckleSearch((60.0, 70.0), (1.0, rng.uniform(0.7, 1.3)), rng.uniform(0.3, 1.5), samples, rounds)
+    arguments = earlier, later, np.ascontiguousarray(start), normal, search
+    for one, other in zip(native.follow_speckle(*arguments), reference.follow_speckle(*arguments), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
 
 
-@native
-@settings(max_examples=100, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.booleans(), st.integers(1, 9), st.integers(1, 4))
-def test_cells_are_those_defined(seed, colour, cell, stride) -> None:
-    rng = np.random.default_rng(seed)
-    whole = rng.integers(0, 256, (int(rng.integers(2, 90)) + cell, int(rng.integers(2, 90)) + cell, 3), np.uint8)
-    image = whole[1:, 1:] if colour else np.ascontiguousarray(whole[..., 2])[1:, 1:] if seed % 3 else whole[1:, 1:, 2]
-    image = image[:, ::-1] if seed % 2 else image
-    most = np.array(image.shape[:2]) // cell
-    corner = rng.integers(0, most)
-    size = rng.integers(1, most - corner + 1)
-    arguments = image, tuple(corner.tolist()), tuple(size.tolist()), cell, stride
-    np.testing.assert_allclose(kernels.cells(*arguments), kernels.reference_cells(*arguments), rtol=1e-5)
-
-
-@native
-def test_cells_outside_of_the_image_and_lines_without_thirds_are_refused() -> None:
-    image, lines = np.zeros((20, 30), np.uint8), np.zeros((2, 4, 2))
-    for corner, size in (((0, 0), (5, 8)), ((-1, 0), (2, 2)), ((0, 6), (5, 2)), ((0, 0), (0, 3))):
-        with pytest.raises(ValueError, match="lie in the image"):
-            kernels.cells(image, corner, size, 4, 1)
+@built
+def test_lines_without_thirds_are_refused() -> None:
+    lines, picture = np.zeros((2, 4, 2)), at_zero(np.zeros((4, 4), np.float32))
     with pytest.raises(ValueError, match="three thirds"):
-        kernels.follow(*[np.zeros((4, 4), np.float32), (0, 0)] * 2, lines, lines, (0.0, 0.0), (1.0, 1.0), 1.0, 3, 1)
+        native.follow_speckle(picture, picture, lines, lines, SEARCH)
 
 
-# -- a heart that beats ---------------------------------------------------------------------------------------------------------------
+# -- a heart that beats --
 
 
 def heart(**changed) -> Phantom:

@@ -12,14 +12,14 @@ from echo_rt_train.data import on_grid, read_index
 
 
 def test_without_changes_the_training_image_is_what_the_runtime_would_see(data: Path) -> None:
-    from echo_rt.engine.preprocess import reference
+    from echo_rt.reference.preprocess import preprocess
     from echo_rt.segmentation import GridMap
 
     sample = read_index(data)[0]
     image, _ = sample.read()
     grey, covered = Augment()(*on_grid(sample, (128, 128)), np.random.default_rng(0))
     np.testing.assert_allclose(
-        grey, reference(image, GridMap.letterbox(image.shape, (64, 64)), 0, 1), atol=0.6
+        grey, preprocess(image, GridMap.letterbox(image.shape, (64, 64)), 0, 1), atol=0.6
     )  # rounded to a grey level
     assert covered.shape == (3, 64, 64)
     assert covered.sum(0).max() <= 1.01

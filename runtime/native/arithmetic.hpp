@@ -1,5 +1,5 @@
-// What is done to one pixel, for the processor and for the GPU alike: a host compiler and nvcc both read this file. The definitions in
-// NumPy are echo_rt/engine/preprocess.py and echo_rt/engine/postprocess.py.
+// What is done to one pixel, for the processor and for the GPU alike: a host compiler and nvcc both read this file. The
+// definitions are in echo_rt/reference/preprocess.py and echo_rt/reference/postprocess.py.
 #pragma once
 
 #include <cmath>
@@ -17,8 +17,9 @@ constexpr float kBlue = 0.114f, kGreen = 0.587f, kRed = 0.299f;
 
 ECHO_RT_PIXEL float luma(float blue, float green, float red) { return kBlue * blue + kGreen * green + kRed * red; }
 
-// The image pixels that one grid pixel covers along one axis: `count` of them from `first` on. All but the two at the ends are covered
-// whole, so that three weights say everything. What lies outside the image is not among them, and so counts as black.
+// The image pixels that one grid pixel covers along one axis: `count` of them from `first` on. All but the two at the
+// ends are covered whole, so that three weights say everything. What lies outside the image is not among them, and so
+// counts as black.
 struct Span {
   int first, count;
   float head, body, tail;
@@ -56,6 +57,8 @@ ECHO_RT_PIXEL int softmax(const float (&logits)[N], float (&probability)[N]) {
 // Probabilities as whole numbers: a sum of them is the same in whatever order the threads of a GPU add them.
 constexpr float kFixedPoint = 65536.0f;
 
-ECHO_RT_PIXEL unsigned fixed_point(float probability) { return static_cast<unsigned>(probability * kFixedPoint + 0.5f); }
+ECHO_RT_PIXEL unsigned fixed_point(float probability) {
+  return static_cast<unsigned>(probability * kFixedPoint + 0.5f);
+}
 
 }  // namespace echo_rt

@@ -1,5 +1,6 @@
-// Just enough of CUDA to run the bodies of runtime/native/kernels.cu on the processor: the blocks of a launch one after another, the threads
-// of a block in turn, each as far as the next __syncthreads(). Included before that file; a GPU's races and speed are not emulated.
+// Just enough of CUDA to run the bodies of runtime/native/kernels.cu on the processor: the blocks of a launch one after
+// another, the threads of a block in turn, each as far as the next __syncthreads(). Included before that file; a GPU's
+// races and speed are not emulated.
 #pragma once
 
 #include <ucontext.h>
@@ -74,7 +75,8 @@ inline __half __float2half_rn(float value) {
   const float whole = std::nearbyint(std::ldexp(size, -step));
   const float rounded = std::ldexp(whole, step);
   if (rounded >= 65536.0f) return {static_cast<uint16_t>(sign | 0x7c00)};
-  if (rounded < std::ldexp(1.0f, -14)) return {static_cast<uint16_t>(sign | static_cast<uint16_t>(std::ldexp(rounded, 24)))};
+  if (rounded < std::ldexp(1.0f, -14))
+    return {static_cast<uint16_t>(sign | static_cast<uint16_t>(std::ldexp(rounded, 24)))};
   std::frexp(rounded, &exponent);
   const auto fraction = static_cast<uint16_t>(std::ldexp(rounded, 11 - exponent));  // 1024 to 2047
   return {static_cast<uint16_t>(sign | ((exponent + 14) << 10) | (fraction & 1023))};

@@ -1,9 +1,8 @@
 """From probabilities to a measured ventricle: sub-pixel contour, mitral hinge points, apex, method of disks.
 
-Sources: method of disks (modified Simpson) and area-length as in Lang et al., Recommendations for Cardiac Chamber
-Quantification, J Am Soc Echocardiogr 28:1-39, 2015: 20 disks perpendicular to the long axis, which runs from the
-mid-point between the mitral hinge points to the apex, the contour's point farthest from there; the cavity ends at the
-straight line between the hinge points.
+Method of disks (modified Simpson) and area-length as in Lang et al., J Am Soc Echocardiogr 28:1-39, 2015. The long axis
+runs from the mid-point between the mitral hinge points to the apex, the contour's point farthest from there. 20 disks
+are perpendicular to it. The cavity ends at the straight line between the hinge points.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from echo_rt import reference as kernels
+from echo_rt import native
 from echo_rt.arrays import Array
+from echo_rt.model import DEFAULT_CONTOUR, ContourRule
 from echo_rt.reading import Disks, LeftVentricle
 from echo_rt.segmentation import Segmentation
 
@@ -33,21 +32,6 @@ there."""
 
 PAD = 2
 """Pixels of zeros around the grid: they close contours that run into its edge."""
-
-REACH = 0.06
-"""How far outside the cavity one looks for wall or atrium, as a fraction of the square root of the cavity's area: about
-2 pixels on a grid of 128. Relative, so that a scaled image is measured the same."""
-
-CORNER = 0.12
-"""How far from the end of the wall the corner of the cavity is looked for, in the same measure."""
-
-SHARPEN = 2.5
-"""How far in grid pixels a rounded corner is moved out at most: smoothing takes 0.6 off a right angle, and the sharpest
-point of an obtuse one is found up to two pixels beside it."""
-
-APEX_SHELL = 0.97
-"""The apex lies in the direction of all contour points at least this fraction as far from the mitral plane as the
-farthest one. The farthest point alone jumps sideways along a blunt apex from frame to frame."""
 
 MIN_PIXELS = 30
 """A cavity of fewer grid pixels has no shape worth measuring."""
@@ -68,14 +52,15 @@ class Outline:
     """
 
     points: Array
-    wall: NDArray[np.float64]
-    atrium: NDArray[np.float64]
+    wall: Array
+    atrium: Array
     area: float
 
 
-def outline(segmentation: Segmentation) -> Outline | None:
+def outline(segmentation: Segmentation, rule: ContourRule = DEFAULT_CONTOUR) -> Outline | None:
     """The border of the largest piece of cavity, its holes filled; None where there is no cavity to speak of."""
-    smoothed = kernels.smoothed(segmentation.probability[1], 0.5, MARGIN, PAD, _SMOOTHING)
+    cavity, wall, atrium = segmentation.probability[1:4]
+    smoothed = native.smoothed(cavity, 0.5, MARGIN, PAD, _SMOOTHING)
     if smoothed is None:
         return None
     field, origin = smoothed
@@ -85,21 +70,19 @@ def outline(segmentation: Segmentation) -> Outline | None:
     chain = np.asarray(max(pieces, key=cv2.contourArea)[:, 0, :], np.int32)
     if len(chain) < 8 or cv2.contourArea(chain) < MIN_PIXELS:
         return None
-    return Outline(
-        *kernels.trace(field, chain, 0.5, segmentation.probability[2], segmentation.probability[3], origin, REACH)
-    )
+    return Outline(*native.trace(field, chain, 0.5, wall, atrium, origin, rule.beside))
 
 
-def endocardium(border: Outline) -> Array | None:
+def endocardium(border: Outline, rule: ContourRule = DEFAULT_CONTOUR) -> Array | None:
     """The part of the border that has wall beside it: (N, 2) on the grid, from one mitral hinge point to the other.
 
-    The mitral plane is found from what lies behind the border, not from image rows: one starts at the middle of the
-    contact with the atrium and goes both ways until there is wall. None where the border has no such opening.
+    The mitral plane is found from what lies behind the border, not from image rows: from the middle of the contact with
+    the atrium both ways until there is wall. None where the border has no such opening.
     """
     # The wall beside a point is seen along its normal, which turns at the corner: the corner itself lies a little
     # further on.
-    reach = max(2, round(CORNER * border.area**0.5))
-    return kernels.walled(border.points, border.wall, border.atrium, reach, SHARPEN)
+    reach = max(2, round(rule.corner_reach * border.area**0.5))
+    return native.walled(border.points, border.wall, border.atrium, reach, rule)
 
 
 def disks_volume(one: Disks, other: Disks, *, same_scale: bool = True) -> float:
@@ -118,19 +101,22 @@ def disks_volume(one: Disks, other: Disks, *, same_scale: bool = True) -> float:
     return float(np.pi / 4 * np.dot(one.diameters, other.diameters) * length / len(one.diameters))
 
 
-def measure(contour: Array, spacing_mm: tuple[float, float] | None) -> LeftVentricle | None:
+def measure(
+    contour: Array, spacing_mm: tuple[float, float] | None, rule: ContourRule = DEFAULT_CONTOUR
+) -> LeftVentricle | None:
     """Measure a cavity by its endocardial contour.
 
     Args:
         contour: (N, 2) x, y in image pixels, from one hinge point to the other.
         spacing_mm: height and width of a pixel (row, column), or None.
+        rule: of the model.
 
     Returns:
         None where the contour has no length.
     """
     row, column = spacing_mm or (1.0, 1.0)
     scale = np.array([column, row])
-    measured = kernels.long_axis(contour * scale, APEX_SHELL, DISKS)
+    measured = native.long_axis(contour * scale, rule.apex_shell, DISKS)
     if measured is None:
         return None
     length, area, apex, diameters = measured
@@ -150,10 +136,11 @@ def measure(contour: Array, spacing_mm: tuple[float, float] | None) -> LeftVentr
 
 
 def find_ventricle(
-    segmentation: Segmentation, border: Outline, spacing_mm: tuple[float, float] | None
+    segmentation: Segmentation,
+    border: Outline,
+    spacing_mm: tuple[float, float] | None,
+    rule: ContourRule = DEFAULT_CONTOUR,
 ) -> LeftVentricle | None:
     """The measured ventricle of a frame whose cavity has `border`; None where it has no mitral plane."""
-    wall_side = endocardium(border)
-    if wall_side is None:
-        return None
-    return measure(segmentation.map.to_image(wall_side), spacing_mm)
+    wall_side = endocardium(border, rule)
+    return None if wall_side is None else measure(segmentation.map.to_image(wall_side), spacing_mm, rule)

@@ -77,8 +77,9 @@ class Monitor:
         """Take the next frame; the reading depends on this frame and those before alone."""
         start = time.perf_counter()
         self._state = segmentation.state
-        border = outline(segmentation)
-        ventricle = find_ventricle(segmentation, border, frame.spacing_mm) if border is not None else None
+        rule = self.spec.tuning.contour
+        border = outline(segmentation, rule)
+        ventricle = find_ventricle(segmentation, border, frame.spacing_mm, rule) if border is not None else None
         picture = Picture.of(frame.image)
         quality = assess(gather(segmentation, border, ventricle, picture, self._past), self.spec.tuning.quality)
         self._past.update(frame.t_s, picture, ventricle, quality)

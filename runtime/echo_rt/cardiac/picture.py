@@ -1,7 +1,6 @@
-"""What the image itself says of a frame: whether it has changed, whether there is colour in it, and where the
-ultrasound ends.
+"""What the image itself says of a frame: whether it has changed, has colour in it, and where the ultrasound ends.
 
-All of it is read off a coarse grid, every 5th pixel of a 640 x 480 image, and takes some 0.1 ms.
+All is read off a coarse grid, every 5th pixel of a 640 x 480 image, in some 0.1 ms.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from echo_rt import reference as kernels
+from echo_rt import native
 from echo_rt.arrays import Array, Image
 
 COARSE_PX = 128
@@ -68,7 +67,7 @@ class Picture:
         rows, columns = max(1, round(height / coarsening)), max(1, round(width / coarsening))
         top, bottom, left, right = WINDOW
         window = int(top * rows), ceil(bottom * rows), int(left * columns), ceil(right * columns)
-        level, lit, colour_share = kernels.coarse(image, (rows, columns), DARK, CHROMA, window)
+        level, lit, colour_share = native.coarse(image, (rows, columns), DARK, CHROMA, window)
         return cls(level, lit, (width / columns, height / rows), colour_share)
 
     def changed_share(self, before: Picture | None) -> float:
@@ -86,7 +85,7 @@ class Picture:
         It is the convex hull of what is lit: a sector is convex, also where a shadow or a weak wall leaves its side
         black. Letters and lines are too thin to count. Whatever else is lit makes it larger, never smaller.
         """
-        corners = kernels.sector(self.lit, SPECK)
+        corners = native.sector(self.lit, SPECK)
         return None if corners is None else corners * self.step
 
     def edge_share(self, contour: Array) -> float:
@@ -96,7 +95,7 @@ class Picture:
         if sector is None:
             return 0.0
         reach = EDGE * cv2.contourArea(contour.astype(np.float32)) ** 0.5
-        return float((kernels.depth(sector, contour) < reach).mean())
+        return float((native.depth(sector, contour) < reach).mean())
 
 
 def _above(levels: Any, threshold: int) -> Image:

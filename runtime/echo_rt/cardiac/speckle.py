@@ -1,12 +1,12 @@
 """How the muscle moves and thickens, by its speckle: the grain of the picture belongs to the tissue and moves with it.
 
-The contour of a network says where a border is likely, and where a wall is hardly seen that is where such a wall
-usually is; so a segment that stands still is drawn as moving. Its speckle stands still too. Two things are measured.
-The strain across the wall is how far its outside moves away from its inside: it needs no frame of reference, and a
-probe that moves changes nothing of it (D'hooge et al., Eur J Echocardiogr 1:154-170, 2000). The inward motion of the
-middle of the wall does need one: the heart as a whole swings and is pulled to and fro by more than a wall comes
-inwards. It is what is left of the motion of all six segments when the shift and the turn of a rigid body that explain
-most of it are taken off. The contour only says where to look.
+A network draws a border that it hardly sees where such a border usually is, so that a static segment seems to move. Its
+speckle does not. The contour only says where to look. Two things are measured:
+
+- The strain across the wall: how far its outside moves away from its inside. It needs no frame of reference, and a
+  moving probe changes nothing of it (D'hooge et al., Eur J Echocardiogr 1:154-170, 2000).
+- The inward motion of the middle of the wall. The heart as a whole swings by more than a wall comes inwards, so the
+  shift and the turn of a rigid body that explain most of all six segments are taken off.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from math import ceil, log
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from echo_rt import reference as kernels
+from echo_rt import native
 from echo_rt.arrays import Array
 from echo_rt.frame import CLOCK_S, Frame
 from echo_rt.reading import Beat, LeftVentricle
+from echo_rt.reference.types import SpecklePicture, SpeckleSearch
 
 CELL = 1 / 90
 """Side of a cell as a share of the long axis: a millimetre, the size of a speckle."""
@@ -48,19 +48,18 @@ FEWEST = 6
 """Pairs of pictures in a beat that says anything."""
 
 MOST_ERROR = 15.0
-"""Standard error of a thickening, in percent, above which it is not known. In the median it is 2 to 6 in phantoms at 50
-frames a second, 9 to 32 in a clinical cine of one beat, 30 frames a second and compressed."""
+"""Standard error of a thickening, in percent, above which it is not known. Its median is 2 to 6 in phantoms at 50
+frames a second, 9 to 32 in a compressed clinical cine of one beat at 30."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Patch:
-    """What is kept of a frame: its time, the ventricle's volume, the part with the wall in cells, and where that
-    begins."""
+    """What is kept of a frame: its time, the ventricle's volume, the part with the wall, and the pixels along the side
+    of a cell."""
 
     t_s: float
     volume: float
-    field: NDArray[np.float32]
-    corner: tuple[int, int]
+    picture: SpecklePicture
     cell: int
 
     @property
@@ -72,9 +71,14 @@ class _Patch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
-    """Of two pictures: when they were taken, by how much the volume fell (in its logarithm), the motion (2, 3, 3) and
-    how certain its strain is (2, 3), see `kernels.follow`; and (2, L, 2) the middle of the wall on each line, and the
-    lines' directions."""
+    """What two pictures say.
+
+    Attributes:
+        begin_s, end_s: when they were taken.
+        fall: of the volume's logarithm.
+        motion, certain: (2, 3, 3) and (2, 3), see `echo_rt.reference.follow_speckle`.
+        middle, normal: (2, L, 2) the middle of the wall on each line, and the lines' directions.
+    """
 
     begin_s: float
     end_s: float
@@ -144,19 +148,8 @@ class SpeckleTracking:
         (x0, y0), (x1, y1) = ventricle.hinges.tolist()
         origin = ((x0 + x1) / 2 - patch.middle) / cell, ((y0 + y1) / 2 - patch.middle) / cell
         unit = REACH * ventricle.length / (SAMPLES - 1)
-        motion, certain = kernels.follow(
-            last.field,
-            last.corner,
-            patch.field,
-            patch.corner,
-            start,
-            normal,
-            origin,
-            to_cells=(1 / (column * cell), 1 / (row * cell)),
-            unit=unit,
-            samples=SAMPLES,
-            rounds=ROUNDS,
-        )
+        search = SpeckleSearch(origin, (1 / (column * cell), 1 / (row * cell)), unit, SAMPLES, ROUNDS)
+        motion, certain = native.follow_speckle(last.picture, patch.picture, start, normal, search)
         middle = start + 0.5 * unit * (SAMPLES - 1) * normal
         self._pairs.append(_Pair(last.t_s, patch.t_s, log(last.volume / patch.volume), motion, certain, middle, normal))
         while self._pairs[0].begin_s < frame.t_s - self.memory_s:
@@ -165,9 +158,8 @@ class SpeckleTracking:
     def of_beat(self, beat: Beat) -> Followed:
         """What the speckle did from ED to ES; not known where the standard error of the strain is above `MOST_ERROR`.
 
-        The motion between two pictures is noise for the most part. That of a beat is the multiple of the fall of the
-        volume's logarithm that explains them best, by least squares over the whole beat, systole and filling: times
-        that fall from ED to ES.
+        The motion between two pictures is mostly noise. So motion per fall of the volume's logarithm is found by least
+        squares over the whole beat, systole and filling, and multiplied by that fall from ED to ES.
         """
         first_s, last_s = beat.t_ed_s - MIN_STEP_S - CLOCK_S, beat.t_next_ed_s + MIN_STEP_S + CLOCK_S
         pairs = [pair for pair in self._pairs if pair.begin_s >= first_s and pair.end_s <= last_s]
@@ -229,9 +221,8 @@ def _cut(frame: Frame, ventricle: LeftVentricle, length_px: tuple[float, float],
     size = last[0] - first[0], last[1] - first[1]
     if min(size) < 2:
         return None
-    return _Patch(
-        frame.t_s, ventricle.volume, kernels.cells(frame.image, first, size, cell, _stride(cell)), first, cell
-    )
+    field = native.cells(frame.image, first, size, cell, _stride(cell))
+    return _Patch(frame.t_s, ventricle.volume, SpecklePicture(field, first), cell)
 
 
 def _stride(cell: int) -> int:

@@ -1,32 +1,26 @@
-"""The moments of end-diastole and end-systole, and the curve's height at both, from all of a systole at once.
+"""Fit the form of a systole to a curve: the moments of end-diastole and end-systole, and the curve's height at both.
 
-Around ED and ES the volume hardly changes for 50 to 70 ms, the isovolumic phases, so that noise puts an extremum
-anywhere on these plateaus. Their corners are sharp, though, and the slopes beside them steep: the atrial kick before
-ED, the ejection between, the rapid filling after ES. So a systole of that form is fitted to the samples by least
-squares,
+Around ED and ES the volume hardly changes for 50 to 70 ms, the isovolumic phases. Noise puts an extremum anywhere on
+these plateaus, but their corners are sharp and the slopes beside them steep. So this form is fitted by least squares:
 
     V(t) = a + b kick(t) + c ejection(t) + d filling(t) + e valve(t)        b, c, d, e >= 0
 
-whose heights a to e are linear and whose two moments, ED and ES, are searched for around where the smoothed curve has
-its extremes.
+The heights a to e are linear. The two moments are searched for around the extremes of the smoothed curve.
 
-The valve is there because a network sees it. Open, the mitral leaflets hang into the cavity, and it is drawn down to
-the annulus; shut, they pass for its floor. So the volume that is measured falls at ED, though no blood has left yet,
-and rises when the valve opens: by 2 to 3 % of EDV in the mean of simulated hearts through `lv-edge`, by nothing in some
-and by a tenth in a few; the length of the axis hardly changes by it. One more sample says that there is none of it, so
-that it is not fitted to noise.
+**Valve.** Open mitral leaflets hang into the cavity, and a network draws it down to the annulus; shut, they pass for
+its floor. So the measured volume falls at ED, though no blood has left yet, and rises when the valve opens. Through
+`lv-edge` that is 2 to 3 % of EDV in the mean of simulated hearts, none in some and a tenth in a few. The length of the
+axis hardly changes by it. One more sample says that there is no valve, so that it is not fitted to noise.
 
-The length of the long axis goes the same way and the atrium's size the opposite one, and where a wall drops out of the
-picture they err in other frames than the volume does. So they are fitted as well: each curve has its own heights and
-its own noise, all have the same moments. A curve that does not follow the form, such as the atrium's where the picture
-cuts it, fits no better at one moment than at another, and so has little say.
+**Other curves.** The long axis shortens with the volume and the atrium grows. Where a wall drops out of the picture
+they err in other frames than the volume. So each curve has its own heights and noise, and all share the moments. A
+curve of another form, as the atrium's where the picture cuts it, fits no moment better and has little say.
 
-What is taken from the literature, not from the curve: isovolumic contraction of 50 and relaxation of 70 ms, shorter in
-beats of less than 0.8 s; a kick of 130 ms and rapid filling of 190 ms, which share the diastole where it is short;
-ejection that is fastest in its first half (Doppler of the outflow tract). How long systole lasts at a heart rate
-(Weissler et al., Circulation 37:149-159, 1968) is asked for too, but
-weakly: it has a say where noise or a small stroke leave the curve without one, and a heart that is 25 ms from it has
-its ED misplaced by 4. A heart that differs from the rest of this has its ED or ES misplaced by about as much.
+**From the literature, not the curve.** Isovolumic contraction lasts 50 and relaxation 70 ms, less in beats of under
+0.8 s. The kick lasts 130 ms and rapid filling 190 ms; they share a short diastole. Ejection is fastest in its first
+half (Doppler of the outflow tract). How long systole lasts at a heart rate (Weissler et al., Circulation 37:149-159,
+1968) has a weak say, where noise or a small stroke leave the curve without one: a heart that is 25 ms from it has its
+ED misplaced by 4. A heart that differs from the rest has its ED or ES misplaced by about as much.
 """
 
 from __future__ import annotations
@@ -36,9 +30,10 @@ from statistics import median
 
 import numpy as np
 
-from echo_rt import reference as kernels
+from echo_rt import native
 from echo_rt.arrays import Array
 from echo_rt.frame import CLOCK_S
+from echo_rt.reference.systole import share_ejected, systole_form, systole_heights
 
 CONTRACTION_S, RELAXATION_S = 0.05, 0.07
 """Isovolumic phases of a beat of `USUAL_BEAT_S` or longer; of a shorter one in proportion."""
@@ -83,7 +78,7 @@ form, its own counts."""
 MIN_EJECTION_S = 0.06
 
 _U: Array = np.linspace(0.0, 1.0, 21)
-_EJECTED = kernels.share_ejected(_U)
+_EJECTED = share_ejected(_U)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +181,8 @@ def _weights(part: _Part, ed: float, es: float, beat_s: float) -> Systole | None
     """The weights of the samples at the moments; None where the volume does not fall."""
     t, gap_s = part.t, part.gap_s
     slopes = _slopes(np.array([ed]), np.array([es]), beat_s)
-    form = kernels.systole_form(t, *slopes)
-    heights, _ = kernels.systole_heights(form, part.y[:1])
+    form = systole_form(t, *slopes)
+    heights, _ = systole_heights(form, part.y[:1])
     used = np.array([True, *(heights[0, 0, 1:] > 0)])
     if not used[2]:
         return None
@@ -195,7 +190,7 @@ def _weights(part: _Part, ed: float, es: float, beat_s: float) -> Systole | None
     moments = np.array([ed, es])
     near = np.abs(t - moments[:, None]) <= max(SMOOTHING_S, 1.01 * gap_s) + CLOCK_S
     mean = near / np.maximum(near.sum(axis=1, keepdims=True), 1)
-    here = kernels.systole_form(moments, *slopes)[0][:, used]
+    here = systole_form(moments, *slopes)[0][:, used]
     at = (here - mean @ form) @ np.linalg.pinv(form) + mean
     return Systole(ed, es, at[0], at[1], part.first, part.last)
 
@@ -228,7 +223,7 @@ def ejected_s(share: float, beat_s: float) -> float:
 def _costs(t: Array, y: Array, eds: Array, ess: Array, beat_s: float) -> Array:
     """(K,) minus the logarithm of how likely K pairs of moments are, whatever the heights and the noise of each curve
     of `y` (C, N)."""
-    misfit = kernels.systole_misfits(t, y, *_slopes(eds, ess, beat_s))
+    misfit = native.systole_misfits(t, y, *_slopes(eds, ess, beat_s))
     # The least that can be told from rounding and from a form that is not quite the heart's.
     misfit = np.maximum(misfit, 0.0) + 1e-6 * (y * y).sum(axis=1) + 1e-30
     late = (ess - eds - _usual_systole_s(beat_s)) / USUAL_WITHIN_S
@@ -237,7 +232,7 @@ def _costs(t: Array, y: Array, eds: Array, ess: Array, beat_s: float) -> Array:
 
 
 def _slopes(eds: Array, ess: Array, beat_s: float) -> tuple[Array, Array]:
-    """When the slopes of `kernels.systole_form` begin for K pairs of moments, and how long they last: (5, K) each, in
+    """When the slopes of `systole_form` begin for K pairs of moments, and how long they last: (5, K) each, in
     seconds."""
     relaxation, valve = RELAXATION_S * _shorter(beat_s), np.full(len(eds), VALVE_S * _shorter(beat_s))
     systole = ess - eds

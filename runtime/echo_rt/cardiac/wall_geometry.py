@@ -22,9 +22,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_rt import reference as kernels
+from echo_rt import native
 from echo_rt.arrays import Array
 from echo_rt.reading import LeftVentricle
+from echo_rt.reference.types import WallLines
 from echo_rt.segmentation import Segmentation
 
 LEVELS = 12
@@ -78,10 +79,7 @@ def measure_wall(
     x, y = (x0 + x1) / 2, (y0 + y1) / 2
     apex_x, apex_y = ventricle.apex.tolist()
     cavity, wall = segmentation.probability[1:3]
-    distances, found, segment, start, normal = kernels.wall_lines(
-        cavity,
-        wall,
-        (ventricle.contour - (x, y)) * (column, row),
+    lines = WallLines(
         up=((apex_x - x) * column / length, (apex_y - y) * row / length),
         length=length,
         origin=((x - place.x0) / place.scale, (y - place.y0) / place.scale),
@@ -90,6 +88,8 @@ def measure_wall(
         reach=WALL_REACH * length,
         samples=WALL_SAMPLES,
     )
+    points = (ventricle.contour - (x, y)) * (column, row)
+    distances, found, segment, start, normal = native.wall_lines(cavity, wall, points, lines)
     by_side = np.array([distances.reshape(2, 3, LEVELS) @ _WEIGHT, _mean_thickness(found)])
     # The septal hinge is the one further to the left in the picture, whichever way up it is.
     if (ventricle.hinges[0, 0] > ventricle.hinges[1, 0]) != mirrored:

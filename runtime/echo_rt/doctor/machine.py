@@ -96,14 +96,14 @@ def _opencv() -> str:
 
 
 def _native() -> str:
-    try:
-        from echo_rt import _native as kernels
-    except ImportError as error:
+    from echo_rt import native
+
+    if native.MISSING is not None:
         raise DeviceError(
-            f"not built ({error}): everything works, preprocessing is slower; install a C++ compiler and the Python headers (Debian: "
-            "apt install g++ python3-dev) and install echo-rt again"
-        ) from None
-    return f"built, {kernels.__name__.rpartition('.')[2]}"
+            f"not built ({native.MISSING}): everything works, preprocessing is slower; install a C++ compiler and the "
+            "Python headers (Debian: apt install g++ python3-dev) and install echo-rt again"
+        )
+    return "built, _native"
 
 
 def _dicom() -> str:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from echo_rt import native
 from echo_rt.arrays import Field, Image
-from echo_rt.engine.postprocess import postprocess, read_heads
+from echo_rt.engine.heads import read_heads
 from echo_rt.engine.preprocess import Preprocess
 from echo_rt.engine.signature import closed_engine, foreign_state
 from echo_rt.model import ModelSpec
@@ -89,7 +90,7 @@ class HostEngine(ABC):
             ready = time.perf_counter()
             after = self._infer(before)
             done = time.perf_counter()
-            probability, labels, tally = postprocess(self._out["logits"][0])
+            probability, labels, tally = native.postprocess(self._out["logits"][0])
             view, confidence = read_heads({name: self._out[name][0] for name in self.spec.heads})
             times = stage_times_ms(start, ready, done)
             return Segmentation(probability, labels, grid_map, view, confidence, after or None, times, tally)

@@ -6,6 +6,7 @@ Ground floor: it may import the ground floor alone. `half` alone needs ONNX libr
 from __future__ import annotations
 
 from echo_rt.model.akinesia import AkinesiaRule
+from echo_rt.model.contour import DEFAULT_CONTOUR, ContourRule
 from echo_rt.model.onnx_metadata import read_spec
 from echo_rt.model.shipped import DEFAULT_MODEL, ShippedModel, model_path, models, models_dir
 from echo_rt.model.spec import (
@@ -25,6 +26,7 @@ from echo_rt.model.spec import (
 
 __all__ = [
     "CLASSES",
+    "DEFAULT_CONTOUR",
     "DEFAULT_MODEL",
     "DEFAULT_QUALITY",
     "FORMAT",
@@ -33,6 +35,7 @@ __all__ = [
     "PRECISIONS",
     "VIEWS",
     "AkinesiaRule",
+    "ContourRule",
     "ModelInput",
     "ModelSpec",
     "Origin",

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from echo_rt.errors import ModelError
 from echo_rt.model.akinesia import AkinesiaRule
+from echo_rt.model.contour import DEFAULT_CONTOUR, ContourRule
 
 METADATA_KEY = "echo_rt"
 FORMAT = 1
@@ -93,11 +94,13 @@ class Tuning:
             None.
         quality: thresholds of the quality rules; those that are not given are those of `DEFAULT_QUALITY`.
         akinesia: the rule for wall segments that do not move; a file without it has the default one.
+        contour: how the endocardial contour is read off its probabilities; as `akinesia`.
     """
 
     ef_calibration: tuple[float, float] | None = None
     quality: Mapping[str, float] = field(default_factory=dict)
     akinesia: AkinesiaRule = field(default_factory=AkinesiaRule)
+    contour: ContourRule = DEFAULT_CONTOUR
 
     def __post_init__(self) -> None:
         # A model made before a rule existed goes by the rule's default.
@@ -139,7 +142,10 @@ class Origin:
 _GROUPS: Mapping[str, type[Any]] = {"input": ModelInput, "tuning": Tuning, "origin": Origin}
 """Fields of `ModelSpec` whose own fields stand in the JSON in their place."""
 
-_READERS: Mapping[str, Callable[[Any, str], Any]] = {"akinesia": AkinesiaRule.read}
+_READERS: Mapping[str, Callable[[Any, str], Any]] = {
+    "akinesia": AkinesiaRule.read,
+    "contour": ContourRule.read,
+}
 """Of fields that are an object of their own in the JSON."""
 
 _TUPLES = ("classes", "views", "heads", "state", "ef_calibration")

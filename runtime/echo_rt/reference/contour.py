@@ -1,4 +1,4 @@
-"""The loops over a contour: where its border runs, which part of it has wall, its long axis, the wall beside it."""
+"""The border of the cavity: where it runs, and which part of it has wall beside it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_rt.arrays import Array, Field
-from echo_rt.reference.types import LongAxis, Pair
+from echo_rt.model import ContourRule
+from echo_rt.reference.points import sample, signed_area
+from echo_rt.reference.types import Pair
 
 
-def reference_smoothed(
+def smoothed(
     cavity: Field, level: float, margin: int, pad: int, weights: NDArray[np.float32]
 ) -> tuple[Field, tuple[int, int]] | None:
     """The part of a field where it lies above a level, smoothed, with a margin around it.
@@ -38,7 +40,7 @@ def reference_smoothed(
     return np.asarray(smooth, np.float32), (left - pad, top - pad)
 
 
-def reference_trace(
+def trace(
     field: Field, chain: NDArray[np.int32], level: float, wall: Field, atrium: Field, origin: Pair, reach: float
 ) -> tuple[Array, Array, Array, float]:
     """Move a closed chain of pixels to where the field has the level, and look beside it.
@@ -76,67 +78,54 @@ def reference_trace(
     return points + origin, sample(wall, beside), sample(atrium, beside), area
 
 
-def sample(field: Field, points: Array) -> Array:
-    """A field (H, W) at points (..., 2), bilinear: (...)."""
-    height, width = field.shape
-    # A margin of zeros on which everything outside comes to lie; fmax and fmin put NaN there too.
-    field = np.asarray(cv2.copyMakeBorder(field, 1, 2, 1, 2, cv2.BORDER_CONSTANT, value=0.0), np.float32)
-    x, y = np.fmin(np.fmax(points[..., 0], -1.0), width), np.fmin(np.fmax(points[..., 1], -1.0), height)
-    left, top = np.floor(x), np.floor(y)
-    fx, fy = x - left, y - top
-    column, row = left.astype(np.intp) + 1, top.astype(np.intp) + 1
-    above = field[row, column] * (1 - fx) + field[row, column + 1] * fx
-    below = field[row + 1, column] * (1 - fx) + field[row + 1, column + 1] * fx
-    values: Array = above * (1 - fy) + below * fy
-    return values
-
-
-def signed_area(points: Array) -> float:
-    """Inside a contour (N, 2), closed by a straight line; positive where it runs clockwise on the screen."""
-    x, y = points.T
-    return 0.5 * float(x[:-1] @ y[1:] - y[:-1] @ x[1:] + x[-1] * y[0] - y[-1] * x[0])
-
-
-def reference_walled(points: Array, wall: Array, atrium: Array, reach: int, sharpen: float) -> Array | None:
+def walled(points: Array, wall: Array, atrium: Array, reach: int, rule: ContourRule) -> Array | None:
     """The part of a closed border that has wall beside it, from one end of the opening in the wall to the other.
 
     Args:
         points: (N, 2) of the border, the last one followed by the first.
         wall, atrium: (N,) probability of either beside each point.
         reach: how many points from the end of the wall the corner of the border is looked for.
-        sharpen: how far a rounded corner is moved out at most.
+        rule: of the model.
 
     Returns:
         (M, 2), M at most N; None where there is no opening, or too little wall.
     """
     n = len(points)
+    middle = _middle_of_the_opening(wall, atrium, rule)
+    if middle is None:
+        return None
+    points, has_wall = np.roll(points, -middle, axis=0), np.roll(wall, -middle) > rule.wall_probability
+    if has_wall[0]:
+        # A spot of wall in the middle of the opening (valve tissue); start beside it, or there is none.
+        opened = np.flatnonzero(~has_wall[: int(rule.max_valve * n)])
+        if not len(opened):
+            return None
+        points, has_wall = np.roll(points, -opened[0], axis=0), np.roll(has_wall, -opened[0])
+    least = max(1, int(rule.min_wall * n))
+    if has_wall.sum() < least:
+        return None
+    first, last = int(np.argmax(has_wall)), n - 1 - int(np.argmax(has_wall[::-1]))
+    first, last = _corner(points, first, reach), _corner(points, last, reach)
+    if last - first < least:
+        return None
+    begin, end = (_sharpened(points, corner, reach, rule) for corner in (first, last))
+    return np.vstack([begin, points[first + 1 : last], end])
+
+
+def _middle_of_the_opening(wall: Array, atrium: Array, rule: ContourRule) -> int | None:
+    """The place of the point nearest to it; None where there is no opening."""
+    n = len(wall)
     contact = np.maximum(atrium - wall, 0)
-    if contact.sum() < 0.02 * n:
+    if contact.sum() < rule.min_atrium_contact * n:
         # No atrium in the picture: the widest gap in the wall is the opening.
-        contact = _widest_gap(wall < 0.5)
-        if contact.sum() < 0.05 * n:
+        contact = _widest_gap(wall < rule.wall_probability)
+        if contact.sum() < rule.min_gap * n:
             return None
     # Circular mean of the position along the border.
     turn = 2 * pi / n * np.arange(n)
     # The middle of a gap of an even number of points lies between two: always the one after it, whatever the last
     # digit.
-    middle = floor(n * atan2(contact @ np.sin(turn), contact @ np.cos(turn)) / (2 * pi) + 0.5 + 1e-6)
-    points, walled = np.roll(points, -middle, axis=0), np.roll(wall, -middle) > 0.5
-    if walled[0]:
-        # A spot of wall in the middle of the opening (valve tissue); start beside it, or there is none.
-        opened = np.flatnonzero(~walled[: n // 4])
-        if not len(opened):
-            return None
-        points, walled = np.roll(points, -opened[0], axis=0), np.roll(walled, -opened[0])
-    if walled.sum() < max(1, n // 4):
-        return None
-    first, last = int(np.argmax(walled)), n - 1 - int(np.argmax(walled[::-1]))
-    first, last = _corner(points, first, reach), _corner(points, last, reach)
-    if last - first < max(1, n // 4):
-        return None
-    return np.vstack(
-        [_sharpened(points, first, reach, sharpen), points[first + 1 : last], _sharpened(points, last, reach, sharpen)]
-    )
+    return floor(n * atan2(contact @ np.sin(turn), contact @ np.cos(turn)) / (2 * pi) + 0.5 + 1e-6)
 
 
 def _corner(points: Array, near: int, reach: int) -> int:
@@ -148,7 +137,7 @@ def _corner(points: Array, near: int, reach: int) -> int:
     return begin + int(np.abs(x * along_y - y * along_x).argmax())
 
 
-def _sharpened(points: Array, corner: int, reach: int, most: float) -> Array:
+def _sharpened(points: Array, corner: int, reach: int, rule: ContourRule) -> Array:
     """Where the two sides of a corner would meet, had the smoothing not rounded it; the corner itself where they do not
     meet near."""
     away = np.arange(2, reach + 2)
@@ -156,11 +145,11 @@ def _sharpened(points: Array, corner: int, reach: int, most: float) -> Array:
     before, after = points[(corner - away) % len(points)], points[(corner + away) % len(points)]
     d1, d2 = before[0] - before[-1], after[0] - after[-1]
     cross = d1[0] * d2[1] - d1[1] * d2[0]
-    if abs(cross) < 0.3 * np.hypot(*d1) * np.hypot(*d2):
+    if abs(cross) < rule.min_corner_sine * np.hypot(*d1) * np.hypot(*d2):
         return here
     m1, m2 = before.mean(axis=0), after.mean(axis=0)
     meeting: Array = m1 + ((m2[0] - m1[0]) * d2[1] - (m2[1] - m1[1]) * d2[0]) / cross * d1
-    return meeting if np.hypot(*(meeting - here)) <= most else here
+    return meeting if np.hypot(*(meeting - here)) <= rule.max_sharpen_px else here
 
 
 def _widest_gap(gap: NDArray[np.bool_]) -> Array:
@@ -174,127 +163,3 @@ def _widest_gap(gap: NDArray[np.bool_]) -> Array:
     widest = int(np.argmax(ends - starts))
     kept[starts[widest] : ends[widest]] = 1
     return np.roll(kept, begin)
-
-
-def reference_long_axis(points: Array, shell: float, disks: int) -> LongAxis | None:
-    """Measure an open contour along its own long axis.
-
-    The axis begins in the middle between the ends of the contour.
-
-    Args:
-        points: (N, 2) from hinge to hinge, isotropic.
-        shell: the apex lies in the direction of the mean of all points at least this fraction as far from there as the
-            farthest one.
-        disks: how many of equal height, perpendicular to the axis, from the mitral plane to the apex.
-
-    Returns:
-        None where the contour has no length.
-    """
-    if len(points) < 2 or not np.isfinite(points).all():
-        return None
-    origin = (points[0] + points[-1]) / 2
-    away = np.hypot(*(points - origin).T)
-    far = points[away >= shell * away.max()]
-    towards = far.sum(axis=0) / len(far) - origin
-    norm = float(np.hypot(*towards))
-    if norm < 1e-6:
-        return None
-    direction = towards / norm
-    axial, lateral = (points - origin) @ direction, (points - origin) @ np.array([-direction[1], direction[0]])
-    crossing = np.flatnonzero((lateral[:-1] < 0) != (lateral[1:] < 0))
-    if not len(crossing):
-        return None
-    a, b = lateral[crossing], lateral[crossing + 1]
-    length = float((axial[crossing] + a / (a - b) * (axial[crossing + 1] - axial[crossing])).max())
-    if length <= 0:
-        return None
-    level = (np.arange(disks)[:, None] + 0.5) * (length / disks)
-    u0, u1, v0, v1 = axial, np.roll(axial, -1), lateral, np.roll(lateral, -1)
-    # A side of the polygon that crosses the level upwards counts its position as plus, downwards as minus: what is left
-    # is the length of the chord inside the polygon, also where the polygon is folded.
-    sign = (u1 >= level).astype(np.float64) - (u0 >= level)
-    rise = np.where(u1 == u0, 1.0, u1 - u0)
-    diameters = np.abs((sign * (v0 + (level - u0) / rise * (v1 - v0))).sum(axis=1))
-    apex = origin + length * direction
-    return length, abs(signed_area(points)), (float(apex[0]), float(apex[1])), tuple(diameters.tolist())
-
-
-def reference_wall_lines(
-    cavity: Field,
-    wall: Field,
-    points: Array,
-    up: Pair,
-    length: float,
-    origin: Pair,
-    to_grid: Pair,
-    levels: Array,
-    reach: float,
-    samples: int,
-) -> tuple[Array, Array, NDArray[np.int8], Array, Array]:
-    """Where the endocardium lies at some levels of each side of the long axis, and how thick the wall is from there
-    along its normal.
-
-    The wall ends where cavity and wall together fall below one half; between two samples, in proportion.
-
-    Args:
-        cavity, wall: (H, W) probabilities on the grid.
-        points: (N, 2) the endocardium from hinge to hinge, N at least 3, isotropic, from the middle between the hinges
-            on.
-        up: unit vector of the long axis, towards the apex.
-        length: of the axis.
-        origin: on the grid, where `points` have zero.
-        to_grid: grid pixels to one unit of length, along x and y.
-        levels: (L + 2,) as fractions of the axis, from base to apex; the first and the last one are for the tangents
-            beside them alone.
-        reach: how far along the normal the end of the wall is looked for.
-        samples: how many along each normal.
-
-    Returns:
-        (2, L) distance of the endocardium from the axis, on the side that the contour begins with and on the other one;
-        (2, L) thickness, NaN where no wall or no end of it is seen; both in the unit of `points`. And (N,) of each
-        point the third of the axis that it belongs to: from 0 at the base to 2 at the apex on the first side, from 3 at
-        the apex to 5 at the base on the other. And (2, L, 2) where each normal begins and its unit vector outwards, as
-        `points` are.
-    """
-    along_axis, across = np.array(up), np.array([-up[1], up[0]])
-    level, lateral = points @ along_axis / length, points @ across
-    # From hinge to hinge over the apex: the first side up to it, the second one back from the other end, so that both
-    # go from base to apex.
-    tip = min(max(int(level.argmax()), 1), len(level) - 2)
-    out = np.array([-1.0, 1.0]) if lateral[0] < lateral[-1] else np.array([1.0, -1.0])
-    profile = np.empty((2, len(levels)))
-    for side, along in enumerate((slice(None, tip + 1), slice(None, tip - 1, -1))):
-        profile[side] = np.interp(levels, np.maximum.accumulate(level[along]), out[side] * lateral[along])
-    outwards = out[:, None, None] * across
-    start = length * levels[1:-1, None] * along_axis + profile[:, 1:-1, None] * outwards
-    rise, slope = length * (levels[2:] - levels[:-2]), profile[:, 2:] - profile[:, :-2]
-    normal = rise[:, None] * outwards - slope[..., None] * along_axis
-    normal /= np.maximum(np.hypot(rise, slope), 1e-9)[..., None]
-
-    unit = reach / (samples - 1)
-    lines = np.array(origin) + to_grid * (
-        start[..., None, :] + normal[..., None, :] * (unit * np.arange(samples))[:, None]
-    )
-    muscle = sample(wall, lines)
-    heart = sample(cavity, lines) + muscle
-    ended = heart < 0.5
-    ended[..., 0] = False
-    end = ended.argmax(axis=-1)
-    seen = (end > 0) & ((muscle > 0.5) & (np.arange(samples) < end[..., None])).any(axis=-1)
-    before, after = (np.take_along_axis(heart, at[..., None], axis=-1)[..., 0] for at in (end - 1, end))
-    thickness = np.where(seen, (end - (0.5 - after) / np.maximum(before - after, 1e-6)) * unit, np.nan)
-
-    segment = np.minimum(3 * np.maximum(level, 0), 2).astype(np.int8)
-    segment[tip + 1 :] = 5 - segment[tip + 1 :]
-    return profile[:, 1:-1], thickness, segment, start, normal
-
-
-def reference_depth(hull: Array, points: Array) -> Array:
-    """How deep points (N, 2) lie inside a convex polygon (M, 2), no two corners the same: (N,) to the nearest side,
-    negative outside."""
-    sides = np.roll(hull, -1, axis=0) - hull
-    inward = sides[:, ::-1] * (1, -1) / np.sqrt((sides * sides).sum(axis=1, keepdims=True))
-    if (hull[2] - hull[0]) @ inward[0] < 0:
-        inward = -inward
-    depths: Array = (points @ inward.T - (hull * inward).sum(axis=1)).min(axis=1)
-    return depths

@@ -1,4 +1,4 @@
-"""The loops over the image: its coarse grid, and the sector in it."""
+"""The coarse grid of an image, and the sector in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from echo_rt.arrays import Array, Image
 
 
-def reference_coarse(
+def coarse(
     image: Image, size: tuple[int, int], dark: int, chroma: int, window: tuple[int, int, int, int]
 ) -> tuple[Image, Image, float]:
     """An image on a coarse grid: one of its pixels for each coarse one, as it is.
@@ -40,7 +40,7 @@ def reference_coarse(
     return level, lit, int(flow[inside].sum()) / lit_count if lit_count else 0.0
 
 
-def reference_sector(lit: Image, speck: float) -> Array | None:
+def sector(lit: Image, speck: float) -> Array | None:
     """The convex hull of what is lit.
 
     Args:
@@ -63,3 +63,14 @@ def reference_sector(lit: Image, speck: float) -> Array | None:
         else np.zeros((0, 2))
     )
     return corners if len(corners) > 2 else None
+
+
+def depth(hull: Array, points: Array) -> Array:
+    """How deep points (N, 2) lie inside a convex polygon (M, 2), no two corners the same: (N,) to the nearest side,
+    negative outside."""
+    sides = np.roll(hull, -1, axis=0) - hull
+    inward = sides[:, ::-1] * (1, -1) / np.sqrt((sides * sides).sum(axis=1, keepdims=True))
+    if (hull[2] - hull[0]) @ inward[0] < 0:
+        inward = -inward
+    depths: Array = (points @ inward.T - (hull * inward).sum(axis=1)).min(axis=1)
+    return depths

@@ -53,6 +53,6 @@ def systole_heights(form: Array, y: Array) -> tuple[Array, Array]:
     return heights, (y * y).sum(axis=1) - (heights * right).sum(axis=-1)
 
 
-def reference_systole_misfits(t: Array, y: Array, begins: Array, lasts: Array) -> Array:
+def systole_misfits(t: Array, y: Array, begins: Array, lasts: Array) -> Array:
     """(K, C) what K systoles, see `systole_form`, leave over of C curves (C, N), squared."""
     return systole_heights(systole_form(t, begins, lasts), y)[1]

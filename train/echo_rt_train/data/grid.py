@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_rt.engine.preprocess import coverage, reference
 from echo_rt.errors import DataError
 from echo_rt.model import CLASSES
+from echo_rt.reference.preprocess import coverage, preprocess
 from echo_rt.segmentation import GridMap
 from echo_rt_train.data.report import DataReport
 from echo_rt_train.data.sample import Pair, Sample, SampleError
@@ -39,7 +39,7 @@ def covered_on_grid(image: NDArray[np.uint8], mask: NDArray[np.uint8], size: tup
         all of it. Coverage instead of the nearest label keeps the border where it is, to a fraction of a pixel.
     """
     place = GridMap.letterbox((image.shape[0], image.shape[1]), size)
-    luma = reference(image, place, 0.0, 1.0)
+    luma = preprocess(image, place, 0.0, 1.0)
     rows = coverage(place.scale, place.y0, size[0], place.image[0])
     columns = coverage(place.scale, place.x0, size[1], place.image[1])
     covered = np.stack(

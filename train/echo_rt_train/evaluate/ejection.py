@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_rt.cardiac.geometry import disks_volume, find_ventricle, outline
-from echo_rt.model import CLASSES
+from echo_rt.model import CLASSES, DEFAULT_CONTOUR, ContourRule
 from echo_rt.reading import LeftVentricle
 from echo_rt.segmentation import GridMap, Segmentation
 
@@ -26,11 +26,13 @@ def expert_segmentation(mask: NDArray[np.uint8]) -> Segmentation:
     return Segmentation(one_hot, mask, GridMap.letterbox(size, size))
 
 
-def ventricle(segmentation: Segmentation, spacing_mm: tuple[float, float] | None) -> LeftVentricle | None:
-    """The measured ventricle, in mm and mL, or in pixels taken as square where the spacing (row, column) is unknown;
-    None where there is nothing to measure."""
-    edge = outline(segmentation)
-    return find_ventricle(segmentation, edge, spacing_mm) if edge is not None else None
+def ventricle(
+    segmentation: Segmentation, spacing_mm: tuple[float, float] | None, rule: ContourRule = DEFAULT_CONTOUR
+) -> LeftVentricle | None:
+    """The ventricle, measured by the model's `rule`, in mm and mL, or in pixels taken as square where the spacing (row,
+    column) is unknown; None where there is nothing to measure."""
+    edge = outline(segmentation, rule)
+    return find_ventricle(segmentation, edge, spacing_mm, rule) if edge is not None else None
 
 
 def ef_percent(phases: Sequence[Sequence[LeftVentricle | None]]) -> float:

@@ -85,7 +85,8 @@ def _measured(engine: Engine, sample: Sample, image: NDArray[np.uint8], truth: N
         )
     # A data set that traces the cavity alone says nothing about the wall; that is no error of the model.
     figures[[label - 1 for label in range(1, len(CLASSES)) if label not in sample.known]] = np.nan
-    model, expert = (ventricle(s, sample.spacing_mm) for s in (segmentation, expert_segmentation(truth)))
+    model = ventricle(segmentation, sample.spacing_mm, engine.spec.tuning.contour)
+    expert = ventricle(expert_segmentation(truth), sample.spacing_mm)
     return ImageFigures(sample, figures, model, expert, segmentation.view)
 
 

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from echo_rt.engine.preprocess import reference
 from echo_rt.errors import ParameterError, SourceFormatError
 from echo_rt.model import ModelSpec
+from echo_rt.reference.preprocess import preprocess
 from echo_rt.segmentation import GridMap, Segmentation
 from echo_rt.sources import open_source
 from echo_rt.sources.paths import IMAGE_SUFFIXES
@@ -74,7 +74,7 @@ def read_images(recording: str, count: int) -> list[tuple[str, NDArray[np.uint8]
 def subject_of(network: nn.Module, spec: ModelSpec, name: str, image: NDArray[np.uint8]) -> Subject:
     """Bring an image to the grid by the runtime's own preprocessing, and segment it."""
     place = GridMap.letterbox((image.shape[0], image.shape[1]), spec.input.grid)
-    x = torch.from_numpy(reference(image, place, spec.input.mean, spec.input.std))[None, None]
+    x = torch.from_numpy(preprocess(image, place, spec.input.mean, spec.input.std))[None, None]
     # Black, as outside of the sector: no echo. Where the image is black the attributions are then 0, as they should be.
     baseline = torch.full_like(x, (0 - spec.input.mean) / spec.input.std)
     with torch.no_grad():

@@ -13,8 +13,8 @@ import numpy as np
 
 from echo_rt.arrays import Image
 from echo_rt.engine.cuda_driver import find_device
+from echo_rt.engine.heads import read_heads
 from echo_rt.engine.host import stage_times_ms
-from echo_rt.engine.postprocess import read_heads
 from echo_rt.engine.preprocess import check_image
 from echo_rt.engine.signature import closed_engine, foreign_state
 from echo_rt.engine.tensorrt.build import Say, tensorrt_version

@@ -29,7 +29,7 @@ _FIXED_POINT = 65536.0
 
 
 def read_tally(numbers: NDArray[np.uint64]) -> Array:
-    """`echo_rt.segmentation.tally`, (3, classes), from the kernel's (3 x classes,); its sums are in fixed point."""
+    """`echo_rt.reference.tally`, (3, classes), from the kernel's (3 x classes,); its sums are in fixed point."""
     found: Array = numbers.reshape(3, -1) / np.array([[1], [_FIXED_POINT], [_FIXED_POINT]], np.float64)
     return found
 

@@ -8,18 +8,28 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from echo_rt import reference as kernels
+from echo_rt import native, reference
+from echo_rt.model import ContourRule
+from echo_rt.reference.points import sample
+from echo_rt.reference.types import WallLines
+from support.native import built
 from support.shapes import half_ellipsoid
-
-native = pytest.mark.skipif(
-    kernels.trace is kernels.reference_trace, reason="the native kernels were not built: no C++ compiler"
-)
 
 TOLERANCE = 1e-6
 """In pixels, and of probabilities: double precision on both sides, sums in another order, three Newton steps that
 multiply the rounding where the field is flat."""
 
 seeds = st.integers(0, 2**32 - 1)
+rules = st.builds(
+    ContourRule,
+    max_sharpen_px=st.sampled_from([0.5, 2.5, 50.0]),
+    min_corner_sine=st.sampled_from([0.1, 0.3, 0.8]),
+    wall_probability=st.sampled_from([0.3, 0.5, 0.7]),
+    min_atrium_contact=st.sampled_from([0.0, 0.02, 0.2]),
+    min_gap=st.sampled_from([0.0, 0.05, 0.3]),
+    max_valve=st.sampled_from([0.0, 0.25, 0.9]),
+    min_wall=st.sampled_from([0.0, 0.25, 0.7]),
+)
 sizes = st.tuples(st.integers(8, 90), st.integers(8, 90))
 
 
@@ -48,10 +58,10 @@ def wobbling(rng: np.random.Generator, points: int) -> np.ndarray:
     return contour + rng.normal(0, length * 10 ** rng.uniform(-4, -1), contour.shape) + rng.uniform(-100, 200, 2)
 
 
-@native
+@built
 @settings(max_examples=300, deadline=None)
-@given(seeds, st.integers(1, 400), st.integers(2, 30), st.sampled_from([0.5, 2.5, 50.0]), st.booleans())
-def test_the_walled_part_of_a_border_is_found_as_defined(seed, points, reach, sharpen, atrium_seen) -> None:
+@given(seeds, st.integers(1, 400), st.integers(2, 30), rules, st.booleans())
+def test_the_walled_part_of_a_border_is_found_as_defined(seed, points, reach, rule, atrium_seen) -> None:
     rng = np.random.default_rng(seed)
     # A border that begins anywhere, with one to three gaps in the wall, behind some of which there is an atrium, and
     # specks of either.
@@ -63,14 +73,14 @@ def test_the_walled_part_of_a_border_is_found_as_defined(seed, points, reach, sh
     wall = np.roll(np.clip(1 - opened + rng.normal(0, 0.1, points), 0, 1), start)
     atrium = np.roll(np.clip(opened + rng.normal(0, 0.1, points), 0, 1), start) * rng.uniform(0, 1.2) * atrium_seen
     border = np.roll(wobbling(rng, points)[:points], rng.integers(points), axis=0)
-    arguments = border, wall, atrium, reach, sharpen
-    fast, slow = kernels.walled(*arguments), kernels.reference_walled(*arguments)
+    arguments = border, wall, atrium, reach, rule
+    fast, slow = native.walled(*arguments), reference.walled(*arguments)
     assert (fast is None) == (slow is None)
     if fast is not None and slow is not None:
         np.testing.assert_allclose(fast, slow, atol=TOLERANCE, rtol=TOLERANCE)
 
 
-@native
+@built
 @settings(max_examples=100, deadline=None)
 @given(seeds, sizes, st.sampled_from([0.5, 1.0, 4.0, 12.0]), st.floats(0, 0.5))
 def test_a_border_is_traced_as_defined(seed, size, smooth, reach) -> None:
@@ -78,14 +88,14 @@ def test_a_border_is_traced_as_defined(seed, size, smooth, reach) -> None:
     field, chains = borders(probability[1])
     for chain in chains:
         arguments = field, chain, 0.5, probability[2], probability[3], (-2.0, -2.0), reach
-        fast, slow = kernels.trace(*arguments), kernels.reference_trace(*arguments)
+        fast, slow = native.trace(*arguments), reference.trace(*arguments)
         if slow[3] < 0.01:
             continue  # a pixel or two: whether it runs clockwise, and where its outside is, hangs on the last digit
         for one, other in zip(fast, slow, strict=True):
             np.testing.assert_allclose(one, other, atol=TOLERANCE, rtol=TOLERANCE)
 
 
-@native
+@built
 @settings(max_examples=100, deadline=None)
 @given(
     seeds,
@@ -105,24 +115,24 @@ def test_a_part_of_a_field_is_smoothed_as_defined(seed, size, smooth, margin, pa
         pad,
         rng.uniform(0, 1, 2 * reach + 1).astype(np.float32),
     )
-    fast, slow = kernels.smoothed(*arguments), kernels.reference_smoothed(*arguments)
+    fast, slow = native.smoothed(*arguments), reference.smoothed(*arguments)
     assert (fast is None) == (slow is None)
     if fast is not None and slow is not None:
         assert fast[1] == slow[1]
         np.testing.assert_allclose(fast[0], slow[0], atol=1e-5, rtol=1e-5)
 
 
-@native
+@built
 def test_an_even_number_of_weights_is_refused() -> None:
     with pytest.raises(ValueError, match="odd number of weights"):
-        kernels.smoothed(np.zeros((4, 4), np.float32), 0.5, 1, 1, np.ones(2, np.float32))
+        native.smoothed(np.zeros((4, 4), np.float32), 0.5, 1, 1, np.ones(2, np.float32))
 
 
-@native
+@built
 @pytest.mark.parametrize("chain", [np.empty((0, 2)), [[0, 0]], [[0, 0], [19, 9]], [[0, 0], [19, 0], [19, 9], [0, 9]]])
 def test_the_smallest_chains_and_those_at_the_edge_of_the_field_are_traced(chain) -> None:
     layer = np.random.default_rng(0).random((10, 20), dtype=np.float32)
-    points, wall, atrium, area = kernels.trace(layer, np.array(chain, np.int32), 0.5, layer, layer, (0.0, 0.0), 0.1)
+    points, wall, atrium, area = native.trace(layer, np.array(chain, np.int32), 0.5, layer, layer, (0.0, 0.0), 0.1)
     assert points.shape == (len(chain), 2)
     assert wall.shape == atrium.shape == (len(chain),)
     assert np.isfinite(points).all()
@@ -139,13 +149,13 @@ def on_the_axis(contour: np.ndarray, shell: float) -> bool:
     return bool(np.abs(lateral).min() < 1e-9 * away.max())
 
 
-@native
+@built
 @settings(max_examples=150, deadline=None)
 @given(seeds, st.integers(3, 300), st.integers(1, 40), st.floats(0.5, 0.99))
 def test_the_long_axis_and_the_disks_are_those_defined(seed, points, disks, shell) -> None:
     contour = wobbling(np.random.default_rng(seed), points)
     assume(not on_the_axis(contour, shell))
-    fast, slow = kernels.long_axis(contour, shell, disks), kernels.reference_long_axis(contour, shell, disks)
+    fast, slow = native.long_axis(contour, shell, disks), reference.long_axis(contour, shell, disks)
     assert (fast is None) == (slow is None)
     if fast is not None and slow is not None:
         assert len(fast[3]) == disks
@@ -156,13 +166,13 @@ def test_the_long_axis_and_the_disks_are_those_defined(seed, points, disks, shel
 EMPTY, POINT, LINE = np.empty((0, 2)), np.ones((1, 2)), np.arange(18.0).reshape(9, 2)
 
 
-@pytest.mark.parametrize("long_axis", [kernels.long_axis, kernels.reference_long_axis])
+@pytest.mark.parametrize("long_axis", [native.long_axis, reference.long_axis])
 @pytest.mark.parametrize("contour", [EMPTY, POINT, np.ones((9, 2)), np.full((9, 2), np.nan), LINE])
 def test_what_has_no_length_has_no_axis(long_axis, contour) -> None:
     assert long_axis(contour, 0.97, 20) is None
 
 
-def lines_of(rng: np.random.Generator, size: tuple[int, int], points: int) -> dict:
+def lines_of(rng: np.random.Generator, size: tuple[int, int], points: int) -> tuple[np.ndarray, WallLines]:
     """A ventricle somewhere on or beside a grid, its scale not the same in both directions."""
     contour = wobbling(rng, points)
     contour -= (contour[0] + contour[-1]) / 2
@@ -175,37 +185,23 @@ def lines_of(rng: np.random.Generator, size: tuple[int, int], points: int) -> di
         else (np.cos(angle), np.sin(angle))
     )
     zoom = max(size) / length * rng.uniform(0.2, 1.0)
-    return {
-        "points": contour, "up": (float(away[0]), float(away[1])), "length": length, "levels": levels,
-        "origin": (rng.uniform(-5, size[1] + 5), rng.uniform(-5, size[0] + 5)),
-        "to_grid": (zoom, zoom * rng.uniform(0.5, 2)), "reach": 0.5 * length, "samples": int(rng.integers(2, 60)),
-    }  # fmt: skip
+    origin = rng.uniform(-5, size[1] + 5), rng.uniform(-5, size[0] + 5)
+    to_grid, samples = (zoom, zoom * rng.uniform(0.5, 2)), int(rng.integers(2, 60))
+    up = float(away[0]), float(away[1])
+    return contour, WallLines(up, length, origin, to_grid, levels, 0.5 * length, samples)
 
 
-@native
+@built
 @settings(max_examples=150, deadline=None)
 @given(seeds, sizes, st.sampled_from([1.0, 4.0, 12.0]), st.integers(3, 200))
 def test_the_lines_of_the_wall_are_those_defined(seed, size, smooth, points) -> None:
     rng = np.random.default_rng(seed)
     cavity, wall = probabilities(rng, size, smooth)[1:3]
-    arguments = lines_of(rng, size, points)
-    fast, slow = kernels.wall_lines(cavity, wall, **arguments), kernels.reference_wall_lines(cavity, wall, **arguments)
-    scale = arguments["length"]
+    contour, lines = lines_of(rng, size, points)
+    fast, slow = (loops.wall_lines(cavity, wall, contour, lines) for loops in (native, reference))
     for one, other in zip(fast[:2], slow[:2], strict=True):
-        np.testing.assert_allclose(one / scale, other / scale, atol=TOLERANCE, rtol=0)
+        np.testing.assert_allclose(one / lines.length, other / lines.length, atol=TOLERANCE, rtol=0)
     np.testing.assert_array_equal(fast[2], slow[2])
-
-
-@native
-@settings(max_examples=100, deadline=None)
-@given(seeds, st.integers(3, 60), st.integers(1, 200))
-def test_the_depth_is_that_defined(seed, corners, points) -> None:
-    rng = np.random.default_rng(seed)
-    hull = cv2.convexHull(rng.uniform(0, 500, (corners, 2)).astype(np.float32))[:: rng.choice([-1, 1]), 0, :].astype(
-        np.float64
-    )
-    inside = rng.uniform(-50, 550, (points, 2))
-    np.testing.assert_allclose(kernels.depth(hull, inside), kernels.reference_depth(hull, inside), atol=1e-8, rtol=0)
 
 
 def test_samples_are_bilinear_and_zero_outside() -> None:
@@ -220,11 +216,11 @@ def test_samples_are_bilinear_and_zero_outside() -> None:
         (1.0, -9.0): 0,
         (1e30, 1.0): 0,
     }
-    np.testing.assert_allclose(kernels.sample(field, np.array(list(places))), list(places.values()))
-    assert kernels.sample(field, np.array([[np.nan, 1.0], [1.0, np.inf]])).tolist() == [0, 0]
+    np.testing.assert_allclose(sample(field, np.array(list(places))), list(places.values()))
+    assert sample(field, np.array([[np.nan, 1.0], [1.0, np.inf]])).tolist() == [0, 0]
 
 
-@native
+@built
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300, -1e300])
 def test_numbers_that_are_none_are_survived(bad: float) -> None:
     rng = np.random.default_rng(0)
@@ -234,14 +230,13 @@ def test_numbers_that_are_none_are_survived(bad: float) -> None:
     points = contour.copy()
     points[20:30] = bad
     chain = np.array([[3, 3], [9, 3], [9, 9], [3, 9]], np.int32)
-    assert len(kernels.trace(broken, chain, 0.5, layer, layer, (-2.0, -2.0), 0.1)[0]) == 4
-    assert len(kernels.trace(layer, chain, bad, layer, layer, (bad, bad), bad)[0]) == 4
+    assert len(native.trace(broken, chain, 0.5, layer, layer, (-2.0, -2.0), 0.1)[0]) == 4
+    assert len(native.trace(layer, chain, bad, layer, layer, (bad, bad), bad)[0]) == 4
     far = np.array([[2**31 - 1, -(2**31)]] * 9, np.int32)
-    assert len(kernels.trace(layer, far, 0.5, layer, layer, (-2.0, -2.0), 0.1)[0]) == 9
-    kernels.long_axis(points, 0.97, 20)
-    kernels.long_axis(contour, bad, 20)
-    plain = {"up": (0.0, -1.0), "length": 15.0, "origin": (15.0, 18.0), "to_grid": (1.0, 1.0), "reach": 7.0}
-    levels = np.linspace(0, 1, 14)
+    assert len(native.trace(layer, far, 0.5, layer, layer, (-2.0, -2.0), 0.1)[0]) == 9
+    native.long_axis(points, 0.97, 20)
+    native.long_axis(contour, bad, 20)
+    plain = WallLines((0.0, -1.0), 15.0, (15.0, 18.0), (1.0, 1.0), np.linspace(0, 1, 14), 7.0, 48)
     for changed in (
         {},
         {"up": (bad, bad)},
@@ -252,123 +247,27 @@ def test_numbers_that_are_none_are_survived(bad: float) -> None:
         {"reach": bad},
     ):
         for on, field in ((contour, layer), (points, layer), (contour, broken)):
-            found = kernels.wall_lines(field, field, on, levels=levels, samples=48, **{**plain, **changed})
+            found = native.wall_lines(field, field, on, plain._replace(**changed))
             assert [len(part) for part in found] == [2, 2, 50, 2, 2]
-    assert kernels.wall_lines(layer, layer, contour, levels=np.full(14, bad), samples=48, **plain)[0].shape == (2, 12)
-    assert len(kernels.depth(points[18:24], points)) == 50
+    broken_levels = plain._replace(levels=np.full(14, bad))
+    assert native.wall_lines(layer, layer, contour, broken_levels)[0].shape == (2, 12)
+    assert len(native.depth(points[18:24], points)) == 50
 
 
-@native
+@built
 def test_what_the_loops_cannot_take_is_refused() -> None:
     layer, two = np.zeros((4, 4), np.float32), np.zeros((2, 2))
     with pytest.raises(ValueError, match="three corners"):
-        kernels.depth(two, two)
+        native.depth(two, two)
     with pytest.raises(ValueError, match="three points"):
-        kernels.wall_lines(layer, layer, two, (0.0, 1.0), 1.0, (0.0, 0.0), (1.0, 1.0), np.zeros(3), 1.0, 2)
+        native.wall_lines(layer, layer, two, WallLines((0.0, 1.0), 1.0, (0.0, 0.0), (1.0, 1.0), np.zeros(3), 1.0, 2))
     with pytest.raises(TypeError):
-        kernels.depth(np.zeros((5, 3)), two)
+        native.depth(np.zeros((5, 3)), two)
 
 
-@native
+@built
 def test_any_memory_layout_is_taken() -> None:
     points = half_ellipsoid(90.0, 25.0)
-    expected = kernels.long_axis(points, 0.97, 20)
-    assert kernels.long_axis(np.asfortranarray(points), 0.97, 20) == expected
-    assert kernels.long_axis(np.repeat(points, 2, axis=0)[::2], 0.97, 20) == expected
-
-
-@native
-@settings(max_examples=200, deadline=None)
-@given(seeds, sizes, st.booleans(), st.integers(1, 7), st.sampled_from([0, 8, 60]))
-def test_a_coarse_picture_is_the_one_defined(seed, size, colour, coarsening, chroma) -> None:
-    rng = np.random.default_rng(seed)
-    # Blobs of colour, larger and smaller than two by two coarse pixels, cut out of a larger image as a region of
-    # interest is.
-    whole = np.stack(
-        [cv2.GaussianBlur(rng.normal(size=size), (0, 0), rng.choice([0.5, 2.0, 8.0])) for _ in range(3)], axis=-1
-    )
-    image = np.clip(90 + 120 * whole / whole.std(), 0, 255).astype(np.uint8)[1:, 2:]
-    image = image[..., ::-1] if colour else image[..., 1]
-    rows, columns = (max(1, round(side / coarsening)) for side in image.shape[:2])
-    window = int(0.05 * rows), int(np.ceil(0.9 * rows)), int(0.1 * columns), columns
-    arguments = image, (rows, columns), 8, chroma, window
-    for one, other in zip(kernels.coarse(*arguments), kernels.reference_coarse(*arguments), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-@pytest.mark.parametrize("coarse", [pytest.param(kernels.coarse, marks=native), kernels.reference_coarse])
-def test_colour_counts_where_it_is_two_pixels_wide(coarse) -> None:
-    image = np.full((12, 12, 3), 100, np.uint8)
-    image[4, :] = image[:, 9] = (0, 0, 255)  # lines, as of letters
-    level, lit, share = coarse(image, (12, 12), 8, 60, (0, 12, 0, 12))
-    assert (share, level[4, 3], level[0, 0], lit.all()) == (0.0, 255, 100, True)
-    image[6:9, 2:6] = (0, 0, 255)
-    assert coarse(image, (12, 12), 8, 60, (0, 12, 0, 12))[2] == 2 * 3 / 144, (
-        "three rows of four are two by three squares"
-    )
-    assert coarse(image, (12, 12), 8, 60, (8, 12, 0, 12))[2] == 3 / 48, "of the window alone"
-
-
-@native
-@pytest.mark.parametrize(
-    ("image", "size", "window"),
-    [
-        ((4, 4), (5, 4), (0, 4, 0, 4)),
-        ((4, 4), (0, 4), (0, 0, 0, 4)),
-        ((4, 4), (4, 4), (0, 5, 0, 4)),
-        ((4, 4), (4, 4), (-1, 4, 0, 4)),
-        ((4, 4, 4), (4, 4), (0, 4, 0, 4)),
-    ],
-)
-def test_a_coarse_picture_never_reaches_outside_of_its_image(image, size, window) -> None:
-    with pytest.raises(ValueError, match="expected"):
-        kernels.coarse(np.zeros(image, np.uint8), size, 8, 60, window)
-
-
-@native
-@settings(max_examples=300, deadline=None)
-@given(
-    seeds,
-    st.tuples(st.integers(1, 60), st.integers(1, 60)),
-    st.sampled_from([0.3, 0.8, 2.0, 5.0]),
-    st.floats(-1, 1.5),
-    st.floats(0, 1),
-)
-def test_the_sector_is_the_one_defined(seed, size, smooth, level, speck) -> None:
-    noise = cv2.GaussianBlur(np.random.default_rng(seed).normal(size=size), (0, 0), smooth).reshape(size)
-    lit = (noise > level * noise.std()).astype(np.uint8)
-    fast, slow = kernels.sector(lit, speck), kernels.reference_sector(lit, speck)
-    assert (fast is None) == (slow is None)
-    if fast is not None:
-        assert set(map(tuple, fast)) == set(map(tuple, slow))
-        assert len(fast) == len(slow)
-        assert abs(kernels.signed_area(fast)) == abs(kernels.signed_area(slow)), "in order"
-
-
-@pytest.mark.parametrize("sector", [pytest.param(kernels.sector, marks=native), kernels.reference_sector])
-def test_the_sector_is_what_is_lit_and_large(sector) -> None:
-    lit = np.zeros((40, 60), np.uint8)
-    assert sector(lit, 0.05) is None
-    lit[10:30, 20:50] = 1
-    lit[15:17, :] = 0  # a shadow
-    lit[0, :] = lit[:, 2] = 1  # lines
-    lit[35:38, 8:11] = 1  # a letter: 9 of some 600
-    assert set(map(tuple, sector(lit, 0.05))) == {(20, 10), (49, 10), (49, 29), (20, 29)}
-    assert (8, 37) in set(map(tuple, sector(lit, 0.01)))
-
-
-@native
-@settings(max_examples=200, deadline=None)
-@given(seeds, st.integers(4, 80), st.integers(1, 3), st.floats(0, 1))
-def test_systoles_are_compared_as_defined(seed, samples, curves, noise) -> None:
-    rng = np.random.default_rng(seed)
-    t = np.sort(rng.uniform(0, 0.8, samples))
-    eds = rng.uniform(0, 0.3, 20)
-    begins, lasts = np.stack([eds - 0.1, eds, eds + 0.3, eds - 0.02, eds + 0.3]), rng.uniform(0.01, 0.4, (5, 20))
-    # Heights of either sign: what is negative is left out. And parts that are the same in all samples.
-    form = kernels.systole_form(t, begins[:, :1], lasts[:, :1])[0]
-    y = rng.normal(0, 1, (curves, 5)) @ form.T + noise * rng.normal(0, 1, (curves, samples))
-    y -= y.mean(axis=1, keepdims=True)
-    arguments = t, y, begins, lasts
-    slow = kernels.reference_systole_misfits(*arguments)
-    np.testing.assert_allclose(kernels.systole_misfits(*arguments), slow, atol=1e-6 * (y * y).sum() + 1e-12)
+    expected = native.long_axis(points, 0.97, 20)
+    assert native.long_axis(np.asfortranarray(points), 0.97, 20) == expected
+    assert native.long_axis(np.repeat(points, 2, axis=0)[::2], 0.97, 20) == expected

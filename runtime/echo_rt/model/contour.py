@@ -1,0 +1,65 @@
+"""How the endocardial contour is read off a model's probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from echo_rt.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class ContourRule:
+    """The numbers that the reading of a contour stands on. All but `max_sharpen_px` are shares, from 0 to 1.
+
+    Attributes:
+        beside: how far outside of the cavity's border one looks for wall or atrium, as a share of the square root of
+            the cavity's area: about 2 pixels on a grid of 128. Relative, so that a scaled image is measured the same.
+        corner_reach: how far from the end of the wall the corner of the cavity is looked for, in the same measure.
+        max_sharpen_px: how far in grid pixels a rounded corner is moved out at most. Smoothing takes 0.6 off a right
+            angle; the sharpest point of an obtuse one is found up to two pixels beside it.
+        min_corner_sine: of the angle between the sides of a corner; flatter ones are not moved out.
+        wall_probability: above it a point of the border has wall beside it.
+        min_atrium_contact: of the border's points, each counted by how much more atrium than wall is beside it. With
+            less contact the widest gap in the wall is the opening.
+        min_gap: of the border's points that such a gap takes.
+        max_valve: of the border's points that a spot of wall in the middle of the opening takes, which is valve tissue.
+        min_wall: of the border's points that have wall beside them.
+        apex_shell: the apex lies in the direction of all points at least this share as far from the mitral plane as the
+            farthest one. The farthest point alone jumps sideways along a blunt apex from frame to frame.
+    """
+
+    beside: float = 0.06
+    corner_reach: float = 0.12
+    max_sharpen_px: float = 2.5
+    min_corner_sine: float = 0.3
+    wall_probability: float = 0.5
+    min_atrium_contact: float = 0.02
+    min_gap: float = 0.05
+    max_valve: float = 0.25
+    min_wall: float = 0.25
+    apex_shell: float = 0.97
+
+    @classmethod
+    def read(cls, raw: object, origin: str) -> ContourRule:
+        """Read what `dataclasses.asdict` made, from the file named `origin`; what is not given has its default.
+
+        Raises:
+            ModelError: it is no such thing.
+        """
+        if not isinstance(raw, dict):
+            raise ModelError(f"{origin}: expected its contour rule by name, found {raw!r}; export the model again")
+        if unknown := sorted(map(str, raw.keys() - {f.name for f in fields(cls)})):
+            raise ModelError(f"{origin}: its contour rule has unknown {', '.join(unknown)}; a newer echo-rt is needed")
+        for name, number in raw.items():
+            most = 100 if name.endswith("_px") else 1
+            # NaN is no number from 0 on either.
+            if not isinstance(number, (int, float)) or isinstance(number, bool) or not 0 <= number <= most:
+                raise ModelError(
+                    f"{origin}: expected {name} of its contour rule from 0 to {most}, found {number!r}; "
+                    "export the model again"
+                )
+        return cls(**raw)
+
+
+DEFAULT_CONTOUR = ContourRule()
+"""Of a model that brings no rule of its own."""
