@@ -138,6 +138,11 @@ def segmenter(
     return run
 
 
+def square(spec: ModelSpec, side: int) -> ModelSpec:
+    """The spec with a square grid."""
+    return replace(spec, input=replace(spec.input, height=side, width=side))
+
+
 def candidates(
     images: list[np.ndarray], opened: ExitStack, compiled: bool, threads: int
 ) -> tuple[dict[str, Callable[[int], Any]], dict[str, Any]]:
@@ -176,21 +181,10 @@ def candidates(
         nets["torch.compile"] = (lambda x: quick(x).logits, spec, 1)
     motion, wall = UNet((64, 128, 256, 512, 1024), 2).eval(), UNet((64, 128, 256), 2).eval()
     echonet = DeepLabV3().eval()
-    nets["U-Net 64, 224x224 (random weights)"] = (
-        lambda x: motion(x).logits,
-        replace(spec, input=replace(spec.input, height=224, width=224)),
-        1,
-    )
-    nets["DeepLabV3-ResNet50, 112x112 (random weights)"] = (
-        echonet,
-        replace(spec, input=replace(spec.input, height=112, width=112)),
-        3,
-    )
-    nets["U-Net, two down-steps, 224x224 (random weights)"] = (
-        lambda x: wall(x).logits,
-        replace(spec, input=replace(spec.input, height=224, width=224)),
-        1,
-    )
+    half, full = square(spec, 112), square(spec, 224)
+    nets["U-Net 64, 224x224 (random weights)"] = (lambda x: motion(x).logits, full, 1)
+    nets["DeepLabV3-ResNet50, 112x112 (random weights)"] = (echonet, half, 3)
+    nets["U-Net, two down-steps, 224x224 (random weights)"] = (lambda x: wall(x).logits, full, 1)
     for name, (network, grid, channels) in nets.items():
         run = segmenter(network, grid, channels)  # type: ignore[arg-type]
         found[name] = lambda k, run=run: run(images[k % 16])
