@@ -138,11 +138,6 @@ def segmenter(
     return run
 
 
-def square(spec: ModelSpec, side: int) -> ModelSpec:
-    """The spec with a square grid."""
-    return replace(spec, input=replace(spec.input, height=side, width=side))
-
-
 def candidates(
     images: list[np.ndarray], opened: ExitStack, compiled: bool, threads: int
 ) -> tuple[dict[str, Callable[[int], Any]], dict[str, Any]]:
@@ -173,6 +168,10 @@ def candidates(
     found["plain loop"] = lambda k: loop(images[k % 16])
     edge, spec = load_weights(models_dir() / "lv-edge.safetensors")
     edge = edge.eval().to(memory_format=torch.channels_last)
+
+    def square(side: int) -> ModelSpec:
+        return replace(spec, input=replace(spec.input, height=side, width=side))
+
     nets: dict[str, tuple[nn.Module | Callable[[Tensor], Tensor], ModelSpec, int]] = {
         "torch": (lambda x: edge(x).logits, spec, 1)
     }
@@ -181,10 +180,9 @@ def candidates(
         nets["torch.compile"] = (lambda x: quick(x).logits, spec, 1)
     motion, wall = UNet((64, 128, 256, 512, 1024), 2).eval(), UNet((64, 128, 256), 2).eval()
     echonet = DeepLabV3().eval()
-    half, full = square(spec, 112), square(spec, 224)
-    nets["U-Net 64, 224x224 (random weights)"] = (lambda x: motion(x).logits, full, 1)
-    nets["DeepLabV3-ResNet50, 112x112 (random weights)"] = (echonet, half, 3)
-    nets["U-Net, two down-steps, 224x224 (random weights)"] = (lambda x: wall(x).logits, full, 1)
+    nets["U-Net 64, 224x224 (random weights)"] = (lambda x: motion(x).logits, square(224), 1)
+    nets["DeepLabV3-ResNet50, 112x112 (random weights)"] = (echonet, square(112), 3)
+    nets["U-Net, two down-steps, 224x224 (random weights)"] = (lambda x: wall(x).logits, square(224), 1)
     for name, (network, grid, channels) in nets.items():
         run = segmenter(network, grid, channels)  # type: ignore[arg-type]
         found[name] = lambda k, run=run: run(images[k % 16])
