@@ -34,7 +34,7 @@ from echo_rt.model import ModelInput, ModelSpec
 from echo_rt.model.akinesia import Measure
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.pipeline import follow
-from echo_rt.reading import SEGMENTS, Reading, WallBeat
+from echo_rt.reading import SEGMENTS, Reading, Scale, WallBeat
 from echo_rt.segmentation import GridMap, Segmentation
 from echo_rt_train.data import open_data, read_all
 from echo_rt_train.evaluate.ejection import ef_percent, expert_segmentation, ventricle
@@ -101,7 +101,7 @@ def of_patients(engine: Engine | None, root: str) -> dict[str, float]:
     for phases in found.values():
         (ed, wall_ed), (es, wall_es) = (phases.get(phase, (None, None)) for phase in ("ED", "ES"))
         if wall_ed is not None and wall_es is not None and ef_percent([[ed], [es]]) >= HEALTHY_PERCENT:
-            beats.append(wall_beat(rule, wall_ed, wall_es, calibrated=True))
+            beats.append(wall_beat(rule, wall_ed, wall_es, Scale.MM))
     shape = len(beats), len(SEGMENTS)
     strains = STRAIN_PERCENT * moving(rule.strain, shape, rng)
     motions = SPECKLE_MOTION_PERCENT * moving(rule.speckle_motion, shape, rng)

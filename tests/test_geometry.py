@@ -97,8 +97,8 @@ def test_volume_grows_with_the_cube_of_the_spacing(spacing: float) -> None:
     pixels, mm = measure(contour, None), measure(contour, (spacing, spacing))
     assert pixels is not None
     assert mm is not None
-    assert (pixels.calibrated, mm.calibrated) == (False, True)
-    assert (pixels.volume_unit, mm.volume_unit) == ("px3", "mL")
+    assert (pixels.scale.calibrated, mm.scale.calibrated) == (False, True)
+    assert (pixels.scale.volume, mm.scale.volume) == ("px3", "mL")
     assert mm.volume == pytest.approx(pixels.volume * spacing**3 / 1000, rel=1e-9)
     assert mm.area == pytest.approx(pixels.area * spacing**2, rel=1e-9)
 

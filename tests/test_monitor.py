@@ -67,7 +67,7 @@ def test_the_figure_waits_for_the_first_whole_beat_and_says_so(clip) -> None:
 def test_what_a_frame_gives_prints_in_a_short_line_without_arrays(clip) -> None:
     last = readings(Monitor(SPEC), clip)[-1]
     assert repr(last) == f"Reading(index=149, t_s=5.96, quality=ok, ef={last.ef.percent}, beats={last.ef.beats})"
-    assert repr(last.wall_beat) == "WallBeat(akinetic=[], calibrated=False)"
+    assert repr(last.wall_beat) == "WallBeat(akinetic=[], px)"
     for part in (last, last.segmentation, last.ventricle, last.wall, last.wall_beat):
         assert part is not None
         assert len(repr(part)) < 300
@@ -79,9 +79,9 @@ def test_volumes_are_in_ml_where_the_scale_is_known(clip) -> None:
     unknown = readings(Monitor(SPEC), clip[:1])[0].ventricle
     assert known is not None
     assert unknown is not None
-    assert known.calibrated
+    assert known.scale.calibrated
     assert known.volume == pytest.approx(unknown.volume * 0.5**3 / 1000, rel=1e-9)
-    assert not unknown.calibrated
+    assert not unknown.scale.calibrated
 
 
 def test_the_area_method_reports_the_area_change_and_a_calibration_is_applied(clip) -> None:

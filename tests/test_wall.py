@@ -76,14 +76,14 @@ def test_displacement_counts_from_the_last_end_diastole_in_the_unit_of_the_pictu
     ed, es = (next(r for r in found if r.t_s >= t) for t in (2.0, 2.35))
     assert ed.wall is not None
     assert es.wall is not None
-    assert es.wall.unit == "px"
+    assert es.wall.scale.length == "px"
     assert np.abs(ed.wall.displacement).max() < 1.0
     # The middle of the lateral wall, 40 sqrt(1 - 1/4) from the axis, comes in by 35 %.
     assert es.wall.displacement[SEGMENTS.index("mid_lateral")] == pytest.approx(0.35 * RADIUS * np.sqrt(0.75), rel=0.08)
     assert es.wall.displacement[SEGMENTS.index("mid_septal")] == pytest.approx(0, abs=1.5)
     scaled = readings(clip, spacing_mm=(0.5, 0.5))[es.index].wall
     assert scaled is not None
-    assert scaled.unit == "mm"
+    assert scaled.scale.length == "mm"
     np.testing.assert_allclose(scaled.displacement, es.wall.displacement / 2, atol=1e-6)
     np.testing.assert_allclose(scaled.thickness, es.wall.thickness / 2, atol=1e-6)
 

@@ -78,7 +78,7 @@ def _ventricle_fields(reading: Reading, scale: Scale) -> dict[str, float | None]
         return dict.fromkeys((*names, *points))
     measures = (found.area, found.length, found.volume, found.volume_area_length)
     places = (*found.apex, *found.hinges[0], *found.hinges[1])
-    known = found.calibrated == scale.calibrated
+    known = found.scale is scale
     return {name: exact(number) if known else None for name, number in zip(names, measures, strict=True)} | {
         name: exact(number) for name, number in zip(points, places, strict=True)
     }
@@ -86,6 +86,6 @@ def _ventricle_fields(reading: Reading, scale: Scale) -> dict[str, float | None]
 
 def _wall_fields(reading: Reading, scale: Scale) -> dict[str, float | None]:
     names = [f"displacement_{segment}_{scale.length}" for segment in SEGMENTS]
-    if reading.wall is None or reading.wall.calibrated != scale.calibrated:
+    if reading.wall is None or reading.wall.scale is not scale:
         return dict.fromkeys(names)
     return {name: exact(shift) for name, shift in zip(names, reading.wall.displacement, strict=True)}

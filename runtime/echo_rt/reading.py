@@ -35,6 +35,9 @@ class Scale(Enum):
         """That of a frame."""
         return cls.PX if spacing_mm is None else cls.MM
 
+    def __repr__(self) -> str:
+        return f"Scale.{self.name}"
+
     @property
     def calibrated(self) -> bool:
         """Whether the size of a pixel is known."""
@@ -83,7 +86,7 @@ class Disks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeftVentricle:
-    """The cavity of one frame, measured: in mm, mm² and mL where `calibrated`, else in pixels.
+    """The cavity of one frame, measured: in the units of `scale`.
 
     Attributes:
         contour: (N, 2) x, y in image pixels: the endocardium from one mitral hinge point over the apex to the other.
@@ -94,7 +97,7 @@ class LeftVentricle:
         area: inside the contour and the mitral plane; mm² or px².
         volume: by the method of disks, single plane; mL or px³.
         volume_area_length: 8 area² / (3 pi length), a cross-check; mL or px³.
-        calibrated: whether the scale of the image is known.
+        scale: in which these are given.
         disks: those that the volume is made of; in mm or px.
     """
 
@@ -105,25 +108,13 @@ class LeftVentricle:
     area: float
     volume: float
     volume_area_length: float
-    calibrated: bool
+    scale: Scale
     disks: Disks = field(repr=False)
-
-    @property
-    def length_unit(self) -> str:
-        return "mm" if self.calibrated else "px"
-
-    @property
-    def area_unit(self) -> str:
-        return "mm2" if self.calibrated else "px2"
-
-    @property
-    def volume_unit(self) -> str:
-        return "mL" if self.calibrated else "px3"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WallReading:
-    """The wall of one frame: arrays of 6 in the order of `SEGMENTS`, in mm where `calibrated`, else in pixels.
+    """The wall of one frame: arrays of 6 in the order of `SEGMENTS`, lengths in the unit of `scale`.
 
     Attributes:
         thickness: from the endocardium to the epicardium, along the normal of the endocardium; NaN where no wall is
@@ -131,17 +122,13 @@ class WallReading:
         displacement: of the endocardium towards the long axis since the last end-diastole, in the frame of that axis.
             Outwards is negative.
         segment: (N,) int8, for each point of `LeftVentricle.contour` the index of its segment.
-        calibrated: whether the scale of the image is known.
+        scale: in which these are given.
     """
 
     thickness: NDArray[np.float64] = field(repr=False)
     displacement: NDArray[np.float64] = field(repr=False)
     segment: NDArray[np.int8] = field(repr=False)
-    calibrated: bool
-
-    @property
-    def unit(self) -> str:
-        return "mm" if self.calibrated else "px"
+    scale: Scale
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,9 +144,9 @@ class WallBeat:
         speckle_motion_percent: inward motion of the middle of the wall from ED to ES by the speckle, against the heart
             as a rigid body, in percent of the same distance as `motion_percent`; NaN where it was not followed.
         speckle_motion_error_percent: its standard error, in the same percent.
-        thickness_ed: at ED; mm where `calibrated`, else px.
+        thickness_ed: at ED, in the length of `scale`.
         akinetic: bool, the segment does not move, see `echo_rt.cardiac.akinesia`.
-        calibrated: whether the scale of the image is known.
+        scale: in which these are given.
     """
 
     motion_percent: NDArray[np.float64]
@@ -170,15 +157,11 @@ class WallBeat:
     speckle_motion_error_percent: NDArray[np.float64]
     thickness_ed: NDArray[np.float64]
     akinetic: NDArray[np.bool_]
-    calibrated: bool
-
-    @property
-    def unit(self) -> str:
-        return "mm" if self.calibrated else "px"
+    scale: Scale
 
     def __repr__(self) -> str:
         akinetic = [name for name, still in zip(SEGMENTS, self.akinetic, strict=True) if still]
-        return f"WallBeat({akinetic=}, calibrated={self.calibrated})"
+        return f"WallBeat({akinetic=}, {self.scale.length})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_rt.frame import Frame
-from echo_rt.reading import Beat, Disks, EjectionFraction, LeftVentricle, Quality, Reading, Reason
+from echo_rt.reading import Beat, Disks, EjectionFraction, LeftVentricle, Quality, Reading, Reason, Scale
 from echo_rt.segmentation import GridMap, Segmentation
 
 GRID = (96, 128)
@@ -40,7 +40,7 @@ def ventricle(image: tuple[int, int], filling: float, spacing_mm: tuple[float, f
         area=math.pi / 4 * width * length * mm**2,
         volume=volume,
         volume_area_length=1.02 * volume,
-        calibrated=spacing_mm is not None,
+        scale=Scale.of(spacing_mm),
         disks=Disks((width * mm,) * 20, length * mm),
     )
 

@@ -8,7 +8,7 @@ from echo_rt.cardiac.geometry import find_ventricle, outline
 from echo_rt.cardiac.wall_geometry import measure_wall
 from echo_rt.cardiac.wall_motion import wall_beat
 from echo_rt.model import ModelInput, ModelSpec
-from echo_rt.reading import SEGMENTS, WallBeat
+from echo_rt.reading import SEGMENTS, Scale, WallBeat
 from echo_rt.segmentation import Segmentation
 from support.shapes import segmentation_of
 
@@ -56,7 +56,7 @@ def measured(
 
 
 def beat_of(ed: np.ndarray, es: np.ndarray) -> WallBeat:
-    return wall_beat(SPEC.tuning.akinesia, ed, es, calibrated=False)
+    return wall_beat(SPEC.tuning.akinesia, ed, es, Scale.PX)
 
 
 def frozen(*segments: str, ef: float = 0.35) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 from echo_rt import native
 from echo_rt.arrays import Array
 from echo_rt.model import DEFAULT_CONTOUR, ContourRule
-from echo_rt.reading import Disks, LeftVentricle
+from echo_rt.reading import Disks, LeftVentricle, Scale
 from echo_rt.segmentation import Segmentation
 
 DISKS = 20
@@ -130,7 +130,7 @@ def measure(
         area=area,
         volume=disks_volume(disks, disks) * to_ml,
         volume_area_length=8 * area**2 / (3 * np.pi * length) * to_ml,
-        calibrated=spacing_mm is not None,
+        scale=Scale.of(spacing_mm),
         disks=disks,
     )
 

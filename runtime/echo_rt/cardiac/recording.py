@@ -134,7 +134,7 @@ def wall_of(beats: Sequence[WallBeat], view: str | None) -> Wall:
     """What the accepted beats of a recording of that view say of its wall."""
     if not beats:
         return Wall(note=NO_BEATS)
-    still, scale = akinetic_segments(beats), Scale.MM if beats[-1].calibrated else Scale.PX
+    still, scale = akinetic_segments(beats), beats[-1].scale
     notes = [UNCALIBRATED] * (scale is Scale.PX) + [TWO_CHAMBERS] * (view == "A2C")
     segments = tuple(
         SegmentMotion(

@@ -12,7 +12,7 @@ from echo_rt.cardiac.speckle import Followed, SpeckleTracking
 from echo_rt.cardiac.wall_geometry import by_segment, measure_wall
 from echo_rt.frame import CLOCK_S, Frame
 from echo_rt.model import AkinesiaRule
-from echo_rt.reading import Beat, LeftVentricle, WallBeat, WallReading
+from echo_rt.reading import Beat, LeftVentricle, Scale, WallBeat, WallReading
 from echo_rt.segmentation import Segmentation
 
 MOMENT_HALF_WINDOW_S = 0.045
@@ -61,7 +61,7 @@ class WallMotion:
             one or where the wall was not seen in it.
         """
         if ventricle is None:
-            self._complete(beat, calibrated=frame.spacing_mm is not None)
+            self._complete(beat, Scale.of(frame.spacing_mm))
             return None, self._beat
         wall = measure_wall(segmentation, ventricle, frame.spacing_mm, self.mirrored)
         self._speckle.update(frame, ventricle, wall.start, wall.normal)
@@ -71,13 +71,13 @@ class WallMotion:
         while self._times[0] < frame.t_s - WALL_MEMORY_S:
             self._times.popleft()
             self._measured.popleft()
-        self._complete(beat, ventricle.calibrated)
+        self._complete(beat, ventricle.scale)
         if self._ed is None or (not self._ed_certain and ventricle.volume > self._largest):
             # The largest ventricle so far stands in for the first end-diastole until that is certain.
             self._largest, self._ed = ventricle.volume, distance
-        return WallReading(thickness, self._ed - distance, wall.segment, ventricle.calibrated), self._beat
+        return WallReading(thickness, self._ed - distance, wall.segment, ventricle.scale), self._beat
 
-    def _complete(self, beat: Beat | None, calibrated: bool) -> None:
+    def _complete(self, beat: Beat | None, scale: Scale) -> None:
         if beat is None:
             return
         times, measured = np.array(self._times), np.array(self._measured)
@@ -96,22 +96,20 @@ class WallMotion:
             self._ed, self._ed_certain = next_ed[0], True
         if beat.accepted:
             followed = Followed(*by_segment(np.array(self._speckle.of_beat(beat))))
-            self._beat = (
-                wall_beat(self.rule, ed, es, calibrated, followed) if ed is not None and es is not None else None
-            )
+            self._beat = wall_beat(self.rule, ed, es, scale, followed) if ed is not None and es is not None else None
 
 
-def wall_beat(rule: AkinesiaRule, ed: Array, es: Array, calibrated: bool, followed: Followed | None = None) -> WallBeat:
+def wall_beat(rule: AkinesiaRule, ed: Array, es: Array, scale: Scale, followed: Followed | None = None) -> WallBeat:
     """What the wall did between end-diastole and end-systole.
 
     Args:
         rule: for akinesia.
         ed, es: (2, 6) distance of the endocardium from the long axis and thickness of the wall, by segment.
-        calibrated: they are in mm, else in px.
+        scale: in whose length they are given.
         followed: (6,) each, what the speckle did; None where it was not followed at all.
     """
     whole = np.where(ed > 0, ed, np.nan)
     motion, thickening = 100 * (ed[0] - es[0]) / whole[0], 100 * (es[1] - ed[1]) / whole[1]
     strain, strain_error, inwards, inwards_error = followed or [UNKNOWN] * 4
     speckle = strain, strain_error, 100 * inwards / whole[0], 100 * inwards_error / whole[0]
-    return WallBeat(motion, thickening, *speckle, ed[1], akinetic(rule, motion, thickening, *speckle), calibrated)
+    return WallBeat(motion, thickening, *speckle, ed[1], akinetic(rule, motion, thickening, *speckle), scale)

@@ -60,7 +60,7 @@ class CurveOutput(FileOutput):
         curves.ok.append(reading.quality.ok)
         curves.displacement.extend([NAN] * len(SEGMENTS) if wall is None else wall.displacement)
         if wall is not None:
-            curves.displacement_unit = wall.unit
+            curves.displacement_unit = wall.scale.length
 
     def finish(self, result: RecordingResult) -> None:
         if not self._open:

@@ -116,7 +116,7 @@ def figures(update: LiveUpdate) -> dict[str, Any]:
 def _reading(reading: Reading) -> dict[str, Any]:
     """`reading_fields`, and what the page shows besides."""
     ventricle, wall = reading.ventricle, reading.wall_beat
-    scale = Scale.MM if ventricle is not None and ventricle.calibrated else Scale.PX
+    scale = ventricle.scale if ventricle is not None else Scale.PX
     segments = [] if wall is None else zip(SEGMENTS, wall.motion_percent, wall.akinetic, strict=True)
     return {
         **reading_fields(reading, scale),

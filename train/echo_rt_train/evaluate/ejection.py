@@ -47,7 +47,7 @@ def ef_percent(phases: Sequence[Sequence[LeftVentricle | None]]) -> float:
     volumes = []
     # Only lengths in mm can be compared across views; where a scale is unknown, the first view's axis is taken at both
     # times.
-    same_scale = all(found is not None and found.calibrated for views in phases for found in views)
+    same_scale = all(found is not None and found.scale.calibrated for views in phases for found in views)
     for views in phases:
         known = [found.disks for found in views if found is not None]
         if len(known) < len(views):
