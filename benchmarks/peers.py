@@ -168,6 +168,10 @@ def candidates(
     found["plain loop"] = lambda k: loop(images[k % 16])
     edge, spec = load_weights(models_dir() / "lv-edge.safetensors")
     edge = edge.eval().to(memory_format=torch.channels_last)
+
+    def square(side: int) -> ModelSpec:
+        return replace(spec, input=replace(spec.input, height=side, width=side))
+
     nets: dict[str, tuple[nn.Module | Callable[[Tensor], Tensor], ModelSpec, int]] = {
         "torch": (lambda x: edge(x).logits, spec, 1)
     }
@@ -176,21 +180,9 @@ def candidates(
         nets["torch.compile"] = (lambda x: quick(x).logits, spec, 1)
     motion, wall = UNet((64, 128, 256, 512, 1024), 2).eval(), UNet((64, 128, 256), 2).eval()
     echonet = DeepLabV3().eval()
-    nets["U-Net 64, 224x224 (random weights)"] = (
-        lambda x: motion(x).logits,
-        replace(spec, input=replace(spec.input, height=224, width=224)),
-        1,
-    )
-    nets["DeepLabV3-ResNet50, 112x112 (random weights)"] = (
-        echonet,
-        replace(spec, input=replace(spec.input, height=112, width=112)),
-        3,
-    )
-    nets["U-Net, two down-steps, 224x224 (random weights)"] = (
-        lambda x: wall(x).logits,
-        replace(spec, input=replace(spec.input, height=224, width=224)),
-        1,
-    )
+    nets["U-Net 64, 224x224 (random weights)"] = (lambda x: motion(x).logits, square(224), 1)
+    nets["DeepLabV3-ResNet50, 112x112 (random weights)"] = (echonet, square(112), 3)
+    nets["U-Net, two down-steps, 224x224 (random weights)"] = (lambda x: wall(x).logits, square(224), 1)
     for name, (network, grid, channels) in nets.items():
         run = segmenter(network, grid, channels)  # type: ignore[arg-type]
         found[name] = lambda k, run=run: run(images[k % 16])

@@ -1,6 +1,7 @@
 """What a model file says of itself, and the models that are shipped.
 
-Ground floor: it may import the ground floor alone. `half` alone needs ONNX libraries, and imports them where it makes a file.
+Ground floor: it may import the ground floor alone. Only `half` needs ONNX libraries, and it imports them where it makes
+a file.
 """
 
 from __future__ import annotations
