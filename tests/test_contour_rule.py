@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from echo_rt.cardiac.geometry import endocardium, find_ventricle, outline
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import ModelError
 from echo_rt.frame import Frame
-from echo_rt.model import DEFAULT_CONTOUR, ContourRule, ModelInput, ModelSpec
+from echo_rt.model import DEFAULT_CONTOUR, ContourRule, ModelInput, ModelSpec, Tuning
 from support.native import built
 from support.shapes import half_ellipsoid, ventricle
 from support.toy import changed
@@ -26,9 +26,10 @@ NAMES = [field.name for field in fields(ContourRule)]
 
 @given(st.lists(st.floats(0, 1), min_size=len(NAMES), max_size=len(NAMES)))
 def test_a_rule_goes_into_the_file_and_comes_back(numbers: list[float]) -> None:
-    spec = changed(SPEC, contour=ContourRule(*numbers))
+    rule = ContourRule(*numbers)
+    spec = replace(SPEC, tuning=Tuning(contour=rule))
     assert ModelSpec.from_json(spec.to_json()) == spec
-    assert ContourRule.read(json.loads(json.dumps(asdict(spec.tuning.contour))), "a model") == spec.tuning.contour
+    assert ContourRule.read(json.loads(json.dumps(asdict(rule))), "a model") == rule
 
 
 def test_an_older_file_has_the_default_and_a_part_of_a_rule_the_rest_of_it() -> None:
@@ -119,8 +120,8 @@ def test_the_monitor_goes_by_the_rule_of_its_model() -> None:
         border = outline(ventricle(angle_deg=20), rule)
         assert border is not None
         expected = find_ventricle(ventricle(angle_deg=20), border, None, rule)
-        reading = Monitor(changed(SPEC, contour=rule)).update(ventricle(angle_deg=20), frame)
+        reading = Monitor(changed(SPEC, contour=asdict(rule))).update(ventricle(angle_deg=20), frame)
         assert reading.ventricle is not None
         assert expected is not None
         assert reading.ventricle.volume == expected.volume
-    assert Monitor(changed(SPEC, contour=ContourRule(min_wall=1.0))).update(ventricle(), frame).ventricle is None
+    assert Monitor(changed(SPEC, contour={"min_wall": 1.0})).update(ventricle(), frame).ventricle is None
