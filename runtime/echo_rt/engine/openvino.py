@@ -23,11 +23,10 @@ def probe() -> str:
 class OpenVinoEngine(HostEngine):
     """An `echo_rt.engine.Engine` on OpenVINO's plug-in for processors: static shapes, one stream, set for latency.
 
-    An FP32 file is computed in BF16 where the processor multiplies in it. That passes the gate of `echo-rt export
-    check`, and was as fast as INT8. The FP32 parts of an INT8 file stay FP32: in BF16 they would not pass.
+    An FP32 file runs in BF16 where the processor multiplies in it: that passes the gate of `echo-rt export check`, and
+    was as fast as INT8. The FP32 parts of an INT8 file stay FP32: in BF16 they would not pass.
 
     Args:
-        path, spec: of the model.
         threads: of the network; 0 is `default_threads`.
 
     Raises:
@@ -56,8 +55,8 @@ class OpenVinoEngine(HostEngine):
         inputs, outputs = (_shapes(ports, known) for ports in (compiled.inputs, compiled.outputs))
         check_signature(path, spec, inputs, outputs)
         super().__init__(spec, {**inputs, **outputs})
-        how = f"{spec.precision}{', BF16' if bf16 else ''}"
-        self.description = f"{Path(path).name} on OpenVINO {_version(ov)} (openvino, {how})"
+        how = ", BF16" if bf16 else ""
+        self.description = f"{Path(path).name} on OpenVINO {_version(ov)} (openvino, {spec.precision}{how})"
         self._tensor = ov.Tensor
         self._request: Any = compiled.create_infer_request()
         for name, array in {"image": self._image, **self._out}.items():

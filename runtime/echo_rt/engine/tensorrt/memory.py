@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from echo_rt.arrays import Image
 from echo_rt.engine.tensorrt.build import TensorInfo
 
-_ALIGNMENT = 256
-"""Bytes that TensorRT wants an address to be a multiple of."""
+_ALIGNMENT = 256  # bytes of which TensorRT wants an address to be a multiple
 
 
 class Memory:
@@ -52,7 +51,6 @@ class Block:
 
     Attributes:
         places: offset in bytes, shape and NumPy type of each array by its name.
-        nbytes: of the whole.
         address: of the whole on the GPU; 0 where the block is empty, or only a layout.
     """
 
@@ -62,7 +60,7 @@ class Block:
 
     @classmethod
     def of(cls, arrays: Sequence[TensorInfo], memory: Memory | None = None) -> Block:
-        """The arrays one after another, in new memory; without `memory` only the layout."""
+        """The arrays one after another, in new memory; without `memory` the layout alone."""
         places, end = {}, 0
         for array in arrays:
             places[array.name] = (end, array.shape, array.dtype)
