@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import os
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from echo_rt.errors import DeviceError, MissingExtraError, ParameterError
@@ -47,9 +46,7 @@ class Engine(Protocol):
 
     def __enter__(self) -> Engine: ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, kind: Any, error: Any, trace: Any, /) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,6 @@ class Device:
     precisions: tuple[Precision, ...]
 
     def load(self) -> Any:
-        """The module."""
         return importlib.import_module(f"echo_rt.engine.{self.module}")
 
 
@@ -86,8 +82,7 @@ def probe(device: str) -> str:
     Raises:
         DeviceError, MissingExtraError: why it cannot.
     """
-    found: str = DEVICES[device].load().probe()
-    return found
+    return str(DEVICES[device].load().probe())
 
 
 def choose() -> tuple[str, str]:

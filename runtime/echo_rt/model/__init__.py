@@ -24,26 +24,6 @@ from echo_rt.model.spec import (
     read_spec,
 )
 
-__all__ = [
-    "CLASSES",
-    "DEFAULT_CONTOUR",
-    "DEFAULT_MODEL",
-    "DEFAULT_QUALITY",
-    "FORMAT",
-    "HEADS",
-    "METADATA_KEY",
-    "PRECISIONS",
-    "VIEWS",
-    "AkinesiaRule",
-    "ContourRule",
-    "ModelInput",
-    "ModelSpec",
-    "Origin",
-    "Precision",
-    "ShippedModel",
-    "Tuning",
-    "model_path",
-    "models",
-    "models_dir",
-    "read_spec",
-]
+__all__ = ["CLASSES", "DEFAULT_CONTOUR", "DEFAULT_MODEL", "DEFAULT_QUALITY", "FORMAT", "HEADS", "METADATA_KEY"]
+__all__ += ["PRECISIONS", "VIEWS", "AkinesiaRule", "ContourRule", "ModelInput", "ModelSpec", "Origin", "Precision"]
+__all__ += ["ShippedModel", "Tuning", "model_path", "models", "models_dir", "read_spec"]

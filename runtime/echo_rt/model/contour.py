@@ -56,4 +56,3 @@ class ContourRule:
 
 
 DEFAULT_CONTOUR = ContourRule()
-"""Of a model that brings no rule of its own."""

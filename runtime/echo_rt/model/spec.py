@@ -75,11 +75,7 @@ class ModelInput:
         return self.height, self.width
 
     def check(self, origin: str) -> None:
-        """Refuse what this version does not do.
-
-        Raises:
-            ModelError: as said, for the file named `origin`.
-        """
+        """Raise ModelError, for the file `origin`, at what this version does not do."""
         _one_of(origin, "fit", self.fit, ("letterbox",))
         _one_of(origin, "pixel_order", self.pixel_order, ("grey",))
         if not (8 <= self.width <= 4096 and 8 <= self.height <= 4096 and self.std > 0):
@@ -107,11 +103,7 @@ class Tuning:
         object.__setattr__(self, "quality", {**DEFAULT_QUALITY, **self.quality})
 
     def check(self, origin: str) -> None:
-        """Refuse what this version does not do.
-
-        Raises:
-            ModelError: as said, for the file named `origin`.
-        """
+        """Raise ModelError, for the file `origin`, at what this version does not do."""
         if unknown := sorted(self.quality.keys() - DEFAULT_QUALITY.keys()):
             found = f"its quality thresholds {', '.join(unknown)} are unknown"
             raise ModelError(f"{origin}: {found}; a newer echo-rt is needed")

@@ -162,9 +162,8 @@ def deserialize(engine: bytes, device: CudaDevice, host_code_allowed: bool = Fal
 
 def _network_flags(trt: Any) -> int:
     """Strongly typed where that exists, else with an explicit batch, which 10 and later imply."""
-    flag = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
-    if flag is None:
-        flag = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
+    explicit = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
+    flag = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", explicit)
     return 0 if flag is None else 1 << int(flag)
 
 
@@ -184,8 +183,8 @@ def _set_precision(trt: Any, config: Any, precision: str) -> None:
 def _set_compatibility(trt: Any, config: Any, options: BuildOptions) -> None:
     def have(feature: Any, name: str) -> Any:
         if feature is None:
-            problem = f"expected TensorRT 8.6 or later for {name} compatibility, found {trt.__version__}"
-            raise ParameterError(f"{problem}; leave the option out")
+            expected = f"expected TensorRT 8.6 or later for {name} compatibility"
+            raise ParameterError(f"{expected}, found {trt.__version__}; leave the option out")
         return feature
 
     if options.hardware_compatible:

@@ -68,7 +68,8 @@ def cached_engine(
     model, options, say = Path(model), options or build.BuildOptions(), say or to_stderr
     spec, onnx = read_spec(model), model.read_bytes()
     gpu = device or find_device()
-    wanted = Wanted.here(onnx, spec, gpu, options, build.tensorrt_version(gpu))
+    machine = build.tensorrt_version(gpu), gpu.cuda_driver, gpu.name, gpu.compute_capability
+    wanted = Wanted(sha256(onnx), spec.precision, options, *machine)
     folder = cache_folder()
     key = user_key(folder)
     path = folder / f"{model.stem}-{wanted.digest()}.engine"
@@ -152,3 +153,28 @@ def _read(path: Path, key: bytes, wanted: Wanted | None) -> StoredEngine | str:
 def to_stderr(line: str) -> None:
     """Say a line to whoever sits before the terminal."""
     print(f"echo-rt: {line}", file=sys.stderr)
+
+
+@contextmanager
+def build_progress() -> Iterator[build.Progress | None]:
+    """A bar for each phase of a build on standard error; None where that is not a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        running: dict[str, TaskID] = {}
+
+        def show(phase: str, done: int, steps: int) -> None:
+            # Phases overlap, and some end before their last step: each has its own bar, gone when it ends.
+            if done < steps:
+                if phase not in running:
+                    running[phase] = bars.add_task(phase, total=steps)
+                bars.update(running[phase], completed=done)
+            elif phase in running:
+                bars.remove_task(running.pop(phase))
+
+        yield show

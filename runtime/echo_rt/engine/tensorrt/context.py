@@ -14,9 +14,6 @@ from typing import Any
 from echo_rt.engine.cuda_driver import CudaDevice, import_errors
 from echo_rt.errors import DeviceError, first_line
 
-# CU_STREAM_NON_BLOCKING of cuda.h: the stream and others' stream 0 do not wait for each other, as a capture needs.
-_NON_BLOCKING = 1
-
 _retained: dict[int, PrimaryContext] = {}
 _lock = threading.Lock()
 
@@ -52,10 +49,6 @@ class PrimaryContext:
 
     def __exit__(self, *_: object) -> None:
         self._current.pop()  # of this thread's stack: what `__enter__` put there
-
-    def new_stream(self) -> Any:
-        """A stream of its own; with the context current."""
-        return self.cuda.Stream(_NON_BLOCKING)
 
 
 @contextmanager

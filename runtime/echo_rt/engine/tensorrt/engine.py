@@ -17,8 +17,7 @@ from echo_rt.engine.host import read_heads, stage_times_ms
 from echo_rt.engine.preprocess import check_image
 from echo_rt.engine.signature import closed_engine, foreign_state
 from echo_rt.engine.tensorrt.build import Say, tensorrt_version
-from echo_rt.engine.tensorrt.build_progress import build_progress
-from echo_rt.engine.tensorrt.cache import cached_engine, to_stderr
+from echo_rt.engine.tensorrt.cache import build_progress, cached_engine, to_stderr
 from echo_rt.engine.tensorrt.context import PrimaryContext, cuda_errors
 from echo_rt.engine.tensorrt.frames import FrameBuffers, FrameRunner
 from echo_rt.engine.tensorrt.kernels import fatbin_path, read_tally
@@ -176,7 +175,7 @@ class TensorRtEngine:
                 raise foreign_state(state)
             with gpu.primary, cuda_errors(gpu.primary.cuda, "run a frame"):
                 runner = self._runner(image.shape)
-                buffers = runner.next_buffers()
+                buffers = next(runner.in_turn)
                 gpu.vacate(buffers)
                 np.copyto(buffers.image.reshape(image.shape), image)
                 after = self._run(runner, buffers, state)
@@ -185,11 +184,11 @@ class TensorRtEngine:
 
     def _runner(self, shape: tuple[int, ...]) -> FrameRunner:
         gpu = self._gpu
-        if gpu.runner is None or gpu.runner.shape != shape:
+        if gpu.runner is not None and gpu.runner.shape != shape:
             gpu.settle()
-            if gpu.runner is not None:
-                gpu.runner.close()
-                gpu.runner = None
+            gpu.runner.close()
+            gpu.runner = None
+        if gpu.runner is None:
             gpu.runner = FrameRunner(gpu.network, shape, self._in_flight, self._graph, self._tell)
         return gpu.runner
 

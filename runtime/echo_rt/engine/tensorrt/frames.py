@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ class FrameRunner:
         self.copies = not network.primary.integrated
         self._memory = Memory(network.primary.cuda)
         self.buffers: list[FrameBuffers] = []
-        self._next = 0
+        self.in_turn = cycle(self.buffers)  # the oldest frame's first
         try:
             self._open(in_flight)
             # A black frame, thrown away: what TensorRT sets up on first use cannot be captured.
@@ -97,12 +98,6 @@ class FrameRunner:
         """Whether frames run as graphs."""
         return all(buffers.graph is not None for buffers in self.buffers)
 
-    def next_buffers(self) -> FrameBuffers:
-        """The buffers in turn: those of the oldest frame."""
-        buffers = self.buffers[self._next]
-        self._next = (self._next + 1) % len(self.buffers)
-        return buffers
-
     def run(self, buffers: FrameBuffers) -> None:
         """Enqueue the frame that lies in the buffers."""
         if buffers.graph is not None:
@@ -116,8 +111,7 @@ class FrameRunner:
             self.network.stream.synchronize()
         self._drop_graphs()
         for buffers in self.buffers:
-            # An event is destroyed where its context is current, whoever else still holds the buffers.
-            buffers.done = None
+            buffers.done = None  # destroyed where its context is current, whoever else still holds the buffers
         self.buffers.clear()
         self._memory.close()
 

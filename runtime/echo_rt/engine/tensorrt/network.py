@@ -43,7 +43,8 @@ class Network:
             raise
 
     def _open(self, device: CudaDevice, stored: StoredEngine, tensors: Mapping[str, TensorInfo]) -> None:
-        self.stream = self.primary.new_stream()
+        # 1 is CU_STREAM_NON_BLOCKING: it and others' stream 0 do not wait for each other, as a capture needs.
+        self.stream = self.primary.cuda.Stream(1)
         self.trt_engine = stored.deserialize(device)
         self.trt_context = self.trt_engine.create_execution_context()
         if self.trt_context is None:
@@ -89,9 +90,7 @@ class Network:
         if self.stream is not None:
             with suppress(self.primary.cuda.Error):  # known by now, and all of this has to go
                 self.stream.synchronize()
-        self.trt_context = None
-        self.trt_engine = None
-        self._kernels = None
+        self.trt_context = self.trt_engine = self._kernels = None  # from the left to the right
         self.memory.close()
         self.stream = None
 

@@ -10,10 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from echo_rt.engine.cuda_driver import CudaDevice
 from echo_rt.engine.tensorrt.build import BuildOptions, TensorInfo
 from echo_rt.engine.tensorrt.private_files import tag
-from echo_rt.model import ModelSpec
 
 FORMAT = 1
 """Version of the record's layout and of the way engines are built; a higher one makes every engine anew."""
@@ -31,12 +29,6 @@ class Wanted:
     gpu: str
     compute_capability: str
     format: int = FORMAT
-
-    @classmethod
-    def here(cls, onnx: bytes, spec: ModelSpec, device: CudaDevice, options: BuildOptions, tensorrt: str) -> Wanted:
-        """What an engine of that model on that device would depend on."""
-        machine = tensorrt, device.cuda_driver, device.name, device.compute_capability
-        return cls(sha256(onnx), spec.precision, options, *machine)
 
     def differences(self, other: Wanted) -> list[str]:
         """In what an engine that is there differs from the `other` that is wanted, in words."""
