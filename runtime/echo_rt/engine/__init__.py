@@ -51,17 +51,11 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Device:
-    """How a device is used.
+    """How a device is used."""
 
-    Attributes:
-        module: below `echo_rt.engine`, imported at first use; it has a function ``probe``.
-        engine: name of the class there, made of a model file and its spec.
-        precisions: of a shipped model, the best for this device first.
-    """
-
-    module: str
-    engine: str
-    precisions: tuple[Precision, ...]
+    module: str  # Below `echo_rt.engine`, imported at first use, with a function `probe`.
+    engine: str  # The class there, made of a model file and its spec.
+    precisions: tuple[Precision, ...]  # Of a shipped model, the best for this device first
 
     def load(self) -> Any:
         return importlib.import_module(f"echo_rt.engine.{self.module}")
@@ -77,11 +71,7 @@ DEVICES: dict[str, Device] = {
 
 
 def probe(device: str) -> str:
-    """A sentence on a device that can be used here.
-
-    Raises:
-        DeviceError, MissingExtraError: why it cannot.
-    """
+    """A sentence on a device that can be used here; DeviceError or MissingExtraError says why it cannot."""
     return str(DEVICES[device].load().probe())
 
 

@@ -28,26 +28,16 @@ _NAME_BYTES = 256
 
 @dataclass(frozen=True)
 class CudaDevice:
-    """A GPU as the driver describes it: the proof that the driver was asked.
+    """A GPU as the driver describes it: the proof that the driver was asked."""
 
-    Attributes:
-        index: among the devices that CUDA_VISIBLE_DEVICES leaves.
-        compute_capability: such as ``8.6``.
-        cuda_driver: the newest CUDA release that the driver serves, such as ``12.4``.
-    """
-
-    index: int
+    index: int  # among the devices that CUDA_VISIBLE_DEVICES leaves
     name: str
-    compute_capability: str
-    cuda_driver: str
+    compute_capability: str  # such as 8.6
+    cuda_driver: str  # the newest CUDA release that the driver serves, such as 12.4
 
 
 def find_device(index: int = 0, driver: Any = None) -> CudaDevice:
-    """The CUDA device of that index, by the driver's library; None opens this machine's.
-
-    Raises:
-        NoDeviceError: there is no driver or no such device, and why.
-    """
+    """The CUDA device of that index, by the driver's library, or NoDeviceError that says why there is none."""
     library = driver if driver is not None else _open_driver()
     if (result := library.cuInit(0)) != 0:
         cause = _CAUSES.get(result, f"the driver cannot start (CUDA error {result})")

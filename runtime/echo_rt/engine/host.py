@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 Tensors = dict[str, Any]
 """A temporal model's state: tensors of its runtime, by the names of the spec's state."""
 
-MOST_THREADS = 4
-"""More threads gain nothing in so small a network."""
+MOST_THREADS = 4  # more gain nothing in so small a network
 
 
 def default_threads() -> int:
@@ -40,17 +39,13 @@ def default_threads() -> int:
 
 def stage_times_ms(start_s: float, ready_s: float, done_s: float) -> dict[str, float]:
     """`Segmentation.time_ms` of a frame whose postprocess ends now; the arguments are of `time.perf_counter`."""
-    end_s = time.perf_counter()
-    seconds = {"preprocess": ready_s - start_s, "network": done_s - ready_s, "postprocess": end_s - done_s}
+    post_s = time.perf_counter() - done_s
+    seconds = {"preprocess": ready_s - start_s, "network": done_s - ready_s, "postprocess": post_s}
     return {stage: 1e3 * s for stage, s in seconds.items()}
 
 
 def read_heads(heads: Mapping[str, Field]) -> tuple[str | None, float | None]:
-    """The view, and the Dice that the model expects of itself, each None without its head.
-
-    Args:
-        heads: ``view`` (views,) logits, ``confidence`` (1,) logit; some models have neither.
-    """
+    """The view, of (views,) logits, and the Dice that the model expects of itself, of (1,). None without the head."""
     view = VIEWS[int(heads["view"].argmax())] if "view" in heads else None
     confidence = float(1 / (1 + np.exp(-np.clip(heads["confidence"][0], -30, 30)))) if "confidence" in heads else None
     return view, confidence
@@ -59,9 +54,7 @@ def read_heads(heads: Mapping[str, Field]) -> tuple[str | None, float | None]:
 class HostEngine(ABC):
     """An `echo_rt.engine.Engine` that does all but the network on the processor. Threads take turns.
 
-    Args:
-        spec: of the model.
-        shapes: of every input and output of the network, by name; their buffers are made once.
+    `shapes` are those of the network's inputs and outputs, by name; their buffers are made once.
     """
 
     device: str
@@ -77,10 +70,7 @@ class HostEngine(ABC):
 
     @abstractmethod
     def _infer(self, before: Tensors) -> Tensors:
-        """Run the network from `_image` and the state `before` into `_out`.
-
-        The state after the frame is new memory each time, because the caller may keep it.
-        """
+        """Run the network from `_image` and the state `before` into `_out`. The state after is new: callers keep it."""
 
     @abstractmethod
     def _free(self) -> None:

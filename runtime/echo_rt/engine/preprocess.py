@@ -33,11 +33,8 @@ class Preprocess:
         """Write the network's input for one image, and return the map from the grid to the image. Releases the GIL.
 
         Args:
-            image: (H, W) grey or (H, W, 3) BGR uint8, of any size and memory layout.
+            image: as for `check_image`, of any size and memory layout.
             out: (h, w) float32, the caller's; every element is overwritten.
-
-        Raises:
-            FrameError: the image is of another type or shape.
         """
         check_image(image)
         size = (image.shape[0], image.shape[1])

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from echo_rt.errors import EngineClosedError, ModelError, ParameterError
 from echo_rt.model import VIEWS, ModelSpec
 
-Shape = Sequence[int | str | None]
-"""A dimension that is not fixed is a name or None."""
+Shape = Sequence[int | str | None]  # a dimension that is not fixed is a name or None
 
 
 def check_signature(origin: str, spec: ModelSpec, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape]) -> None:

@@ -11,11 +11,7 @@ from echo_rt.errors import OutputError, output_errors
 
 
 def cache_folder(name: str) -> Path:
-    """A folder in this user's cache, for its owner alone. It is made where it is missing.
-
-    Raises:
-        OutputError: it cannot be made, or belongs to somebody else.
-    """
+    """A folder in this user's cache, for its owner alone, made where it is missing; OutputError where that fails."""
     from platformdirs import user_cache_path
 
     folder = user_cache_path("echo-rt", appauthor=False) / name

@@ -19,11 +19,7 @@ def probe() -> str:
 
 
 class CpuEngine(HostEngine):
-    """An `echo_rt.engine.Engine` on ONNX Runtime; 0 threads are `default_threads`.
-
-    Raises:
-        ModelError: ONNX Runtime cannot load the file, or it contradicts its spec.
-    """
+    """An `echo_rt.engine.Engine` on ONNX Runtime; 0 threads are `default_threads`. ModelError as `open_session`."""
 
     device = "cpu"
 

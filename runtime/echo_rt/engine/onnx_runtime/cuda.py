@@ -26,10 +26,9 @@ def _usable_device() -> CudaDevice:
     """The GPU; NoDeviceError where there is none, DeviceError where this ONNX Runtime is not one for CUDA."""
     device, found = find_device(), ort.get_available_providers()
     if PROVIDER not in found:
-        raise DeviceError(
-            f"device cuda: expected an ONNX Runtime for CUDA on {device.name}, found one with {', '.join(found)}; run  "
-            "pip uninstall onnxruntime  and then  pip install onnxruntime-gpu"
-        )
+        problem = f"expected an ONNX Runtime for CUDA on {device.name}, found one with {', '.join(found)}"
+        advice = "run  pip uninstall onnxruntime  and then  pip install onnxruntime-gpu"
+        raise DeviceError(f"device cuda: {problem}; {advice}")
     return device
 
 
@@ -37,8 +36,7 @@ class CudaEngine(HostEngine):
     """An `echo_rt.engine.Engine` on ONNX Runtime's CUDA provider. A temporal model's state stays on the GPU.
 
     Raises:
-        NoDeviceError: there is no CUDA device.
-        DeviceError: this ONNX Runtime has no CUDA provider, or did not take it.
+        DeviceError: there is no CUDA device, or this ONNX Runtime has no provider for it, or did not take it.
         ModelError: it cannot load the file, or the network contradicts its spec.
     """
 

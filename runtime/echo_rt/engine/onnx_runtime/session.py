@@ -28,10 +28,7 @@ def open_session(
 ) -> tuple[Any, dict[str, list[int]]]:
     """The ``onnxruntime.InferenceSession`` of a model file, and the shape of every input and output by its name.
 
-    Args:
-        options: an ``onnxruntime.SessionOptions``; its warnings are switched off.
-        provider: ONNX Runtime's name of what computes, and its settings.
-        where: that is, for the message, such as `` on NVIDIA T4``.
+    `options` are an ``onnxruntime.SessionOptions``, `where` is for the message, such as `` on NVIDIA T4``.
 
     Raises:
         ModelError: ONNX Runtime cannot load it, or the network contradicts its spec.

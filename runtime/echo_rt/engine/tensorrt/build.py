@@ -22,8 +22,7 @@ from echo_rt.model import ModelSpec
 Progress = Callable[[str, int, int], None]
 """Called with a phase of the build, the steps done in it, and their number, also from TensorRT's own threads."""
 
-Say = Callable[[str], None]
-"""Called with one line for people."""
+Say = Callable[[str], None]  # called with one line for people
 
 # TensorRT's names of types, and NumPy's.
 _DTYPES = {"FLOAT": "float32", "HALF": "float16", "BOOL": "bool", "UINT8": "uint8"}
@@ -35,17 +34,11 @@ _NOWHERE = f"{os.devnull}/model.onnx"
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """How to build; the defaults are for the fastest engine on this very GPU.
+    """How to build; the defaults are for the fastest engine on this very GPU."""
 
-    Attributes:
-        workspace_mib: GPU memory that a layer may use for scratch, in MiB.
-        hardware_compatible: the engine also runs on other GPUs from Ampere on, more slowly.
-        version_compatible: the engine also runs in later TensorRT releases, more slowly.
-    """
-
-    workspace_mib: int = 1024
-    hardware_compatible: bool = False
-    version_compatible: bool = False
+    workspace_mib: int = 1024  # GPU memory that a layer may use for scratch
+    hardware_compatible: bool = False  # also for other GPUs from Ampere on, more slowly
+    version_compatible: bool = False  # also for later TensorRT releases, more slowly
 
     def __post_init__(self) -> None:
         if self.workspace_mib < 1:
@@ -141,8 +134,7 @@ def build(
 def deserialize(engine: bytes, device: CudaDevice, host_code_allowed: bool = False) -> Any:
     """The ``ICudaEngine`` of an engine's bytes. It is code: only those that `cache` has compared with their record.
 
-    Args:
-        host_code_allowed: for an engine built version compatible, which brings code of its own.
+    An engine built version compatible brings code of its own, which has to be allowed.
 
     Raises:
         ModelError: TensorRT refuses it.

@@ -6,7 +6,7 @@ built it:
 - its own SHA-256 is the one in the record. The bytes that were hashed are the bytes that are loaded.
 
 That keeps out engines that were downloaded, copied from another machine or account, exchanged, cut short or damaged. It
-does not keep out somebody with the rights of the user or of root, or judge the ONNX file that an engine is built of.
+does not keep out somebody with the rights of the user or of root. Nor does it judge the ONNX file.
 
 An engine is built again where its model, GPU, driver, TensorRT or options differ.
 """
@@ -112,9 +112,7 @@ def _only_one(path: Path, say: build.Say) -> Iterator[None]:
 
 
 def read_engine(path: str | os.PathLike[str], wanted: Wanted | None = None) -> StoredEngine:
-    """An engine file that lies anywhere, its record beside it.
-
-    `wanted` is what it has to be built from and for; None where it will run on another machine.
+    """An engine file that lies anywhere, its record beside it; `wanted` is None where it runs on another machine.
 
     Raises:
         ModelError: there is none, this user did not build it, it is not whole, or it differs from what is wanted.

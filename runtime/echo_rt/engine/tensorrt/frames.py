@@ -21,23 +21,15 @@ from echo_rt.segmentation import GridMap
 
 @dataclass
 class FrameBuffers:
-    """Memory for one frame on its way.
-
-    Attributes:
-        image, output: page-locked; what the processor writes and reads, flat uint8.
-        image_address, output_address: where the GPU finds the frame and leaves its results.
-        done: event recorded behind the frame.
-        graph: of a frame in these buffers, where the capture went well.
-        occupant: whose results are still to be fetched.
-    """
+    """Page-locked memory for one frame on its way, flat uint8, and where the GPU finds it and leaves its results."""
 
     image: Image
     output: Image
     image_address: int
     output_address: int
-    done: Any
-    graph: CudaGraph | None = None
-    occupant: Any = field(default=None, repr=False)
+    done: Any  # event recorded behind the frame
+    graph: CudaGraph | None = None  # where the capture went well
+    occupant: Any = field(default=None, repr=False)  # whose results are still to be fetched
 
 
 class FrameRunner:

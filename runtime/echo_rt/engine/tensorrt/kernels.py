@@ -21,9 +21,7 @@ Launch = tuple[tuple[int, int], tuple[int, int, int]]
 # Types of the kernels' arguments, as PyCUDA and the struct module write them.
 PREPROCESS_ARGUMENTS, POSTPROCESS_ARGUMENTS = "PiiidddiiffP", "PiPPP"
 
-TALLY_NUMBERS = 3 * len(CLASSES)
-"""Numbers in the kernel's tally, 64-bit."""
-
+TALLY_NUMBERS = 3 * len(CLASSES)  # 64-bit, in the kernel's tally
 _PREPROCESS_BLOCK, _POSTPROCESS_BLOCK = (32, 4, 1), (128, 1, 1)
 _FIXED_POINT = 65536.0
 

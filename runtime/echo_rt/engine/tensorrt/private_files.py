@@ -71,10 +71,7 @@ def user_key(folder: Path) -> bytes:
 
 
 def write_pair(path: Path, data: bytes, beside: Path, record: bytes) -> None:
-    """Write both files or, where that fails, neither.
-
-    Killed half-way, it leaves new data with an old record or none, which nobody loads.
-    """
+    """Write both files or, where that fails, neither. Killed half-way, it leaves new data with an old or no record."""
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         leftovers: list[Path] = []

@@ -39,10 +39,7 @@ class Wanted:
         return [f"{name.replace('_', ' ')} was {mine[name]} and is {theirs[name]}" for name in names]
 
     def digest(self) -> str:
-        """16 hexadecimal digits of what engines side by side differ in.
-
-        Not TensorRT and the driver: the engine of a new one replaces the old engine.
-        """
+        """16 hexadecimal digits. They leave out TensorRT and the driver: the engine of a new one replaces the old."""
         kept = [self.onnx_sha256, self.gpu, asdict(self.options)]
         return sha256(json.dumps(kept, sort_keys=True).encode())[:16]
 
@@ -77,7 +74,7 @@ class EngineRecord:
                 raw[side] = tuple(TensorInfo(t["name"], tuple(t["shape"]), t["dtype"]) for t in raw[side])
             return cls(**raw)
         except (KeyError, TypeError) as error:
-            # Of another version of echo-rt.
+            # Sealed by us, so by another version of echo-rt.
             raise ValueError(f"its record has another layout ({error})") from None
 
 
