@@ -55,7 +55,7 @@ class Device:
 
     module: str  # Below `echo_rt.engine`, imported at first use, with a function `probe`.
     engine: str  # The class there, made of a model file and its spec.
-    precisions: tuple[Precision, ...]  # Of a shipped model, the best for this device first
+    precisions: tuple[Precision, ...]  # Of a shipped model, the best for this device first.
 
     def load(self) -> Any:
         return importlib.import_module(f"echo_rt.engine.{self.module}")
