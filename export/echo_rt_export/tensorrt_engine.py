@@ -6,8 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from echo_rt.engine.tensorrt.build import BuildOptions
-from echo_rt.engine.tensorrt.build_progress import build_progress
-from echo_rt.engine.tensorrt.cache import StoredEngine, cached_engine, write_engine
+from echo_rt.engine.tensorrt.cache import StoredEngine, build_progress, cached_engine, write_engine
 from echo_rt.errors import ParameterError
 
 

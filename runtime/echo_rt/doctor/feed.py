@@ -17,14 +17,14 @@ CONNECT_S, PICTURE_S = 4.0, 15.0
 
 
 def examine_source(uri: str) -> list[Finding]:
-    """The steps up to the first frame, to the first that fails; nothing that hangs holds it up for long."""
+    """The steps up to the first frame, or to the first that fails. Nothing that hangs holds it up for long."""
     findings = []
     if is_feed(uri) and (parts := urlsplit(uri)).scheme in PORTS:
         try:
             host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
         except ValueError:
-            found = parts.netloc.rpartition("@")[2]
-            return [_failed("address", f"expected a port from 1 to 65535, found {found}; check the address")]
+            place = parts.netloc.rpartition("@")[2]
+            return [_failed("address", f"expected a port from 1 to 65535, found {place}; check the address")]
         findings += _reach(host, port)
     if all(finding.ok for finding in findings):
         findings.append(_first_frame(uri))
@@ -36,8 +36,7 @@ def _reach(host: str, port: int) -> list[Finding]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError:
         return [_failed("host", f"no such host: {host!r}; check its spelling and the network, or give its number")]
-    address = found[0][4][0]
-    host_found = Finding("host", True, f"{host} is {address}")
+    host_found = Finding("host", True, f"{host} is {found[0][4][0]}")
     try:
         with socket.create_connection((host, port), CONNECT_S):
             return [host_found, Finding("port", True, f"{port} answers")]
@@ -58,8 +57,7 @@ def _first_frame(uri: str) -> Finding:
         started_s = time.monotonic()
         try:
             with as_live(open_source(uri)) as source:
-                frame = next(source, None)
-                if frame is None:
+                if (frame := next(source, None)) is None:
                     result.append(_failed("picture", "the feed opens and ends without a picture; check the sender"))
                     return
                 height, width = frame.image.shape[:2]
@@ -73,10 +71,8 @@ def _first_frame(uri: str) -> Finding:
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
     thread.join(PICTURE_S)
-    silent = (
-        "it opens, but no picture came; check that the sender is running, and for udp:// that it sends to this "
-        f"machine and port (waited {PICTURE_S:g} s)"
-    )
+    advice = "check that the sender is running, and for udp:// that it sends to this machine and port"
+    silent = f"it opens, but no picture came; {advice} (waited {PICTURE_S:g} s)"
     return result[0] if result else _failed("picture", silent)
 
 

@@ -7,8 +7,9 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib import import_module
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from typing import Any
 
 from echo_rt.errors import DeviceError, EchoRtError
@@ -29,19 +30,14 @@ _PACKAGES = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the examination.
-
-    Attributes:
-        name: what was looked at.
-        ok: whether it works.
-        text: what it is, or why it does not work and what to do.
-        needed: whether echo-rt cannot do its main job without it.
-    """
+    """One line of the examination: what was looked at, and whether it works."""
 
     name: str
     ok: bool
     text: str
+    """What it is, or why it does not work and what to do."""
     needed: bool = False
+    """Whether echo-rt cannot do its main job without it."""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -49,14 +45,13 @@ class Finding:
 
 def missing_library(error: ImportError) -> str | None:
     """What to do about a system library that is not there; None where the error is about something else."""
-    found = re.search(r"(lib[\w+-]+\.so[.\d]*)", str(error))
-    if not found:
+    if not (found := re.search(r"(lib[\w+-]+\.so[.\d]*)", str(error))):
         return None
     name = found[1]
     debian, fedora = next((p for prefix, p in _PACKAGES.items() if name.startswith(prefix)), (None, None))
     how = f"apt install {debian} (Fedora: dnf install {fedora})" if debian else f"install the package that holds {name}"
-    rest = "`echo-rt models` and `echo-rt doctor` work without it"
-    return f"OpenCV needs the system library {name}, which is not there: {how}; {rest}"
+    missing = f"OpenCV needs the system library {name}, which is not there"
+    return f"{missing}: {how}; `echo-rt models` and `echo-rt doctor` work without it"
 
 
 def examine() -> list[Finding]:
@@ -98,12 +93,11 @@ def _opencv() -> str:
 def _native() -> str:
     from echo_rt import native
 
-    if native.MISSING is not None:
-        raise DeviceError(
-            f"not built ({native.MISSING}): everything works, preprocessing is slower; install a C++ compiler and the "
-            "Python headers (Debian: apt install g++ python3-dev) and install echo-rt again"
-        )
-    return "built, _native"
+    if native.MISSING is None:
+        return "built, _native"
+    advice = "install a C++ compiler and the Python headers (Debian: apt install g++ python3-dev)"
+    slower = f"not built ({native.MISSING}): everything works, preprocessing is slower"
+    raise DeviceError(f"{slower}; {advice} and install echo-rt again")
 
 
 def _dicom() -> str:
@@ -112,12 +106,9 @@ def _dicom() -> str:
     from pydicom.uid import JPEG2000, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
     kinds = {"JPEG": JPEGBaseline8Bit, "JPEG 2000": JPEG2000, "JPEG-LS": JPEGLSLossless, "RLE": RLELossless}
-    lost = [name for name, uid in kinds.items() if not get_decoder(uid).is_available]
-    if lost:
-        raise DeviceError(
-            f"pydicom {pydicom.__version__} has no decoder for {', '.join(lost)}; "
-            "run  pip install --force-reinstall echo-rt"
-        )
+    if lost := [name for name, uid in kinds.items() if not get_decoder(uid).is_available]:
+        found = f"pydicom {pydicom.__version__} has no decoder for {', '.join(lost)}"
+        raise DeviceError(f"{found}; run  pip install --force-reinstall echo-rt")
     return f"pydicom {pydicom.__version__}, decoders for uncompressed, {', '.join(kinds)}"
 
 
@@ -131,10 +122,7 @@ def _video() -> str:
 def _devices() -> list[Finding]:
     from echo_rt.engine import DEVICES, choose, probe
 
-    def look(device: str) -> Callable[[], str]:
-        return lambda: probe(device)
-
-    found = [_check(f"device {device}", look(device), needed=device == "cpu") for device in DEVICES]
+    found = [_check(f"device {device}", partial(probe, device), needed=device == "cpu") for device in DEVICES]
     return [*found, _check("device auto", lambda: choose()[1], needed=True)]
 
 
@@ -151,16 +139,13 @@ def _models() -> list[Finding]:
 
 
 def _extra(name: str, modules: tuple[str, ...]) -> Finding:
-    lost = [module for module in modules if not _importable(module)]
-    if lost:
+    if lost := [module for module in modules if not _importable(module)]:
         return Finding(f"extra {name}", False, f"not installed ({', '.join(lost)}): run  pip install 'echo-rt[{name}]'")
     return Finding(f"extra {name}", True, "installed")
 
 
 def _importable(module: str) -> bool:
-    if module in sys.modules:
-        return True
     try:
-        return import_module("importlib.util").find_spec(module) is not None
+        return module in sys.modules or find_spec(module) is not None
     except ValueError:
         return False

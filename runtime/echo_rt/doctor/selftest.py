@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from echo_rt.engine import Engine
     from echo_rt.phantom import Phantom
@@ -21,21 +19,13 @@ CASES = (
 """Normal, moderately and severely reduced, at three rates."""
 
 EF_LIMIT, VOLUME_LIMIT, TIME_LIMIT_S, BEATS_LIMIT = 12.0, 35.0, 0.05, 0.7
-"""What a working installation keeps within, for each clip: EF in points, EDV in percent, ED and ES in seconds, share of
-the beats that are found. They tell a broken engine from a sound one; how good a model is, `echo-rt evaluate` says."""
+"""For each clip: EF in points, EDV in percent, ED and ES in seconds, share of the beats that are found. They tell a
+broken engine from a sound one; how good a model is, `echo-rt evaluate` says."""
 
 
 @dataclass(frozen=True)
 class CaseResult:
-    """One clip: what was measured, what is true.
-
-    Attributes:
-        uri: of the phantom.
-        beats, true_beats: found and accepted; in the clip.
-        ef_percent, true_ef_percent: medians over the beats.
-        volume_error_percent: median error of EDV.
-        ed_error_s, es_error_s: median distance of ED and ES from the true moment.
-    """
+    """One phantom: medians over its accepted beats, and what is true. The volume is the EDV."""
 
     uri: str
     beats: int
@@ -49,17 +39,13 @@ class CaseResult:
     @property
     def ok(self) -> bool:
         """Whether it lies within the limits."""
-        if (
-            self.ef_percent is None
-            or self.volume_error_percent is None
-            or self.ed_error_s is None
-            or self.es_error_s is None
-        ):
+        ef, volume, ed, es = self.ef_percent, self.volume_error_percent, self.ed_error_s, self.es_error_s
+        if ef is None or volume is None or ed is None or es is None:
             return False
         return (
-            abs(self.ef_percent - self.true_ef_percent) <= EF_LIMIT
-            and abs(self.volume_error_percent) <= VOLUME_LIMIT
-            and max(abs(self.ed_error_s), abs(self.es_error_s)) <= TIME_LIMIT_S
+            abs(ef - self.true_ef_percent) <= EF_LIMIT
+            and abs(volume) <= VOLUME_LIMIT
+            and max(abs(ed), abs(es)) <= TIME_LIMIT_S
             # The last beat of a clip is certain only when the next one contracts.
             and self.beats >= BEATS_LIMIT * (self.true_beats - 1)
         )
@@ -76,10 +62,8 @@ def self_test(engine: Engine) -> list[CaseResult]:
     results = []
     for uri in CASES:
         phantom = open_phantom(uri)
-        beats = [
-            reading.beat for reading in stream(phantom, engine) if reading.beat is not None and reading.beat.accepted
-        ]
-        results.append(_compare(uri, phantom, beats))
+        found = [reading.beat for reading in stream(phantom, engine) if reading.beat is not None]
+        results.append(_compare(uri, phantom, [beat for beat in found if beat.accepted]))
     return results
 
 
@@ -88,8 +72,7 @@ def _compare(uri: str, phantom: Phantom, found: list[Beat]) -> CaseResult:
     true_ef = median(beat.ef_percent for beat in truth)
     if not found:
         return CaseResult(uri, 0, len(truth), None, true_ef, None, None, None)
-    nearest = [int(np.argmin([abs(true.t_ed_s - beat.t_ed_s) for true in truth])) for beat in found]
-    pairs = [(beat, truth[place]) for beat, place in zip(found, nearest, strict=True)]
+    pairs = [(beat, min(truth, key=lambda true: abs(true.t_ed_s - beat.t_ed_s))) for beat in found]
     return CaseResult(
         uri=uri,
         beats=len(found),

@@ -8,8 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 from dataclasses import dataclass
-from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from echo_rt.errors import DeviceError, MissingExtraError, ParameterError
 from echo_rt.model import ModelSpec, Precision, model_path, read_spec
@@ -22,17 +21,12 @@ __all__ = ["DEVICES", "Device", "Engine", "choose", "open_engine", "probe"]
 
 
 class Engine(Protocol):
-    """What every engine offers. It is freed with ``with`` or `close`; closing twice does no harm.
-
-    Attributes:
-        spec: the contract of the model it runs.
-        device: one of `DEVICES`.
-        description: of the runtime and its settings, for people.
-    """
+    """What every engine offers. ``with`` or `close` frees it; closing twice does no harm."""
 
     spec: ModelSpec
     device: str
     description: str
+    """Of the runtime and its settings, for people."""
 
     def segment(self, image: Image, state: object = None) -> Segmentation:
         """Segment one image.
@@ -52,37 +46,22 @@ class Engine(Protocol):
 
     def __enter__(self) -> Engine: ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, kind: Any, error: Any, trace: Any, /) -> None: ...
 
 
 @dataclass(frozen=True)
 class Device:
-    """How a device is used. Its module is imported at first use.
+    """How a device is used."""
 
-    Attributes:
-        module: name of the engine's module, below `echo_rt.engine`; it has a function ``probe``.
-        engine: name of the engine's class there, made of a model file and its spec.
-        precisions: of a shipped model, the best for this device first.
-    """
+    module: str  # Below `echo_rt.engine`, imported at first use, with a function `probe`.
+    engine: str  # The class there, made of a model file and its spec.
+    precisions: tuple[Precision, ...]  # Of a shipped model, the best for this device first.
 
-    module: str
-    engine: str
-    precisions: tuple[Precision, ...]
-
-    def open(self, path: str, spec: ModelSpec) -> Engine:
-        """The engine on this device."""
-        opened: Engine = getattr(importlib.import_module(f"echo_rt.engine.{self.module}"), self.engine)(path, spec)
-        return opened
-
-    def probe(self) -> str:
-        """See `echo_rt.engine.probe`."""
-        found: str = importlib.import_module(f"echo_rt.engine.{self.module}").probe()
-        return found
+    def load(self) -> Any:
+        return importlib.import_module(f"echo_rt.engine.{self.module}")
 
 
-# A new engine adds its line here. The order is the order in which `auto` tries them: the fastest first.
+# A new engine adds its line here. `auto` tries them in this order, the fastest first.
 DEVICES: dict[str, Device] = {
     "tensorrt": Device("tensorrt.engine", "TensorRtEngine", ("fp16", "fp32")),
     "cuda": Device("onnx_runtime.cuda", "CudaEngine", ("fp16", "fp32")),
@@ -92,39 +71,28 @@ DEVICES: dict[str, Device] = {
 
 
 def probe(device: str) -> str:
-    """A sentence on a device that can be used here.
-
-    Raises:
-        DeviceError, MissingExtraError: why it cannot.
-    """
-    return DEVICES[device].probe()
+    """A sentence on a device that can be used here; DeviceError or MissingExtraError says why it cannot."""
+    return str(DEVICES[device].load().probe())
 
 
 def choose() -> tuple[str, str]:
-    """The device that ``auto`` stands for on this machine, and why: the first of `DEVICES` that can be used."""
+    """The first of `DEVICES` that can be used here, which is what ``auto`` takes, and why."""
     reasons: list[str] = []
     for device in DEVICES:
-        found = _try(device)
-        reasons.insert(0, f"{device}: {found}")
-        if isinstance(found, str):
-            return device, "; ".join(reasons)
+        try:
+            return device, "; ".join([f"{device}: {probe(device)}", *reasons])
+        except (DeviceError, MissingExtraError) as error:  # noqa: PERF203 - four devices
+            reasons.insert(0, f"{device}: {error}")
     raise DeviceError(f"expected a device that can be used, found none ({'; '.join(reasons)})")
-
-
-def _try(device: str) -> str | DeviceError | MissingExtraError:
-    try:
-        return probe(device)
-    except (DeviceError, MissingExtraError) as error:
-        return error
 
 
 def open_engine(model: str | os.PathLike[str] | None = None, device: str = "auto") -> Engine:
     """Load a model on a device.
 
     Args:
-        model: the name of a shipped model, a path, or None for the default one. A name without a precision takes the
-            best file for the device that agrees with FP32 by the gate of `echo-rt export`.
-        device: one of `DEVICES`, or ``auto``, see `choose`. A named device that cannot be used is an error.
+        model: a shipped model's name, a path, or None for the default model. A name without a precision takes the best
+            file for the device that passed the gate of `echo-rt export`.
+        device: one of `DEVICES`, or ``auto``, see `choose`.
 
     Raises:
         ModelError: the file is not an echo-rt model.
@@ -135,4 +103,5 @@ def open_engine(model: str | os.PathLike[str] | None = None, device: str = "auto
         raise ParameterError(f"expected a device of auto, {', '.join(DEVICES)}, found {device!r}")
     chosen = DEVICES[choose()[0] if device == "auto" else device]
     path = model_path(model, chosen.precisions)
-    return chosen.open(os.fspath(path), read_spec(path))
+    engine: Engine = getattr(chosen.load(), chosen.engine)(os.fspath(path), read_spec(path))
+    return engine

@@ -1,7 +1,6 @@
-"""What the CUDA driver says of its devices, asked through ctypes, without CUDA's runtime, TensorRT or PyCUDA.
+"""What the CUDA driver says of its devices, asked through ctypes.
 
-Everything that needs a GPU asks here first. On a machine without a device TensorRT's ``Runtime`` ends the process with
-SIGSEGV instead of raising.
+Everything that needs a GPU asks here first: without a device TensorRT's ``Runtime`` ends the process with SIGSEGV.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from typing import Any
 
 from echo_rt.errors import DeviceError, MissingExtraError, NoDeviceError, first_line
 
-# Of cuda.h: attributes of cuDeviceGetAttribute, and results of cuInit that have a cause worth naming.
-_CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
+# Of cuda.h: attributes of the compute capability, major and minor, and results of cuInit that have a known cause.
+_CAPABILITY = 75, 76
 _CAUSES = {
     34: "only the stub of the driver's library is installed; install NVIDIA's driver",
     100: "the driver sees no device; check nvidia-smi and CUDA_VISIBLE_DEVICES",
@@ -29,53 +28,36 @@ _NAME_BYTES = 256
 
 @dataclass(frozen=True)
 class CudaDevice:
-    """A GPU as the driver describes it. Having one is the proof that the driver was asked.
+    """A GPU as the driver describes it: the proof that the driver was asked."""
 
-    Attributes:
-        index: among the devices that CUDA_VISIBLE_DEVICES leaves.
-        compute_capability: such as ``8.6``.
-        cuda_driver: the newest CUDA release that the driver serves, such as ``12.4``.
-    """
-
-    index: int
+    index: int  # among the devices that CUDA_VISIBLE_DEVICES leaves
     name: str
-    compute_capability: str
-    cuda_driver: str
+    compute_capability: str  # such as 8.6
+    cuda_driver: str  # the newest CUDA release that the driver serves, such as 12.4
 
 
 def find_device(index: int = 0, driver: Any = None) -> CudaDevice:
-    """The CUDA device of that index, by the driver's library: None opens that of this machine.
-
-    Raises:
-        NoDeviceError: there is no driver or no such device, and why.
-    """
+    """The CUDA device of that index, by the driver's library, or NoDeviceError that says why there is none."""
     library = driver if driver is not None else _open_driver()
     if (result := library.cuInit(0)) != 0:
         cause = _CAUSES.get(result, f"the driver cannot start (CUDA error {result})")
         raise NoDeviceError(f"expected a CUDA device, found none: {cause}")
     count = _integer(library.cuDeviceGetCount)
     if not 0 <= index < count:
-        raise NoDeviceError(
-            f"expected CUDA device {index}, found {count} in all; check nvidia-smi and CUDA_VISIBLE_DEVICES"
-        )
+        found = f"expected CUDA device {index}, found {count} in all"
+        raise NoDeviceError(f"{found}; check nvidia-smi and CUDA_VISIBLE_DEVICES")
     handle = _integer(library.cuDeviceGet, index)
     name = ctypes.create_string_buffer(_NAME_BYTES)
     _succeed(library.cuDeviceGetName, name, _NAME_BYTES, handle)
-    major, minor = (
-        _integer(library.cuDeviceGetAttribute, attribute, handle)
-        for attribute in (_CAPABILITY_MAJOR, _CAPABILITY_MINOR)
-    )
+    major, minor = (_integer(library.cuDeviceGetAttribute, which, handle) for which in _CAPABILITY)
     release = _integer(library.cuDriverGetVersion)
-    driver_release = f"{release // 1000}.{release % 1000 // 10}"
-    return CudaDevice(index, name.value.decode(errors="replace"), f"{major}.{minor}", driver_release)
+    cuda = f"{release // 1000}.{release % 1000 // 10}"
+    return CudaDevice(index, name.value.decode(errors="replace"), f"{major}.{minor}", cuda)
 
 
 @contextmanager
 def import_errors(library: str, user: str, device: CudaDevice, advice: str) -> Iterator[None]:
-    """Raise MissingExtraError where the library that `user` needs is not installed, DeviceError where it is broken.
-
-    It asks for the device because none of these libraries is imported before the driver was asked.
-    """
+    """Raise MissingExtraError where the library that `user` needs is not installed, DeviceError where it is broken."""
     try:
         yield
     except (ImportError, OSError) as error:
@@ -92,8 +74,8 @@ def _open_driver() -> Any:
             return ctypes.WinDLL("nvcuda.dll")
         return ctypes.CDLL("libcuda.so.1")
     except OSError:
-        advice = "run this on the machine with the GPU"
-        raise NoDeviceError(f"expected a CUDA device, found no NVIDIA driver; {advice}") from None
+        found = "expected a CUDA device, found no NVIDIA driver"
+        raise NoDeviceError(f"{found}; run this on the machine with the GPU") from None
 
 
 def _integer(function: Any, *arguments: int) -> int:
@@ -105,6 +87,5 @@ def _integer(function: Any, *arguments: int) -> int:
 
 def _succeed(function: Any, *arguments: Any) -> None:
     if (result := function(*arguments)) != 0:
-        raise NoDeviceError(
-            f"expected the CUDA driver to describe its device, found CUDA error {result}; check nvidia-smi"
-        )
+        found = f"expected the CUDA driver to describe its device, found CUDA error {result}"
+        raise NoDeviceError(f"{found}; check nvidia-smi")

@@ -1,4 +1,4 @@
-"""What the engines share that preprocess and postprocess on the processor: all but the network itself."""
+"""What engines share: the heads and the times of a frame, and, on the processor, all but the network itself."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ import numpy as np
 
 from echo_rt import native
 from echo_rt.arrays import Field, Image
-from echo_rt.engine.heads import read_heads
 from echo_rt.engine.preprocess import Preprocess
 from echo_rt.engine.signature import closed_engine, foreign_state
-from echo_rt.model import ModelSpec
+from echo_rt.model import VIEWS, ModelSpec
 from echo_rt.segmentation import Segmentation
 
 if TYPE_CHECKING:
@@ -25,15 +24,14 @@ if TYPE_CHECKING:
 Tensors = dict[str, Any]
 """A temporal model's state: tensors of its runtime, by the names of the spec's state."""
 
-MOST_THREADS = 4
-"""More threads gain nothing in so small a network."""
+MOST_THREADS = 4  # more gain nothing in so small a network
 
 
 def default_threads() -> int:
     """Threads of a network: half of the processors that this process may use, at most `MOST_THREADS`.
 
-    The other half decodes, captures and draws, and keeps the time of a frame even. On two cores a second thread makes
-    `echo-rt file` 6 % faster. It makes a live frame no faster: it sleeps by the time of the next one.
+    The other half decodes, captures and draws, and keeps the time of a frame even. On two cores a second thread gains
+    `echo-rt file` 6 %, and a live frame nothing: it sleeps by the next one.
     """
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(MOST_THREADS, usable // 2))
@@ -41,19 +39,22 @@ def default_threads() -> int:
 
 def stage_times_ms(start_s: float, ready_s: float, done_s: float) -> dict[str, float]:
     """`Segmentation.time_ms` of a frame whose postprocess ends now; the arguments are of `time.perf_counter`."""
-    moments = (start_s, ready_s, done_s, time.perf_counter())
-    stages = ("preprocess", "network", "postprocess")
-    return {stage: 1e3 * (moments[k + 1] - moments[k]) for k, stage in enumerate(stages)}
+    post_s = time.perf_counter() - done_s
+    seconds = {"preprocess": ready_s - start_s, "network": done_s - ready_s, "postprocess": post_s}
+    return {stage: 1e3 * s for stage, s in seconds.items()}
+
+
+def read_heads(heads: Mapping[str, Field]) -> tuple[str | None, float | None]:
+    """The view, of (views,) logits, and the Dice that the model expects of itself, of (1,). None without the head."""
+    view = VIEWS[int(heads["view"].argmax())] if "view" in heads else None
+    confidence = float(1 / (1 + np.exp(-np.clip(heads["confidence"][0], -30, 30)))) if "confidence" in heads else None
+    return view, confidence
 
 
 class HostEngine(ABC):
     """An `echo_rt.engine.Engine` that does all but the network on the processor. Threads take turns.
 
-    The buffers of input and output are made once.
-
-    Args:
-        spec: of the model.
-        shapes: of every input and output of the network, by name.
+    `shapes` are those of the network's inputs and outputs, by name; their buffers are made once.
     """
 
     device: str
@@ -69,11 +70,7 @@ class HostEngine(ABC):
 
     @abstractmethod
     def _infer(self, before: Tensors) -> Tensors:
-        """Run the network from `_image` and the state `before` into `_out`.
-
-        Returns:
-            The state after the frame, new in every frame, because the caller may keep it.
-        """
+        """Run the network from `_image` and the state `before` into `_out`. The state after is new: callers keep it."""
 
     @abstractmethod
     def _free(self) -> None:
@@ -107,11 +104,11 @@ class HostEngine(ABC):
 
     @staticmethod
     def _fits(tensor: Any, first: Any) -> bool:
-        """Whether a tensor of a state is one like that of the first state."""
+        """Whether a state's tensor is like that of the first state."""
         return isinstance(tensor, np.ndarray) and tensor.shape == first.shape
 
     def close(self) -> None:
-        """Free the network, once a frame that another thread runs has ended; a second call does nothing."""
+        """Free the network, after the frame that another thread runs."""
         with self._lock:
             if self._open:
                 self._open = False

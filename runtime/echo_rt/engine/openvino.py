@@ -16,29 +16,26 @@ from echo_rt.model import ModelSpec
 
 def probe() -> str:
     """See `echo_rt.engine.probe`."""
-    ov = _openvino()
-    return f"OpenVINO {_version(ov)}, {ov.Core().get_property('CPU', 'FULL_DEVICE_NAME')}"
+    ov, version = _openvino()
+    return f"OpenVINO {version}, {ov.Core().get_property('CPU', 'FULL_DEVICE_NAME')}"
 
 
 class OpenVinoEngine(HostEngine):
     """An `echo_rt.engine.Engine` on OpenVINO's plug-in for processors: static shapes, one stream, set for latency.
 
-    An FP32 file is computed in BF16 where the processor multiplies in it. That passes the gate of `echo-rt export
-    check`, and was as fast as INT8. The FP32 parts of an INT8 file stay FP32: in BF16 they would not pass.
-
-    Args:
-        path, spec: of the model.
-        threads: of the network; 0 is `default_threads`.
+    An FP32 file runs in BF16 where the processor multiplies in it: that passes the gate of `echo-rt export check`, and
+    was as fast as INT8. The FP32 parts of an INT8 file stay FP32: in BF16 they would not pass. 0 `threads` are
+    `default_threads`.
 
     Raises:
         MissingExtraError: OpenVINO is not installed.
-        ModelError: OpenVINO cannot load it, or it contradicts its spec.
+        ModelError: OpenVINO cannot load the file, or it contradicts its spec.
     """
 
     device = "openvino"
 
     def __init__(self, path: str, spec: ModelSpec, threads: int = 0) -> None:
-        ov = _openvino()
+        ov, version = _openvino()
         core = ov.Core()
         bf16 = spec.precision == "fp32" and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         settings: dict[str, Any] = {
@@ -56,8 +53,8 @@ class OpenVinoEngine(HostEngine):
         inputs, outputs = (_shapes(ports, known) for ports in (compiled.inputs, compiled.outputs))
         check_signature(path, spec, inputs, outputs)
         super().__init__(spec, {**inputs, **outputs})
-        how = f"{spec.precision}{', BF16' if bf16 else ''}"
-        self.description = f"{Path(path).name} on OpenVINO {_version(ov)} (openvino, {how})"
+        how = ", BF16" if bf16 else ""
+        self.description = f"{Path(path).name} on OpenVINO {version} (openvino, {spec.precision}{how})"
         self._tensor = ov.Tensor
         self._request: Any = compiled.create_infer_request()
         for name, array in {"image": self._image, **self._out}.items():
@@ -83,13 +80,10 @@ def _shapes(ports: Any, known: set[str]) -> dict[str, list[int]]:
     return {min(port.names & known, default=port.any_name): list(port.shape) for port in ports}
 
 
-def _openvino() -> Any:
+def _openvino() -> tuple[Any, str]:
+    """The module, and its release."""
     try:
         import openvino
     except ImportError:
         raise MissingExtraError("device openvino", "openvino") from None
-    return openvino
-
-
-def _version(ov: Any) -> str:
-    return str(ov.__version__).split("-")[0]
+    return openvino, str(openvino.__version__).split("-")[0]

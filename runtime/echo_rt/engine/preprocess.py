@@ -11,28 +11,18 @@ from echo_rt.grid_map import GridMap
 
 
 def check_image(image: Image) -> None:
-    """Refuse what is not an image: (H, W) or (H, W, 3) uint8 with at least one pixel.
-
-    Raises:
-        FrameError: says what was found.
-    """
+    """Raise FrameError unless it is (H, W) or (H, W, 3) uint8 with at least one pixel."""
     if not isinstance(image, np.ndarray):
         raise FrameError(f"expected an image as a NumPy array, found {type(image).__name__}")
-    if (
-        image.dtype != np.uint8
-        or image.ndim not in (2, 3)
-        or (image.ndim == 3 and image.shape[2] != 3)
-        or 0 in image.shape
-    ):
+    planes = image.shape[2:] in ((), (3,)) and image.ndim > 1
+    if image.dtype != np.uint8 or not planes or 0 in image.shape:
         raise FrameError(f"expected an image of (H, W) or (H, W, 3) uint8, found {image.shape} {image.dtype}")
 
 
 class Preprocess:
-    """The preprocess, whose weights are kept until the size of the images changes.
+    """From images to a grid of (height, width), normalised by grey levels.
 
-    Args:
-        grid: (height, width) of the network's input.
-        mean, std: grey levels.
+    Its weights are kept until the size of the images changes.
     """
 
     def __init__(self, grid: tuple[int, int], mean: float, std: float) -> None:
@@ -40,17 +30,11 @@ class Preprocess:
         self._map: GridMap | None = None
 
     def __call__(self, image: Image, out: Field) -> GridMap:
-        """Write the network's input for one image into `out`, (h, w) float32; the GIL is released meanwhile.
+        """Write the network's input for one image, and return the map from the grid to the image. Releases the GIL.
 
         Args:
-            image: (H, W) grey or (H, W, 3) BGR uint8, of any size and memory layout.
-            out: the caller's buffer; every element of it is overwritten.
-
-        Returns:
-            The map from the grid to this image.
-
-        Raises:
-            FrameError: the image is of another type or shape.
+            image: as for `check_image`, of any size and memory layout.
+            out: (h, w) float32, the caller's; every element is overwritten.
         """
         check_image(image)
         size = (image.shape[0], image.shape[1])

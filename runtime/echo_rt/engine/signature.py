@@ -1,4 +1,4 @@
-"""Whether a network has the inputs and outputs that its spec says, and what an engine refuses."""
+"""What engines refuse: a network that contradicts its spec, a foreign state, a frame after the end."""
 
 from __future__ import annotations
 
@@ -7,21 +7,11 @@ from collections.abc import Mapping, Sequence
 from echo_rt.errors import EngineClosedError, ModelError, ParameterError
 from echo_rt.model import VIEWS, ModelSpec
 
-Shape = Sequence[int | str | None]
-"""A dimension that is not fixed is a name or None."""
+Shape = Sequence[int | str | None]  # a dimension that is not fixed is a name or None
 
 
 def check_signature(origin: str, spec: ModelSpec, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape]) -> None:
-    """Compare the shapes that a runtime found with those of the spec.
-
-    Args:
-        origin: the model file, for the message.
-        spec: what it says of itself.
-        inputs, outputs: shape of each tensor by its name.
-
-    Raises:
-        ModelError: they differ; both are named.
-    """
+    """Raise ModelError, for the file `origin`, where the shapes that a runtime found are not those of the spec."""
     given = {name: list(shape) for name, shape in inputs.items()}
     found = {**given, **{name: list(shape) for name, shape in outputs.items()}}
     expected: dict[str, object] = {
@@ -38,10 +28,8 @@ def check_signature(origin: str, spec: ModelSpec, inputs: Mapping[str, Shape], o
 
 def foreign_state(state: object) -> ParameterError:
     """What to raise at a temporal model's state that an engine did not give."""
-    return ParameterError(
-        "expected the state that this engine gave with the frame before, found another "
-        f"{type(state).__name__}; begin with None"
-    )
+    expected = "expected the state that this engine gave with the frame before"
+    return ParameterError(f"{expected}, found another {type(state).__name__}; begin with None")
 
 
 def closed_engine() -> EngineClosedError:

@@ -15,7 +15,7 @@ _DIVISORS = ("least_percent", "pattern", "scatter")
 class Measure:
     """What a percentage of a segment, measured in one beat, says of its motion.
 
-    It counts as a share: divided by the median of the six segments, times the segment's place in the `pattern`.
+    It counts as a share: divided by the median of the six segments times the segment's place in the `pattern`.
 
     Attributes:
         least_percent: the median counts for at least so much.
@@ -34,10 +34,10 @@ class Measure:
 
 @dataclass(frozen=True)
 class StillLimits:
-    """The rule without speckle: a segment is akinetic that stays below all of these.
+    """The rule without speckle: an akinetic segment stays below all of these.
 
     Attributes:
-        motion_percent, motion_share: inward motion, in percent, plus a share of what can be expected of the segment.
+        motion_percent, motion_share: inward motion: percent, plus a share of what can be expected of the segment.
         thickening_percent: of the wall.
     """
 
@@ -52,27 +52,26 @@ class AkinesiaRule:
 
     `still` was chosen on phantoms of the seeds 1000 to 1069 (`benchmarks/wall_motion.py`). It finds most akinetic
     segments through lv-edge with few false flags, and all from the phantom's own masks. It flags at most 5 % of the
-    segments in CAMUS's expert contours of patients with an EF of 55 % and more. There contours scatter: thickening
-    below 10 % alone, often called akinesia, would flag more than a quarter.
+    segments in CAMUS's expert contours at an EF of 55 % and more. There thickening below 10 % alone, often called
+    akinesia, would flag more than a quarter.
 
     `middle`, `apart` and `scatter` are of phantoms of the seeds 1000 to 1139 and 6500 to 6953 through lv-edge. Phantom
     walls are drawn more evenly (0.25) than those of CAMUS's patients (0.47 to 0.74). So thickening counts for less, and
     so may the motion of the speckle (0.25).
 
     Attributes:
-        motion: inward motion of the contour. The annulus is stiff, and the aortic root holds its septal side: at the
-            base 0.6 to 0.65 of the median in the phantom, 0.6 and 0.85 in CAMUS's expert contours. The pattern is lower
-            where contours scatter most. The apex, which closes upon itself, comes in a little further than the middle.
+        motion: inward, of the contour. The annulus is stiff, and the aortic root holds its septal side: at the base 0.6
+            to 0.65 of the median in the phantom, 0.6 and 0.85 in CAMUS's expert contours. The pattern is lower where
+            contours scatter most. The apex comes in a little further than the middle.
         thickening: of the wall between the contours.
-        strain: thickening by the speckle. It reads a little larger along the beams, as at the apex, and away from the
-            bright septum.
-        speckle_motion: inward motion by the speckle. What the walls have in common passes for a motion of the whole.
+        strain: thickening by the speckle, a little larger along the beams, as at the apex, and away from the septum.
+        speckle_motion: inward, by the speckle. What the walls have in common passes for a motion of the whole.
         still: the limits where the speckle was not followed.
         followed_strain_percent: strain of the median segment below which the speckle was not followed.
         least_share, most_share: what a share counts for at least and at most.
         agree_share: three of the four shares must lie below it: two do not decide alone.
-        least_evidence: natural logarithm of how much likelier static than moving a segment must be. Below 0, it finds
-            94 % of the static segments of those phantoms and flags 4 % of the others.
+        least_evidence: natural logarithm of how much likelier static than moving a segment must be. It finds 94 % of
+            the static segments of those phantoms and flags 4 % of the others.
     """
 
     motion: Measure = Measure(9.0, (0.4, 1.0, 1.15, 1.15, 1.0, 0.7), middle=0.90, apart=0.60, scatter=0.30)
@@ -108,9 +107,8 @@ def _read(default: Any, raw: object, name: str, origin: str) -> Any:
         return replace(default, **own)
     if isinstance(default, tuple):
         if not isinstance(raw, list) or len(raw) != len(default):
-            raise ModelError(
-                f"{origin}: expected {len(default)} numbers as {name}, found {raw!r}; export the model again"
-            )
+            found = f"expected {len(default)} numbers as {name}, found {raw!r}"
+            raise ModelError(f"{origin}: {found}; export the model again")
         return tuple(_read(one, value, name, origin) for one, value in zip(default, raw, strict=True))
     # The comparison is false for NaN, and a large integer does not fit a float.
     number = isinstance(raw, (int, float)) and not isinstance(raw, bool) and abs(raw) <= sys.float_info.max

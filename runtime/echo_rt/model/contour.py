@@ -9,23 +9,23 @@ from echo_rt.errors import ModelError
 
 @dataclass(frozen=True, slots=True)
 class ContourRule:
-    """The numbers that the reading of a contour stands on. All but `max_sharpen_px` are shares, from 0 to 1.
+    """The numbers of the reading; all but `max_sharpen_px` are shares, from 0 to 1.
 
     Attributes:
-        beside: how far outside of the cavity's border one looks for wall or atrium, as a share of the square root of
-            the cavity's area: about 2 pixels on a grid of 128. Relative, so that a scaled image is measured the same.
-        corner_reach: how far from the end of the wall the corner of the cavity is looked for, in the same measure.
-        max_sharpen_px: how far in grid pixels a rounded corner is moved out at most. Smoothing takes 0.6 off a right
+        beside: how far outside of the cavity's border to look for wall or atrium, as a share of the square root of the
+            cavity's area: about 2 pixels on a grid of 128. Relative, so that a scaled image is measured the same.
+        corner_reach: how far from the end of the wall to look for the cavity's corner, in the same measure.
+        max_sharpen_px: by how many grid pixels at most to move a rounded corner out. Smoothing takes 0.6 off a right
             angle; the sharpest point of an obtuse one is found up to two pixels beside it.
         min_corner_sine: of the angle between the sides of a corner; flatter ones are not moved out.
         wall_probability: above it a point of the border has wall beside it.
         min_atrium_contact: of the border's points, each counted by how much more atrium than wall is beside it. With
             less contact the widest gap in the wall is the opening.
         min_gap: of the border's points that such a gap takes.
-        max_valve: of the border's points that a spot of wall in the middle of the opening takes, which is valve tissue.
+        max_valve: of the border's points that a spot of wall within the opening takes, which is valve tissue.
         min_wall: of the border's points that have wall beside them.
         apex_shell: the apex lies in the direction of all points at least this share as far from the mitral plane as the
-            farthest one. The farthest point alone jumps sideways along a blunt apex from frame to frame.
+            farthest one. That one alone jumps along a blunt apex from frame to frame.
     """
 
     beside: float = 0.06
@@ -41,11 +41,7 @@ class ContourRule:
 
     @classmethod
     def read(cls, raw: object, origin: str) -> ContourRule:
-        """Read what `dataclasses.asdict` made, from the file named `origin`; what is not given has its default.
-
-        Raises:
-            ModelError: it is no such thing.
-        """
+        """Read what `dataclasses.asdict` made, else ModelError for the file `origin`; what lacks has its default."""
         if not isinstance(raw, dict):
             raise ModelError(f"{origin}: expected its contour rule by name, found {raw!r}; export the model again")
         if unknown := sorted(map(str, raw.keys() - {f.name for f in fields(cls)})):
@@ -54,12 +50,9 @@ class ContourRule:
             most = 100 if name.endswith("_px") else 1
             # NaN is no number from 0 on either.
             if not isinstance(number, (int, float)) or isinstance(number, bool) or not 0 <= number <= most:
-                raise ModelError(
-                    f"{origin}: expected {name} of its contour rule from 0 to {most}, found {number!r}; "
-                    "export the model again"
-                )
+                found = f"expected {name} of its contour rule from 0 to {most}, found {number!r}"
+                raise ModelError(f"{origin}: {found}; export the model again")
         return cls(**raw)
 
 
 DEFAULT_CONTOUR = ContourRule()
-"""Of a model that brings no rule of its own."""

@@ -1,8 +1,8 @@
 """Models in FP16, made from their FP32 files.
 
-A shipped model has no FP16 file. It has a recipe, ``NAME.fp16.json``: the `ModelSpec` of the file to be made, with what
-the gate of `echo-rt export` found and the nodes that stay in FP32. The conversion is a rounding of the weights, so the
-same FP32 file and recipe give the same file. The onnx package is imported where a file is made, and nowhere before.
+A shipped model has no FP16 file but a recipe, ``NAME.fp16.json``: the `ModelSpec` of the file to be made. It holds what
+the gate of `echo-rt export` found and the nodes that stay in FP32. The conversion rounds the weights, so the same FP32
+file and recipe give the same file.
 """
 
 from __future__ import annotations
@@ -14,23 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from echo_rt.errors import MissingExtraError, ModelError, output_errors
-from echo_rt.model.onnx_metadata import read_spec
-from echo_rt.model.spec import METADATA_KEY, ModelSpec
+from echo_rt.model.spec import METADATA_KEY, ModelSpec, read_spec
 from echo_rt.model.user_cache import cache_folder, written
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-RECIPE = ".fp16.json"
-"""How the name of a recipe ends."""
+RECIPE = ".fp16.json"  # how the name of one ends
 
 
 def read_recipe(recipe: Path) -> ModelSpec:
-    """The `ModelSpec` of the file that the recipe makes.
-
-    Raises:
-        ModelError: it cannot be read, or is no such JSON.
-    """
+    """The `ModelSpec` of the file that the recipe makes; ModelError where it cannot be read, or is no such JSON."""
     try:
         return ModelSpec.from_json(recipe.read_text(encoding="utf-8"), str(recipe))
     except (OSError, UnicodeDecodeError) as error:
@@ -38,26 +32,22 @@ def read_recipe(recipe: Path) -> ModelSpec:
 
 
 def half_file(recipe: Path) -> Path:
-    """The FP16 file of a recipe: from this user's cache folder, or made now and kept there, whole or not at all.
+    """The FP16 file of a recipe, with the FP32 file beside it: from the user's cache, or made now and kept there.
 
     Two processes that make it at once make the same file, and the later one replaces the other's.
 
-    Args:
-        recipe: the FP32 file lies beside it.
-
     Raises:
         MissingExtraError: the onnx package is not installed.
-        ModelError: the FP32 file or the recipe is missing, not as it should be, or they are of two versions.
+        ModelError: the FP32 file or the recipe is missing or damaged, or they are of two versions.
         OutputError: the cache folder cannot be used.
     """
     spec, name = read_recipe(recipe), recipe.name.removesuffix(RECIPE)
     full = recipe.with_name(f"{name}.fp32.onnx")
     source = read_spec(full)
     if (source.name, source.version) != (spec.name, spec.version):
-        raise ModelError(
-            f"{recipe}: expected a recipe for {source.name} {source.version}, found one for "
-            f"{spec.name} {spec.version}; make it again with  make models-precisions"
-        )
+        expected = f"expected a recipe for {source.name} {source.version}"
+        found = f"found one for {spec.name} {spec.version}"
+        raise ModelError(f"{recipe}: {expected}, {found}; make it again with  make models-precisions")
     data = full.read_bytes()
     key = hashlib.sha256(data + spec.to_json().encode()).hexdigest()[:16]
     target = cache_folder("models") / key / f"{name}.fp16.onnx"
@@ -107,8 +97,7 @@ def set_contract(model: ModelProto, spec: ModelSpec) -> None:
     """Put the spec into the model, in place, and take out what a converter leaves behind."""
     from onnx import helper
 
-    # The converters name domains and leave notes that nothing uses, and strict readers refuse a domain they do not
-    # know.
+    # The converters name domains that nothing uses, and strict readers refuse a domain they do not know.
     used = {node.domain for node in model.graph.node}
     imports = [entry for entry in model.opset_import if entry.domain in used]
     del model.opset_import[:]

@@ -27,7 +27,7 @@ def text_field(number: int, text: str) -> bytes:
 
 
 def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Number and content of each field of a message, in order; numbers of fixed width are passed over.
+    """Number and content of each field, in order, but for numbers of fixed width.
 
     Raises:
         ValueError: it is no message, or a truncated one.
@@ -68,11 +68,7 @@ def varints(content: int | memoryview) -> list[int]:
 
 
 def text(content: memoryview) -> str:
-    """A field's text.
-
-    Raises:
-        ValueError: it is not UTF-8.
-    """
+    """A field's text; ValueError where it is not UTF-8."""
     return bytes(content).decode()
 
 

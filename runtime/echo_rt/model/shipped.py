@@ -10,24 +10,18 @@ from typing import Any
 
 from echo_rt.errors import ModelError, ParameterError
 from echo_rt.model.half import RECIPE, half_file, read_recipe
-from echo_rt.model.onnx_metadata import read_spec
-from echo_rt.model.spec import PRECISIONS, ModelSpec, Precision
+from echo_rt.model.spec import PRECISIONS, ModelSpec, Precision, read_spec
 
 DEFAULT_MODEL = "lv-edge"
 
 
 @dataclass(frozen=True, repr=False)
 class ShippedModel:
-    """A model that comes with echo-rt, in one or more precisions.
-
-    Attributes:
-        name: what `open_engine` takes.
-        files: of each precision the .onnx file, or the recipe that it is made by at its first use.
-        spec: of `path`.
-    """
+    """A model that comes with echo-rt, in one or more precisions; `spec` is that of `path`."""
 
     name: str
     files: Mapping[str, Path]
+    """Of each precision the .onnx file, or the recipe that makes it at its first use."""
     spec: ModelSpec
 
     def __repr__(self) -> str:
@@ -51,12 +45,11 @@ class ShippedModel:
 
         Raises:
             ParameterError: the model is not shipped in that precision.
-            MissingExtraError, ModelError, OutputError: it could not be made, see `echo_rt.model.half.half_file`.
+            MissingExtraError, ModelError, OutputError: it could not be made.
         """
         if precision not in self.files:
-            raise ParameterError(
-                f"model {self.name}: expected a precision of {', '.join(self.files)}, found {precision!r}"
-            )
+            expected = f"expected a precision of {', '.join(self.files)}"
+            raise ParameterError(f"model {self.name}: {expected}, found {precision!r}")
         return _made(self.files[precision])
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,16 +89,14 @@ def models() -> list[ShippedModel]:
 
 
 def model_path(model: str | os.PathLike[str] | None, precisions: Sequence[Precision] = PRECISIONS) -> Path:
-    """The file that a model's name, a name with a precision (``lv-edge.fp32``), or a path stands for.
+    """The file of a model's name, a name with a precision (``lv-edge.fp32``), a path, or None for the default model.
 
     Args:
-        model: see above; None is the default model.
-        precisions: of a shipped model that is named without one, the best first. A file of less than FP32 counts where
-            its gate passed.
+        precisions: for a name without one, the best first. A file of less than FP32 counts where its gate passed.
 
     Raises:
         ModelError: no shipped model has that name, and no file that path.
-        MissingExtraError, OutputError: an FP16 file could not be made, see `echo_rt.model.half.half_file`.
+        MissingExtraError, OutputError: an FP16 file could not be made.
     """
     text = os.fspath(model) if model is not None else DEFAULT_MODEL
     folder = models_dir()
@@ -119,8 +110,7 @@ def model_path(model: str | os.PathLike[str] | None, precisions: Sequence[Precis
     for precision in precisions:
         if precision in files and (precision == "fp32" or _spec(files[precision]).parity.get("ok") is True):
             return _made(files[precision])
-    path = Path(text)
-    if path.is_file():
+    if (path := Path(text)).is_file():
         return path
     names = ", ".join(sorted(shipped)) or "no shipped model"
     raise ModelError(f"model {text!r}: expected a file or one of {names}, found neither")

@@ -1,20 +1,24 @@
 """The contract inside a model file.
 
 An echo-rt model is one ONNX file. Its ``metadata_props`` hold one JSON under the key ``echo_rt``: the `ModelSpec`.
-Whoever runs the model takes size, normalisation, classes and thresholds from there alone.
+Size, normalisation, classes and thresholds come from there alone.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+import mmap
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any, Literal
 
 from echo_rt.errors import ModelError
 from echo_rt.model.akinesia import AkinesiaRule
 from echo_rt.model.contour import DEFAULT_CONTOUR, ContourRule
+from echo_rt.model.protobuf import messages, text
 
 METADATA_KEY = "echo_rt"
 FORMAT = 1
@@ -27,7 +31,7 @@ VIEWS = ("A4C", "A2C", "other")
 """What the outputs of a view head stand for, in their order."""
 
 HEADS = ("view", "confidence")
-"""What a network may say beside the labels: which view it sees, and the Dice of the cavity that is to be expected."""
+"""What a network may say beside the labels: the view, and the Dice of the cavity that it expects."""
 
 Precision = Literal["fp32", "fp16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
@@ -43,8 +47,8 @@ DEFAULT_QUALITY: Mapping[str, float] = {
     "min_length_share": 0.85,
     "min_length_to_width": 1.0,
 }
-"""Thresholds a model starts from; see `echo_rt.cardiac.quality` for their meaning, `benchmarks/quality_thresholds.py`
-for where they come from. A trained model brings its own; for those it does not name it has these."""
+"""Thresholds of a model that does not bring its own. `echo_rt.cardiac.quality` says what they mean,
+`benchmarks/quality_thresholds.py` where they come from."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class ModelInput:
     Attributes:
         width, height: of its grid, in pixels.
         mean, std: grey levels (0 to 255) that normalise the image: (luma - mean) / std.
-        fit: how an image is brought to the grid; only ``letterbox``.
+        fit: of an image to the grid; only ``letterbox``.
         pixel_order: only ``grey``: one channel, BT.601 luma.
     """
 
@@ -71,18 +75,13 @@ class ModelInput:
         return self.height, self.width
 
     def check(self, origin: str) -> None:
-        """Refuse what this version does not do.
-
-        Raises:
-            ModelError: as said, for the file named `origin`.
-        """
+        """Raise ModelError, for the file `origin`, at what this version does not do."""
         _one_of(origin, "fit", self.fit, ("letterbox",))
         _one_of(origin, "pixel_order", self.pixel_order, ("grey",))
         if not (8 <= self.width <= 4096 and 8 <= self.height <= 4096 and self.std > 0):
-            raise ModelError(
-                f"{origin}: expected an input of 8 to 4096 pixels and std > 0, "
-                f"found {self.width}x{self.height}, std {self.std}; export the model again"
-            )
+            found = f"found {self.width}x{self.height}, std {self.std}"
+            expected = "expected an input of 8 to 4096 pixels and std > 0"
+            raise ModelError(f"{origin}: {expected}, {found}; export the model again")
 
 
 @dataclass(frozen=True)
@@ -90,11 +89,8 @@ class Tuning:
     """Whatever was tuned on the output of this one model.
 
     Attributes:
-        ef_calibration: (slope, offset) so that EF = slope x raw + offset in points, fitted on training patients; or
-            None.
-        quality: thresholds of the quality rules; those that are not given are those of `DEFAULT_QUALITY`.
-        akinesia: the rule for wall segments that do not move; a file without it has the default one.
-        contour: how the endocardial contour is read off its probabilities; as `akinesia`.
+        ef_calibration: (slope, offset) so that EF = slope x raw + offset in points, fitted on training patients.
+        quality: thresholds of the quality rules, by default those of `DEFAULT_QUALITY`.
     """
 
     ef_calibration: tuple[float, float] | None = None
@@ -103,35 +99,23 @@ class Tuning:
     contour: ContourRule = DEFAULT_CONTOUR
 
     def __post_init__(self) -> None:
-        # A model made before a rule existed goes by the rule's default.
+        # A model from before a rule existed goes by the rule's default.
         object.__setattr__(self, "quality", {**DEFAULT_QUALITY, **self.quality})
 
     def check(self, origin: str) -> None:
-        """Refuse what this version does not do.
-
-        Raises:
-            ModelError: as said, for the file named `origin`.
-        """
+        """Raise ModelError, for the file `origin`, at what this version does not do."""
         if unknown := sorted(self.quality.keys() - DEFAULT_QUALITY.keys()):
-            raise ModelError(
-                f"{origin}: its quality thresholds {', '.join(unknown)} are unknown; a newer echo-rt is needed"
-            )
+            found = f"its quality thresholds {', '.join(unknown)} are unknown"
+            raise ModelError(f"{origin}: {found}; a newer echo-rt is needed")
         for name, threshold in self.quality.items():
             if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not math.isfinite(threshold):
-                raise ModelError(
-                    f"{origin}: expected a number as quality threshold {name}, found {threshold!r}; "
-                    "export the model again"
-                )
+                found = f"expected a number as quality threshold {name}, found {threshold!r}"
+                raise ModelError(f"{origin}: {found}; export the model again")
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the weights come from.
-
-    Attributes:
-        training_data, licence, citation: for people.
-        figures: what was measured, by name.
-    """
+    """Where the weights come from, for people; `figures` are what was measured, by name."""
 
     training_data: str = ""
     licence: str = ""
@@ -139,17 +123,10 @@ class Origin:
     figures: Mapping[str, Any] = field(default_factory=dict)
 
 
+# Fields of `ModelSpec` whose own fields stand in the JSON in their place, fields that are an object there, and tuples.
 _GROUPS: Mapping[str, type[Any]] = {"input": ModelInput, "tuning": Tuning, "origin": Origin}
-"""Fields of `ModelSpec` whose own fields stand in the JSON in their place."""
-
-_READERS: Mapping[str, Callable[[Any, str], Any]] = {
-    "akinesia": AkinesiaRule.read,
-    "contour": ContourRule.read,
-}
-"""Of fields that are an object of their own in the JSON."""
-
+_READERS: Mapping[str, Callable[[Any, str], Any]] = {"akinesia": AkinesiaRule.read, "contour": ContourRule.read}
 _TUPLES = ("classes", "views", "heads", "state", "ef_calibration")
-"""What JSON gives as lists."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -158,14 +135,11 @@ class ModelSpec:
 
     Attributes:
         name, version: of the weights.
-        input: what the network is given.
         classes: name of each output channel.
-        views: the views it was trained on.
+        views: that it was trained on.
         heads: some of `HEADS`, each an output of that name: ``view`` the logits of `VIEWS`, ``confidence`` one logit.
-        state: names of the tensors a temporal model hands from frame to frame; empty for a single-frame model. The
-            network has an input of each name and an output ``NAME_next``; at the first frame they are zero.
-        tuning: calibration and thresholds for what it says.
-        origin: where the weights come from and what may be done with them.
+        state: names of the tensors that a temporal model hands from frame to frame. The network has an input of each
+            name and an output ``NAME_next``; at the first frame they are zero.
         precision: of this file.
         parity: what the gate of `echo-rt export` found between this file and its FP32 file; ``ok`` is there only where
             it passed. Empty for an FP32 file.
@@ -205,12 +179,9 @@ class ModelSpec:
         except json.JSONDecodeError as error:
             raise ModelError(f"{origin}: its echo-rt spec is not JSON ({error}); export the model again") from None
         if not isinstance(raw, dict) or raw.pop("format", None) != FORMAT:
-            raise ModelError(
-                f"{origin}: expected an echo-rt spec of format {FORMAT}; export the model with this version of echo-rt"
-            )
-        for name in _TUPLES:
-            if isinstance(raw.get(name), list):
-                raw[name] = tuple(raw[name])
+            expected = f"expected an echo-rt spec of format {FORMAT}"
+            raise ModelError(f"{origin}: {expected}; export the model with this version of echo-rt")
+        raw.update({name: tuple(raw[name]) for name in _TUPLES if isinstance(raw.get(name), list)})
         raw.update({name: read(raw[name], origin) for name, read in _READERS.items() if name in raw})
         grouped = {
             group: {f.name: raw.pop(f.name) for f in fields(kind) if f.name in raw} for group, kind in _GROUPS.items()
@@ -230,13 +201,41 @@ class ModelSpec:
         _one_of(origin, "precision", self.precision, PRECISIONS)
         _one_of(origin, "classes", self.classes, (CLASSES,))
         if unknown := [head for head in self.heads if head not in HEADS]:
-            raise ModelError(
-                f"{origin}: expected heads of {', '.join(HEADS)}, found {', '.join(unknown)}; a newer echo-rt is needed"
-            )
+            found = f"expected heads of {', '.join(HEADS)}, found {', '.join(unknown)}"
+            raise ModelError(f"{origin}: {found}; a newer echo-rt is needed")
 
 
 def _one_of(origin: str, name: str, found: object, supported: tuple[object, ...]) -> None:
     if found not in supported:
-        raise ModelError(
-            f"{origin}: expected {name} to be one of {supported}, found {found!r}; a newer echo-rt is needed"
-        )
+        expected = f"expected {name} to be one of {supported}"
+        raise ModelError(f"{origin}: {expected}, found {found!r}; a newer echo-rt is needed")
+
+
+def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
+    """The `ModelSpec` of an ONNX file, without loading its weights and without the onnx package.
+
+    Raises:
+        ModelError: there is no such file, it is not ONNX, or has no spec inside.
+    """
+    path = Path(path)
+    try:
+        found = dict(_metadata(path))
+    except OSError as error:
+        reason = f"expected a model file, found none ({error.strerror or type(error).__name__})"
+        raise ModelError(f"{path}: {reason}; `echo-rt models` lists the shipped ones") from None
+    except ValueError:
+        raise ModelError(f"{path}: expected an ONNX file, found something else or a truncated one") from None
+    if METADATA_KEY not in found:
+        reason = "expected an echo-rt model, found a file without an echo-rt spec"
+        raise ModelError(f"{path}: {reason}; make one with `echo-rt export onnx`")
+    return ModelSpec.from_json(found[METADATA_KEY], str(path))
+
+
+def _metadata(path: Path) -> Iterator[tuple[str, str]]:
+    with path.open("rb") as stream:
+        # Mapped, not read: of the weights no page is touched. An empty file cannot be mapped, a ValueError.
+        whole = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+    for number, content in messages(whole):
+        if number == 14:  # metadata_props of ModelProto: messages of 1: key, 2: value
+            pair = {1: "", 2: "", **{n: text(part) for n, part in messages(content)}}
+            yield pair[1], pair[2]

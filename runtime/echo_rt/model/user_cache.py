@@ -11,11 +11,7 @@ from echo_rt.errors import OutputError, output_errors
 
 
 def cache_folder(name: str) -> Path:
-    """A folder of that name in this user's cache, for its owner alone; made where it is missing.
-
-    Raises:
-        OutputError: it cannot be made, or belongs to somebody else.
-    """
+    """A folder in this user's cache, for its owner alone, made where it is missing; OutputError where that fails."""
     from platformdirs import user_cache_path
 
     folder = user_cache_path("echo-rt", appauthor=False) / name
@@ -27,19 +23,14 @@ def cache_folder(name: str) -> Path:
 
 
 def check_owner(path: Path) -> None:
-    """Refuse a file or folder of another user.
-
-    Raises:
-        OutputError: it belongs to somebody else.
-    """
+    """Raise OutputError where a file or folder belongs to another user."""
     if sys.platform != "win32" and (owner := path.stat().st_uid) != os.getuid():
-        raise OutputError(
-            f"{path}: expected it to be yours, found it to be that of user {owner}; remove it or set XDG_CACHE_HOME"
-        )
+        found = f"expected it to be yours, found it to be that of user {owner}"
+        raise OutputError(f"{path}: {found}; remove it or set XDG_CACHE_HOME")
 
 
 def written(path: Path, data: bytes) -> Path:
-    """A new file of another name beside `path` that holds the data, for its owner alone, and is safe on the disk."""
+    """A new file beside `path` that holds the data, for its owner alone, and is safe on the disk."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:
         with open(handle, "wb") as stream:

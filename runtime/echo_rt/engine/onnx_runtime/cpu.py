@@ -19,15 +19,7 @@ def probe() -> str:
 
 
 class CpuEngine(HostEngine):
-    """An `echo_rt.engine.Engine` on ONNX Runtime.
-
-    Args:
-        path, spec: of the model.
-        threads: of the network; 0 is `default_threads`.
-
-    Raises:
-        ModelError: ONNX Runtime cannot load it, or it contradicts its spec.
-    """
+    """An `echo_rt.engine.Engine` on ONNX Runtime; 0 threads are `default_threads`. ModelError as `open_session`."""
 
     device = "cpu"
 
@@ -39,8 +31,8 @@ class CpuEngine(HostEngine):
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session, shapes = open_session(path, spec, options, ("CPUExecutionProvider", {}))
         super().__init__(spec, shapes)
-        threads_text = f"{count} thread{'s' * (count != 1)}"
-        self.description = f"{Path(path).name} on {VERSION} (cpu, {spec.precision}, {threads_text})"
+        how = f"{spec.precision}, {count} thread{'s' * (count != 1)}"
+        self.description = f"{Path(path).name} on {VERSION} (cpu, {how})"
         self._binding = self._session.io_binding()
         self._binding.bind_cpu_input("image", self._image)
         for name, out in self._out.items():

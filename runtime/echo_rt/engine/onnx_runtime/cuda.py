@@ -13,8 +13,8 @@ from echo_rt.engine.onnx_runtime.session import VERSION, open_session, ort
 from echo_rt.errors import DeviceError, first_line
 from echo_rt.model import ModelSpec
 
+# ONNX Runtime's names of the provider and of its memory.
 PROVIDER, PLACE = "CUDAExecutionProvider", "cuda"
-"""ONNX Runtime's names of the provider and of its memory."""
 
 
 def probe() -> str:
@@ -26,10 +26,9 @@ def _usable_device() -> CudaDevice:
     """The GPU; NoDeviceError where there is none, DeviceError where this ONNX Runtime is not one for CUDA."""
     device, found = find_device(), ort.get_available_providers()
     if PROVIDER not in found:
-        raise DeviceError(
-            f"device cuda: expected an ONNX Runtime for CUDA on {device.name}, found one with {', '.join(found)}; run  "
-            "pip uninstall onnxruntime  and then  pip install onnxruntime-gpu"
-        )
+        problem = f"expected an ONNX Runtime for CUDA on {device.name}, found one with {', '.join(found)}"
+        advice = "run  pip uninstall onnxruntime  and then  pip install onnxruntime-gpu"
+        raise DeviceError(f"device cuda: {problem}; {advice}")
     return device
 
 
@@ -37,8 +36,7 @@ class CudaEngine(HostEngine):
     """An `echo_rt.engine.Engine` on ONNX Runtime's CUDA provider. A temporal model's state stays on the GPU.
 
     Raises:
-        NoDeviceError: there is no CUDA device.
-        DeviceError: this ONNX Runtime has no CUDA provider, or did not take it.
+        DeviceError: there is no CUDA device, or this ONNX Runtime has no provider for it, or did not take it.
         ModelError: it cannot load the file, or the network contradicts its spec.
     """
 
@@ -52,10 +50,8 @@ class CudaEngine(HostEngine):
         self._session, shapes = open_session(path, spec, ort.SessionOptions(), provider, f" on {gpu.name}")
         # Without a library that the provider needs, ONNX Runtime warns and takes the processor.
         if PROVIDER not in (taken := self._session.get_providers()):
-            raise DeviceError(
-                f"device cuda: expected ONNX Runtime to run on {gpu.name}, found that it took {', '.join(taken)}; "
-                f"install the CUDA and cuDNN that {VERSION} asks for"
-            )
+            found = f"expected ONNX Runtime to run on {gpu.name}, found that it took {', '.join(taken)}"
+            raise DeviceError(f"device cuda: {found}; install the CUDA and cuDNN that {VERSION} asks for")
         self._session.disable_fallback()  # else an error in a frame would silently move the network to the processor
         super().__init__(spec, shapes)
         self.description = f"{Path(path).name} on {VERSION} (cuda, {gpu.name}, {spec.precision})"
@@ -76,7 +72,7 @@ class CudaEngine(HostEngine):
         self._image_on_gpu.update_inplace(self._staged)
         for name, tensor in before.items():
             self._binding.bind_ortvalue_input(name, tensor)
-        # Bound anew for each frame: else ONNX Runtime writes into the memory of the frame before, now somebody's state.
+        # Bound anew for each frame: else ONNX Runtime writes over the frame before, now somebody's state.
         for name in self._out:
             self._binding.bind_output(name, "cpu")
         for name in before:
@@ -84,9 +80,8 @@ class CudaEngine(HostEngine):
         try:
             self._session.run_with_iobinding(self._binding)
         except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no public base class
-            raise DeviceError(
-                f"device cuda: expected ONNX Runtime to run a frame, found {first_line(error)}; open the engine again"
-            ) from None
+            found = f"expected ONNX Runtime to run a frame, found {first_line(error)}"
+            raise DeviceError(f"device cuda: {found}; open the engine again") from None
         values = self._binding.get_outputs()
         for out, value in zip(self._out.values(), values, strict=False):
             np.copyto(out, value.numpy())

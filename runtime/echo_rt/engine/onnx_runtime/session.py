@@ -28,11 +28,7 @@ def open_session(
 ) -> tuple[Any, dict[str, list[int]]]:
     """The ``onnxruntime.InferenceSession`` of a model file, and the shape of every input and output by its name.
 
-    Args:
-        path, spec: of the model.
-        options: an ``onnxruntime.SessionOptions``; its warnings are switched off.
-        provider: ONNX Runtime's name of what computes, and its settings.
-        where: where that is, for the message, such as `` on NVIDIA T4``.
+    `options` are an ``onnxruntime.SessionOptions``, `where` is for the message, such as `` on NVIDIA T4``.
 
     Raises:
         ModelError: ONNX Runtime cannot load it, or the network contradicts its spec.
@@ -41,11 +37,9 @@ def open_session(
     try:
         session = ort.InferenceSession(path, options, providers=[provider])
     except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no public base class
-        raise ModelError(
-            f"{path}: ONNX Runtime cannot load it{where} ({first_line(error)}); export the model again"
-        ) from None
-    inputs, outputs = (
-        {node.name: list(node.shape) for node in nodes} for nodes in (session.get_inputs(), session.get_outputs())
-    )
+        found = f"ONNX Runtime cannot load it{where} ({first_line(error)})"
+        raise ModelError(f"{path}: {found}; export the model again") from None
+    inputs = {node.name: list(node.shape) for node in session.get_inputs()}
+    outputs = {node.name: list(node.shape) for node in session.get_outputs()}
     check_signature(path, spec, inputs, outputs)
     return session, {**inputs, **outputs}

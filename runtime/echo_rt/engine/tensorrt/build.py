@@ -1,11 +1,10 @@
 """From an ONNX file to a TensorRT engine: the only place that calls TensorRT's builder.
 
 It serves TensorRT 8.5 to 11, and asks what the installed release offers, never for its number. From 10 on networks can
-be strongly typed (in 11 they always are): the types in the ONNX file are the engine's types. Before, a network takes
-its precision from flags, which follow the file's spec.
+be strongly typed, with the types of the ONNX file. Before, flags set the precision, after the file's spec.
 
-In this module a name means one TensorRT class throughout: ``config`` is an ``IBuilderConfig``, and so on. A name that
-not every release has is looked up by ``getattr`` or behind ``hasattr``. tests/test_tensorrt_contract.py checks both.
+A name means one TensorRT class throughout: ``config`` is an ``IBuilderConfig``, and so on. A name that not every
+release has is looked up by ``getattr`` or behind ``hasattr``. tests/test_tensorrt_contract.py checks both.
 """
 
 from __future__ import annotations
@@ -21,32 +20,25 @@ from echo_rt.errors import DeviceError, ModelError, ParameterError
 from echo_rt.model import ModelSpec
 
 Progress = Callable[[str, int, int], None]
-"""Called with a phase of the build, the steps done in it, and their number; also from TensorRT's own threads."""
+"""Called with a phase of the build, the steps done in it, and their number, also from TensorRT's own threads."""
 
-Say = Callable[[str], None]
-"""Called with one line for people."""
+Say = Callable[[str], None]  # called with one line for people
 
+# TensorRT's names of types, and NumPy's.
 _DTYPES = {"FLOAT": "float32", "HALF": "float16", "BOOL": "bool", "UINT8": "uint8"}
 _DTYPES |= {"INT8": "int8", "INT32": "int32", "INT64": "int64"}
-"""TensorRT's names of types, and NumPy's."""
 
+# The model's path for the parser: a place without files, so that it finds no weights that no hash covers.
 _NOWHERE = f"{os.devnull}/model.onnx"
-"""The model's path for the parser: a place without files, so that it finds no weights that no hash covers."""
 
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """How to build; the defaults are for the fastest engine on this very GPU.
+    """How to build; the defaults are for the fastest engine on this very GPU."""
 
-    Attributes:
-        workspace_mib: GPU memory that a layer may use for scratch, in MiB.
-        hardware_compatible: the engine also runs on other GPUs from Ampere on, more slowly.
-        version_compatible: the engine also runs in later TensorRT releases, more slowly.
-    """
-
-    workspace_mib: int = 1024
-    hardware_compatible: bool = False
-    version_compatible: bool = False
+    workspace_mib: int = 1024  # GPU memory that a layer may use for scratch
+    hardware_compatible: bool = False  # also for other GPUs from Ampere on, more slowly
+    version_compatible: bool = False  # also for later TensorRT releases, more slowly
 
     def __post_init__(self) -> None:
         if self.workspace_mib < 1:
@@ -73,12 +65,7 @@ class Built:
 
 
 def import_tensorrt(device: CudaDevice) -> Any:
-    """The tensorrt module.
-
-    Raises:
-        MissingExtraError: TensorRT is not installed.
-        DeviceError: it is, but cannot be loaded.
-    """
+    """The tensorrt module; MissingExtraError where it is not installed, DeviceError where it cannot be loaded."""
     with import_errors("TensorRT", "a TensorRT engine", device, "install it again"):
         import tensorrt
     return tensorrt
@@ -86,8 +73,7 @@ def import_tensorrt(device: CudaDevice) -> Any:
 
 def tensorrt_version(device: CudaDevice) -> str:
     """The release of the installed TensorRT, such as ``10.16.1.11``; errors as `import_tensorrt`."""
-    trt = import_tensorrt(device)
-    return str(trt.__version__)
+    return str(import_tensorrt(device).__version__)
 
 
 def build(
@@ -102,11 +88,9 @@ def build(
     """Build an engine, which takes from seconds to minutes.
 
     Args:
-        onnx, origin, spec: the model file's content, its path for messages, and what it says of itself.
-        device: the GPU that the engine is for.
-        options: how to build.
+        onnx, origin: the model file's content, and its path for messages.
         timing_cache: of an earlier build on this GPU with this TensorRT, or empty.
-        progress: told how far the build is, by a TensorRT that reports it (10 and later).
+        progress: for a TensorRT that reports it (10 and later).
 
     Raises:
         ModelError: TensorRT cannot read the file or make an engine of it, or the network contradicts its spec.
@@ -142,18 +126,15 @@ def build(
     if stopped:
         raise KeyboardInterrupt
     if engine is None:
-        raise ModelError(
-            f"{origin}: TensorRT {trt.__version__} cannot build an engine of it for {device.name} ({_last(messages)})"
-        )
+        reason = f"cannot build an engine of it for {device.name} ({_last(messages)})"
+        raise ModelError(f"{origin}: TensorRT {trt.__version__} {reason}")
     return Built(bytes(engine), bytes(timings.serialize()), inputs, outputs)
 
 
 def deserialize(engine: bytes, device: CudaDevice, host_code_allowed: bool = False) -> Any:
     """The ``ICudaEngine`` of an engine's bytes. It is code: only those that `cache` has compared with their record.
 
-    Args:
-        engine, device: the serialised engine, and the GPU that it runs on.
-        host_code_allowed: for an engine built version compatible, which brings code of its own.
+    An engine built version compatible brings code of its own, which has to be allowed.
 
     Raises:
         ModelError: TensorRT refuses it.
@@ -166,17 +147,15 @@ def deserialize(engine: bytes, device: CudaDevice, host_code_allowed: bool = Fal
         runtime.engine_host_code_allowed = True
     found = runtime.deserialize_cuda_engine(engine)
     if found is None:
-        raise ModelError(
-            f"TensorRT {trt.__version__} on {device.name} refuses the engine ({_last(messages)}); build it again"
-        )
+        reason = f"refuses the engine ({_last(messages)})"
+        raise ModelError(f"TensorRT {trt.__version__} on {device.name} {reason}; build it again")
     return found
 
 
 def _network_flags(trt: Any) -> int:
     """Strongly typed where that exists, else with an explicit batch, which 10 and later imply."""
-    flag = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
-    if flag is None:
-        flag = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
+    explicit = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
+    flag = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", explicit)
     return 0 if flag is None else 1 << int(flag)
 
 
@@ -188,17 +167,16 @@ def _set_precision(trt: Any, config: Any, precision: str) -> None:
     for name in {"fp32": (), "fp16": ("FP16",), "int8": ("INT8", "FP16")}[precision]:
         flag = getattr(trt.BuilderFlag, name, None)
         if flag is None:
-            raise DeviceError(
-                f"TensorRT {trt.__version__} has neither strongly typed networks nor {name}; use another release"
-            )
+            lacking = f"has neither strongly typed networks nor {name}"
+            raise DeviceError(f"TensorRT {trt.__version__} {lacking}; use another release")
         config.set_flag(flag)
 
 
 def _set_compatibility(trt: Any, config: Any, options: BuildOptions) -> None:
     def have(feature: Any, name: str) -> Any:
         if feature is None:
-            problem = f"expected TensorRT 8.6 or later for {name} compatibility, found {trt.__version__}"
-            raise ParameterError(f"{problem}; leave the option out")
+            expected = f"expected TensorRT 8.6 or later for {name} compatibility"
+            raise ParameterError(f"{expected}, found {trt.__version__}; leave the option out")
         return feature
 
     if options.hardware_compatible:
@@ -241,7 +219,7 @@ def _monitor(trt: Any, progress: Progress, stopped: list[bool]) -> Any:
     steps: dict[str, int] = {}
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
-        """Tells `progress`. An exception would end the process inside TensorRT: Ctrl-C becomes a False here."""
+        """Tells `progress`. An exception would end the process inside TensorRT, so Ctrl-C becomes a False."""
 
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)

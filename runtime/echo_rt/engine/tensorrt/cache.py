@@ -5,12 +5,10 @@ built it:
 - its record, the JSON beside it, bears this user's seal (`echo_rt.engine.tensorrt.private_files`);
 - its own SHA-256 is the one in the record. The bytes that were hashed are the bytes that are loaded.
 
-That keeps out engines that were downloaded, copied from another machine or account, exchanged, cut short or damaged,
-wherever they lie. It does not keep out somebody with the rights of the user or of root, who needs no engine for that.
-Nor does it judge the ONNX file: whoever may replace that decides what is built of it.
+That keeps out engines that were downloaded, copied from another machine or account, exchanged, cut short or damaged. It
+does not keep out somebody with the rights of the user or of root. Nor does it judge the ONNX file.
 
-An engine also belongs to one model, GPU, driver, TensorRT and set of options. Where one of them differs it is built
-again.
+An engine is built again where its model, GPU, driver, TensorRT or options differ.
 """
 
 from __future__ import annotations
@@ -35,12 +33,7 @@ from echo_rt.model import read_spec
 
 @dataclass(frozen=True)
 class StoredEngine:
-    """An engine that this user built.
-
-    Attributes:
-        data: its bytes, the very ones that were compared with the record.
-        built: whether it was built just now.
-    """
+    """An engine that this user built, and whether just now; `data` are the bytes that were compared with the record."""
 
     path: Path
     data: bytes
@@ -49,8 +42,7 @@ class StoredEngine:
 
     def deserialize(self, device: CudaDevice) -> Any:
         """TensorRT's ``ICudaEngine``; errors as `echo_rt.engine.tensorrt.build.deserialize`."""
-        own_code = self.record.wanted.options.version_compatible
-        return build.deserialize(self.data, device, host_code_allowed=own_code)
+        return build.deserialize(self.data, device, self.record.wanted.options.version_compatible)
 
 
 def cached_engine(
@@ -64,21 +56,20 @@ def cached_engine(
     """The engine of a model for this machine: from the cache, or built now and kept there.
 
     Args:
-        model: the ONNX file.
-        device: the GPU; None is the first one.
+        device: None is the first one.
         say: given one line before a build, with its reason; None prints it on standard error.
-        progress: told how far a build is.
 
     Raises:
         NoDeviceError: there is no CUDA device; TensorRT was not imported.
         ModelError: the file is not an echo-rt model, or TensorRT cannot make an engine of it.
         OutputError: the cache folder cannot be used.
-        ParameterError, MissingExtraError, DeviceError: see `echo_rt.engine.tensorrt.build.build`.
+        ParameterError, MissingExtraError, DeviceError: as `echo_rt.engine.tensorrt.build.build`.
     """
     model, options, say = Path(model), options or build.BuildOptions(), say or to_stderr
     spec, onnx = read_spec(model), model.read_bytes()
     gpu = device or find_device()
-    wanted = Wanted.here(onnx, spec, gpu, options, build.tensorrt_version(gpu))
+    machine = build.tensorrt_version(gpu), gpu.cuda_driver, gpu.name, gpu.compute_capability
+    wanted = Wanted(sha256(onnx), spec.precision, options, *machine)
     folder = cache_folder()
     key = user_key(folder)
     path = folder / f"{model.stem}-{wanted.digest()}.engine"
@@ -95,22 +86,16 @@ def cached_engine(
         timings = folder / f"timing-{sha256(f'{wanted.gpu} {wanted.tensorrt}'.encode())[:16]}.cache"
         start = time.monotonic()
         built = build.build(onnx, str(model), spec, gpu, options, read_sealed(timings, key), progress)
-        stored = _keep(built, time.monotonic() - start, wanted, path, key)
+        took_s, now = round(time.monotonic() - start, 1), datetime.now(timezone.utc).isoformat(timespec="seconds")
+        record = EngineRecord(wanted, sha256(built.engine), built.inputs, built.outputs, now, took_s)
+        write_pair(path, built.engine, record_path(path), record.to_json(key).encode())
         write_sealed(timings, built.timing_cache, key)
-        return stored
-
-
-def _keep(built: build.Built, build_s: float, wanted: Wanted, path: Path, key: bytes) -> StoredEngine:
-    """Write an engine that was just built, with its record."""
-    built_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    record = EngineRecord(wanted, sha256(built.engine), built.inputs, built.outputs, built_at, round(build_s, 1))
-    write_pair(path, built.engine, record_path(path), record.to_json(key).encode())
-    return StoredEngine(path, built.engine, record, built=True)
+        return StoredEngine(path, built.engine, record, built=True)
 
 
 @contextmanager
 def _only_one(path: Path, say: build.Say) -> Iterator[None]:
-    """Hold the engine's lock, which the system opens again where its holder dies; its empty file stays."""
+    """Hold the engine's lock, which the system opens where its holder dies; its empty file stays."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(path.with_name(path.name + ".lock"), mode=0o600)
@@ -127,9 +112,7 @@ def _only_one(path: Path, say: build.Say) -> Iterator[None]:
 
 
 def read_engine(path: str | os.PathLike[str], wanted: Wanted | None = None) -> StoredEngine:
-    """An engine file that lies anywhere, with its record beside it.
-
-    `wanted` is what it has to be built from and for; None where it will run on another machine.
+    """An engine file that lies anywhere, its record beside it; `wanted` is None where it runs on another machine.
 
     Raises:
         ModelError: there is none, this user did not build it, it is not whole, or it differs from what is wanted.
@@ -144,7 +127,6 @@ def read_engine(path: str | os.PathLike[str], wanted: Wanted | None = None) -> S
 def write_engine(engine: StoredEngine, target: str | os.PathLike[str]) -> StoredEngine:
     """Put a copy of an engine and its record elsewhere: both or, with an OutputError, neither."""
     target = Path(target)
-    # Killed half-way, it leaves an engine without its record or with that of another, which nobody loads.
     write_pair(target, engine.data, record_path(target), engine.record.to_json(user_key(cache_folder())).encode())
     return StoredEngine(target, engine.data, engine.record, engine.built)
 
@@ -169,3 +151,28 @@ def _read(path: Path, key: bytes, wanted: Wanted | None) -> StoredEngine | str:
 def to_stderr(line: str) -> None:
     """Say a line to whoever sits before the terminal."""
     print(f"echo-rt: {line}", file=sys.stderr)
+
+
+@contextmanager
+def build_progress() -> Iterator[build.Progress | None]:
+    """A bar for each phase of a build on standard error; None where that is not a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        running: dict[str, TaskID] = {}
+
+        def show(phase: str, done: int, steps: int) -> None:
+            # Phases overlap, and some end before their last step: each has its own bar, gone when it ends.
+            if done < steps:
+                if phase not in running:
+                    running[phase] = bars.add_task(phase, total=steps)
+                bars.update(running[phase], completed=done)
+            elif phase in running:
+                bars.remove_task(running.pop(phase))
+
+        yield show

@@ -1,7 +1,7 @@
 """CUDA through PyCUDA: the device's primary context, which TensorRT, torch and CUDA's runtime library use too.
 
-In the modules that run engines a name means one thing throughout: ``cuda`` is ``pycuda.driver``, ``stream`` a
-``Stream``, and so on. tests/test_tensorrt_contract.py compares every name with those of the libraries' releases.
+Where engines run, a name means one thing throughout: ``cuda`` is ``pycuda.driver``, ``stream`` a ``Stream``, and so on.
+tests/test_tensorrt_contract.py compares every name with those of the libraries' releases.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ from typing import Any
 from echo_rt.engine.cuda_driver import CudaDevice, import_errors
 from echo_rt.errors import DeviceError, first_line
 
-_NON_BLOCKING = 1
-"""CU_STREAM_NON_BLOCKING of cuda.h: the stream and others' stream 0 do not wait for each other, as a capture needs."""
-
 _retained: dict[int, PrimaryContext] = {}
 _lock = threading.Lock()
 
@@ -25,11 +22,7 @@ class PrimaryContext:
     """A device's primary context. ``with`` makes it current in this thread; memory is allocated, used and freed inside.
 
     A process retains it once and never gives it back, as torch does: PyCUDA can give it back only from the thread that
-    took it, and would leave it on that thread's stack.
-
-    Attributes:
-        cuda: the module pycuda.driver.
-        integrated: whether the GPU shares the processor's memory, as on Jetson.
+    took it, and would leave it on that thread's stack. An `integrated` GPU shares the processor's memory, as on Jetson.
     """
 
     def __init__(self, device: CudaDevice) -> None:
@@ -57,10 +50,6 @@ class PrimaryContext:
     def __exit__(self, *_: object) -> None:
         self._current.pop()  # of this thread's stack: what `__enter__` put there
 
-    def new_stream(self) -> Any:
-        """A stream of its own; with the context current."""
-        return self.cuda.Stream(_NON_BLOCKING)
-
 
 @contextmanager
 def cuda_errors(cuda: Any, step: str) -> Iterator[None]:
@@ -68,8 +57,8 @@ def cuda_errors(cuda: Any, step: str) -> Iterator[None]:
     try:
         yield
     except cuda.MemoryError as error:
-        problem = f"expected enough memory on the GPU to {step}, found too little ({first_line(error)})"
-        raise DeviceError(f"{problem}; end what else uses it") from None
+        found = f"expected enough memory on the GPU to {step}, found too little ({first_line(error)})"
+        raise DeviceError(f"{found}; end what else uses it") from None
     except cuda.Error as error:
-        problem = f"expected to {step}, found that CUDA refuses ({first_line(error)})"
-        raise DeviceError(f"{problem}; open the engine again") from None
+        found = f"expected to {step}, found that CUDA refuses ({first_line(error)})"
+        raise DeviceError(f"{found}; open the engine again") from None

@@ -13,13 +13,11 @@ import numpy as np
 
 from echo_rt.arrays import Image
 from echo_rt.engine.cuda_driver import find_device
-from echo_rt.engine.heads import read_heads
-from echo_rt.engine.host import stage_times_ms
+from echo_rt.engine.host import read_heads, stage_times_ms
 from echo_rt.engine.preprocess import check_image
 from echo_rt.engine.signature import closed_engine, foreign_state
 from echo_rt.engine.tensorrt.build import Say, tensorrt_version
-from echo_rt.engine.tensorrt.build_progress import build_progress
-from echo_rt.engine.tensorrt.cache import cached_engine, to_stderr
+from echo_rt.engine.tensorrt.cache import build_progress, cached_engine, to_stderr
 from echo_rt.engine.tensorrt.context import PrimaryContext, cuda_errors
 from echo_rt.engine.tensorrt.frames import FrameBuffers, FrameRunner
 from echo_rt.engine.tensorrt.kernels import fatbin_path, read_tally
@@ -31,7 +29,7 @@ from echo_rt.segmentation import Segmentation
 
 
 def probe() -> str:
-    """See `echo_rt.engine.probe`. Without a CUDA device TensorRT is not imported."""
+    """See `echo_rt.engine.probe`."""
     device = find_device()
     version = tensorrt_version(device)
     PrimaryContext.of(device)
@@ -40,12 +38,7 @@ def probe() -> str:
 
 
 class Pending:
-    """A frame on its way through the GPU.
-
-    Attributes:
-        state: a temporal model's state after this frame, which the next `TensorRtEngine.submit` takes although it is
-            not there yet.
-    """
+    """A frame on its way through the GPU. The next `TensorRtEngine.submit` takes its `state` before it is there."""
 
     def __init__(
         self, gpu: _Gpu, runner: FrameRunner, buffers: FrameBuffers, state: DeviceState | None, started_s: float
@@ -58,11 +51,7 @@ class Pending:
         self._found: Segmentation | Exception | None = None
 
     def result(self) -> Segmentation:
-        """Wait for it; a second call gives the same. It stays what it is after the engine was closed.
-
-        Raises:
-            DeviceError: the GPU failed.
-        """
+        """Wait for it; DeviceError where the GPU failed. A second call gives the same, also after `close`."""
         with self._lock:
             if self._buffers is not None:
                 try:
@@ -82,15 +71,13 @@ class Pending:
         names = ("probability", "labels", "tally", *self._heads)
         found = {name: self._outputs.array(buffers.output, name) for name in names}
         view, confidence = read_heads({name: found[name][0].astype(np.float32) for name in self._heads})
+        probability, labels, tally = found["probability"], found["labels"], read_tally(found["tally"])
         times = stage_times_ms(self._started_s, self._enqueued_s, arrived_s)
-        tally = read_tally(found["tally"])
-        return Segmentation(
-            found["probability"], found["labels"], self._map, view, confidence, self.state, times, tally
-        )
+        return Segmentation(probability, labels, self._map, view, confidence, self.state, times, tally)
 
 
 class _Gpu:
-    """What an engine holds on the GPU. It does not know the engine, so that it is freed when that is forgotten."""
+    """What an engine holds on the GPU. It does not know the engine, and is freed when that is forgotten."""
 
     def __init__(self, primary: PrimaryContext, network: Network) -> None:
         self.primary, self.network = primary, network
@@ -105,7 +92,7 @@ class _Gpu:
             self.vacate(buffers)
 
     def vacate(self, buffers: FrameBuffers) -> None:
-        """Fetch the results that lie in the buffers, if there are any. Another thread may be at it."""
+        """Fetch the results that lie in the buffers, if any. Another thread may be at it."""
         if (occupant := buffers.occupant) is not None:
             with suppress(Exception):  # whoever asks for that result gets its error
                 occupant.result()
@@ -116,7 +103,7 @@ class _Gpu:
                 return
             self.closed = True
             with self.primary, cuda_errors(self.primary.cuda, "free the engine"), ExitStack() as freeing:
-                # In turn from the last to the first, each even where one before it failed.
+                # From the last to the first, each even where one before it failed.
                 freeing.callback(self.network.close)
                 if self.runner is not None:
                     freeing.callback(self.runner.close)
@@ -126,8 +113,9 @@ class _Gpu:
 class TensorRtEngine:
     """An `echo_rt.engine.Engine` on TensorRT. It may be used from any thread, by several at once.
 
+    The model's engine comes from the cache, or is built first, which can take minutes.
+
     Args:
-        path, spec: of the model; its engine is built here first, which can take minutes, or comes from the cache.
         in_flight: frames that can be on their way at once, see `submit`.
         graph: False enqueues each step of each frame by itself.
         say: told in one line what takes long or goes slower than expected; None prints it on standard error.
@@ -135,7 +123,7 @@ class TensorRtEngine:
     Raises:
         NoDeviceError: there is no CUDA device; TensorRT was not imported.
         DeviceError, MissingExtraError: TensorRT, PyCUDA or the kernels are missing, or the GPU lacks memory.
-        ModelError, OutputError: see `echo_rt.engine.tensorrt.cache.cached_engine`.
+        ModelError, OutputError: as `echo_rt.engine.tensorrt.cache.cached_engine`.
     """
 
     device = "tensorrt"
@@ -164,15 +152,15 @@ class TensorRtEngine:
     def segment(self, image: Image, state: Any = None) -> Segmentation:
         """See `echo_rt.engine.Engine.segment`.
 
-        In ``time_ms``, ``preprocess`` is the copy of the frame to page-locked memory and the launch, ``network`` all
-        that the GPU does, ``postprocess`` the copy of the results.
+        In ``time_ms``, ``preprocess`` is the copy to page-locked memory and the launch. ``network`` is all that the GPU
+        does, ``postprocess`` the copy of the results.
         """
         return self.submit(image, state).result()
 
     def submit(self, image: Image, state: Any = None) -> Pending:
         """Begin a frame and return at once, so that the next one can be written while this one runs.
 
-        With as many frames on their way as can be, it waits for the oldest and keeps its result.
+        With `in_flight` frames on their way, it waits for the oldest and keeps its result.
 
         Raises:
             FrameError, EngineClosedError, ParameterError: as `segment`.
@@ -187,7 +175,7 @@ class TensorRtEngine:
                 raise foreign_state(state)
             with gpu.primary, cuda_errors(gpu.primary.cuda, "run a frame"):
                 runner = self._runner(image.shape)
-                buffers = runner.next_buffers()
+                buffers = next(runner.in_turn)
                 gpu.vacate(buffers)
                 np.copyto(buffers.image.reshape(image.shape), image)
                 after = self._run(runner, buffers, state)
@@ -196,11 +184,11 @@ class TensorRtEngine:
 
     def _runner(self, shape: tuple[int, ...]) -> FrameRunner:
         gpu = self._gpu
-        if gpu.runner is None or gpu.runner.shape != shape:
+        if gpu.runner is not None and gpu.runner.shape != shape:
             gpu.settle()
-            if gpu.runner is not None:
-                gpu.runner.close()
-                gpu.runner = None
+            gpu.runner.close()
+            gpu.runner = None
+        if gpu.runner is None:
             gpu.runner = FrameRunner(gpu.network, shape, self._in_flight, self._graph, self._tell)
         return gpu.runner
 
@@ -216,7 +204,7 @@ class TensorRtEngine:
         if nbytes:
             after = self._gpu.states.take()
             cuda.memcpy_dtod_async(after.address, network.next_state.address, nbytes, stream)
-        runner.record(buffers)
+        buffers.done.record(stream)
         return after
 
     def _tell(self, line: str) -> None:
@@ -226,7 +214,7 @@ class TensorRtEngine:
             self._say(f"{self.description}: {line}")
 
     def close(self) -> None:
-        """Free all that is on the GPU, from any thread; a second call does nothing. Pending results stay."""
+        """Free all that is on the GPU, from any thread. Pending results stay."""
         self._free()
 
     def __enter__(self) -> TensorRtEngine:

@@ -1,10 +1,11 @@
-"""The way of a frame through the GPU and back, for one size of image; used as `echo_rt.engine.tensorrt.network` is."""
+"""The way of a frame through the GPU and back, for one size of image; threads as for `Network`."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -20,48 +21,37 @@ from echo_rt.segmentation import GridMap
 
 @dataclass
 class FrameBuffers:
-    """Page-locked memory for one frame on its way.
-
-    Attributes:
-        image, output: what the processor writes and reads, flat uint8.
-        image_address, output_address: where the GPU finds the frame and leaves its results.
-        done: recorded behind the frame.
-        graph: the steps of a frame in these buffers, where the capture went well.
-        occupant: whose results are still to be fetched.
-    """
+    """Page-locked memory for one frame on its way, flat uint8, and where the GPU finds it and leaves its results."""
 
     image: Image
     output: Image
     image_address: int
     output_address: int
-    done: Any
-    graph: CudaGraph | None = None
-    occupant: Any = field(default=None, repr=False)
+    done: Any  # event recorded behind the frame
+    graph: CudaGraph | None = None  # where the capture went well
+    occupant: Any = field(default=None, repr=False)  # whose results are still to be fetched
 
 
 class FrameRunner:
-    """Runs frames of one size: their buffers, addresses and graphs.
+    """Runs frames of one size: (H, W) or (H, W, 3), and at most `in_flight` at once.
 
-    Args:
-        network: it runs.
-        shape: (H, W) or (H, W, 3).
-        in_flight: frames that can be on their way at once.
-        use_graph: whether to try a capture.
-        say: told why there is no graph, where one was wanted.
+    `say` is told why there is no graph, where one was wanted.
     """
 
     def __init__(self, network: Network, shape: tuple[int, ...], in_flight: int, use_graph: bool, say: Say) -> None:
         self.network, self.shape = network, shape
         self.map = GridMap.letterbox((shape[0], shape[1]), network.spec.input.grid)
-        # A GPU that shares the processor's memory works in the page-locked buffers. Another works in memory of its own:
-        # one for all frames, since the stream does one after another.
+        # A GPU that shares the processor's memory works in the page-locked buffers, another in memory of its own: one
+        # for all frames, since the stream does one after another.
         self.copies = not network.primary.integrated
         self._memory = Memory(network.primary.cuda)
         self.buffers: list[FrameBuffers] = []
-        self._next = 0
+        self.in_turn = cycle(self.buffers)  # the oldest frame's first
         try:
             self._open(in_flight)
-            self._warm_up()
+            # A black frame, thrown away: what TensorRT sets up on first use cannot be captured.
+            self._enqueue(self.buffers[0])
+            network.stream.synchronize()
             if use_graph:
                 self._capture(say)
         except BaseException:
@@ -78,11 +68,6 @@ class FrameRunner:
             addresses = own or [address for _, address in pinned]
             done = cuda.Event(cuda.event_flags.DISABLE_TIMING)
             self.buffers.append(FrameBuffers(image, output, addresses[0], addresses[1], done))
-
-    def _warm_up(self) -> None:
-        """Run a black frame and throw it away: what TensorRT sets up on first use cannot be captured."""
-        self._enqueue(self.buffers[0])
-        self.network.stream.synchronize()
 
     def _capture(self, say: Say) -> None:
         try:
@@ -105,12 +90,6 @@ class FrameRunner:
         """Whether frames run as graphs."""
         return all(buffers.graph is not None for buffers in self.buffers)
 
-    def next_buffers(self) -> FrameBuffers:
-        """The buffers in turn: those of the oldest frame."""
-        buffers = self.buffers[self._next]
-        self._next = (self._next + 1) % len(self.buffers)
-        return buffers
-
     def run(self, buffers: FrameBuffers) -> None:
         """Enqueue the frame that lies in the buffers."""
         if buffers.graph is not None:
@@ -118,18 +97,13 @@ class FrameRunner:
         else:
             self._enqueue(buffers)
 
-    def record(self, buffers: FrameBuffers) -> None:
-        """Mark the frame's end, behind all that was enqueued for it."""
-        buffers.done.record(self.network.stream)
-
     def close(self) -> None:
         """Free all of it, once the stream has come to its end. Twice does no harm."""
         with suppress(self.network.primary.cuda.Error):
             self.network.stream.synchronize()
         self._drop_graphs()
         for buffers in self.buffers:
-            # An event is destroyed where its context is current, whoever else still holds the buffers.
-            buffers.done = None
+            buffers.done = None  # destroyed where its context is current, whoever else still holds the buffers
         self.buffers.clear()
         self._memory.close()
 

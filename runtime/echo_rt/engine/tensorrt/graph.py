@@ -12,12 +12,12 @@ class CudaGraph:
     """What `enqueue` puts on a stream, recorded once. All methods are called with the stream's context current.
 
     Args:
-        stream_handle: of the stream; no other may take part, unless forked from it and joined again by events.
+        stream_handle: of the one stream that takes part.
         enqueue: called once. Nothing runs then; addresses of memory are kept as they are.
 
     Raises:
         MissingExtraError: cuda-bindings is not installed.
-        DeviceError: something that was enqueued cannot be recorded. The stream can be used as before.
+        DeviceError: something enqueued cannot be recorded. The stream can be used as before.
     """
 
     def __init__(self, stream_handle: int, enqueue: Callable[[], None]) -> None:

@@ -18,12 +18,10 @@ FATBIN = "kernels.fatbin"
 Launch = tuple[tuple[int, int], tuple[int, int, int]]
 """Blocks in x and y, and threads of a block in x, y and z."""
 
+# Types of the kernels' arguments, as PyCUDA and the struct module write them.
 PREPROCESS_ARGUMENTS, POSTPROCESS_ARGUMENTS = "PiiidddiiffP", "PiPPP"
-"""Types of the kernels' arguments, as the struct module writes them, which is how PyCUDA wants them."""
 
-TALLY_NUMBERS = 3 * len(CLASSES)
-"""Numbers in the kernel's tally, 64-bit."""
-
+TALLY_NUMBERS = 3 * len(CLASSES)  # 64-bit, in the kernel's tally
 _PREPROCESS_BLOCK, _POSTPROCESS_BLOCK = (32, 4, 1), (128, 1, 1)
 _FIXED_POINT = 65536.0
 
@@ -67,9 +65,8 @@ class Kernels:
     def __init__(self, cuda: Any, spec: ModelSpec, image: str, logits: str) -> None:
         self._cuda, self._spec, self._grid = cuda, spec, spec.input.grid
         self.module = cuda.module_from_file(str(fatbin_path()))
-        self._grey, self._bgr = (
-            self._prepared(preprocess_name(colour, image), PREPROCESS_ARGUMENTS) for colour in (False, True)
-        )
+        self._grey = self._prepared(preprocess_name(False, image), PREPROCESS_ARGUMENTS)
+        self._bgr = self._prepared(preprocess_name(True, image), PREPROCESS_ARGUMENTS)
         self._postprocess = self._prepared(postprocess_name(logits), POSTPROCESS_ARGUMENTS)
 
     def _prepared(self, name: str, arguments: str) -> Any:
@@ -96,11 +93,10 @@ def fatbin_path() -> Path:
     """The compiled kernels; DeviceError where this installation has none."""
     import echo_rt
 
-    # An editable installation has two folders: the sources', and the one with what was built.
+    # An editable installation has two folders: the sources, and what was built.
     for folder in echo_rt.__path__:
         if (path := Path(folder) / FATBIN).is_file():
             return path
-    raise DeviceError(
-        f"expected the CUDA kernels ({FATBIN}) in this installation of echo-rt, found none, since there was no nvcc "
-        "when it was built; install NVIDIA's CUDA toolkit and install echo-rt again"
-    )
+    found = f"expected the CUDA kernels ({FATBIN}) in this installation of echo-rt, found none"
+    advice = "install NVIDIA's CUDA toolkit and install echo-rt again"
+    raise DeviceError(f"{found}, since there was no nvcc when it was built; {advice}")

@@ -1,7 +1,4 @@
-"""Memory on the GPU: several arrays in one piece, and the states of a temporal model.
-
-Memory is taken and freed with the primary context current, by one thread at a time.
-"""
+"""Memory on the GPU: several arrays in one piece, and the states of a temporal model."""
 
 from __future__ import annotations
 
@@ -16,12 +13,11 @@ from numpy.typing import NDArray
 from echo_rt.arrays import Image
 from echo_rt.engine.tensorrt.build import TensorInfo
 
-_ALIGNMENT = 256
-"""Bytes that TensorRT wants an address to be a multiple of."""
+_ALIGNMENT = 256  # bytes of which TensorRT wants an address to be a multiple
 
 
 class Memory:
-    """Memory that is taken piece by piece, and freed as a whole by `close`."""
+    """Memory that is taken piece by piece and freed as a whole, by one thread at a time in the primary context."""
 
     def __init__(self, cuda: Any) -> None:
         self._cuda, self._allocations = cuda, list[Any]()
@@ -48,21 +44,15 @@ class Memory:
 
 @dataclass(frozen=True)
 class Block:
-    """Several arrays in one piece of memory, each where TensorRT may use it.
+    """Several arrays in one piece of memory, each where TensorRT may use it."""
 
-    Attributes:
-        places: offset in bytes, shape and NumPy type of each array by its name.
-        nbytes: of the whole.
-        address: of the whole on the GPU; 0 where the block is empty, or only a layout.
-    """
-
-    places: dict[str, tuple[int, tuple[int, ...], str]]
+    places: dict[str, tuple[int, tuple[int, ...], str]]  # by name: offset in bytes, shape, NumPy type
     nbytes: int
-    address: int
+    address: int  # on the GPU; 0 where the block is empty, or only a layout
 
     @classmethod
     def of(cls, arrays: Sequence[TensorInfo], memory: Memory | None = None) -> Block:
-        """The arrays one after another, in new memory; without `memory` only the layout."""
+        """The arrays one after another, in new memory; without `memory` the layout alone."""
         places, end = {}, 0
         for array in arrays:
             places[array.name] = (end, array.shape, array.dtype)

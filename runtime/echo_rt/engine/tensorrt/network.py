@@ -1,7 +1,4 @@
-"""One network on one stream of the GPU, between the kernels that preprocess and postprocess.
-
-All of it runs with the primary context current, one thread at a time: `echo_rt.engine.tensorrt.engine` sees to both.
-"""
+"""One network on one stream of the GPU, between the kernels that preprocess and postprocess."""
 
 from __future__ import annotations
 
@@ -21,13 +18,12 @@ from echo_rt.segmentation import GridMap
 
 
 class Network:
-    """An engine of TensorRT with its stream, the kernels around it and the memory between them. Freed by `close`.
+    """An engine of TensorRT, its stream, the kernels around it and the memory between them. Freed by `close`.
+
+    The engine uses it with the primary context current, one thread at a time.
 
     Attributes:
-        primary: the context that all of it lives in.
-        spec: of the model.
         memory: freed with the network.
-        stream: that everything is enqueued on.
         outputs: layout of what a frame leaves: ``probability``, ``labels``, ``tally``, and the model's heads.
         state, next_state: a temporal model's tensors before and after a frame; empty for others.
     """
@@ -47,14 +43,13 @@ class Network:
             raise
 
     def _open(self, device: CudaDevice, stored: StoredEngine, tensors: Mapping[str, TensorInfo]) -> None:
-        self.stream = self.primary.new_stream()
+        # 1 is CU_STREAM_NON_BLOCKING: it and others' stream 0 do not wait for each other, as a capture needs.
+        self.stream = self.primary.cuda.Stream(1)
         self.trt_engine = stored.deserialize(device)
         self.trt_context = self.trt_engine.create_execution_context()
         if self.trt_context is None:
-            raise DeviceError(
-                f"expected TensorRT to run {stored.path.name} on {device.name}, found too little memory; end what else "
-                "uses the GPU"
-            )
+            found = f"expected TensorRT to run {stored.path.name} on {device.name}, found too little memory"
+            raise DeviceError(f"{found}; end what else uses the GPU")
         image, logits = tensors["image"], tensors["logits"]
         self._kernels = Kernels(self.primary.cuda, self.spec, image.dtype, logits.dtype)
         own = [
@@ -72,16 +67,14 @@ class Network:
 
     def _bind(self, name: str, address: int) -> None:
         if not self.trt_context.set_tensor_address(name, address):
-            problem = f"expected TensorRT to take an address for {name}, found that it refuses"
-            raise DeviceError(f"{problem}; build the engine again")
+            found = f"expected TensorRT to take an address for {name}, found that it refuses"
+            raise DeviceError(f"{found}; build the engine again")
 
     def enqueue(self, image: int, shape: tuple[int, ...], grid_map: GridMap, output: int) -> None:
         """Preprocess, network and postprocess of one frame.
 
         Args:
-            image: address of the image, its rows without gaps.
-            shape: (H, W) or (H, W, 3).
-            grid_map: from the grid to the image.
+            image: address of the image, (H, W) or (H, W, 3) without gaps between the rows.
             output: address of the memory for `outputs`.
         """
         self._kernels.preprocess(self.stream, image, shape, grid_map, self._inner.at("image"))
@@ -95,11 +88,9 @@ class Network:
     def close(self) -> None:
         """Free the context before its engine, both before the memory they use, the stream last. Twice does no harm."""
         if self.stream is not None:
-            with suppress(self.primary.cuda.Error):  # that failed is known by now, and all of this has to go
+            with suppress(self.primary.cuda.Error):  # known by now, and all of this has to go
                 self.stream.synchronize()
-        self.trt_context = None
-        self.trt_engine = None
-        self._kernels = None
+        self.trt_context = self.trt_engine = self._kernels = None  # from the left to the right
         self.memory.close()
         self.stream = None
 
@@ -107,12 +98,10 @@ class Network:
 def _check_types(stored: StoredEngine, spec: ModelSpec, tensors: Mapping[str, TensorInfo]) -> None:
     """ModelError where the kernels cannot read or write a tensor of the network."""
     for name in ("image", "logits", *spec.heads):
-        if (found := tensors[name].dtype) not in ("float32", "float16"):
-            raise ModelError(
-                f"{stored.path}: expected {name} in float32 or float16, found {found}; export the model again"
-            )
+        if (dtype := tensors[name].dtype) not in ("float32", "float16"):
+            found = f"expected {name} in float32 or float16, found {dtype}"
+            raise ModelError(f"{stored.path}: {found}; export the model again")
     for name in spec.state:
         if tensors[name].dtype != tensors[f"{name}_next"].dtype:
-            raise ModelError(
-                f"{stored.path}: expected {name} and {name}_next of one type, found two; export the model again"
-            )
+            found = f"expected {name} and {name}_next of one type, found two"
+            raise ModelError(f"{stored.path}: {found}; export the model again")

@@ -1,7 +1,7 @@
 """Files of this user's cache folder that are known again by a seal.
 
-A seal is an HMAC-SHA256 under a random key of the folder that its owner alone may read. What cannot be kept, or belongs
-to somebody else, is an OutputError.
+A seal is an HMAC-SHA256 under a random key that the folder's owner alone may read. What cannot be kept, or belongs to
+somebody else, is an OutputError.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def read_sealed(path: Path, key: bytes) -> bytes:
 
 
 def user_key(folder: Path) -> bytes:
-    """The key of this user's seals, made at first use, and anew where others could read it: then no old seal holds."""
+    """The key of this user's seals, made at first use, and anew where others could read it: no old seal holds then."""
     path = folder / "seal.key"
     with output_errors(path):
         try:
@@ -76,9 +76,8 @@ def write_pair(path: Path, data: bytes, beside: Path, record: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         leftovers: list[Path] = []
         try:
-            leftovers.append(written(path, data))
-            leftovers.append(written(beside, record))
-            new_data, new_record = leftovers
+            leftovers.append(new_data := written(path, data))
+            leftovers.append(new_record := written(beside, record))
             os.replace(new_data, path)
             leftovers = [new_record, path, beside]
             os.replace(new_record, beside)

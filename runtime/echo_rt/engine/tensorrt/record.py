@@ -10,25 +10,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from echo_rt.engine.cuda_driver import CudaDevice
 from echo_rt.engine.tensorrt.build import BuildOptions, TensorInfo
 from echo_rt.engine.tensorrt.private_files import tag
-from echo_rt.model import ModelSpec
 
 FORMAT = 1
-"""Version of the record's layout, and of the way engines are built: a higher one makes every engine anew."""
+"""Version of the record's layout and of the way engines are built; a higher one makes every engine anew."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """All that an engine depends on.
-
-    Attributes:
-        onnx_sha256, precision: of the model file; the hash hexadecimal.
-        tensorrt: its release.
-        cuda_driver, gpu, compute_capability: see `CudaDevice`.
-        format: see `FORMAT`.
-    """
+    """All that an engine depends on: the model file, with its hexadecimal hash, TensorRT's release, and the GPU."""
 
     onnx_sha256: str
     precision: str
@@ -39,62 +30,40 @@ class Wanted:
     compute_capability: str
     format: int = FORMAT
 
-    @classmethod
-    def here(cls, onnx: bytes, spec: ModelSpec, device: CudaDevice, options: BuildOptions, tensorrt: str) -> Wanted:
-        """What an engine of that model on that device would depend on."""
-        machine = (tensorrt, device.cuda_driver, device.name, device.compute_capability)
-        return cls(sha256(onnx), spec.precision, options, *machine)
-
     def differences(self, other: Wanted) -> list[str]:
-        """In what an engine that is there differs from `other`, which is wanted, in words."""
+        """In what an engine that is there differs from the `other` that is wanted, in words."""
         if self.onnx_sha256 != other.onnx_sha256:
             return [f"it is of another model (SHA-256 {self.onnx_sha256[:12]}, not {other.onnx_sha256[:12]})"]
         mine, theirs = ({**vars(wanted.options), **vars(wanted)} for wanted in (self, other))
-        return [
-            f"{name.replace('_', ' ')} was {mine[name]} and is {theirs[name]}"
-            for name in mine
-            if name != "options" and mine[name] != theirs[name]
-        ]
+        names = [name for name in mine if name != "options" and mine[name] != theirs[name]]
+        return [f"{name.replace('_', ' ')} was {mine[name]} and is {theirs[name]}" for name in names]
 
     def digest(self) -> str:
-        """16 hexadecimal digits of what engines that may lie side by side differ in.
-
-        TensorRT and the driver are left out: the engine of a new one replaces the old engine.
-        """
+        """16 hexadecimal digits. They leave out TensorRT and the driver: the engine of a new one replaces the old."""
         kept = [self.onnx_sha256, self.gpu, asdict(self.options)]
         return sha256(json.dumps(kept, sort_keys=True).encode())[:16]
 
 
 @dataclass(frozen=True)
 class EngineRecord:
-    """What stands in the JSON beside an engine.
-
-    Attributes:
-        wanted: what the engine was built from and for.
-        engine_sha256: of the engine file, hexadecimal.
-        inputs, outputs: in the engine's order.
-        built_at: UTC, ISO 8601.
-    """
+    """What stands in the JSON beside an engine."""
 
     wanted: Wanted
     engine_sha256: str
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
     built_at: str
+    """UTC, ISO 8601."""
     build_s: float
 
     def to_json(self, key: bytes) -> str:
         """The record with its seal."""
         record = asdict(self)
-        return json.dumps({**record, "seal": seal(record, key)}, indent=2) + "\n"
+        return json.dumps(record | {"seal": seal(record, key)}, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str, key: bytes) -> EngineRecord:
-        """Read `to_json`.
-
-        Raises:
-            ValueError: it is not such a record, or not sealed with this key.
-        """
+        """Read `to_json`; ValueError where it is no such record, or not sealed with this key."""
         raw = json.loads(text)
         found = str(raw.pop("seal", "")) if isinstance(raw, dict) else ""
         if not hmac.compare_digest(found.encode(), seal(raw, key).encode()):
@@ -116,8 +85,7 @@ def record_path(engine: Path) -> Path:
 
 def seal(record: Mapping[str, Any], key: bytes) -> str:
     """The seal of a record that does not have it yet, hexadecimal."""
-    canonical = json.dumps(record, sort_keys=True, separators=(",", ":"))
-    return tag(canonical.encode(), key).hex()
+    return tag(json.dumps(record, sort_keys=True, separators=(",", ":")).encode(), key).hex()
 
 
 def sha256(data: bytes) -> str:
