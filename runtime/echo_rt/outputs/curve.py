@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import os
-from array import array
-from dataclasses import dataclass, field
 
 from echo_rt.errors import output_errors
 from echo_rt.frame import Frame
 from echo_rt.outputs.base import FileOutput
+from echo_rt.outputs.curves import Curves
 from echo_rt.reading import SEGMENTS, Reading
 from echo_rt.result import RecordingResult
 
 NAN = float("nan")
-
-
-@dataclass
-class Curves:
-    """What the figure draws of every frame: N of each, nine numbers a frame.
-
-    Attributes:
-        t_s, volume, ok: time, volume (NaN without a ventricle), and whether the frame can be used.
-        displacement: (6 N) of the wall's segments, NaN where unknown.
-        displacement_unit: ``mm`` or ``px``; empty where no wall was seen.
-    """
-
-    t_s: array[float] = field(default_factory=lambda: array("d"))
-    volume: array[float] = field(default_factory=lambda: array("d"))
-    ok: array[int] = field(default_factory=lambda: array("b"))
-    displacement: array[float] = field(default_factory=lambda: array("f"))
-    displacement_unit: str = ""
 
 
 class CurveOutput(FileOutput):

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from echo_rt.arrays import Array
-from echo_rt.outputs.curve import Curves
+from echo_rt.outputs.curves import Curves
 from echo_rt.reading import AREA_EXTREMES, SEGMENTS, Beat
 from echo_rt.result import ClipExtremes, RecordingResult
 
