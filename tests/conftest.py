@@ -20,6 +20,15 @@ def camus() -> Path:
 
 
 @pytest.fixture(scope="session")
+def negatives() -> Path:
+    """The folder of pictures and recordings without an apical view, or a skip that says what is missing."""
+    folder = Path(os.environ.get("ECHO_RT_NEGATIVES", REPOSITORY.parent / "shared" / "negatives"))
+    if not [*folder.glob("index.csv"), *folder.glob("*/index.csv")]:
+        pytest.skip(f"no negatives at {folder}; set ECHO_RT_NEGATIVES to a folder with index.csv")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def cine() -> Path:
     """pydicom's real apical four-chamber cine: 30 frames, 320x240, 30 fps."""
     from pydicom.examples import get_path

@@ -34,7 +34,9 @@ def test_running_extremes_are_those_of_the_last_seconds(steps: list[tuple[float,
 
 
 def test_a_beat_is_judged_by_its_length_its_frames_its_holes_and_its_fall() -> None:
-    def judged(beat_s: float = 1.0, good: int = 50, hole_s: float = 0.0, fall: float = 60.0) -> str | None:
+    def judged(
+        beat_s: float = 1.0, good: int = 50, hole_s: float = 0.0, fall: float = 60.0, fit: float | None = 0.95
+    ) -> str | None:
         ed, es, next_ed = (Sample(t_s, v, 1.0) for t_s, v in ((2.0, 120.0), (2.35, 120.0 - fall), (3.0, 120.0)))
         cycle = Cycle(
             TurningPoint(ed, True, 100, 100),
@@ -42,9 +44,12 @@ def test_a_beat_is_judged_by_its_length_its_frames_its_holes_and_its_fall() -> N
             TurningPoint(next_ed, True, 150, 100 + good),
             amplitude=60.0,
         )
-        return rejection(cycle, beat_s, [t for t in np.arange(0, 5, 0.02) if not 2.3 < t < 2.3 + hole_s], [58.0, 62.0])
+        sampled_s = [t for t in np.arange(0, 5, 0.02) if not 2.3 < t < 2.3 + hole_s]
+        return rejection(cycle, beat_s, fit, sampled_s, [58.0, 62.0])
 
     assert judged() is None
+    assert judged(fit=None) is None
+    assert judged(fit=0.58) == "no systole in the curve"
     assert (judged(beat_s=0.2), judged(beat_s=2.1)) == (TOO_SHORT, TOO_LONG)
     assert judged(good=34) == judged(hole_s=MAX_HOLE + 0.03) == TOO_FEW_FRAMES
     assert judged(good=36) is judged(hole_s=MAX_HOLE - 0.03) is None

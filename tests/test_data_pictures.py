@@ -193,7 +193,7 @@ def test_of_the_training_patients_each_is_held_out_once_and_the_judges_of_the_da
         ({"root": "???"}, "data.root: expected the folder of the data set, found none"),
         ({"root": "nowhere"}, "nowhere: expected the folder of a data set, found none"),
         ({"root": "."}, r"expected a data folder with index.csv, found none; nor FileList.csv"),
-        ({"root": ".", "format": "dicom"}, "data.format: expected auto, phantom, png, .*found 'dicom'"),
+        ({"root": ".", "format": "dicom"}, "data.format: expected auto, phantom, negatives, png, .*found 'dicom'"),
         ({"root": ".", "views": ["A4C"]}, "data.views: expected some of 4CH, 2CH, other, found 'A4C'"),
         ({"root": ".", "val_fraction": 2}, "data.val_fraction: expected a share from 0 to 1, found 2"),
         ({"root": ".", "hold_out": "5/4"}, "data.hold_out: expected K/N, such as 2/4, .*found '5/4'"),

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echo_rt import process
+from echo_rt.cardiac.clip_extremes import Extremes
 from echo_rt.cardiac.curve import Sample
-from echo_rt.cardiac.ejection_fraction import Extremes, RollingEjectionFraction, interval, model_error_points, student_t
+from echo_rt.cardiac.ejection_fraction import RollingEjectionFraction, interval, model_error_points, student_t
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.frame import Frame
 from echo_rt.model import ModelInput, ModelSpec
@@ -88,7 +89,7 @@ def test_a_model_that_carries_its_error_has_a_wider_interval_and_a_wrong_figure_
 def extremes(areas: list[float], by_area: bool = True) -> ClipFigures:
     found = Extremes(by_area)
     for k, area in enumerate(areas):
-        found.update(Sample(0.1 * k, area**1.5, area))
+        found.update(0.1 * k, Sample(0.1 * k, area**1.5, area))
     return found.result(None)
 
 

@@ -201,12 +201,10 @@ def test_what_cannot_be_converted_is_named_and_nothing_is_written(
 
 def test_offsets_are_added_to_the_logits_and_nothing_else_changes(tmp_path: Path) -> None:
     network, weights = network_with_all(), toy_weights(tmp_path)
-    (tmp_path / "o.json").write_text(
-        json.dumps({"class_offsets": {"logits": {"lv_cavity": 0.0, "lv_wall": -0.1, "left_atrium": 0.4}}})
-    )
+    (tmp_path / "o.json").write_text(json.dumps({"offsets": {"lv_cavity": 0.0, "lv_wall": -0.1, "left_atrium": 0.4}}))
     export(["onnx", str(weights), "-o", str(tmp_path / "plain.onnx")])
-    export(["onnx", str(weights), "-o", str(tmp_path / "moved.onnx"), "--offsets", str(tmp_path / "o.json")])
-    export(["weights", str(weights), "-o", str(tmp_path / "moved.safetensors"), "--offsets", str(tmp_path / "o.json")])
+    export(["onnx", str(weights), "-o", str(tmp_path / "moved.onnx"), "--tuning", str(tmp_path / "o.json")])
+    export(["weights", str(weights), "-o", str(tmp_path / "moved.safetensors"), "--tuning", str(tmp_path / "o.json")])
     plain, moved = (read_model(tmp_path / f"{name}.onnx") for name in ("plain", "moved"))
     assert plain[1] == moved[1]
     differ = [
@@ -224,21 +222,19 @@ def test_offsets_are_added_to_the_logits_and_nothing_else_changes(tmp_path: Path
     "logits", [{"lv_cavity": 0.1}, {"lv_cavity": 0, "lv_wall": 0, "left_atrium": 0, "right_atrium": 1}]
 )
 def test_offsets_of_other_classes_are_refused(logits: dict, full: Path, tmp_path: Path) -> None:
-    (tmp_path / "o.json").write_text(json.dumps({"class_offsets": {"logits": logits}}))
+    (tmp_path / "o.json").write_text(json.dumps({"offsets": logits}))
     given = [
         "onnx",
         str(full.with_name("w.safetensors")),
         "-o",
         str(tmp_path / "m.onnx"),
-        "--offsets",
+        "--tuning",
         str(tmp_path / "o.json"),
     ]
-    with pytest.raises(DataError, match="expected the output of `echo-rt evaluate --json`"):
+    with pytest.raises(DataError, match="expected the output of `echo-rt tune`"):
         export(given)
     assert not (tmp_path / "m.onnx").exists()
-    with pytest.raises(
-        ParameterError, match="expected weights beside --figures, --calibration or --offsets, found a model"
-    ):
+    with pytest.raises(ParameterError, match="expected weights beside --figures or --tuning, found a model"):
         export(["onnx", str(full), *given[2:]])
 
 

@@ -46,12 +46,12 @@ def test_a_model_agrees_with_itself_and_not_with_one_whose_cavity_is_larger(skew
     assert twin.ok
     assert twin.frames == 30
     assert set(twin.dice.values()) == {1.0}
-    assert twin.ef_points == twin.probability_max == twin.area_percent == 0
+    assert twin.ef_points == twin.probability_max == twin.size_percent["area"] == 0
     assert not found.ok
     assert "Dice of lv_cavity" in found.failures[0]
     assert found.worst["dice"] < min(1.0, max(found.dice.values()))
-    assert found.area_percent is not None
-    assert found.area_percent > 1
+    assert found.size_percent["area"] is not None
+    assert found.size_percent["area"] > 1
     assert "ok" not in found.for_spec()
     assert twin.for_spec()["ok"] is True
 
@@ -64,7 +64,7 @@ def test_the_gate_needs_an_ef_to_pass(full: Path) -> None:
 
 
 def test_the_limits_of_the_gate_by_hand() -> None:
-    at = parity.Parity("a", "b", parity.LIMITS["int8"], 1, 1, {"lv_cavity": 0.99}, {}, 0.0, 0.0, None, None, [])
+    at = parity.Parity("a", "b", parity.LIMITS["int8"], 1, 1, {"lv_cavity": 0.99}, {}, 0.0, 0.0, {}, {}, [])
 
     def ef(reference: float | None, candidate: float | None) -> list[dict]:
         return [{"recording": "clip", "reference": reference, "candidate": candidate}]
@@ -73,6 +73,8 @@ def test_the_limits_of_the_gate_by_hand() -> None:
     assert not replace(at, ef=ef(50.0, 50.71)).ok
     assert not replace(at, ef=ef(50.0, 50.0), dice={"lv_cavity": 0.9899}).ok
     assert not replace(at, ef=ef(50.0, 50.0), dice={"lv_cavity": float("nan")}).ok
+    assert replace(at, ef=ef(50.0, 50.0), verdict_max={"apical": 0.04, "confidence": None}).ok
+    assert not replace(at, ef=ef(50.0, 50.0), verdict_max={"apical": 0.06}).ok
     assert not replace(at, ef=[*ef(50.0, 50.0), *ef(50.0, None)]).ok
     one = np.array([[0, 1, 1, 2]], np.uint8)
     both, sizes = parity._overlap(one, np.array([[0, 1, 2, 2]], np.uint8))

@@ -92,8 +92,9 @@ def test_a_model_is_found_by_name_by_name_and_precision_and_by_path(tmp_path: Pa
 
 def test_the_json_keeps_the_flat_layout_of_format_1_in_its_order() -> None:
     assert list(json.loads(SPEC.to_json())) == (
-        "format name version width height mean std fit pixel_order classes views heads state ef_calibration quality "
-        "akinesia contour training_data licence citation figures precision parity".split()
+        "format name version width height mean std fit pixel_order classes views heads state ef_calibration "
+        "ef_calibration_a2c interval quality akinesia contour training_data licence citation "
+        "figures precision parity".split()
     )
 
 

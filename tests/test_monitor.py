@@ -270,7 +270,8 @@ def test_the_figure_goes_stale_then_is_withdrawn_and_starts_again_from_nothing(c
     )
     assert str(found[60.0].ef.reason).startswith("withdrawn: no good beat for 6")
     again = readings(monitor, [(end_s + 70 + t_s, segmented) for t_s, segmented in clip])
-    assert next(r.ef.beats for r in again if r.ef.percent is not None) == 1
+    # Of a view that was lost for most of the recording one beat is not enough.
+    assert next(r.ef.beats for r in again if r.ef.percent is not None) == 2
     assert (again[-1].ef.stale, again[-1].ef.reason) == (False, None)
 
 

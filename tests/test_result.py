@@ -33,17 +33,6 @@ def test_a_clip_without_a_beat_is_summed_up_by_its_extremes_and_says_so() -> Non
     assert (none.ef.percent, none.ef.reason, none.extremes) == (None, "the volume hardly changes", None)
 
 
-def test_where_the_recording_names_no_view_the_one_that_the_model_saw_most_stands_there() -> None:
-    views = ["A2C", "A2C", "A4C", None] * 5
-    frames = [
-        (frame, replace(reading, segmentation=replace(reading.segmentation, view=view)))
-        for (frame, reading), view in zip(clip(20), views, strict=True)
-    ]
-    assert result_of(frames, source=provenance(view=None)).provenance.view == "A2C"
-    assert result_of(frames).provenance.view == "A4C", "what the recording says comes first"
-    assert result_of(source=provenance(view=None)).provenance.view is None
-
-
 def test_the_calibration_of_the_figure_stands_beside_it() -> None:
     assert result_of().to_dict()["ef_calibration"] is None
     found = result_of(source=provenance(ef_calibration=(0.9, 4.0))).to_dict()

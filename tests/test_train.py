@@ -18,7 +18,7 @@ from echo_rt.engine import open_engine
 from echo_rt.errors import DataError, ParameterError
 from echo_rt_network.unet import UNet
 from echo_rt_network.weights import load_weights
-from echo_rt_train.augment import Augment
+from echo_rt_train.augment import Augment, Geometry
 from echo_rt_train.data import open_data, read_index, select
 from echo_rt_train.evaluate import ef_errors
 from echo_rt_train.evaluate import evaluate as measured
@@ -137,7 +137,7 @@ def test_a_grid_need_not_be_square(data: Path, tmp_path: Path) -> None:
     disc = np.zeros((64, 96), np.uint8)
     cv2.circle(disc, (48, 32), 20, 255, -1)
     for seed in range(3):
-        grey, _ = Augment(rotation_deg=40)(disc, np.zeros((64, 96, 3), np.uint8), np.random.default_rng(seed))
+        grey, _ = Augment(Geometry(rotation_deg=40))(disc, np.zeros((64, 96, 3), np.uint8), np.random.default_rng(seed))
         inside = grey > 128
         assert abs(np.ptp(np.flatnonzero(inside.any(0))) - np.ptp(np.flatnonzero(inside.any(1)))) <= 1
 

@@ -43,7 +43,7 @@ def test_the_experiment_of_a_shipped_model_makes_a_network_within_its_limits(nam
     with initialize_config_module("echo_rt_train.conf", version_base=None):
         config = compose("train", overrides=[f"+experiment={name}"])
     assert config.name == name
-    Augment(**config.augment)
+    Augment.of(config.augment)
     network = build_network(config.model, 4)
     parameters, work = (
         sum(p.numel() for p in network.parameters()) / 1e6,

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -112,19 +114,35 @@ def test_a_network_with_a_memory_learns_from_clips_and_stills(data: Path, tmp_pa
     assert cell.abs().max() > 0, "the memory has learned to say something"
 
 
+def test_a_training_with_negatives_and_organs_tells_them_from_hearts(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "negatives"
+    folder.mkdir()
+    table = ["file,source,organ_or_view,patient_or_clip"]
+    for number in range(4):
+        stripes = np.where(np.indices((60, 80))[number % 2] % 8 < 4, 40 * number, 200).astype(np.uint8)
+        cv2.imwrite(str(folder / f"{number}.png"), stripes)
+        table.append(f"{number}.png,machine-{number},stripes,{number}")
+    (folder / "index.csv").write_text("\n".join(table))
+    mixed = (f"negatives.root={folder}", "negatives.share=1", "negatives.organs=2", "negatives.organ_share=0.5")
+    train(small(data, tmp_path / "run", *mixed, "head_gradient=0.5", "epochs=2"))
+    log = rows(tmp_path / "run")
+    assert float(log[-1]["loss_view"]) < float(log[0]["loss_view"])
+    assert float(log[-1]["loss_masks"]) < float(log[0]["loss_masks"])
+
+
 def test_the_phantom_is_endless_and_every_epoch_has_hearts_of_its_own(tmp_path: Path) -> None:
     import echo_rt_train.images as module
 
     seen: list[str] = []
-    real = module.read_all
+    real = module.read_on_grid
 
-    def noting(samples, report, processes):
-        for sample, pair in real(samples, report, processes):
+    def noting(samples, report, size, processes):
+        for sample, pair in real(samples, report, size, processes):
             seen.append(sample.name)
             yield sample, pair
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "read_all", noting)
+        patch.setattr(module, "read_on_grid", noting)
         phantom = ["data.format=phantom", "data.phantom.samples=4", "data.phantom.per_heart=2", "validate_every=0"]
         train([*phantom, *small(tmp_path, tmp_path / "run", "epochs=2")[1:]])
     assert len(seen) == len(set(seen)) == 8

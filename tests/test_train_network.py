@@ -13,7 +13,11 @@ from echo_rt.engine import open_engine
 from echo_rt.errors import ModelError, ParameterError
 from echo_rt.model import VIEWS
 from echo_rt_network.unet import ConvGRU, UNet
-from echo_rt_train.augment import Augment
+from echo_rt_train import losses
+from echo_rt_train.augment import Augment, Screen
+from echo_rt_train.data import PHASES
+from echo_rt_train.images import Item
+from echo_rt_train.objective import Objective
 from support.training import MEMORY, WIDTHS, network_with_all, toy_network_file
 
 
@@ -89,6 +93,53 @@ def test_the_heads_teach_the_masks_nothing() -> None:
     assert touched == {"heads"}
 
 
+def taught(network: UNet, item: Item) -> dict[str, torch.Tensor]:
+    """The gradients of all losses of an item, by parameter."""
+    network.zero_grad()
+    weights = {"cross_entropy": 1.0, "dice": 1.0, "bce": 1.0, "focal_tversky": 1.0}
+    objective = Objective(network.train(), losses.build(weights, {}), phase_bias=1.0)
+    torch.stack(list(objective(item).values())).sum().backward()
+    return {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2])
+def test_a_picture_without_masks_teaches_the_heads_and_their_share_of_the_encoder_and_no_mask(share: float) -> None:
+    torch.manual_seed(0)
+    network = UNet(WIDTHS, heads=("view", "confidence"))
+    network.head_gradient = share
+    nothing, other = torch.zeros(3, 1, 3, 32, 32), torch.full((3,), VIEWS.index("other"))
+    known, drawn = torch.tensor([[1.0, 0, 0, 0]] * 3), torch.ones(3, dtype=torch.bool)
+    item = Item(torch.randn(3, 1, 1, 32, 32), nothing, known, other, torch.full((3,), PHASES.index("other")), drawn)
+    gradients = taught(network, item)
+    of = {
+        part: [g for name, g in gradients.items() if name.startswith(part)] for part in ("heads.", "head.", "decoder")
+    }
+    assert all(g.abs().max() > 1e-4 for g in of["heads."])
+    assert of["head."]
+    assert of["decoder"]
+    # The probabilities of all classes are added up to one: what is left is rounding.
+    assert all(g.abs().max() < 1e-7 for g in of["head."] + of["decoder"])
+    encoder = max(g.abs().max().item() for name, g in gradients.items() if name.startswith("encoder"))
+    assert encoder > 1e-4 if share else encoder < 1e-7
+    traced = taught(network, item._replace(known=torch.ones(3, 4)))
+    assert traced["head.weight"].abs().max() > 1e-3, "the same picture teaches the masks where somebody looked"
+
+
+def test_the_encoder_gets_the_share_of_the_heads_gradient_that_was_asked_for_and_only_while_it_learns() -> None:
+    network, image = UNet(WIDTHS, heads=("view",)), torch.randn(2, 1, 32, 32)
+    size = {}
+    for share in (1.0, 0.25):
+        network.head_gradient = share
+        network.zero_grad()
+        network.train()(image).heads["view"].square().sum().backward()
+        size[share] = torch.stack([p.grad.norm() for p in network.encoder.parameters()])
+    torch.testing.assert_close(size[0.25], 0.25 * size[1.0])
+    said = network.eval()(image)
+    assert not torch.autograd.grad(said.heads["view"].sum(), list(network.encoder.parameters()), allow_unused=True)[0]
+    network.head_gradient = 0.0
+    torch.testing.assert_close(network(image).heads["view"], said.heads["view"], rtol=0, atol=0)
+
+
 def test_a_gated_unit_by_hand() -> None:
     cell = ConvGRU(1, 1)
     for conv in (cell.gates, cell.candidate):
@@ -114,7 +165,7 @@ def test_a_still_becomes_a_clip_that_drifts_slowly_and_keeps_its_heart() -> None
     image, covered = np.zeros((1, 64, 64), np.uint8), np.zeros((1, 64, 64, 3), np.uint8)
     image[0, 20:44, 24:40], covered[0, 20:44, 24:40, 0] = 200, 255
     for seed in range(5):
-        grey, target = Augment(noise_grey=3).clip(image, covered, np.random.default_rng(seed), 12)
+        grey, target = Augment(screen=Screen(noise_grey=3)).clip(image, covered, np.random.default_rng(seed), 12)[:2]
         assert grey.shape == (12, 32, 32)
         assert target.shape == (12, 3, 32, 32)
         areas = target[:, 0].sum((1, 2))

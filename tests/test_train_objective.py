@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from echo_rt_network.unet import UNet
 from echo_rt_train.augment import Augment
 from echo_rt_train.data import PHASES, DataReport, Sample
-from echo_rt_train.images import GridImages, Item
+from echo_rt_train.images import GridImages, Item, Mix
 from echo_rt_train.objective import (
     Objective,
     PhaseBias,
@@ -232,33 +232,20 @@ def sample(phase: str, known_place: int) -> Sample:
 
 
 def test_an_item_names_its_phase_and_whether_it_is_mixed_in() -> None:
-    images = GridImages(
-        [sample("ED", 1), sample("ES", 2)], [sample("ES", 3)], 1.0, (32, 32), Augment(), 0, DataReport("toy")
-    )
+    mixed = [Mix([sample("ES", 3)], 1.0)]
+    images = GridImages([sample("ED", 1), sample("ES", 2)], mixed, (32, 32), Augment(), 0, DataReport("toy"))
     items = [images[place] for place in range(len(images))]
     assert [(int(item.phase), bool(item.drawn)) for item in items] == [(ED, False), (ES, False), (ES, True), (ES, True)]
-    blank = GridImages([sample("ED", 1)], [], 0.0, (32, 32), Augment(no_heart=1.0), 0, DataReport("toy"))
+    blank = GridImages([sample("ED", 1)], [], (32, 32), Augment(no_heart=1.0), 0, DataReport("toy"))
     assert int(blank[0].phase) == OTHER, "without a heart there is no phase"
 
 
 def test_where_some_are_spared_those_that_are_not_have_no_phase() -> None:
-    images = GridImages(
-        [sample("ED", place) for place in range(40)],
-        [],
-        0.0,
-        (32, 32),
-        Augment(shift=0.5, ease=0.5),
-        0,
-        DataReport("toy"),
-    )
+    augment = Augment.of({"shift": 0.5, "ease": 0.5})
+    images = GridImages([sample("ED", place) for place in range(40)], [], (32, 32), augment, 0, DataReport("toy"))
     place = {ED: [], OTHER: []}  # type: ignore[var-annotated]
     for item in (images[place] for place in range(len(images))):
         place[int(item.phase)].append(float(item.covered[0, 0].sum()))
     assert 10 < len(place[ED]) < 30
     assert min(place[ED]) == pytest.approx(100, rel=1e-3), "all of the square of 20 pixels, on half the grid"
     assert min(place[OTHER]) < 90, "out of the picture in part"
-
-
-def test_what_is_spared_is_changed_less_and_mirrored_as_often() -> None:
-    spared = Augment(rotation_deg=20, blur=0.4, noise_grey=8, flip=0.5, ease=0.5).eased()
-    assert (spared.rotation_deg, spared.blur, spared.noise_grey, spared.flip, spared.ease) == (5, 0.1, 2, 0.5, 0)

@@ -13,12 +13,7 @@ export = plain_app(no_args_is_help=True)
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The .onnx file.")]
 Frames = Annotated[Path | None, typer.Option(help="Folder of recordings, beside those that are always there.")]
-Offsets = Annotated[
-    Path | None,
-    typer.Option(
-        help="What `echo-rt evaluate --hold-out K/N --fit-offsets --json` printed; added to the classes' logits."
-    ),
-]
+Tuning = Annotated[Path | None, typer.Option(help="What `echo-rt tune` wrote for these weights, to be put into it.")]
 
 
 @export.callback()
@@ -51,11 +46,7 @@ def onnx(
     figures: Annotated[
         Path | None, typer.Option(help="What `echo-rt evaluate --json` printed for these weights, to be kept in it.")
     ] = None,
-    calibration: Annotated[
-        Path | None,
-        typer.Option(help="What `echo-rt evaluate --split train --fit-calibration --json` printed; EF's line is kept."),
-    ] = None,
-    offsets: Offsets = None,
+    tuning: Tuning = None,
 ) -> None:
     """Write one ONNX file; fp16 and int8 pass the parity gate.
 
@@ -70,10 +61,7 @@ def onnx(
     from echo_rt_export.conversion import export as convert
     from echo_rt_export.parity_table import print_parity
 
-    spec, parity = convert(
-        source, out, precision, frames=frames, figures=figures, calibration=calibration, offsets=offsets,
-        symmetric=symmetric,
-    )  # fmt: skip
+    spec, parity = convert(source, out, precision, frames=frames, figures=figures, tuning=tuning, symmetric=symmetric)
     form = f"{spec.precision}, input {spec.input.height}x{spec.input.width}, {out.stat().st_size / 1e6:.1f} MB"
     typer.echo(f"{out}: {spec.name} {spec.version}, {form}")
     if parity is not None:
@@ -124,19 +112,19 @@ def weights(
         typer.Argument(metavar="WEIGHTS", help="weights.safetensors of `echo-rt train`, or the run's folder."),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="The .safetensors file.")],
-    offsets: Offsets = None,
+    tuning: Tuning = None,
 ) -> None:
     """Write weights of 16 bits, to begin another training with.
 
     \b
     Examples:
       echo-rt export weights runs/my -o my.safetensors
-      echo-rt export weights runs/my/weights.safetensors -o my.safetensors --offsets offsets.json
+      echo-rt export weights runs/my/weights.safetensors -o my.safetensors --tuning tuning.json
     """
     from echo_rt_export.weights import export_weights
     from echo_rt_network.run_folder import weights_in
 
-    export_weights(weights_in(source), out, offsets)
+    export_weights(weights_in(source), out, tuning)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
 
 

@@ -25,8 +25,7 @@ def export(
     *,
     frames: Path | None = None,
     figures: Path | None = None,
-    calibration: Path | None = None,
-    offsets: Path | None = None,
+    tuning: Path | None = None,
     symmetric: bool = False,
 ) -> tuple[ModelSpec, Parity | None]:
     """Write `target` in the given precision.
@@ -38,7 +37,7 @@ def export(
         precision: fp32, fp16 or int8.
         frames: a folder of recordings that INT8 is calibrated on and the gate judges by, beside those that are always
             there.
-        figures, calibration, offsets: as in `echo_rt_export.weights.export_onnx`; for weights alone.
+        figures, tuning: as in `echo_rt_export.weights.export_onnx`; for weights alone.
         symmetric: of INT8, see `echo_rt_export.precision.to_int8`.
 
     Returns:
@@ -53,10 +52,9 @@ def export(
     if precision not in PRECISIONS:
         raise ParameterError(f"expected a precision of {', '.join(PRECISIONS)}, found {precision!r}")
     if not names_weights(source):
-        if any(given is not None for given in (figures, calibration, offsets)):
+        if any(given is not None for given in (figures, tuning)):
             raise ParameterError(
-                f"{source}: expected weights beside --figures, --calibration or --offsets, found a model, "
-                "which has its own"
+                f"{source}: expected weights beside --figures or --tuning, found a model, which has its own"
             )
         return _from_onnx(model_path(source), target, precision, frames, symmetric)
     # Only weights need torch.
@@ -64,10 +62,10 @@ def export(
 
     weights = weights_in(source)
     if precision == "fp32":
-        return export_onnx(weights, target, figures, calibration, offsets), None
+        return export_onnx(weights, target, figures, tuning), None
     with tempfile.TemporaryDirectory(prefix="echo-rt-") as folder:
         full = Path(folder) / f"{target.name}.fp32.onnx"
-        export_onnx(weights, full, figures, calibration, offsets)
+        export_onnx(weights, full, figures, tuning)
         return _from_onnx(full, target, precision, frames, symmetric)
 
 

@@ -40,13 +40,14 @@ CALIBRATION_PHANTOMS = (
 @dataclass(frozen=True)
 class Limits:
     """What two engines may differ by: the Dice of each class's mask at least, the EF of each recording in points at
-    most."""
+    most, and in each frame the probability of an apical view and the expected Dice at most."""
 
     min_dice: float
     max_ef_points: float
+    max_verdict: float
 
 
-LIMITS = {"fp16": Limits(0.999, 0.2), "int8": Limits(0.990, 0.7), "device": Limits(0.998, 0.3)}
+LIMITS = {"fp16": Limits(0.999, 0.2, 0.01), "int8": Limits(0.990, 0.7, 0.05), "device": Limits(0.998, 0.3, 0.02)}
 """FP16 and INT8 against FP32, and one device (TensorRT) against another (ONNX Runtime)."""
 
 
@@ -61,8 +62,9 @@ class Parity:
         dice: of each class, its pixels in all frames together, on the model's grid.
         worst: recording, index and Dice (all classes together) of the frame that agrees least.
         probability_max, probability_mean: absolute difference of the probabilities.
-        area_percent, volume_percent: largest difference in a frame in which both measured a ventricle, as a share of
-            the reference's; None without one.
+        verdict_max: difference of what the heads say, ``apical`` and ``confidence``; None without the head.
+        size_percent: of ``area`` and ``volume`` the largest difference in a frame in which both measured a ventricle,
+            as a share of the reference's; None without one.
         ef: of each recording the EF by both, in percent; None where there is none.
     """
 
@@ -75,8 +77,8 @@ class Parity:
     worst: dict[str, Any]
     probability_max: float
     probability_mean: float
-    area_percent: float | None
-    volume_percent: float | None
+    verdict_max: dict[str, float | None]
+    size_percent: dict[str, float | None]
     ef: list[dict[str, Any]]
 
     @property
@@ -102,6 +104,11 @@ class Parity:
         elif self.ef_points > self.limits.max_ef_points:
             found.append(f"EF {self.ef_points:.2f} points apart, more than {self.limits.max_ef_points}")
         found += [
+            f"{name} {apart:.3f} apart, more than {self.limits.max_verdict}"
+            for name, apart in self.verdict_max.items()
+            if apart is not None and not apart <= self.limits.max_verdict
+        ]
+        found += [
             f"{row['recording']}: an EF by one of the two alone"
             for row in self.ef
             if (row["candidate"] is None) != (row["reference"] is None)
@@ -125,6 +132,7 @@ class Parity:
             "ef_points": None if self.ef_points is None else round(self.ef_points, 3),
             "probability_max": round(self.probability_max, 5),
             "probability_mean": round(self.probability_mean, 7),
+            "verdict_max": {n: None if apart is None else round(apart, 4) for n, apart in self.verdict_max.items()},
         }
         return {**found, "ok": True} if self.ok else found
 
@@ -200,8 +208,8 @@ def compare(reference: Engine, candidate: Engine, recordings: Sequence[str], lim
         worst=tally.worst,
         probability_max=tally.probability_max,
         probability_mean=tally.probability_sum / max(tally.frames, 1),
-        area_percent=max(tally.area_percent, default=None),
-        volume_percent=max(tally.volume_percent, default=None),
+        verdict_max=tally.verdict_max,
+        size_percent=tally.size_percent,
         ef=ef,
     )
 
@@ -221,8 +229,8 @@ class _Tally:
         self.frames = 0
         self.worst: dict[str, Any] = {}
         self.probability_max = self.probability_sum = 0.0
-        self.area_percent: list[float] = []
-        self.volume_percent: list[float] = []
+        self.verdict_max: dict[str, float | None] = {"apical": None, "confidence": None}
+        self.size_percent: dict[str, float | None] = {"area": None, "volume": None}
         self._both = np.zeros(len(CLASSES), np.int64)
         self._sizes = np.zeros(len(CLASSES), np.int64)
 
@@ -238,10 +246,15 @@ class _Tally:
         difference = np.abs(one.probability - other.probability)
         self.probability_max = max(self.probability_max, float(difference.max()))
         self.probability_sum += float(difference.mean())
+        for name, most in self.verdict_max.items():
+            said = getattr(one, name), getattr(other, name)
+            if None not in said:
+                self.verdict_max[name] = max(most or 0.0, abs(said[0] - said[1]))
         if reference.ventricle is not None and candidate.ventricle is not None:
             first, second = reference.ventricle, candidate.ventricle
-            self.area_percent.append(100 * abs(second.area / first.area - 1))
-            self.volume_percent.append(100 * abs(second.volume / first.volume - 1))
+            for name, most in self.size_percent.items():
+                apart = 100 * abs(getattr(second, name) / getattr(first, name) - 1)
+                self.size_percent[name] = max(most or 0.0, apart)
 
     @property
     def dice(self) -> dict[str, float]:

@@ -18,8 +18,11 @@ def print_parity(parity: Parity) -> None:
     for name, dice in parity.dice.items():
         table.add_row(f"Dice {name}", f"{dice:.4f}", f">= {parity.limits.min_dice}")
     table.add_row("EF, points apart", _number(parity.ef_points, 2), f"<= {parity.limits.max_ef_points}")
-    table.add_row("volume, % apart, at most", _number(parity.volume_percent, 2), "")
-    table.add_row("area, % apart, at most", _number(parity.area_percent, 2), "")
+    for name, words in (("apical", "probability of an apical view"), ("confidence", "expected Dice")):
+        limit = f"<= {parity.limits.max_verdict}"
+        table.add_row(f"{words}, apart, at most", _number(parity.verdict_max[name], 4), limit)
+    table.add_row("volume, % apart, at most", _number(parity.size_percent["volume"], 2), "")
+    table.add_row("area, % apart, at most", _number(parity.size_percent["area"], 2), "")
     table.add_row("probability apart, at most", f"{parity.probability_max:.4f}", "")
     table.add_row("probability apart, mean", f"{parity.probability_mean:.6f}", "")
     table.add_row("Dice of the worst frame", f"{parity.worst['dice']:.4f}", "")

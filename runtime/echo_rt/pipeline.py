@@ -6,7 +6,8 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from itertools import count
+from dataclasses import replace
+from itertools import chain, count, islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from echo_rt.reading import Reading
     from echo_rt.result import RecordingResult
     from echo_rt.sources import Source
+
+FIRST_FRAMES, LOOKED_AT = 18, 3
+"""Frames by which a recording is found upside down, and every which of them is looked at so."""
 
 
 def follow(source: Iterable[Frame], engine: Engine, monitor: Monitor) -> Iterator[tuple[Frame, Reading]]:
@@ -34,6 +38,38 @@ def follow(source: Iterable[Frame], engine: Engine, monitor: Monitor) -> Iterato
         reading.time_ms.update(decode=1e3 * (arrived - asked), total=1e3 * (done - arrived))
         yield frame, reading
         asked = time.perf_counter()
+
+
+def follow_upright(
+    source: Iterable[Frame], engine: Engine, monitor: Monitor
+) -> tuple[Iterator[tuple[Frame, Reading]], str]:
+    """The way of a recording's frames with the apex at the top, and what was done: one of `ORIENTATIONS`.
+
+    Many paediatric laboratories show the apex at the bottom. Where the first frames are no apical view as they stand,
+    and are one upside down, every frame is turned. Left and right stay.
+    """
+    from echo_rt.result import AS_RECORDED, TURNED
+
+    frames = iter(source)
+    first = list(islice(follow(frames, engine, monitor), FIRST_FRAMES))
+    looked_at = [upside_down(frame) for frame, _ in first[::LOOKED_AT]]
+    # Of a picture upside down single frames may pass as they stand.
+    if 4 * sum(reading.quality.ok for _, reading in first) < len(first):
+        judge = type(monitor)(engine.spec)
+        usable = 0
+        for frame in looked_at:
+            judge.reset()
+            usable += judge.update(engine.segment(frame.image), frame).quality.ok
+        if 2 * usable > len(looked_at):
+            monitor.reset()
+            every = map(upside_down, chain((frame for frame, _ in first), frames))
+            return follow(every, engine, monitor), TURNED
+    return chain(first, follow(frames, engine, monitor)), AS_RECORDED
+
+
+def upside_down(frame: Frame) -> Frame:
+    """The frame with its first row last."""
+    return replace(frame, image=frame.image[::-1].copy())
 
 
 def stream(
@@ -174,9 +210,10 @@ def _follow_recording(
     from echo_rt.result import Provenance
 
     method = {AREA_EXTREMES: "area", "biplane": "disks"}.get(ef_method, ef_method)
-    monitor, history, spec = Monitor(engine.spec, method), RecordingHistory(), engine.spec
-    with read_ahead(source) as frames:
-        for frame, reading in follow(frames, engine, monitor):
+    monitor, history, spec = Monitor(engine.spec, method, view=source.view), RecordingHistory(), engine.spec
+    with read_ahead(source) as ahead:
+        readings, orientation = follow_upright(ahead, engine, monitor)
+        for frame, reading in readings:
             history.update(frame, reading)
             if files is not None:
                 files.write(frame, reading)
@@ -186,10 +223,11 @@ def _follow_recording(
         model=f"{spec.name} {spec.version}",
         engine=engine.description,
         version=__version__,
-        view=source.view,
+        view=monitor.view,
         spacing_note=source.spacing_note,
+        orientation=orientation,
         # The area method reports FAC, to which the line was not fitted.
-        ef_calibration=spec.tuning.ef_calibration if method != "area" else None,
+        ef_calibration=spec.tuning.calibration(monitor.view) if method != "area" else None,
     )
     whole_clip = ef_method == AREA_EXTREMES
     return history.result(provenance, monitor.clip_figures(even_with_beats=whole_clip), whole_clip=whole_clip)
@@ -197,8 +235,9 @@ def _follow_recording(
 
 def _joined(a4c: RecordingResult, a2c: RecordingResult, engine: Engine) -> RecordingResult:
     from echo_rt.cardiac.biplane import biplane
-    from echo_rt.cardiac.ejection_fraction import model_error_points
+    from echo_rt.cardiac.ejection_fraction import error_points
 
     known = (a4c.frames.scale.calibrated, a2c.frames.scale.calibrated)
-    error_points = model_error_points(engine.spec, "biplane")
-    return a4c.with_second_view(a2c, biplane(a4c.beats, a2c.beats, calibrated=known, error_points=error_points))
+    beats = [beat for beat in (*a4c.beats, *a2c.beats) if beat.accepted]
+    error = error_points(engine.spec, "biplane", beats)
+    return a4c.with_second_view(a2c, biplane(a4c.beats, a2c.beats, calibrated=known, error_points=error))

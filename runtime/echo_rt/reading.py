@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,6 +82,13 @@ class Disks:
 
     diameters: tuple[float, ...]
     length: float
+
+
+class BeatDisks(NamedTuple):
+    """The disks of a cavity at end-diastole and at end-systole."""
+
+    ed: Disks
+    es: Disks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,7 +198,8 @@ class Beat:
         ef_percent: (EDV - ESV) / EDV x 100, the model's calibration applied where it has one.
         fac_percent: (EDA - ESA) / EDA x 100, fractional area change.
         reason: why it does not count; None where it does.
-        disks_ed, disks_es: the ventricle at the two moments; None where the samples had none.
+        disks: the ventricle at the two moments; None where the samples had none.
+        expected_dice: of the cavity, by the model itself, mean over the frames; None where it does not say.
     """
 
     t_ed_s: float
@@ -204,8 +212,8 @@ class Beat:
     ef_percent: float
     fac_percent: float
     reason: str | None = None
-    disks_ed: Disks | None = field(default=None, repr=False)
-    disks_es: Disks | None = field(default=None, repr=False)
+    disks: BeatDisks | None = field(default=None, repr=False)
+    expected_dice: float | None = None
 
     @property
     def accepted(self) -> bool:

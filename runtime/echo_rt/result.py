@@ -10,6 +10,10 @@ from typing import Any
 from echo_rt.fields import beat_fields, rounded, significant
 from echo_rt.reading import CLIP_EXTREMES, Beat, EjectionFraction, Scale
 
+AS_RECORDED, TURNED = "as recorded", "turned upside down"
+ORIENTATIONS = (AS_RECORDED, TURNED)
+"""What was done with the frames of a recording, so that the apex is at the top."""
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
@@ -20,6 +24,7 @@ class Provenance:
         model, engine, version: of the model, the engine and echo-rt, for people.
         view: ``A4C`` or ``A2C``, as the recording says or as the model saw it in most usable frames; None if unknown.
         spacing_note: why the scale is not known, or what is odd about it.
+        orientation: what was done with the frames, one of `ORIENTATIONS`.
         ef_calibration: slope and offset that every EF by volumes went through; None for none.
     """
 
@@ -29,6 +34,7 @@ class Provenance:
     version: str
     view: str | None = None
     spacing_note: str | None = None
+    orientation: str = AS_RECORDED
     ef_calibration: tuple[float, float] | None = None
 
 
@@ -243,6 +249,7 @@ class RecordingResult:
             "fps": rounded(frames.fps, 3),
             "spacing_mm": None if frames.spacing_mm is None else [significant(mm) for mm in frames.spacing_mm],
             "view": source.view,
+            "orientation": source.orientation,
             "ef_percent": rounded(self.ef.percent, 1),
             "ef_low": rounded(self.ef.low, 1),
             "ef_high": rounded(self.ef.high, 1),

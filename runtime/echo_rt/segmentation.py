@@ -22,6 +22,7 @@ class Segmentation:
         labels: (h, w) uint8 on the model's grid: 0 background, 1 LV cavity, 2 LV wall, 3 left atrium.
         map: from the grid to the image.
         view: A4C, A2C or other, where the model tells; else None.
+        apical: probability that it is an apical view, A4C or A2C, where the model tells; else None.
         confidence: the Dice of the cavity that the model expects of itself, 0 to 1, where it tells; else None.
         state: a temporal model's state after this frame, opaque: it is given back to the engine with the next frame.
         time_ms: milliseconds that each step took in the engine, by name.
@@ -37,6 +38,7 @@ class Segmentation:
     confidence: float | None = None
     state: object = field(default=None, repr=False)
     time_ms: dict[str, float] | None = None
+    apical: float | None = None
     tally: Array = field(default=None, repr=False)  # type: ignore[arg-type]  # set once it is made
 
     def __post_init__(self) -> None:

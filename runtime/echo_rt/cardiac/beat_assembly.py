@@ -7,8 +7,10 @@ fits the samples best, see `echo_rt.cardiac.systole`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +18,8 @@ from echo_rt.arrays import Array
 from echo_rt.cardiac.curve import Sample
 from echo_rt.cardiac.systole import ejected_s, fit_beginning, fit_systole
 from echo_rt.cardiac.turning_points import Cycle, TurningPoint
-from echo_rt.reading import Beat, Disks
+from echo_rt.frame import CLOCK_S
+from echo_rt.reading import Beat, BeatDisks, Disks
 
 
 def beat_between(ed: Sample, es: Sample, next_ed_s: float, reason: str | None) -> Beat:
@@ -32,13 +35,42 @@ def beat_between(ed: Sample, es: Sample, next_ed_s: float, reason: str | None) -
         ef_percent=100 * (ed.volume - es.volume) / ed.volume,
         fac_percent=100 * (ed.area - es.area) / ed.area,
         reason=reason,
-        disks_ed=ed.disks,
-        disks_es=es.disks,
+        disks=BeatDisks(ed.disks, es.disks) if ed.disks is not None and es.disks is not None else None,
     )
 
 
-def moments(cycle: Cycle, samples: Sequence[Sample]) -> tuple[Sample, Sample, float]:
-    """ED, ES and the time of the next ED: those of the fitted systole.
+class Moments(NamedTuple):
+    """Of one beat.
+
+    Attributes:
+        ed, es: the samples at the two moments.
+        next_ed_s: when the next beat begins.
+        fit: see `echo_rt.cardiac.systole.Systole`; None where no systole was fitted.
+    """
+
+    ed: Sample
+    es: Sample
+    next_ed_s: float
+    fit: float | None
+
+
+def expected_dice(samples: Sequence[Sample], from_s: float, to_s: float) -> float | None:
+    """The Dice that the model expects of itself in a beat: of the mean of the frames' logits. None where it says
+    nothing."""
+    inside = [s.expected_dice for s in samples if from_s - CLOCK_S <= s.t_s <= to_s + CLOCK_S]
+    return mean_dice(inside)
+
+
+def mean_dice(dices: Sequence[float]) -> float | None:
+    """The sigmoid of the mean logit; None without one."""
+    known = [min(max(dice, 1e-3), 1 - 1e-3) for dice in dices if dice == dice]
+    if not known:
+        return None
+    return 1 / (1 + math.exp(-sum(math.log(dice / (1 - dice)) for dice in known) / len(known)))
+
+
+def moments(cycle: Cycle, samples: Sequence[Sample]) -> Moments:
+    """Those of the fitted systole.
 
     Those of the smooth curve where the form of a systole does not fit, or where samples are too few for it.
     """
@@ -50,10 +82,10 @@ def moments(cycle: Cycle, samples: Sequence[Sample]) -> tuple[Sample, Sample, fl
         replace(point.sample, disks=samples[int(np.abs(times - point.sample.t_s).argmin())].disks)
         for point in (cycle.ed, cycle.es)
     )
-    return ed, es, cycle.next_ed.sample.t_s
+    return Moments(ed, es, cycle.next_ed.sample.t_s, None)
 
 
-def _fitted_moments(cycle: Cycle, samples: Sequence[Sample], times: Array) -> tuple[Sample, Sample, float] | None:
+def _fitted_moments(cycle: Cycle, samples: Sequence[Sample], times: Array) -> Moments | None:
     # The atrium is largest when the ventricle is smallest.
     curves = np.array([[s.volume for s in samples], [s.length for s in samples], [-s.atrium for s in samples]])
     ed_s, next_ed_s = (_systole_begins(point, cycle) for point in (cycle.ed, cycle.next_ed))
@@ -76,7 +108,7 @@ def _fitted_moments(cycle: Cycle, samples: Sequence[Sample], times: Array) -> tu
     if first_s is not None and next_s is not None:
         beat_s = next_s - first_s
     # Those of a ripple on noise may come out in any order.
-    return (ed, es, ed.t_s + beat_s) if systole_s < beat_s else None
+    return Moments(ed, es, ed.t_s + beat_s, systole.fit) if systole_s < beat_s else None
 
 
 def _systole_begins(end_diastole: TurningPoint, cycle: Cycle) -> float:

@@ -7,15 +7,14 @@ extremes, `beat_assembly` the moments of ED and ES, `acceptance` says whether th
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 from echo_rt.cardiac.acceptance import OUT_OF_LINE, rejection
-from echo_rt.cardiac.beat_assembly import beat_between, moments
+from echo_rt.cardiac.beat_assembly import beat_between, expected_dice, moments
 from echo_rt.cardiac.curve import Curve, Sample
 from echo_rt.cardiac.turning_points import Cycle, TurningPoints
+from echo_rt.cardiac.verdict import MAX_GAP_S
 from echo_rt.reading import Beat
-
-MAX_GAP_S = 0.3
-"""After so long without a good frame the beat under way is given up."""
 
 COMPARED = 5
 """Beats that the next one is compared with."""
@@ -65,12 +64,13 @@ class BeatFinder:
 
     def _beat(self, cycle: Cycle) -> Beat | None:
         samples = list(self._curve.samples)
-        ed, es, next_ed_s = moments(cycle, samples)
-        reason = rejection(cycle, next_ed_s - ed.t_s, (s.t_s for s in samples), self._falls)
+        ed, es, next_ed_s, fit = moments(cycle, samples)
+        reason = rejection(cycle, next_ed_s - ed.t_s, fit, (s.t_s for s in samples), self._falls)
         if reason == OUT_OF_LINE and not self._falls:
             # Where the curve begins its amplitude is not known yet, and a ripple passes for a beat: there was none.
             return None
         if reason in (None, OUT_OF_LINE):
             # Rejected ones too: where the heart or the view has changed, what is usual changes.
             self._falls.append(cycle.fall)
-        return beat_between(ed, es, next_ed_s, reason)
+        beat = beat_between(ed, es, next_ed_s, reason)
+        return replace(beat, expected_dice=expected_dice(samples, ed.t_s, next_ed_s))

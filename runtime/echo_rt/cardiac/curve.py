@@ -26,7 +26,8 @@ MIN_AMPLITUDE = 0.06
 class Sample:
     """What one frame measures: time, volume by the chosen method, area, and the disks that a biplane volume needs.
 
-    The long axis and the atrium's size, in any units, help to find ED and ES; nan where they are not known.
+    The long axis and the atrium's size, in any units, help to find ED and ES; nan where they are not known. So is the
+    Dice that the model expects of itself, where it says nothing.
     """
 
     t_s: float
@@ -35,6 +36,7 @@ class Sample:
     disks: Disks | None = None
     length: float = math.nan
     atrium: float = math.nan
+    expected_dice: float = math.nan
 
 
 class Curve:

@@ -1,17 +1,17 @@
-"""The rolling ejection fraction, its interval, and the figures of a recording without a whole beat."""
+"""The rolling ejection fraction and its interval."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import sqrt
 from statistics import median, variance
 
-from echo_rt.cardiac.curve import MIN_AMPLITUDE, Sample
+from echo_rt.cardiac.beat_assembly import mean_dice
+from echo_rt.cardiac.verdict import doubt
 from echo_rt.model import ModelSpec
-from echo_rt.reading import AREA_EXTREMES, CLIP_EXTREMES, Beat, EjectionFraction
-from echo_rt.result import ClipExtremes, ClipFigures
+from echo_rt.reading import Beat, EjectionFraction
 
 BEATS = 5
 """Accepted beats in the rolling figure, as the guidelines ask for in an irregular rhythm."""
@@ -26,6 +26,9 @@ smaller. Of the same hearts."""
 
 MEDIAN_EFFICIENCY = 1.2533
 """Standard error of a median over that of a mean, for more than two normal values."""
+
+JUDGED = 6
+"""Last beats, accepted or not, of which most have to be accepted."""
 
 STALE_S, STALE_PERIODS = 5.0, 3
 """The figure is stale when the last accepted beat ended longer ago than both: three missed median beats in a row are
@@ -52,6 +55,23 @@ def model_error_points(spec: ModelSpec, view: str = "4CH") -> float:
     figures = spec.origin.figures.get(f"{view} EF", {})
     known = isinstance(figures, dict) and all(isinstance(figures.get(name), (int, float)) for name in ("bias", "sd"))
     return max(MEASUREMENT_POINTS, sqrt(figures["bias"] ** 2 + figures["sd"] ** 2)) if known else MEASUREMENT_POINTS
+
+
+def error_points(spec: ModelSpec, view: str | None, beats: Sequence[Beat]) -> float:
+    """Standard error of a model's EF in points for the patient whose beats these are.
+
+    By the model's `IntervalRule`, from the Dice that it expected in these beats; without one the error that its
+    figures give for everybody.
+
+    Args:
+        spec: of the model.
+        view: ``A4C``, ``A2C``, ``biplane``, or None where it is not known.
+        beats: of one view or, with ``biplane``, of both.
+    """
+    dice = mean_dice([beat.expected_dice for beat in beats if beat.expected_dice is not None])
+    if spec.tuning.interval is None or dice is None:
+        return model_error_points(spec, {"A2C": "2CH", "biplane": "biplane"}.get(view or "", "4CH"))
+    return max(MEASUREMENT_POINTS, spec.tuning.interval.error_points(view or "A4C", dice))
 
 
 def interval(percents: Sequence[float], error_points: float) -> tuple[float, float, float]:
@@ -91,29 +111,42 @@ class RollingEjectionFraction:
     Args:
         method: what the EF of the beats is made of.
         beats: how many it stands on.
-        error_points: see `interval`.
+        error_points: of the beats that it stands on, see `interval`.
     """
 
-    def __init__(self, method: str, beats: int = BEATS, error_points: float = MEASUREMENT_POINTS) -> None:
-        self.method, self.error_points = method, error_points
+    def __init__(
+        self,
+        method: str,
+        beats: int = BEATS,
+        error_points: Callable[[Sequence[Beat]], float] = lambda beats: MEASUREMENT_POINTS,
+    ) -> None:
+        self.method, self._error_points = method, error_points
         self._beats: deque[Beat] = deque(maxlen=beats)
+        self._found: deque[bool] = deque(maxlen=max(JUDGED, beats))
         self.reset()
 
     def reset(self) -> None:
         """Forget all beats."""
         self._beats.clear()
+        self._found.clear()
         self.seen = False
         self._last_good_s: float | None = None
         self._current = self._figure()
 
-    def update(self, beat: Beat) -> None:
-        """Take the next beat, accepted or not."""
+    def update(self, beat: Beat, share: float = 1.0) -> None:
+        """Take the next beat, accepted or not.
+
+        Args:
+            beat: the beat.
+            share: of the feed so far, of its longest unbroken view, see `Stretches.share`.
+        """
         self.seen = True
+        self._found.append(beat.accepted)
         if beat.accepted:
             self._beats.append(beat)
             self._last_good_s = beat.t_next_ed_s
-        if beat.accepted or self._last_good_s is None:
-            self._current = self._figure()
+        if beat.accepted or len(self._beats) < 2:
+            self._current = self._figure(share)
 
     @property
     def current(self) -> EjectionFraction:
@@ -122,87 +155,29 @@ class RollingEjectionFraction:
 
     def at(self, t_s: float) -> EjectionFraction:
         """The figure as it stands at a time: fresh, stale, or withdrawn, and with it the beats that it stood on."""
-        if self._last_good_s is None:
+        if self._last_good_s is None or self._current.percent is None:
             return self._current
         age_s = t_s - self._last_good_s
         if age_s > WITHDRAWN_S:
             self._beats.clear()
+            self._found.clear()
             return EjectionFraction(None, None, None, 0, self.method, f"withdrawn: no good beat for {age_s:.0f} s")
         if age_s > max(STALE_S, STALE_PERIODS * 60 / (self.heart_rate_bpm or 60)):
             return replace(self._current, reason=f"stale: no good beat for {age_s:.0f} s", stale=True)
         return self._current
 
-    def _figure(self) -> EjectionFraction:
+    def _figure(self, share: float = 1.0) -> EjectionFraction:
         if not self._beats:
             return EjectionFraction(None, None, None, 0, self.method, NONE_ACCEPTED if self.seen else WAITING)
-        percent, low, high = interval([beat.ef_percent for beat in self._beats], self.error_points)
+        if reason := doubt(self._beats, self._found, share):
+            return EjectionFraction(None, None, None, 0, self.method, reason)
+        percent, low, high = interval([beat.ef_percent for beat in self._beats], self._error_points(self._beats))
         return EjectionFraction(percent, low, high, len(self._beats), self.method)
 
     @property
     def fac_percent(self) -> float | None:
-        return median(b.fac_percent for b in self._beats) if self._beats else None
+        return median(b.fac_percent for b in self._beats) if self._beats and self._current.beats else None
 
     @property
     def heart_rate_bpm(self) -> float | None:
-        return median(b.heart_rate_bpm for b in self._beats) if self._beats else None
-
-
-class Extremes:
-    """The largest and the smallest volume so far, each the median of three good frames in a row, so that one bad frame
-    does not decide.
-
-    Args:
-        by_area: take areas instead, each of a single good frame: (max - min) / max is what systems that report areas as
-            EF give for a clip.
-    """
-
-    MIN_SPAN_S = 0.25
-    """A recording shorter than that cannot hold both ED and ES."""
-
-    def __init__(self, by_area: bool = False) -> None:
-        self.by_area = by_area
-        self.reset()
-
-    def reset(self) -> None:
-        self._last: deque[Sample] = deque(maxlen=1 if self.by_area else 3)
-        self._first_s: float | None = None
-        self._low: Sample | None = None
-        self._high: Sample | None = None
-
-    def update(self, sample: Sample) -> None:
-        if self._first_s is None:
-            self._first_s = sample.t_s
-        self._last.append(sample)
-        if len(self._last) < (self._last.maxlen or 0):
-            return
-        middle = sorted(self._last, key=self._size)[len(self._last) // 2]
-        if self._low is None or self._size(middle) < self._size(self._low):
-            self._low = middle
-        if self._high is None or self._size(middle) > self._size(self._high):
-            self._high = middle
-
-    def _size(self, sample: Sample) -> float:
-        return sample.area if self.by_area else sample.volume
-
-    def result(self, calibration: tuple[float, float] | None) -> ClipFigures:
-        """The figures, or the reason why there are none. The calibration is of volumes, and does not touch areas."""
-        if self._low is None or self._high is None or self._first_s is None:
-            return ClipFigures(reason="too few good frames")
-        low, high = self._low, self._high
-        if self._last[-1].t_s - self._first_s < self.MIN_SPAN_S:
-            return ClipFigures(reason="the ventricle is seen for less than a quarter of a second")
-        change = 100 * (1 - self._size(low) / self._size(high))
-        if change < 100 * MIN_AMPLITUDE:
-            return ClipFigures(reason=f"the {'area' if self.by_area else 'volume'} hardly changes")
-        extremes = ClipExtremes(
-            t_ed_s=high.t_s,
-            t_es_s=low.t_s,
-            edv=high.volume,
-            esv=low.volume,
-            eda=high.area,
-            esa=low.area,
-            ef_percent=change if self.by_area else calibrated(change, calibration),
-            fac_percent=100 * (1 - low.area / high.area),
-            method=AREA_EXTREMES if self.by_area else CLIP_EXTREMES,
-        )
-        return ClipFigures(extremes)
+        return median(b.heart_rate_bpm for b in self._beats) if self._beats and self._current.beats else None

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from echo_rt.cardiac.beats import BeatFinder
+from echo_rt.cardiac.clip_extremes import Extremes
 from echo_rt.cardiac.curve import Sample
 from echo_rt.cardiac.ejection_fraction import (
     BEATS,
     MEASUREMENT_POINTS,
-    Extremes,
     RollingEjectionFraction,
     calibrated,
-    model_error_points,
+    error_points,
 )
 from echo_rt.cardiac.geometry import find_ventricle, outline
 from echo_rt.cardiac.picture import Picture
@@ -38,12 +41,20 @@ class Monitor:
         ef_method: what the rolling EF is made of, one of `EF_METHODS`.
         beats: how many accepted beats it stands on.
         mirrored: the septum is on the right of the picture, not on the left as in the standard display.
+        view: ``A4C`` or ``A2C``, where the recording says; else the one that the model sees in most usable frames.
 
     Raises:
         ParameterError: there is no such method, or the number of beats is not positive.
     """
 
-    def __init__(self, spec: ModelSpec, ef_method: str = "disks", beats: int = BEATS, mirrored: bool = False) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        ef_method: str = "disks",
+        beats: int = BEATS,
+        mirrored: bool = False,
+        view: str | None = None,
+    ) -> None:
         if ef_method not in EF_METHODS or ef_method == "biplane":
             offered = ", ".join(m for m in EF_METHODS if m != "biplane")
             raise ParameterError(f"expected an EF method of {offered} for a single view, found {ef_method!r}")
@@ -52,12 +63,16 @@ class Monitor:
         self.spec, self.ef_method = spec, ef_method
         self._past = Past()
         self._finder = BeatFinder()
-        # The model's error was measured on EF by disks: it says little about areas.
-        error = MEASUREMENT_POINTS if ef_method == "area" else model_error_points(spec)
-        self._rolling = RollingEjectionFraction(ef_method, beats, error)
+        self._rolling = RollingEjectionFraction(ef_method, beats, self._error_points)
         self._extremes = Extremes(by_area=ef_method == "area")
         self._wall = WallMotion(spec.tuning.akinesia, mirrored)
         self._state: object = None
+        self._given_view, self._views = view, Counter[str]()
+
+    @property
+    def view(self) -> str | None:
+        """What the recording says, or what the model saw in most usable frames so far; None where neither tells."""
+        return self._given_view or next((name for name, _ in self._views.most_common(1)), None)
 
     @property
     def state(self) -> Any:
@@ -71,6 +86,7 @@ class Monitor:
         self._rolling.reset()
         self._extremes.reset()
         self._wall.reset()
+        self._views.clear()
         self._state = None
 
     def update(self, segmentation: Segmentation, frame: Frame) -> Reading:
@@ -83,15 +99,18 @@ class Monitor:
         picture = Picture.of(frame.image)
         quality = assess(gather(segmentation, border, ventricle, picture, self._past), self.spec.tuning.quality)
         self._past.update(frame.t_s, picture, ventricle, quality)
+        if quality.ok and segmentation.view is not None:
+            self._views[segmentation.view] += 1
         sample = self._sample(frame.t_s, ventricle, segmentation) if quality.ok and ventricle is not None else None
-        if sample is not None:
-            self._extremes.update(sample)
+        beat = None
         # A frozen frame tells nothing, neither good nor bad: a recording whose frames were each written twice has the
         # beats it had.
-        beat = self._finder.update(frame.t_s, sample) if quality.reason != Reason.FROZEN else None
+        if quality.reason != Reason.FROZEN:
+            self._extremes.update(frame.t_s, sample)
+            beat = self._finder.update(frame.t_s, sample)
         if beat is not None:
             beat = self._judge(beat)
-            self._rolling.update(beat)
+            self._rolling.update(beat, self._extremes.stretches.share)
         ef = self._rolling.at(frame.t_s)
         wall, wall_beat = self._wall.update(segmentation, frame, ventricle if quality.ok else None, beat)
         steps = dict(segmentation.time_ms or {})
@@ -120,16 +139,21 @@ class Monitor:
         """
         if self._rolling.seen and not even_with_beats:
             return ClipFigures(reason=self._rolling.current.reason or "whole beats were seen")
-        return self._extremes.result(self.spec.tuning.ef_calibration)
+        return self._extremes.result(self.spec.tuning.calibration(self.view))
 
     def _sample(self, t_s: float, ventricle: LeftVentricle, segmentation: Segmentation) -> Sample:
         volume = ventricle.volume_area_length if self.ef_method == "area-length" else ventricle.volume
         # In pixels of the grid, the uncertain ones in part: only how it changes counts.
         atrium = float(segmentation.tally[1, _ATRIUM])
-        return Sample(t_s, volume, ventricle.area, ventricle.disks, ventricle.length, atrium)
+        dice = math.nan if segmentation.confidence is None else segmentation.confidence
+        return Sample(t_s, volume, ventricle.area, ventricle.disks, ventricle.length, atrium, dice)
 
     def _judge(self, beat: Beat) -> Beat:
         """With the EF of the chosen method. The area method reports FAC as EF, as two published systems do."""
         if self.ef_method == "area":
             return replace(beat, ef_percent=beat.fac_percent)
-        return replace(beat, ef_percent=calibrated(beat.ef_percent, self.spec.tuning.ef_calibration))
+        return replace(beat, ef_percent=calibrated(beat.ef_percent, self.spec.tuning.calibration(self.view)))
+
+    def _error_points(self, beats: Sequence[Beat]) -> float:
+        # The model's error was measured on EF by disks: it says little about areas.
+        return MEASUREMENT_POINTS if self.ef_method == "area" else error_points(self.spec, self.view, beats)

@@ -11,6 +11,10 @@
     a network sees in noise lie in the background.
 ``min_confidence``
     mean probability of the winning class over cavity and wall.
+``min_apical``
+    probability of an apical view, where the model tells.
+``min_expected_dice``
+    Dice of the cavity that the model expects of itself, where it says so.
 ``max_edge_share``
     share of the endocardium (mitral plane left out) that lies on the edge of the sector or of the image. Above it the
     ventricle goes on where nothing is shown.
@@ -65,6 +69,7 @@ class Evidence:
         length_share: see `Past.length_share`.
         length_to_width: of the cavity, the width being that of the half ellipse of its area and length.
         view: as the model names it, or None.
+        apical, expected_dice: as in `Segmentation`; 1 where the model does not say.
     """
 
     changed_share: float = 1.0
@@ -77,6 +82,8 @@ class Evidence:
     length_share: float = 1.0
     length_to_width: float = np.inf
     view: str | None = None
+    apical: float = 1.0
+    expected_dice: float = 1.0
 
 
 def assess(evidence: Evidence, thresholds: Mapping[str, float]) -> Quality:
@@ -86,14 +93,16 @@ def assess(evidence: Evidence, thresholds: Mapping[str, float]) -> Quality:
         evidence: of the frame.
         thresholds: `Tuning.quality` of the model.
     """
-    weak = evidence.confidence < thresholds["min_confidence"]
+    weak = (
+        evidence.confidence < thresholds["min_confidence"] or evidence.expected_dice < thresholds["min_expected_dice"]
+    )
     if evidence.changed_share < thresholds["min_changed_share"]:
         reason = Reason.FROZEN
     elif evidence.colour_share > thresholds["max_colour_share"]:
         reason = Reason.COLOUR_DOPPLER
     elif not thresholds["min_cavity_fraction"] <= evidence.cavity_fraction <= thresholds["max_cavity_fraction"]:
         reason = Reason.NO_VENTRICLE
-    elif evidence.view == "other":
+    elif evidence.view == "other" or evidence.apical < thresholds["min_apical"]:
         reason = Reason.NOT_APICAL
     elif not evidence.mitral_plane or evidence.wall_contact < thresholds["min_wall_contact"]:
         # A weak picture is called weak; a clear one without the parts of an apical view is another view.
@@ -139,6 +148,8 @@ def gather(
         length_share=past.length_share(ventricle.length) if ventricle is not None else 1.0,
         length_to_width=np.pi / 4 * ventricle.length**2 / ventricle.area if ventricle is not None else np.inf,
         view=segmentation.view,
+        apical=1.0 if segmentation.apical is None else segmentation.apical,
+        expected_dice=1.0 if segmentation.confidence is None else segmentation.confidence,
     )
 
 

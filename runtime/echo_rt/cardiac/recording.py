@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from echo_rt.cardiac.verdict import DOUBTS
 from echo_rt.frame import Frame
 from echo_rt.reading import SEGMENTS, Beat, EjectionFraction, Reading, Scale, WallBeat
 from echo_rt.result import ClipFigures, FrameCounts, Provenance, RecordingResult, SegmentMotion, Wall, ranked
@@ -43,7 +44,6 @@ class RecordingHistory:
         self._beats: list[Beat] = []
         self._wall_beats: list[WallBeat] = []
         self._rejected: Counter[str] = Counter()
-        self._views: Counter[str] = Counter()
         self._latency_ms = array("d")
 
     def update(self, frame: Frame, reading: Reading) -> None:
@@ -52,8 +52,9 @@ class RecordingHistory:
             self._times_s, self._spacing_mm = (reading.t_s, reading.t_s), frame.spacing_mm
         self._times_s = (self._times_s[0], reading.t_s)
         self._latency_ms.append(reading.latency_ms)
-        if reading.ef.percent is not None or self._standing.ef.percent is None:
-            # The last figure stays, also where the recording goes on for long without a heart.
+        if reading.ef.percent is not None or self._standing.ef.percent is None or reading.ef.reason in DOUBTS:
+            # The last figure stays, also where the recording goes on for long without a heart, unless its later beats
+            # make it doubtful.
             self._standing = _Standing(reading.ef, reading.fac_percent, reading.heart_rate_bpm)
         if not self._rolling or self._rolling[-1][1] != reading.ef:
             self._rolling.append((reading.t_s, reading.ef))
@@ -63,8 +64,6 @@ class RecordingHistory:
                 self._wall_beats.append(reading.wall_beat)
         if not reading.quality.ok:
             self._rejected[reading.quality.reason or "not ok"] += 1
-        elif reading.segmentation.view is not None:
-            self._views[reading.segmentation.view] += 1
 
     def result(
         self, provenance: Provenance, clip: ClipFigures | None = None, *, whole_clip: bool = False
@@ -72,11 +71,10 @@ class RecordingHistory:
         """The result of the frames so far.
 
         Args:
-            provenance: its view counts; where it has none, the one that the model saw in most usable frames does.
+            provenance: of the recording.
             clip: what `Monitor.clip_figures` says; it counts where no beat gave an EF.
             whole_clip: let it count in any case.
         """
-        view = provenance.view or next((name for name, _ in self._views.most_common(1)), None)
         ef, fac_percent, heart_rate_bpm = self._standing
         reason = self._rolling[-1][1].reason if self._rolling else NO_FRAMES
         edv = esv = found = None
@@ -93,7 +91,7 @@ class RecordingHistory:
                 None, None, None, 0, ef.method, self._with_frames((clip and clip.reason) or reason or "")
             )
         return RecordingResult(
-            provenance=replace(provenance, view=view),
+            provenance=provenance,
             frames=self._frames(),
             ef=ef,
             fac_percent=fac_percent,
@@ -103,7 +101,7 @@ class RecordingHistory:
             beats=tuple(self._beats),
             rolling=tuple(self._rolling),
             extremes=found,
-            wall=wall_of(self._wall_beats, view),
+            wall=wall_of(self._wall_beats, provenance.view),
         )
 
     def _with_frames(self, reason: str) -> str:

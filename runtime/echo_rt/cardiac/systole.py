@@ -89,6 +89,7 @@ class Systole:
         t_ed_s, t_es_s: the moments.
         at_ed, at_es: (N,) weights of the samples; their product with a curve is its height at the moment.
         first, last: the samples that take part are those from `first` to before `last`.
+        fit: share of the variance of the volume that the form explains, at most 1.
     """
 
     t_ed_s: float
@@ -97,6 +98,7 @@ class Systole:
     at_es: Array
     first: int
     last: int
+    fit: float
 
 
 def fit_systole(t_s: Array, curves: Array, t_ed_s: float, t_es_s: float, beat_s: float) -> Systole | None:
@@ -182,7 +184,7 @@ def _weights(part: _Part, ed: float, es: float, beat_s: float) -> Systole | None
     t, gap_s = part.t, part.gap_s
     slopes = _slopes(np.array([ed]), np.array([es]), beat_s)
     form = systole_form(t, *slopes)
-    heights, _ = systole_heights(form, part.y[:1])
+    heights, left_over = systole_heights(form, part.y[:1])
     used = np.array([True, *(heights[0, 0, 1:] > 0)])
     if not used[2]:
         return None
@@ -192,7 +194,8 @@ def _weights(part: _Part, ed: float, es: float, beat_s: float) -> Systole | None
     mean = near / np.maximum(near.sum(axis=1, keepdims=True), 1)
     here = systole_form(moments, *slopes)[0][:, used]
     at = (here - mean @ form) @ np.linalg.pinv(form) + mean
-    return Systole(ed, es, at[0], at[1], part.first, part.last)
+    fit = 1 - float(left_over[0, 0]) / max(float((part.y[0] ** 2).sum()), 1e-30)
+    return Systole(ed, es, at[0], at[1], part.first, part.last, fit)
 
 
 def _shorter(beat_s: float) -> float:

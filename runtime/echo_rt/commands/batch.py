@@ -15,7 +15,7 @@ from echo_rt.errors import EchoRtError
 from echo_rt.fields import significant
 from echo_rt.pipeline import process
 from echo_rt.reading import AREA_EXTREMES, CLIP_EXTREMES
-from echo_rt.result import RecordingResult
+from echo_rt.result import AS_RECORDED, RecordingResult
 
 NAME_WIDTH = 22
 """Columns of a recording's name in the table. On a narrow screen the name gives way, never a figure."""
@@ -170,6 +170,8 @@ def _notes(result: RecordingResult) -> list[str]:
         notes.append(f"EF by {ef.method}")
     if ef.percent is not None and (line := provenance.ef_calibration) is not None:
         notes.append(f"EF calibrated by the model: {line[0]:.2f} x measured {line[1]:+.1f}")
+    if provenance.orientation != AS_RECORDED:
+        notes.append(f"{provenance.orientation}: the apex was at the bottom of the picture")
     if provenance.spacing_note:
         notes.append(provenance.spacing_note)
     for kind, reasons in (("frames", result.frames.rejected), ("beats", result.rejected_beats)):

@@ -7,7 +7,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -44,11 +44,24 @@ def stage_times_ms(start_s: float, ready_s: float, done_s: float) -> dict[str, f
     return {stage: 1e3 * s for stage, s in seconds.items()}
 
 
-def read_heads(heads: Mapping[str, Field]) -> tuple[str | None, float | None]:
-    """The view, of (views,) logits, and the Dice that the model expects of itself, of (1,). None without the head."""
-    view = VIEWS[int(heads["view"].argmax())] if "view" in heads else None
+class Verdict(NamedTuple):
+    """What the heads say of a frame, as in `Segmentation`; None without the head."""
+
+    view: str | None
+    apical: float | None
+    confidence: float | None
+
+
+def read_heads(heads: Mapping[str, Field]) -> Verdict:
+    """The verdict, of the (views,) logits ``view`` and the (1,) logit ``confidence``."""
+    view = apical = None
+    if "view" in heads:
+        logits = heads["view"]
+        view = VIEWS[int(logits.argmax())]
+        likely = np.exp(logits - logits.max())
+        apical = float(1 - likely[VIEWS.index("other")] / likely.sum())
     confidence = float(1 / (1 + np.exp(-np.clip(heads["confidence"][0], -30, 30)))) if "confidence" in heads else None
-    return view, confidence
+    return Verdict(view, apical, confidence)
 
 
 class HostEngine(ABC):
@@ -88,9 +101,11 @@ class HostEngine(ABC):
             after = self._infer(before)
             done = time.perf_counter()
             probability, labels, tally = native.postprocess(self._out["logits"][0])
-            view, confidence = read_heads({name: self._out[name][0] for name in self.spec.heads})
+            said = read_heads({name: self._out[name][0] for name in self.spec.heads})
             times = stage_times_ms(start, ready, done)
-            return Segmentation(probability, labels, grid_map, view, confidence, after or None, times, tally)
+            return Segmentation(
+                probability, labels, grid_map, said.view, said.confidence, after or None, times, said.apical, tally
+            )
 
     def _own(self, state: Any) -> Tensors:
         """A state that fits this network; the one that it begins with for None."""

@@ -92,24 +92,28 @@ class AkinesiaRule:
         Raises:
             ModelError: it has unknown names, or something else than a finite number; divisors must be above 0.
         """
-        rule: AkinesiaRule = _read(cls(), raw, "akinesia", origin)
+        rule: AkinesiaRule = read_rule(cls(), raw, "akinesia", origin)
         return rule
 
 
-def _read(default: Any, raw: object, name: str, origin: str) -> Any:
-    """`default` with what `raw` names in place of its own."""
+def read_rule(default: Any, raw: object, name: str, origin: str) -> Any:
+    """A rule: `default` with what `raw` names in place of its own.
+
+    Raises:
+        ModelError: a name is unknown, or a value no finite number.
+    """
     if is_dataclass(default) and not isinstance(default, type):
         if not isinstance(raw, dict):
             raise ModelError(f"{origin}: expected names and numbers as {name}, found {raw!r}; export the model again")
         if unknown := sorted(raw.keys() - {f.name for f in fields(default)}):
             raise ModelError(f"{origin}: {name} has unknown fields {', '.join(unknown)}; a newer echo-rt is needed")
-        own = {key: _read(getattr(default, key), value, f"{name}.{key}", origin) for key, value in raw.items()}
+        own = {key: read_rule(getattr(default, key), value, f"{name}.{key}", origin) for key, value in raw.items()}
         return replace(default, **own)
     if isinstance(default, tuple):
         if not isinstance(raw, list) or len(raw) != len(default):
             found = f"expected {len(default)} numbers as {name}, found {raw!r}"
             raise ModelError(f"{origin}: {found}; export the model again")
-        return tuple(_read(one, value, name, origin) for one, value in zip(default, raw, strict=True))
+        return tuple(read_rule(one, value, name, origin) for one, value in zip(default, raw, strict=True))
     # The comparison is false for NaN, and a large integer does not fit a float.
     number = isinstance(raw, (int, float)) and not isinstance(raw, bool) and abs(raw) <= sys.float_info.max
     above_0 = name.endswith(_DIVISORS)

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from echo_rt.errors import ModelError
 from echo_rt.model.akinesia import AkinesiaRule
 from echo_rt.model.contour import DEFAULT_CONTOUR, ContourRule
+from echo_rt.model.interval import IntervalRule
 from echo_rt.model.protobuf import messages, text
 
 METADATA_KEY = "echo_rt"
@@ -43,6 +44,8 @@ DEFAULT_QUALITY: Mapping[str, float] = {
     "max_cavity_fraction": 0.45,
     "min_wall_contact": 0.50,
     "min_confidence": 0.75,
+    "min_apical": 0.0,
+    "min_expected_dice": 0.0,
     "max_edge_share": 0.12,
     "min_length_share": 0.85,
     "min_length_to_width": 1.0,
@@ -89,11 +92,15 @@ class Tuning:
     """Whatever was tuned on the output of this one model.
 
     Attributes:
-        ef_calibration: (slope, offset) so that EF = slope x raw + offset in points, fitted on training patients.
+        ef_calibration: (slope, offset) so that EF = slope x raw + offset in points, fitted on training patients in A4C.
+        ef_calibration_a2c: the same in A2C; without it the A4C one holds there too.
+        interval: how far the EF may be off; None: the error in `Origin.figures` counts for everybody.
         quality: thresholds of the quality rules, by default those of `DEFAULT_QUALITY`.
     """
 
     ef_calibration: tuple[float, float] | None = None
+    ef_calibration_a2c: tuple[float, float] | None = None
+    interval: IntervalRule | None = None
     quality: Mapping[str, float] = field(default_factory=dict)
     akinesia: AkinesiaRule = field(default_factory=AkinesiaRule)
     contour: ContourRule = DEFAULT_CONTOUR
@@ -101,6 +108,10 @@ class Tuning:
     def __post_init__(self) -> None:
         # A model from before a rule existed goes by the rule's default.
         object.__setattr__(self, "quality", {**DEFAULT_QUALITY, **self.quality})
+
+    def calibration(self, view: str | None) -> tuple[float, float] | None:
+        """The line of a view, ``A4C``, ``A2C`` or unknown."""
+        return (self.ef_calibration_a2c if view == "A2C" else None) or self.ef_calibration
 
     def check(self, origin: str) -> None:
         """Raise ModelError, for the file `origin`, at what this version does not do."""
@@ -125,8 +136,12 @@ class Origin:
 
 # Fields of `ModelSpec` whose own fields stand in the JSON in their place, fields that are an object there, and tuples.
 _GROUPS: Mapping[str, type[Any]] = {"input": ModelInput, "tuning": Tuning, "origin": Origin}
-_READERS: Mapping[str, Callable[[Any, str], Any]] = {"akinesia": AkinesiaRule.read, "contour": ContourRule.read}
-_TUPLES = ("classes", "views", "heads", "state", "ef_calibration")
+_READERS: Mapping[str, Callable[[Any, str], Any]] = {
+    "akinesia": AkinesiaRule.read,
+    "contour": ContourRule.read,
+    "interval": IntervalRule.read,
+}
+_TUPLES = ("classes", "views", "heads", "state", "ef_calibration", "ef_calibration_a2c")
 
 
 @dataclass(frozen=True, repr=False)

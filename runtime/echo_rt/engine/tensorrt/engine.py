@@ -70,10 +70,12 @@ class Pending:
         arrived_s = time.perf_counter()
         names = ("probability", "labels", "tally", *self._heads)
         found = {name: self._outputs.array(buffers.output, name) for name in names}
-        view, confidence = read_heads({name: found[name][0].astype(np.float32) for name in self._heads})
+        said = read_heads({name: found[name][0].astype(np.float32) for name in self._heads})
         probability, labels, tally = found["probability"], found["labels"], read_tally(found["tally"])
         times = stage_times_ms(self._started_s, self._enqueued_s, arrived_s)
-        return Segmentation(probability, labels, self._map, view, confidence, self.state, times, tally)
+        return Segmentation(
+            probability, labels, self._map, said.view, said.confidence, self.state, times, said.apical, tally
+        )
 
 
 class _Gpu:

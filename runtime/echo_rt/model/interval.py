@@ -1,0 +1,61 @@
+"""How far a model's EF may be from an expert's, for one patient: a rule that its file brings."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from echo_rt.model.akinesia import read_rule
+
+DICE_RANGE = (0.5, 0.99)
+"""Expected Dice between which the rule was fitted; beyond them it goes on as at its end."""
+
+Z_95 = 1.96
+"""Half-width of a 95 % interval over the standard error."""
+
+
+@dataclass(frozen=True)
+class IntervalRule:
+    """Half of the 95 % interval in points of EF: exp(a + per_logit x logit(expected Dice)).
+
+    Fitted on patients that the network has not learned from, so that the interval holds the expert's EF in 95 % of
+    them: split conformal prediction with normalised residuals (Lei et al., J Am Stat Assoc 113:1094-1111, 2018).
+
+    Attributes:
+        a4c, a2c, biplane: a, by view.
+        per_logit: below 0, since the error is smaller where the model expects to draw well.
+        least_points, most_points: between which the half-width stays.
+    """
+
+    a4c: float = 2.7
+    a2c: float = 2.8
+    biplane: float = 2.5
+    per_logit: float = 0.0
+    least_points: float = 3.0
+    most_points: float = 25.0
+
+    @classmethod
+    def read(cls, raw: object, origin: str = "the model") -> IntervalRule | None:
+        """The rule of a model's JSON; None where it has none.
+
+        Raises:
+            ModelError: it has unknown names, or something else than a finite number.
+        """
+        rule: IntervalRule | None = None if raw is None else read_rule(cls(), raw, "interval", origin)
+        return rule
+
+    def half_points(self, view: str, expected_dice: float) -> float:
+        """Half-width in points.
+
+        Args:
+            view: ``A4C``, ``A2C`` or ``biplane``.
+            expected_dice: of the cavity, mean over the frames, 0 to 1.
+        """
+        start = {"A2C": self.a2c, "biplane": self.biplane}.get(view, self.a4c)
+        dice = min(max(expected_dice, DICE_RANGE[0]), DICE_RANGE[1])
+        half = math.exp(start + self.per_logit * math.log(dice / (1 - dice)))
+        return min(max(half, self.least_points), self.most_points)
+
+    def error_points(self, view: str, expected_dice: float) -> float:
+        """The same as a standard error."""
+        return self.half_points(view, expected_dice) / Z_95

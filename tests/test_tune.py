@@ -1,0 +1,76 @@
+"""What a model's file brings beside its weights is fitted on patients that no weights have learned from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from echo_rt.errors import DataError
+from echo_rt_train.data import Sample
+from echo_rt_train.tune.interval import Errors, fit_interval
+from echo_rt_train.tune.offsets import fit_offsets
+from support.readers import Reader, Shy, drawn_samples
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> list[Sample]:
+    """Four patients in both views; the scale is known in 4CH alone."""
+    return drawn_samples(tmp_path)
+
+
+def test_offsets_bring_back_what_an_engine_draws_too_small(samples: list[Sample]) -> None:
+    found = fit_offsets(Shy(), samples)
+    assert found["logits"]["left_atrium"] == pytest.approx(0.6, abs=0.11)
+    assert abs(found["logits"]["lv_cavity"]) <= 0.1
+    assert found["dice"]["left_atrium"] > found["dice_before"]["left_atrium"] + 0.005
+    assert (found["images"], found["view"]) == (8, "4CH")
+    assert fit_offsets(Reader(), samples)["logits"] == {"lv_cavity": 0, "lv_wall": 0, "left_atrium": 0}, (
+        "what makes no difference stays"
+    )
+
+
+def test_offsets_need_all_classes_labelled_in_four_chamber_views(samples: list[Sample]) -> None:
+    for wrong in ([s for s in samples if s.view == "2CH"], [replace(s, known=(1,)) for s in samples]):
+        with pytest.raises(DataError, match="expected 4CH images with lv_cavity, lv_wall, left_atrium labelled"):
+            fit_offsets(Reader(), wrong)
+
+
+def drawn_errors(rng: np.random.Generator, patients: int, size: float) -> Errors:
+    """Errors that are the larger the less the model expects of itself."""
+    dice = rng.uniform(0.7, 0.97, patients)
+    points = rng.normal(0, size * np.exp(-0.5 * np.log(dice / (1 - dice))))
+    return Errors(points, dice)
+
+
+def test_the_interval_holds_the_share_that_it_says_in_patients_it_was_not_fitted_on() -> None:
+    rng = np.random.default_rng(3)
+    sizes = {"a4c": 20.0, "a2c": 26.0, "biplane": 15.0}
+    held: dict[str, list[bool]] = {view: [] for view in sizes}
+    for _ in range(12):
+        rule = fit_interval({view: drawn_errors(rng, 400, size) for view, size in sizes.items()})
+        for view, size in sizes.items():
+            new = drawn_errors(rng, 200, size)
+            name = {"a4c": "A4C", "a2c": "A2C"}.get(view, view)
+            halves = np.array([rule.half_points(name, dice) for dice in new.expected_dice])
+            held[view] += (np.abs(new.points) <= halves).tolist()
+    for found in held.values():
+        assert np.mean(found) == pytest.approx(0.95, abs=0.015)
+    assert rule.per_logit == pytest.approx(-0.5, abs=0.15)
+    assert rule.half_points("A2C", 0.9) > rule.half_points("A4C", 0.9) > rule.half_points("biplane", 0.9)
+
+
+def test_where_the_expected_dice_says_nothing_everybody_has_the_same_interval() -> None:
+    rng = np.random.default_rng(5)
+    errors = {view: Errors(rng.normal(0, 6, 400), rng.uniform(0.7, 0.97, 400)) for view in ("a4c", "a2c", "biplane")}
+    rule = fit_interval(errors)
+    assert abs(rule.per_logit) < 0.12
+    assert rule.half_points("A4C", 0.9) == pytest.approx(1.96 * 6, rel=0.2)
+
+
+def test_too_few_patients_give_no_interval() -> None:
+    few = Errors(np.ones(10), np.full(10, 0.9))
+    with pytest.raises(DataError, match="expected at least 40 patients in a4c, found 10"):
+        fit_interval({"a4c": few, "a2c": few, "biplane": few})
