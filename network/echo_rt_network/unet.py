@@ -91,14 +91,15 @@ class UNet(nn.Module):
     Args:
         widths: channels of each level, from the image's own size down; each level is half as large as the one above.
         classes: output channels.
-        heads: some of `echo_rt.model.HEADS`. They read the bottleneck and teach it nothing: the masks are the same with
-            and without.
+        heads: some of `echo_rt.model.HEADS`. They read the bottleneck.
         memory: hidden channels of a ConvGRU on the way up at each level, in the order of `widths`, the last being the
             bottleneck; 0 is none, and so is an empty list. With a memory the network is causal and streams: its state
             goes in and out with every image.
 
     Attributes:
         architecture: what it was made of, but for the classes.
+        head_gradient: share of the heads' gradient that reaches the bottleneck. At 0 they teach it nothing: the masks
+            are the same with and without.
 
     Raises:
         ParameterError: a head is unknown, or there are more or fewer memories than levels.
@@ -113,6 +114,7 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         widths, memory = list(widths), list(memory)
+        self.head_gradient = 0.0
         self.architecture = {"widths": widths, "heads": list(heads), "memory": memory}
         if unknown := sorted(set(heads) - set(HEADS)):
             raise ParameterError(f"model.heads: expected some of {', '.join(HEADS)}, found {', '.join(unknown)}")
@@ -146,12 +148,17 @@ class UNet(nn.Module):
             skips.append(x)
         skips.pop()
         after: dict[str, Tensor] = {}
-        heads = {name: head(x.detach()) for name, head in self.heads.items()}
+        heads = {name: head(self._for_heads(x)) for name, head in self.heads.items()}
         x = self._remember(len(self.decoder), x, state, after)
         for level in reversed(range(len(self.decoder))):
             x = self.decoder[level](torch.cat([skips.pop(), self.up[level](x)], dim=1))
             x = self._remember(level, x, state, after)
         return Output(self.head(x), heads, {name: after[name] for name in self.memory})
+
+    def _for_heads(self, x: Tensor) -> Tensor:
+        if not (self.training and self.head_gradient):
+            return x.detach()
+        return x.detach() + self.head_gradient * (x - x.detach())
 
     def _remember(self, level: int, x: Tensor, state: Mapping[str, Tensor] | None, after: dict[str, Tensor]) -> Tensor:
         name = f"memory_{level}"

@@ -6,12 +6,20 @@ warp costs happens at the finer grid, and an image that is not changed is exactl
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from echo_rt.errors import ParameterError
+from echo_rt_train import changes
+from echo_rt_train.no_heart import without_heart
+
+Change = Callable[[changes.Grey], changes.Grey]
 
 EASE = 0.25
 """How much smaller the changes of an image are that is spared: near to what the runtime will see, as most pictures
@@ -20,102 +28,41 @@ are."""
 SHADING_POINTS = 5
 """Points along each side at which the shading is drawn; between them it is smooth."""
 
+SPARED = "flip"
+"""What a spared image is changed by as often as any other: a mirror image is no change."""
+
+
+class Changed(NamedTuple):
+    """A stretch of a recording after its changes.
+
+    Attributes:
+        grey: (F, h, w) float32, 0 to 255.
+        covered: (F, classes, h, w) float32 in 0 to 1.
+        heart: it still is a view of a heart that can be measured.
+        traced: `covered` says where its parts are. It is false where they are seen and nobody knows where.
+    """
+
+    grey: NDArray[np.float32]
+    covered: NDArray[np.float32]
+    heart: bool
+    traced: bool
+
 
 @dataclass(frozen=True)
-class Augment:
-    """How much of each change; conf/train.yaml says what the figures mean. Zero switches one off."""
+class Geometry:
+    """How much a picture is turned, sized, moved and bent."""
 
     rotation_deg: float = 0.0
     log_scale: float = 0.0
+    small: float = 0.0
     shift: float = 0.0
     shear: float = 0.0
     flip: float = 0.0
-    log_gamma: float = 0.0
-    gain: float = 0.0
-    log_shading: float = 0.0
-    noise_grey: float = 0.0
-    blur: float = 0.0
-    no_heart: float = 0.0
-    ease: float = 0.0
 
-    def __call__(
-        self, image: NDArray[np.uint8], covered: NDArray[np.uint8], rng: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Change one sample.
-
-        Args:
-            image: (2h, 2w) uint8.
-            covered: (2h, 2w, classes) uint8.
-
-        Returns:
-            Grey levels (h, w) float32 and class coverage (classes, h, w) float32 in 0 to 1.
-        """
-        grey, target = self.of_one(rng)[0].clip(image[None], covered[None], rng, 1)
-        return grey[0], target[0]
-
-    def clip(
-        self, images: NDArray[np.uint8], covered: NDArray[np.uint8], rng: np.random.Generator, frames: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Change a stretch of a recording, every frame in the same way but for the noise. It is not spared: see
-        `of_one`.
-
-        Args:
-            images: (F, 2h, 2w) uint8. A single one (F = 1) becomes a clip of its own: a heart that stands still under a
-                probe that drifts.
-            covered: (F, 2h, 2w, classes) uint8.
-            frames: F, or any number of frames where F is 1.
-
-        Returns:
-            Grey levels (frames, h, w) float32 and class coverage (frames, classes, h, w) float32 in 0 to 1.
-        """
-        size = images.shape[1:]
-        if rng.random() < self.no_heart:
-            images, covered = no_heart(images[0], rng)[None], np.zeros_like(covered[:1])
-            matrices = np.repeat(np.eye(3)[None, :2], frames, axis=0)
-        else:
-            matrices = self._matrix(size, rng) @ (
-                _drift(size, rng, frames) if len(images) < frames else np.eye(3)[None]
-            )
-            matrices = np.broadcast_to(matrices, (frames, 2, 3))
-        half = (size[1] // 2, size[0] // 2)  # as cv2 has it: width, height
-        intensity = self._intensity(rng)
-        noise = rng.uniform(0, self.noise_grey)
-        greys, targets = [], []
-        for k, matrix in enumerate(matrices):
-            image, cover = (of[min(k, len(of) - 1)] for of in (images, covered))
-            warped = cv2.warpAffine(image, matrix, size[::-1], flags=cv2.INTER_LINEAR).astype(np.float32)
-            cover = cv2.warpAffine(cover, matrix, size[::-1], flags=cv2.INTER_LINEAR)
-            small = cv2.resize(intensity(warped), half, interpolation=cv2.INTER_AREA)
-            if noise:
-                small = small + rng.normal(0, noise, small.shape)
-            greys.append(np.clip(small, 0, 255))
-            targets.append(cv2.resize(cover.astype(np.float32), half, interpolation=cv2.INTER_AREA) / 255)
-        return np.asarray(greys, np.float32), np.ascontiguousarray(np.stack(targets).transpose(0, 3, 1, 2))
-
-    def of_one(self, rng: np.random.Generator) -> tuple[Augment, bool]:
-        """The changes of one item, and whether it is spared: `eased` ones with a probability of `ease`, else these."""
-        spared = bool(rng.random() < self.ease)
-        return self.eased() if spared else self, spared
-
-    def eased(self) -> Augment:
-        """The same changes, smaller by `EASE`, and blur by as much less likely; a mirror image is no change, and as
-        likely as before."""
-        sizes = (
-            "rotation_deg",
-            "log_scale",
-            "shift",
-            "shear",
-            "log_gamma",
-            "gain",
-            "log_shading",
-            "noise_grey",
-            "blur",
-        )
-        return replace(self, ease=0.0, **{name: EASE * getattr(self, name) for name in sizes})
-
-    def _matrix(self, size: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+    def draw(self, size: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        """(2, 3), as `cv2.warpAffine` takes it, for pictures of that height and width."""
         angle = np.deg2rad(np.clip(rng.normal(0, self.rotation_deg), -2.5 * self.rotation_deg, 2.5 * self.rotation_deg))
-        scale = np.exp(rng.uniform(-self.log_scale, self.log_scale))
+        scale = np.exp(rng.uniform(-self.log_scale - self.small, self.log_scale))
         stretch = np.exp(rng.uniform(-self.log_scale, self.log_scale) / 4)
         shear = rng.uniform(-self.shear, self.shear)
         mirror = -1.0 if rng.random() < self.flip else 1.0
@@ -130,24 +77,191 @@ class Augment:
         shift = rng.uniform(-self.shift, self.shift, 2) * max(size)
         return np.column_stack([linear, centre + shift - linear @ centre])
 
-    def _intensity(self, rng: np.random.Generator) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+
+@dataclass(frozen=True)
+class Beams:
+    """How often something happens along the beams: ribs, a narrower sector, haze, too little gain, speckle."""
+
+    shadow: float = 0.0
+    narrow: float = 0.0
+    haze: float = 0.0
+    dark: float = 0.0
+    speckle: float = 0.0
+
+    def draw(self, image: NDArray[np.uint8], rng: np.random.Generator) -> Change:
+        """The change of every frame of the recording that `image` (H, W) begins."""
+        parts = self._in_sector(changes.Sector.of(image), rng) if self.shadow or self.narrow or self.haze else []
+        if rng.random() < self.dark:
+            parts.append(partial(changes.more_gain, db=-rng.uniform(2, 16)))
+        if rng.random() < self.speckle:
+            parts.append(partial(changes.speckled, share=rng.uniform(0.1, 0.4), rng=rng.spawn(1)[0]))
+        return _one_after_the_other(parts)
+
+    def _in_sector(self, sector: changes.Sector, rng: np.random.Generator) -> list[Change]:
+        """What hangs on where the beams are."""
+        parts: list[Change] = []
+        if rng.random() < self.narrow:
+            parts.append(partial(changes.narrowed, sector=sector, half_deg=rng.uniform(22, 36)))
+        for _ in range(int(rng.binomial(2, self.shadow))):
+            at, width = rng.uniform(sector.left, sector.right), rng.uniform(4, 22)
+            db, start = rng.uniform(5, 35), rng.uniform(0, 0.3)
+            parts.append(partial(changes.shadowed, sector=sector, at_deg=at, width_deg=width, db=db, start=start))
+        if rng.random() < self.haze:
+            parts.append(partial(changes.hazed, sector=sector, grey=rng.uniform(20, 140)))
+        return parts
+
+
+@dataclass(frozen=True)
+class Screen:
+    """How much the display and the export do: contrast, brightness, noise, sharpness, graphics, compression."""
+
+    log_gamma: float = 0.0
+    gain: float = 0.0
+    log_shading: float = 0.0
+    noise_grey: float = 0.0
+    blur: float = 0.0
+    marks: float = 0.0
+    coarse: float = 0.0
+
+    def draw(self, rng: np.random.Generator) -> Change:
+        """The change of every frame of a recording, without the noise."""
         gamma = np.exp(rng.uniform(-self.log_gamma, self.log_gamma))
         gain = 1 + rng.uniform(-self.gain, self.gain)
-        sigma = rng.uniform(0.5, 2.0) if rng.random() < self.blur else 0.0
-        # Time gain, a rib's shadow, haze: gain that changes slowly over the picture.
-        shading = np.exp(rng.uniform(-self.log_shading, self.log_shading, (SHADING_POINTS, SHADING_POINTS))).astype(
-            np.float32
-        )
+        parts: list[Change] = []
+        if rng.random() < self.blur:
+            parts.append(partial(_blurred, sigma=rng.uniform(0.5, 2.0)))
+        parts.append(lambda grey: np.asarray(255 * gain * (grey / 255) ** gamma, np.float32))
+        # Time gain and the like: gain that changes slowly over the picture.
+        shading = np.exp(rng.uniform(-self.log_shading, self.log_shading, (SHADING_POINTS, SHADING_POINTS)))
+        if self.log_shading:
+            parts.append(partial(_shaded, points=shading.astype(np.float32)))
+        if rng.random() < self.marks:
+            ecg, lines, drawing = bool(rng.random() < 0.6), int(rng.integers(1, 9)), int(rng.integers(2**32))
+            # The same text in every frame.
+            parts.append(lambda grey: changes.annotated(grey, np.random.default_rng(drawing), ecg, lines))
+        if rng.random() < self.coarse:
+            side, quality = int(rng.integers(90, 200)), int(rng.integers(15, 70))
+            small = rng.random() < 0.5
+            parts.append(
+                partial(changes.coarsened, side=side) if small else partial(changes.compressed, quality=quality)
+            )
+        return _one_after_the_other(parts)
 
-        def change(grey: NDArray[np.float32]) -> NDArray[np.float32]:
-            if sigma:
-                grey = cv2.GaussianBlur(grey, (0, 0), sigma).astype(np.float32)
-            grey = 255 * gain * (grey / 255) ** gamma
-            if self.log_shading:
-                grey = grey * cv2.resize(shading, grey.shape[::-1], interpolation=cv2.INTER_CUBIC)
-            return grey.astype(np.float32)
 
-        return change
+@dataclass(frozen=True)
+class Augment:
+    """How much of each change; conf/train.yaml says what the figures mean. Zero switches one off."""
+
+    geometry: Geometry = Geometry()
+    beams: Beams = Beams()
+    screen: Screen = Screen()
+    no_heart: float = 0.0
+    ease: float = 0.0
+
+    @classmethod
+    def of(cls, config: Mapping[str, float]) -> Augment:
+        """From a flat mapping such as Hydra's ``config.augment``; what it leaves out is not done.
+
+        Raises:
+            ParameterError: a key is unknown.
+        """
+        known = [field.name for group in (Geometry, Beams, Screen) for field in fields(group)] + ["no_heart", "ease"]
+        if unknown := sorted(set(config) - set(known)):
+            raise ParameterError(f"augment: expected some of {', '.join(known)}, found {', '.join(unknown)}")
+        groups = _given(Geometry, config), _given(Beams, config), _given(Screen, config)
+        return cls(*groups, config.get("no_heart", 0.0), config.get("ease", 0.0))
+
+    def __call__(
+        self, image: NDArray[np.uint8], covered: NDArray[np.uint8], rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Change one sample.
+
+        Args:
+            image: (2h, 2w) uint8.
+            covered: (2h, 2w, classes) uint8.
+
+        Returns:
+            Grey levels (h, w) float32 and class coverage (classes, h, w) float32 in 0 to 1.
+        """
+        changed = self.of_one(rng)[0].clip(image[None], covered[None], rng, 1)
+        return changed.grey[0], changed.covered[0]
+
+    def clip(
+        self, images: NDArray[np.uint8], covered: NDArray[np.uint8], rng: np.random.Generator, frames: int
+    ) -> Changed:
+        """Change a stretch of a recording, every frame in the same way but for the noise. It is not spared: see
+        `of_one`.
+
+        Args:
+            images: (F, 2h, 2w) uint8. A single one (F = 1) becomes a clip of its own: a heart that stands still under a
+                probe that drifts.
+            covered: (F, 2h, 2w, classes) uint8. Empty throughout, it stands for no heart, which is not taken out then.
+            rng: draws the changes.
+            frames: F, or any number of frames where F is 1.
+        """
+        size = images.shape[1:]
+        heart, traced = bool(covered.any()), True
+        if heart and rng.random() < self.no_heart:
+            image, traced = without_heart(images[0], covered[0], rng)
+            images, covered, heart = image[None], np.zeros_like(covered[:1]), False
+        drifts = len(images) < frames
+        matrices = self.geometry.draw(size, rng) @ (_drift(size, rng, frames) if drifts else np.eye(3)[None])
+        matrices = np.broadcast_to(matrices, (frames, 2, 3))
+        window, screen = self.beams.draw(images[0], rng), self.screen.draw(rng)
+        half = (size[1] // 2, size[0] // 2)  # as cv2 has it: width, height
+        noise = rng.uniform(0, self.screen.noise_grey)
+        greys, targets = [], []
+        for k, matrix in enumerate(matrices):
+            image, cover = (of[min(k, len(of) - 1)] for of in (images, covered))
+            seen = window(image.astype(np.float32))
+            warped = cv2.warpAffine(seen, matrix, size[::-1], flags=cv2.INTER_LINEAR).astype(np.float32)
+            cover = cv2.warpAffine(cover, matrix, size[::-1], flags=cv2.INTER_LINEAR)
+            small = cv2.resize(screen(np.clip(warped, 0, 255)), half, interpolation=cv2.INTER_AREA)
+            if noise:
+                small = small + rng.normal(0, noise, small.shape)
+            greys.append(np.clip(small, 0, 255))
+            targets.append(cv2.resize(cover.astype(np.float32), half, interpolation=cv2.INTER_AREA) / 255)
+        target = np.ascontiguousarray(np.stack(targets).transpose(0, 3, 1, 2))
+        return Changed(np.asarray(greys, np.float32), target, heart, traced)
+
+    def of_one(self, rng: np.random.Generator) -> tuple[Augment, bool]:
+        """The changes of one item, and whether it is spared: `eased` ones with a probability of `ease`, else these."""
+        spared = bool(rng.random() < self.ease)
+        return self.eased() if spared else self, spared
+
+    def eased(self) -> Augment:
+        """The same changes, smaller by `EASE` or as much less likely. A mirror image and no heart are as likely."""
+        groups = _smaller(self.geometry), _smaller(self.beams), _smaller(self.screen)
+        return Augment(*groups, self.no_heart)
+
+
+_Group = TypeVar("_Group", Geometry, Beams, Screen)
+
+
+def _given(group: type[_Group], config: Mapping[str, float]) -> _Group:
+    return group(**{field.name: config[field.name] for field in fields(group) if field.name in config})
+
+
+def _smaller(group: _Group) -> _Group:
+    names = [field.name for field in fields(group) if field.name != SPARED]
+    return replace(group, **{name: EASE * getattr(group, name) for name in names})
+
+
+def _one_after_the_other(parts: list[Change]) -> Change:
+    def change(grey: changes.Grey) -> changes.Grey:
+        for part in parts:
+            grey = part(grey)
+        return grey
+
+    return change
+
+
+def _blurred(grey: changes.Grey, sigma: float) -> changes.Grey:
+    return np.asarray(cv2.GaussianBlur(grey, (0, 0), sigma), np.float32)
+
+
+def _shaded(grey: changes.Grey, points: changes.Grey) -> changes.Grey:
+    return np.asarray(grey * cv2.resize(points, grey.shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def _drift(size: tuple[int, ...], rng: np.random.Generator, frames: int) -> NDArray[np.float64]:
@@ -163,27 +277,3 @@ def _drift(size: tuple[int, ...], rng: np.random.Generator, frames: int) -> NDAr
     matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 0, 2] = cos, -sin, middle_x + x - cos * middle_x + sin * middle_y
     matrices[:, 1, 0], matrices[:, 1, 1], matrices[:, 1, 2] = sin, cos, middle_y + y - sin * middle_x - cos * middle_y
     return matrices
-
-
-def no_heart(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A picture without a heart, (h, w) uint8: empty, noise, speckle, or the tissue of `image` in the wrong order.
-
-    Without these a network that has seen nothing but hearts finds one in everything.
-    """
-    size = image.shape
-    kind = rng.integers(5)
-    if kind == 0:
-        picture = np.full(size, rng.uniform(0, 255) if rng.random() < 0.3 else 0.0)
-    elif kind == 1:
-        picture = rng.uniform(0, 255, size)
-    elif kind == 2:
-        speckle = np.hypot(*(cv2.GaussianBlur(rng.normal(size=size), (0, 0), rng.uniform(1, 4)) for _ in range(2)))
-        picture = np.clip(speckle / speckle.max() * rng.uniform(60, 300), 0, 255)
-    elif kind == 3:
-        height, width = size[0] // 8, size[1] // 8
-        tiles = image.reshape(8, height, 8, width).swapaxes(1, 2).reshape(64, height, width)
-        picture = tiles[rng.permutation(64)].reshape(8, 8, height, width).swapaxes(1, 2).reshape(size).astype(float)
-    else:
-        picture = cv2.GaussianBlur(image.astype(float), (0, 0), rng.uniform(0.08, 0.2) * max(size))
-    drawn: NDArray[np.uint8] = np.clip(picture, 0, 255).astype(np.uint8)
-    return drawn

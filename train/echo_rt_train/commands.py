@@ -1,4 +1,4 @@
-"""`echo-rt train`, `echo-rt evaluate` and `echo-rt explain`. Each imports what it needs when it runs."""
+"""`echo-rt train`, `tune`, `evaluate` and `explain`. Each imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def evaluate(
             metavar="MODEL", help="A run's folder, its weights.safetensors, an .onnx file, or a shipped model's name."
         ),
     ],
-    data: Annotated[Path | None, typer.Option(help="Folder of a data set; --format phantom needs none.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of a data set; --format phantom and --negatives need none.")
+    ] = None,
     form: Annotated[
         str, typer.Option("--format", help="Of the data set, where the folder does not tell; a name in data.format.")
     ] = "auto",
@@ -90,11 +92,11 @@ def evaluate(
     clips: Annotated[
         int, typer.Option(metavar="N", help="Also run N whole recordings through engine and monitor; -1: all.")
     ] = 0,
-    fit_calibration: Annotated[
-        bool, typer.Option("--fit-calibration", help="Fit the EF calibration; needs --split train.")
-    ] = False,
-    fit_offsets: Annotated[
-        bool, typer.Option("--fit-offsets", help="Fit the offsets of the classes' logits; needs --hold-out.")
+    negatives: Annotated[
+        Path | None, typer.Option(help="Also count the pictures and clips without an apical view that get a figure.")
+    ] = None,
+    shifts: Annotated[
+        bool, typer.Option("--shifts", help="Also measure 20 shifts of the images: gain, rotation, shadow and others.")
     ] = False,
 ) -> None:
     """Measure a model on a data set.
@@ -104,19 +106,49 @@ def evaluate(
     \b
     Examples:
       echo-rt evaluate lv-edge --data CAMUS
-      echo-rt evaluate runs/my --data CAMUS --out figures
+      echo-rt evaluate runs/my --data CAMUS --shifts --negatives NEGATIVES --out figures
       echo-rt evaluate runs/my --format phantom --clips 40
       echo-rt evaluate lv-edge --data EchoNet-Dynamic --split test --clips -1 --json
     """
-    from echo_rt_train.evaluate.command import Options, run
+    from echo_rt_train.evaluate.command import DataChoice, Options, run
 
+    chosen = DataChoice(data, form, split, hold_out)
     run(
-        Options(
-            model, data, form, split, hold_out, device, out, worst, clips,
-            fit_calibration=fit_calibration, fit_offsets=fit_offsets,
-        ),
+        Options(model, chosen, device, out, worst, clips, negatives, shifts),
         as_json=json,
-    )  # fmt: skip
+    )
+
+
+def tune(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Folders of trainings with data.hold_out=1/K to K/K, all of them."),
+    ],
+    data: Annotated[Path, typer.Option(help="Folder of the data set that they learned from.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The JSON file, for `echo-rt export onnx --tuning`.")],
+    negatives: Annotated[
+        Path | None, typer.Option(help="Folder of pictures and recordings without an apical view.")
+    ] = None,
+) -> None:
+    """Fit what a model's file brings beside its weights.
+
+    Each training judges the patients and sources that it has not learned from. They give the offsets of the classes,
+    EF's line and interval, and the thresholds of the view.
+
+    \b
+    Examples:
+      echo-rt tune runs/fold-1 runs/fold-2 runs/fold-3 --data CAMUS -o tuning.json
+      echo-rt tune runs/fold-* --data CAMUS --negatives NEGATIVES -o tuning.json
+    """
+    from json import dumps
+
+    from echo_rt.errors import output_errors
+    from echo_rt_train.tune import tune as fit
+
+    found = dumps(fit(runs, data, negatives), indent=2)
+    with output_errors(out):
+        out.write_text(found + "\n")
+    typer.echo(found)
 
 
 def explain(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,8 +20,8 @@ from echo_rt.model import CLASSES, ModelInput, ModelSpec, Origin, model_path
 from echo_rt_network.run_folder import WEIGHTS
 from echo_rt_network.weights import save_weights
 from echo_rt_train.augment import Augment
-from echo_rt_train.data import Clip, DataReport, DataSet, Sample, open_data
-from echo_rt_train.images import GridImages, Item
+from echo_rt_train.data import DataReport, DataSet, open_data, organ_samples
+from echo_rt_train.images import GridImages, Item, Mix
 from echo_rt_train.log import Log
 from echo_rt_train.teacher import Teacher
 from echo_rt_train.training import Training, open_fabric
@@ -99,16 +98,6 @@ def read_images(config: DictConfig, data: DataSet) -> tuple[GridImages, GridImag
     Raises:
         DataError: the data set is not as it should be, or too small for one batch.
     """
-    drawn: Sequence[Sample] | Sequence[Clip] = []
-    if config.mix.phantoms:
-        settings = {
-            "seed": config.seed,
-            "samples": config.mix.phantoms,
-            "clips": config.mix.phantoms,
-            "frames": config.mix.clip_frames,
-        }
-        phantoms = open_data({"format": "phantom", "phantom": settings})
-        drawn = phantoms.clips("train") if config.frames > 1 else phantoms.samples("train")
     with ExitStack() as opened:
         teacher = (
             Teacher(opened.enter_context(open_engine(model_path(config.teacher.model))), config.teacher.share)
@@ -117,10 +106,9 @@ def read_images(config: DictConfig, data: DataSet) -> tuple[GridImages, GridImag
         )
         images = GridImages(
             data.samples("train"),
-            drawn,
-            config.mix.share,
+            _mixes(config),
             grid_size(config),
-            Augment(**config.augment),
+            Augment.of(config.augment),
             config.seed,
             data.report,
             config.frames,
@@ -135,6 +123,29 @@ def read_images(config: DictConfig, data: DataSet) -> tuple[GridImages, GridImag
     return images, _judges(config, data)
 
 
+def _mixes(config: DictConfig) -> list[Mix]:
+    """Simulated hearts, and what is no heart."""
+    mixes = []
+    if config.mix.phantoms:
+        settings = {
+            "seed": config.seed,
+            "samples": config.mix.phantoms,
+            "clips": config.mix.phantoms,
+            "frames": config.mix.clip_frames,
+        }
+        phantoms = open_data({"format": "phantom", "phantom": settings})
+        drawn = phantoms.clips("train") if config.frames > 1 else phantoms.samples("train")
+        mixes.append(Mix(drawn, config.mix.share))
+    if config.negatives.root:
+        where = {"format": "negatives", "root": config.negatives.root, "val_fraction": 0.0}
+        mixes.append(
+            Mix(open_data({**where, "hold_out": config.data.hold_out}).samples("train"), config.negatives.share)
+        )
+    if config.negatives.organs:
+        mixes.append(Mix(organ_samples(config.seed, config.negatives.organs), config.negatives.organ_share))
+    return mixes
+
+
 def _judges(config: DictConfig, data: DataSet) -> GridImages | None:
     if not config.validate_every:
         return None
@@ -142,7 +153,7 @@ def _judges(config: DictConfig, data: DataSet) -> GridImages | None:
         samples = data.samples("val")
     except DataError:  # a data set need not have patients that judge
         return None
-    return GridImages(samples, [], 0.0, grid_size(config), Augment(), 0, DataReport(data.report.origin))
+    return GridImages(samples, [], grid_size(config), Augment(), 0, DataReport(data.report.origin))
 
 
 def run_epoch(training: Training, config: DictConfig, images: GridImages, fabric: Fabric) -> dict[str, float]:

@@ -113,6 +113,7 @@ class Training:
         """
         torch.manual_seed(config.seed)
         network = build_network(config.model, len(CLASSES))
+        network.head_gradient = config.head_gradient
         if config.init:
             _begin_with(network, config)
         elif config.keep_statistics:

@@ -12,8 +12,10 @@ Nothing is read before it is asked for. `Clip` is the same for whole recordings.
 from __future__ import annotations
 
 from echo_rt_train.data.clips import Clip, ClipFrames, read_clips
-from echo_rt_train.data.grid import covered_on_grid, grey_statistics, on_grid, read_all
+from echo_rt_train.data.grid import covered_on_grid, grey_statistics, on_grid, read_all, read_on_grid
+from echo_rt_train.data.negatives import Negative, list_negatives
 from echo_rt_train.data.opening import FORMATS, DataOptions, DataSet, open_data
+from echo_rt_train.data.organs import organ_samples
 from echo_rt_train.data.phantoms import PhantomSettings
 from echo_rt_train.data.pictures import COLUMNS, read_index
 from echo_rt_train.data.report import DataReport
@@ -32,6 +34,7 @@ __all__ = [
     "DataOptions",
     "DataReport",
     "DataSet",
+    "Negative",
     "PhantomSettings",
     "Sample",
     "SampleError",
@@ -39,10 +42,13 @@ __all__ = [
     "covered_on_grid",
     "grey_statistics",
     "hash_split",
+    "list_negatives",
     "on_grid",
     "open_data",
+    "organ_samples",
     "read_all",
     "read_clips",
     "read_index",
+    "read_on_grid",
     "select",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from itertools import islice
 from multiprocessing import get_context
 
@@ -63,16 +64,29 @@ def read_all(samples: Iterable[Sample], report: DataReport, processes: int = 1) 
     Raises:
         DataError: a sample is bad and the report is strict, or no sample is left.
     """
+    return _read_each(_read_one, samples, report, processes)
+
+
+def read_on_grid(
+    samples: Iterable[Sample], report: DataReport, size: tuple[int, int], processes: int = 1
+) -> Iterator[tuple[Sample, OnGrid]]:
+    """The same brought to a grid of `size`, see `covered_on_grid`; the processes that read do that too."""
+    return _read_each(partial(_read_one_on_grid, size=size), samples, report, processes)
+
+
+def _read_each(
+    read: Callable[[Sample], Pair | SampleError], samples: Iterable[Sample], report: DataReport, processes: int
+) -> Iterator[tuple[Sample, Pair]]:
     good = 0
     with ExitStack() as opened:
         if processes > 1:
             samples = list(samples)
             pool = opened.enter_context(get_context("spawn").Pool(processes, cv2.setNumThreads, (1,)))
             found: Iterable[tuple[Sample, Pair | SampleError]] = zip(
-                samples, pool.imap(_read_one, samples, CHUNK), strict=True
+                samples, pool.imap(read, samples, CHUNK), strict=True
             )
         else:
-            found = ((sample, _read_one(sample)) for sample in samples)
+            found = ((sample, read(sample)) for sample in samples)
         for sample, pair in found:
             if isinstance(pair, SampleError):
                 report.note(pair)
@@ -83,6 +97,11 @@ def read_all(samples: Iterable[Sample], report: DataReport, processes: int = 1) 
         raise DataError(
             f"{report.origin}: expected images that can be used, found none; {'; '.join(report.lines()[1:3])}"
         )
+
+
+def _read_one_on_grid(sample: Sample, size: tuple[int, int]) -> OnGrid | SampleError:
+    pair = _read_one(sample)
+    return pair if isinstance(pair, SampleError) else covered_on_grid(*pair, size)
 
 
 def _read_one(sample: Sample) -> Pair | SampleError:

@@ -13,6 +13,7 @@ from echo_rt_train.data.camus import read_camus
 from echo_rt_train.data.clips import Clip
 from echo_rt_train.data.echonet import read_echonet
 from echo_rt_train.data.hmcqu import read_hmcqu
+from echo_rt_train.data.negatives import holds_negatives, read_negatives
 from echo_rt_train.data.phantoms import PhantomSettings, phantom_clips, phantom_samples
 from echo_rt_train.data.pictures import read_folder, read_index
 from echo_rt_train.data.report import DataReport
@@ -124,6 +125,9 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
+    "negatives": Format(
+        "index.csv with organ_or_view", holds_negatives, lambda r, o, report: read_negatives(r, report, o.val_fraction)
+    ),
     "png": Format(
         "index.csv", lambda root: (root / "index.csv").is_file(), lambda r, o, report: (read_index(r, report), [])
     ),
@@ -164,6 +168,8 @@ class DataSet:
     def __init__(
         self, options: DataOptions, name: str, report: DataReport, samples: list[Sample], clips: list[Clip]
     ) -> None:
+        if name == "negatives":  # they have no other view
+            options = dataclasses.replace(options, views=("other",))
         self.options, self.format, self.report = options, name, report
         self._samples, self._clips = samples, clips
 
@@ -243,5 +249,5 @@ def _format_of(root: Path) -> str:
     for name, form in FORMATS.items():
         if form.holds(root):
             return name
-    others = ", ".join(form.sign for form in list(FORMATS.values())[1:])
+    others = ", ".join(form.sign for form in FORMATS.values() if not form.sign.startswith("index.csv"))
     raise DataError(f"{root}: expected a data folder with index.csv, found none; nor {others}; see data.format")

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from echo_rt.engine import Engine
 from echo_rt.errors import DataError
 from echo_rt_train.data import DataSet, Sample, open_data
@@ -20,7 +18,6 @@ from echo_rt_train.evaluate.measurement import ImageFigures, PatientFigures, ef_
 __all__ = [
     "ImageFigures",
     "PatientFigures",
-    "calibrate",
     "ef_errors",
     "ef_of",
     "evaluate",
@@ -72,23 +69,4 @@ def evaluate(engine: Engine, data: Data, split: str = "val") -> dict[str, Any]:
     """
     opened = open_data({"root": data}) if isinstance(data, Path) else data
     report = opened.report if isinstance(opened, DataSet) else None
-    return summary(
-        measure(engine, samples_of(opened, split), report), engine.spec.name, engine.spec.tuning.ef_calibration
-    )
-
-
-def calibrate(images: Sequence[ImageFigures], views: Sequence[str] = ("4CH",)) -> tuple[float, float]:
-    """(slope, offset) of the EF calibration, fitted on the training patients alone.
-
-    Args:
-        images: of `measure`, on the raw EF whatever the model's spec says of a calibration; those of other splits are
-            not used.
-        views: whose single-plane EF the line is fitted to. 4CH by default, the view in which the runtime measures.
-
-    Raises:
-        DataError: there are too few training patients.
-    """
-    chosen = [image for image in images if image.sample.split == "train" and image.sample.view in views]
-    return fit_ef_calibration(
-        np.array([pair for method in ef_of(chosen) if method.name in views for pair in method.pairs])
-    )
+    return summary(measure(engine, samples_of(opened, split), report), engine.spec.name, engine.spec.tuning)

@@ -12,12 +12,15 @@ from rich.progress import track
 
 from echo_rt.engine import Engine
 from echo_rt.model import CLASSES
+from echo_rt.model.spec import Tuning
 from echo_rt.reading import LeftVentricle
 from echo_rt_train.data import VIEWS, DataReport, Sample, read_all
 from echo_rt_train.evaluate.agreement import Pairs, ef_agreement
 from echo_rt_train.evaluate.bootstrap import by_patient, intervals, mean_of, point
 from echo_rt_train.evaluate.ejection import BIPLANE, ef_pairs, expert_segmentation, ventricle
+from echo_rt_train.evaluate.intervals_of_ef import expected_dice_of, interval_figures
 from echo_rt_train.evaluate.overlap import FOREGROUND, OVERLAP, confusion, overlap
+from echo_rt_train.evaluate.phases import phase_table, structure_dice
 from echo_rt_train.evaluate.surface import SURFACE, surface
 
 COLUMNS = (*OVERLAP, *(f"{name}_mm" for name in SURFACE), *(f"{name}_px" for name in SURFACE))
@@ -37,13 +40,16 @@ class ImageFigures:
             does not label.
         model, expert: the ventricle, or None where it cannot be measured.
         view: what the model says it sees (A4C, A2C, other), or None where it says nothing.
+        expected_dice: of the cavity, by the model itself, or None.
     """
 
     sample: Sample
     figures: NDArray[np.float64]
+    structures: NDArray[np.float64]
     model: LeftVentricle | None
     expert: LeftVentricle | None
     view: str | None
+    expected_dice: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +83,8 @@ def _measured(engine: Engine, sample: Sample, image: NDArray[np.uint8], truth: N
     segmentation = engine.segment(image)
     found = segmentation.mask()
     figures = np.full((len(FOREGROUND), len(COLUMNS)), np.nan)
-    figures[:, : len(OVERLAP)] = overlap(confusion(found, truth))
+    counts = confusion(found, truth)
+    figures[:, : len(OVERLAP)] = overlap(counts)
     start = len(OVERLAP) if sample.spacing_mm else len(OVERLAP) + len(SURFACE)
     for row, label in enumerate(range(1, len(CLASSES))):
         figures[row, start : start + len(SURFACE)] = surface(
@@ -87,7 +94,9 @@ def _measured(engine: Engine, sample: Sample, image: NDArray[np.uint8], truth: N
     figures[[label - 1 for label in range(1, len(CLASSES)) if label not in sample.known]] = np.nan
     model = ventricle(segmentation, sample.spacing_mm, engine.spec.tuning.contour)
     expert = ventricle(expert_segmentation(truth), sample.spacing_mm)
-    return ImageFigures(sample, figures, model, expert, segmentation.view)
+    return ImageFigures(
+        sample, figures, structure_dice(counts, sample.known), model, expert, segmentation.view, segmentation.confidence
+    )
 
 
 def ef_of(images: Sequence[ImageFigures]) -> list[PatientFigures]:
@@ -109,21 +118,21 @@ def ef_of(images: Sequence[ImageFigures]) -> list[PatientFigures]:
     return found
 
 
-def summary(
-    images: Sequence[ImageFigures], model: str, calibration: tuple[float, float] | None = None
-) -> dict[str, Any]:
+def summary(images: Sequence[ImageFigures], model: str, tuning: Tuning | None = None) -> dict[str, Any]:
     """All figures with their 95 % intervals: what `echo-rt evaluate --json` prints.
 
     Args:
         images: of `measure`.
         model: its name.
-        calibration: (slope, offset) of the model's spec; with it there is an ``ef_calibrated`` beside each ``ef``.
+        tuning: of the model's spec. With a calibration there is an ``ef_calibrated`` beside the ``ef`` of a view, with
+            an interval its coverage and width, see `interval_figures`.
 
     Returns:
         ``{"model", "views": {view: {"images", "classes": {name: {"dice", ..., "ci": {...}}}, "ef": {...}}}, "biplane":
-        {"ef": {...}}}``. Class figures are means over images; distances in mm where the scale of the image is known
-        (``hd95_mm``), in pixels otherwise (``hd95_px``), with the number of images of each kind and of those without a
-        distance in ``distances``. Where the model names the view there is ``view_accuracy`` in each view and over all.
+        {"ef": {...}}, "dice_by_phase": {...}}``, the last as `phase_table` gives it. Class figures are means over
+        images; distances in mm where the scale of the image is known (``hd95_mm``), in pixels otherwise (``hd95_px``),
+        with the number of images of each kind and of those without a distance in ``distances``. Where the model names
+        the view there is ``view_accuracy`` in each view and over all.
     """
     views: dict[str, Any] = {}
     for view in _views(images):
@@ -132,15 +141,34 @@ def summary(
         views[view] = {"images": len(of_view), "patients": len({i.sample.patient for i in of_view}), "classes": classes}
         views[view].update(_view_accuracy(of_view))
     found: dict[str, Any] = {"model": model, "views": views, "biplane": {}, **_view_accuracy(images)}
+    dice = np.array([i.structures for i in images])
+    found["dice_by_phase"] = phase_table([i.sample.view for i in images], [i.sample.phase for i in images], dice)
     for method in ef_of(images):
         place = found["biplane"] if method.name == "biplane" else views[method.name]
         place["ef"] = {**ef_agreement(method.pairs), "no_reference": method.no_reference}
-        if calibration is not None:
-            place["ef_calibrated"] = {
-                **ef_agreement(method.pairs, calibration),
-                "slope": calibration[0],
-                "offset": calibration[1],
-            }
+        place.update(_tuned(method, images, tuning or Tuning()))
+    return found
+
+
+def _tuned(method: PatientFigures, images: Sequence[ImageFigures], tuning: Tuning) -> dict[str, Any]:
+    """The EF as the runtime gives it, and its interval."""
+    found: dict[str, Any] = {}
+    view = VIEW_NAMES.get(method.name, method.name)
+    # As in the runtime: the lines are of single planes.
+    line = tuning.calibration(view) if method.name != "biplane" else None
+    pairs = method.pairs
+    if line is not None:
+        found["ef_calibrated"] = {**ef_agreement(pairs, line), "slope": line[0], "offset": line[1]}
+        pairs = np.stack([line[0] * pairs[:, 0] + line[1], pairs[:, 1]], axis=1)
+    views = BIPLANE if method.name == "biplane" else (method.name,)
+    if tuning.interval is not None:
+        said: dict[str, list[float | None]] = {}
+        for image in images:
+            if image.sample.view in views:
+                said.setdefault(image.sample.patient, []).append(image.expected_dice)
+        dice = [expected_dice_of(said[patient]) for patient in method.patients]
+        if figures := interval_figures(tuning.interval, view, pairs, dice):
+            found["interval"] = figures
     return found
 
 

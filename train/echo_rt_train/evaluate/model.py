@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from echo_rt.engine import Engine, open_engine
@@ -12,7 +13,7 @@ from echo_rt_network.run_folder import names_weights, weights_in
 
 
 @contextmanager
-def open_model(model: str, device: str = "auto") -> Iterator[Engine]:
+def open_model(model: str, device: str = "auto", quality: Mapping[str, float] | None = None) -> Iterator[Engine]:
     """An engine for a shipped model, an .onnx file, or weights, which are exported first, so that what is measured is
     what would run.
 
@@ -28,6 +29,8 @@ def open_model(model: str, device: str = "auto") -> Iterator[Engine]:
 
     with tempfile.TemporaryDirectory(prefix="echo-rt-") as folder:
         target = Path(folder) / "model.onnx"
-        write_onnx(*load_weights(weights_in(model)), target)
+        network, spec = load_weights(weights_in(model))
+        tuning = replace(spec.tuning, quality={**spec.tuning.quality, **(quality or {})})
+        write_onnx(network, replace(spec, tuning=tuning), target)
         with open_engine(target, device) as engine:
             yield engine

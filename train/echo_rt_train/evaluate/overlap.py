@@ -6,6 +6,8 @@ Definitions as in Taha and Hanbury, Metrics for evaluating 3D medical image segm
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,3 +55,16 @@ def overlap(counts: NDArray[np.int64]) -> NDArray[np.float64]:
         f1 = 2 * precision * recall / (precision + recall) if both else 0.0
         rows.append((2 * both / (model + expert), both / either, precision, recall, accuracy, f1))
     return np.array(rows)
+
+
+def joined_dice(counts: NDArray[np.int64], labels: Sequence[int]) -> float:
+    """Dice of several classes taken as one, such as cavity and wall; 1 where neither mask has any of them.
+
+    Args:
+        counts: of `confusion`.
+        labels: the classes.
+    """
+    chosen = list(labels)
+    both = counts[np.ix_(chosen, chosen)].sum()
+    sizes = counts[chosen].sum() + counts[:, chosen].sum()
+    return float(2 * both / sizes) if sizes else 1.0

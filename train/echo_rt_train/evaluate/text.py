@@ -5,30 +5,73 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from echo_rt_train.evaluate.phases import STRUCTURES
+
 
 def as_text(figures: Mapping[str, Any]) -> Iterator[str]:
-    """A line a class and a line an EF, of what `summary` gives."""
-    for view, found in figures["views"].items():
+    """The lines of what `summary` gives, and of what the options of the command add to it."""
+    views = figures.get("views", {})
+    for view, found in views.items():
         yield f"{view}, {found['images']} images of {found['patients']} patients"
         for name, of_class in found["classes"].items():
             yield "  " + _class_line(name, of_class)
         if found.get("view_accuracy") is not None:
             yield f"  view named rightly {_number(found['view_accuracy'], 3)} {_interval(found['view_accuracy_ci'], 3)}"
-    for view, found in [*figures["views"].items(), ("biplane", figures["biplane"])]:
+    yield from _phase_lines(figures.get("dice_by_phase", {}))
+    for view, found in [*views.items(), ("biplane", figures.get("biplane", {}))]:
         for key, name in (("ef", "EF"), ("ef_calibrated", "EF calibrated")):
             if key in found:
                 yield _ef_line(view, name, found[key])
+        if "interval" in found:
+            yield _interval_line(view, found["interval"])
     yield from _recording_lines(figures.get("recordings", {}))
-    if "ef_calibration" in figures:
-        fit = figures["ef_calibration"]
-        yield f"EF calibration fitted on {fit['view']}: EF = {fit['slope']:.4f} x EF {fit['offset']:+.3f}"
-    if "class_offsets" in figures:
-        fit = figures["class_offsets"]
-        for name, offset in fit["logits"].items():
-            yield (
-                f"offset of {name:<12} {offset:+.1f}  Dice {fit['dice_before'][name]:.4f} -> {fit['dice'][name]:.4f} "
-                f"({fit['view']})"
-            )
+    yield from _shift_lines(figures.get("shifts", {}))
+    yield from _negative_lines(figures.get("negatives", {}))
+
+
+def _phase_lines(table: Mapping[str, Any]) -> Iterator[str]:
+    if not table:
+        return
+    yield f"{'Dice, mean ± SD over images':<30}" + "".join(f"{name:<17}" for name in STRUCTURES).rstrip()
+    for view, phases in table.items():
+        for phase, cells in phases.items():
+            images = max(cell["images"] for cell in cells.values())
+            texts = [f"{_number(cell['mean'], 3)} ± {_number(cell['sd'], 3)}" for cell in cells.values()]
+            head = f"  {view:<7}{phase}  {images} images"
+            yield f"{head:<30}" + "".join(f"{text:<17}" for text in texts).rstrip()
+
+
+def _shift_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    if not found:
+        return
+    heads = [f"all {found['images']} images", *(f"{images} {view}" for view, images in found["views"].items())]
+    yield f"{'cavity Dice, frames usable':<30}" + "".join(f"{head:<17}" for head in heads).rstrip()
+    for name, of_shift in found["shifts"].items():
+        parts = [of_shift, *of_shift["views"].values()]
+        cells = [f"{part['dice']:.3f}  {100 * part['usable']:5.1f} %" for part in parts]
+        yield f"  {name:<28}" + "".join(f"{cell:<17}" for cell in cells).rstrip()
+
+
+def _negative_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    for kind, said in (("pictures", "called usable"), ("recordings", "with an EF")):
+        if kind not in found:
+            continue
+        of_kind = found[kind]
+        yield f"{kind} without an apical view, {said}"
+        for name, part in [*of_kind["by_organ_or_view"].items(), ("all", of_kind["all"])]:
+            yield f"  {name:<30} {part['mistaken']:5} of {part['shown']:5}  {100 * part['share']:5.1f} %"
+        if kind == "recordings":
+            for one in of_kind["files"]:
+                yield f"  {one['file']}: EF {one['ef_percent']:.0f} % by {one['method']}, {one['beats']} beats"
+
+
+def _interval_line(view: str, found: Mapping[str, Any]) -> str:
+    low, high = found["width_points_range"]
+    return (
+        f"{view} EF interval holds the expert's in {100 * found['coverage']:.0f} % of {found['patients']} patients; "
+        f"{found['width_points']:.1f} points wide ({low:.0f} to {high:.0f}), Spearman with the error "
+        f"{_number(found['spearman'], 2)}"
+    )
 
 
 def _class_line(name: str, found: Mapping[str, Any]) -> str:

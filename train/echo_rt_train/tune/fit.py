@@ -1,0 +1,126 @@
+"""All that is fitted on held-out patients and sources, in the order in which one stands on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from echo_rt.errors import DataError
+from echo_rt_train.evaluate.agreement import fit_ef_calibration
+from echo_rt_train.evaluate.ejection import BIPLANE, ef_pairs
+from echo_rt_train.evaluate.model import open_model
+from echo_rt_train.evaluate.negatives import negatives_summary
+from echo_rt_train.evaluate.overlap import FOREGROUND
+from echo_rt_train.tune.held_out import Fold, Judged, judge_negatives, judge_patients, ventricles
+from echo_rt_train.tune.interval import Errors, fit_interval
+from echo_rt_train.tune.offsets import fit_offsets
+
+KEPT = 0.997
+"""Share of the patients' images that each of the two thresholds lets pass. The stricter they are, the less often
+another organ passes that nobody has thought of."""
+
+LINES = {"4CH": "ef_calibration", "2CH": "ef_calibration_a2c"}
+"""The field of the model's file that holds the line of a view."""
+
+
+def tune(runs: Sequence[Path], data: Path, negatives: Path | None = None) -> dict[str, Any]:
+    """What `echo-rt export onnx --tuning` puts into a model's file.
+
+    Args:
+        runs: folders of trainings with data.hold_out=1/K to K/K.
+        data: the data set that they learned from.
+        negatives: folder of format negatives; without it there are no thresholds.
+
+    Returns:
+        ``offsets`` by class; ``ef_calibration``, ``ef_calibration_a2c``, ``interval`` and ``quality`` as in `Tuning`;
+        ``held_out``: what was measured on the way.
+
+    Raises:
+        DataError: the runs are not all parts of one cross-validation, or the data are too few.
+    """
+    folds = _whole([Fold.of(run) for run in runs])
+    offsets = _offsets(folds, data)
+    judged = judge_patients(folds, data, [offsets[name] for name in FOREGROUND])
+    lines = {view: fit_ef_calibration(_pairs(judged, (view,))[1]) for view in LINES}
+    errors = {
+        "a4c": _errors(judged, ("4CH",), lines["4CH"]),
+        "a2c": _errors(judged, ("2CH",), lines["2CH"]),
+        "biplane": _errors(judged, BIPLANE, (1.0, 0.0)),
+    }
+    rule = fit_interval(errors)
+    found: dict[str, Any] = {
+        "offsets": offsets,
+        **{LINES[view]: [round(slope, 4), round(offset, 3)] for view, (slope, offset) in lines.items()},
+        "interval": vars(rule),
+        "quality": _thresholds(judged),
+        "held_out": {
+            "patients": len({one.sample.patient for one in judged}),
+            "ef": {view: _of_errors(found) for view, found in errors.items()},
+        },
+    }
+    if negatives is not None:
+        found["held_out"]["negatives"] = negatives_summary(judge_negatives(folds, negatives, found["quality"]))
+    return found
+
+
+def _whole(folds: Sequence[Fold]) -> list[Fold]:
+    """The folds in their order."""
+    parts = sorted(fold.hold_out for fold in folds)
+    if not parts or parts != [f"{k + 1}/{len(parts)}" for k in range(len(parts))]:
+        raise DataError(
+            f"tune: expected one training for each of data.hold_out=1/{max(len(parts), 2)} and so on, "
+            f"found {', '.join(parts) or 'none'}; give all parts of one cross-validation"
+        )
+    return sorted(folds, key=lambda fold: fold.hold_out)
+
+
+def _offsets(folds: Sequence[Fold], root: Path) -> dict[str, float]:
+    """Mean over the folds of the offset of each class."""
+    found = []
+    for fold in folds:
+        data = fold.data(root)
+        with open_model(str(fold.run)) as engine:
+            found.append(fit_offsets(engine, data.samples("val"), data.report)["logits"])
+    return {name: round(float(np.mean([of[name] for of in found])), 2) for name in FOREGROUND}
+
+
+def _pairs(judged: Sequence[Judged], views: Sequence[str]) -> tuple[list[str], NDArray[np.float64]]:
+    return ef_pairs(*ventricles(judged), views)
+
+
+def _errors(judged: Sequence[Judged], views: Sequence[str], line: tuple[float, float]) -> Errors:
+    """Of the patients who could be measured in all these views."""
+    patients, pairs = _pairs(judged, views)
+    dice: dict[str, list[float]] = {}
+    for one in judged:
+        if one.sample.view in views and one.sample.phase in ("ED", "ES"):
+            clipped = min(max(one.expected_dice, 1e-3), 1 - 1e-3)
+            dice.setdefault(one.sample.patient, []).append(np.log(clipped / (1 - clipped)))
+    expected = np.array([1 / (1 + np.exp(-np.mean(dice[patient]))) for patient in patients])
+    known = np.isfinite(pairs).all(axis=1)
+    points = line[0] * pairs[:, 0] + line[1] - pairs[:, 1]
+    return Errors(points[known], expected[known])
+
+
+def _of_errors(errors: Errors) -> Mapping[str, float]:
+    """Mean absolute error and bias in points, and how the error goes with what the model expects."""
+    order = spearmanr(1 - errors.expected_dice, np.abs(errors.points)).statistic
+    return {
+        "patients": len(errors.points),
+        "mae": round(float(np.abs(errors.points).mean()), 2),
+        "bias": round(float(errors.points.mean()), 2),
+        "spearman": round(float(order), 3),
+    }
+
+
+def _thresholds(judged: Sequence[Judged]) -> dict[str, float]:
+    apical, dice = (np.array([getattr(one, name) for one in judged]) for name in ("apical", "expected_dice"))
+    return {
+        "min_apical": round(float(np.quantile(apical, 1 - KEPT)), 3),
+        "min_expected_dice": round(float(np.quantile(dice, 1 - KEPT)), 3),
+    }

@@ -1,0 +1,85 @@
+"""The interval of EF for one patient, from the errors in patients that a network has not learned from.
+
+Split conformal prediction with normalised residuals (Lei et al., J Am Stat Assoc 113:1094-1111, 2018). How the size of
+an error goes with the Dice that the model expects is fitted for all views together; then each view has the factor
+that holds the wanted share of its errors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echo_rt.errors import DataError
+from echo_rt.model.interval import DICE_RANGE, IntervalRule
+
+LEVEL = 0.95
+MIN_PATIENTS = 40
+"""The 95th percentile of fewer says little: it is the second largest error."""
+
+SMALLEST_POINTS = 0.5
+"""Errors are taken to be at least so large: the logarithm of a lucky one would count for too much."""
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """Of the patients in one view, or in both together.
+
+    Attributes:
+        points: (N,) model less expert, after the calibration.
+        expected_dice: (N,) mean of the images' logits, as a Dice.
+    """
+
+    points: NDArray[np.float64]
+    expected_dice: NDArray[np.float64]
+
+    @property
+    def logits(self) -> NDArray[np.float64]:
+        """Of the expected Dice, within the range of the rule."""
+        dice = np.clip(self.expected_dice, *DICE_RANGE)
+        return np.asarray(np.log(dice / (1 - dice)), np.float64)
+
+
+def fit_interval(errors: Mapping[str, Errors]) -> IntervalRule:
+    """The rule of these patients.
+
+    Args:
+        errors: by ``a4c``, ``a2c`` and ``biplane``.
+
+    Raises:
+        DataError: one has fewer patients than `MIN_PATIENTS`.
+    """
+    for view, found in errors.items():
+        if len(found.points) < MIN_PATIENTS:
+            raise DataError(
+                f"EF interval: expected at least {MIN_PATIENTS} patients in {view}, found {len(found.points)}; "
+                "give more training patients"
+            )
+    single = [errors[view] for view in ("a4c", "a2c")]
+    slope = _slope([(one.logits, np.log(np.maximum(np.abs(one.points), SMALLEST_POINTS))) for one in single])
+    starts = {view: _start(found, slope) for view, found in errors.items()}
+    halves = np.concatenate([np.exp(starts[view] + slope * found.logits) for view, found in errors.items()])
+    # Nobody's interval is narrower or wider than those of almost all of these patients.
+    least, most = np.percentile(halves, (2, 98))
+    return IntervalRule(
+        **starts, per_logit=slope, least_points=round(float(least), 2), most_points=round(float(most), 2)
+    )
+
+
+def _slope(views: list[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> float:
+    """Least squares of the logarithm of the error on the logit, each view about its own means; at most 0."""
+    x = np.concatenate([logits - logits.mean() for logits, _ in views])
+    y = np.concatenate([log - log.mean() for _, log in views])
+    spread = float(x @ x)
+    return round(min(0.0, float(x @ y) / spread), 4) if spread > 1e-9 else 0.0
+
+
+def _start(errors: Errors, slope: float) -> float:
+    """So that the half-width holds `LEVEL` of the errors, with the correction for a finite number of patients."""
+    excess = np.sort(np.log(np.maximum(np.abs(errors.points), 1e-3)) - slope * errors.logits)
+    place = min(len(excess), math.ceil((len(excess) + 1) * LEVEL)) - 1
+    return round(float(excess[place]), 4)
