@@ -1,6 +1,7 @@
 # demo: the main job on a real recording, in a virtual environment of its own.    test: all tests.
 # bench: each stage, measured.    lint: ruff, clang-format and mypy.
-# models-precisions: FP16 and INT8 files of the shipped models, and the recipes of FP16.    clean: remove what these make.
+# models: every shipped model from the data (train/models.mk).    models-precisions: their FP16 and INT8 files alone.
+# clean: remove what these make.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -48,6 +49,8 @@ models-precisions: $(VENV)/.dev
 	  $(BIN)/echo-rt export onnx $$full --precision $$precision -o $$name.$$precision.onnx; done; \
 	  $(BIN)/python -c 'import sys, echo_rt.model as m; print(m.read_spec(sys.argv[1]).to_json())' $$name.fp16.onnx \
 	  | $(BIN)/python -m json.tool --indent 1 --no-ensure-ascii - $$name.fp16.json; done
+
+include train/models.mk
 
 clean:
 	rm -rf $(VENV) build demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

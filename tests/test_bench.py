@@ -41,7 +41,7 @@ def test_a_model_is_the_same_work_in_every_precision_and_within_its_limit(user_c
     for model in models():
         work = {multiply_adds(model.file(precision)) for precision in model.files}
         assert len(work) == 1, model.name
-        assert work.pop() <= (0.9e9 if model.name == "lv-edge-temporal" else 0.75e9)
+        assert work.pop() <= 0.76e9
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model at all", b"\x08"])

@@ -84,13 +84,18 @@ def test_a_mirror_image_is_the_same_item_seen_from_the_other_side() -> None:
 
 def test_mirror_images_agree_where_their_masks_are_mirror_images() -> None:
     probability = torch.rand(2, 4, 8, 8).softmax(1)
-    assert disagreement(torch.cat([probability, probability.flip(-1)])).item() == 0
+    every = torch.ones(2 * len(probability), 4)
+    assert disagreement(torch.cat([probability, probability.flip(-1)]), every).item() == 0
     one, other = torch.zeros(1, 4, 1, 2), torch.zeros(1, 4, 1, 2)
     one[0, 0], other[0, 0] = 1, 1
     other[0, :2, 0, 0] = torch.tensor(
         [0.4, 0.6]
     )  # the left pixel of the mirror image, which is the right one of the image
-    assert disagreement(torch.cat([one, other])).item() == pytest.approx((0.6**2 + 0.6**2) / 2)
+    apart = (0.6**2 + 0.6**2) / 2
+    assert disagreement(torch.cat([one, other]), torch.ones(2, 4)).item() == pytest.approx(apart)
+    # Of two images one that nobody traced does not count.
+    known = torch.tensor([[1.0, 1, 1, 1], [1, 0, 0, 0]]).repeat(2, 1)
+    assert disagreement(torch.cat([one, one, other, one]), known).item() == pytest.approx(apart)
 
 
 def test_a_network_that_takes_left_for_right_is_told_so() -> None:

@@ -94,7 +94,8 @@ class Beams:
         if rng.random() < self.dark:
             parts.append(partial(changes.more_gain, db=-rng.uniform(2, 16)))
         if rng.random() < self.speckle:
-            parts.append(partial(changes.speckled, share=rng.uniform(0.1, 0.4), rng=rng.spawn(1)[0]))
+            share, drawing = rng.uniform(0.1, 0.4), np.random.default_rng(int(rng.integers(2**32)))
+            parts.append(partial(changes.speckled, share=share, rng=drawing))
         return _one_after_the_other(parts)
 
     def _in_sector(self, sector: changes.Sector, rng: np.random.Generator) -> list[Change]:
@@ -222,7 +223,8 @@ class Augment:
             greys.append(np.clip(small, 0, 255))
             targets.append(cv2.resize(cover.astype(np.float32), half, interpolation=cv2.INTER_AREA) / 255)
         target = np.ascontiguousarray(np.stack(targets).transpose(0, 3, 1, 2))
-        return Changed(np.asarray(greys, np.float32), target, heart, traced)
+        # What was moved out of the picture altogether is no heart any more.
+        return Changed(np.asarray(greys, np.float32), target, heart and bool(target.any()), traced)
 
     def of_one(self, rng: np.random.Generator) -> tuple[Augment, bool]:
         """The changes of one item, and whether it is spared: `eased` ones with a probability of `ease`, else these."""

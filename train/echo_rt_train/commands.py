@@ -151,6 +151,26 @@ def tune(
     typer.echo(found)
 
 
+def card(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The FP32 .onnx file.")],
+    evaluation: Annotated[
+        Path, typer.Option(help="What `echo-rt evaluate --shifts --negatives DIR --json` printed for it.")
+    ],
+    tuning: Annotated[Path, typer.Option(help="What `echo-rt tune` wrote for it.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The Markdown file.")],
+) -> None:
+    """Write the card of a model from its own figures.
+
+    \b
+    Example:
+      echo-rt card my.fp32.onnx --evaluation evaluation.json --tuning tuning.json -o my.md
+    """
+    from echo_rt_train.card import write_card
+
+    write_card(model, evaluation, tuning, out)
+    typer.echo(f"card in {out}")
+
+
 def explain(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or its weights.safetensors.")],
     recording: Annotated[

@@ -174,7 +174,7 @@ class GridImages(Dataset[Item]):
         rng = np.random.default_rng([self._seed, self.epoch, index])
         one, drawn = self._pick(index, rng), index >= len(self._real)
         images, window = one.images, rng.random() < THROUGH_WINDOW
-        if VIEWS[one.view] == "other" and window:
+        if drawn and VIEWS[one.view] == "other" and window:
             images = through_window(images, self._real[int(rng.integers(len(self._real)))].images[0], rng)
         chosen = np.zeros(1, np.int64) if len(images) == 1 else _stretch(len(images), self._frames, rng)
         augment, spared = self._augment.of_one(rng)

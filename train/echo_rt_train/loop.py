@@ -138,9 +138,10 @@ def _mixes(config: DictConfig) -> list[Mix]:
         mixes.append(Mix(drawn, config.mix.share))
     if config.negatives.root:
         where = {"format": "negatives", "root": config.negatives.root, "val_fraction": 0.0}
-        mixes.append(
-            Mix(open_data({**where, "hold_out": config.data.hold_out}).samples("train"), config.negatives.share)
-        )
+        negatives = open_data({**where, "hold_out": config.data.hold_out})
+        if negatives.report.problems:
+            print(negatives.report, flush=True)
+        mixes.append(Mix(negatives.samples("train"), config.negatives.share))
     if config.negatives.organs:
         mixes.append(Mix(organ_samples(config.seed, config.negatives.organs), config.negatives.organ_share))
     return mixes

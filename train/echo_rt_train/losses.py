@@ -44,8 +44,10 @@ def _probability(logits: Tensor, known: Tensor) -> Tensor:
 
 
 def cross_entropy(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
-    """Mean over pixels of -sum(target log probability)."""
-    return -(target * log_probability(logits, known)).sum(1).mean()
+    """Mean over pixels of -sum(target log probability), and over the images of which any class was traced."""
+    each = -(target * log_probability(logits, known)).sum(1).mean((1, 2))
+    traced = (known[:, 1:].sum(1) > 0).to(each.dtype)
+    return (each * traced).sum() / traced.sum().clamp(min=1)
 
 
 def bce(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:

@@ -68,7 +68,7 @@ class Objective(nn.Module):
                     confidence_loss(output.heads["confidence"].float()[:, 0], logits, target)
                 )
             if self.mirror:
-                parts.setdefault("mirror", []).append(self.mirror * disagreement(probability))
+                parts.setdefault("mirror", []).append(self.mirror * disagreement(probability, item.known))
             if self.jitter or self.phase_bias:
                 found, true = inside(probability[:, CAVITY]), target[:, CAVITY]
                 areas.append(torch.stack([found.sum((1, 2)), true.sum((1, 2))]))
@@ -133,7 +133,7 @@ def disk_volumes(found: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
     return volume(found), volume(true)
 
 
-def disagreement(probability: Tensor) -> Tensor:
+def disagreement(probability: Tensor, known: Tensor) -> Tensor:
     """Squared difference between what is said of an image and of its mirror image, summed over the classes, mean over
     the pixels.
 
@@ -142,9 +142,12 @@ def disagreement(probability: Tensor) -> Tensor:
 
     Args:
         probability: (2N, C, h, w), as `with_mirror_images` puts them.
+        known: (2N, C), as in `Item`; what nobody traced teaches the masks nothing.
     """
     there, mirrored = probability.chunk(2)
-    return (there - mirrored.flip(-1)).square().sum(1).mean()
+    each = (there - mirrored.flip(-1)).square().sum(1).mean((1, 2))
+    traced = (known.chunk(2)[0][:, 1:].sum(1) > 0).to(each.dtype)
+    return (each * traced).sum() / traced.sum().clamp(min=1)
 
 
 class PhaseBias(nn.Module):

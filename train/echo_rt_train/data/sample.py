@@ -14,7 +14,7 @@ from echo_rt.model import CLASSES
 
 SPLITS = ("train", "val", "test")
 VIEWS = ("4CH", "2CH", "other")
-"""Apical four-chamber, apical two-chamber, and pictures that are neither and have no ventricle to find."""
+"""Apical four-chamber, apical two-chamber, and pictures that are neither: no ventricle is measured in them."""
 
 PHASES = ("ED", "ES", "other")
 LABELS = tuple(range(1, len(CLASSES)))

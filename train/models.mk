@@ -1,0 +1,47 @@
+# From the data to every shipped file:  make models CAMUS=... NEGATIVES=...
+# Each stage is one training, and goes on from its last epoch when it was interrupted. A stage that is done is left alone.
+CAMUS ?= $(or $(ECHO_RT_CAMUS),../shared/camus)
+NEGATIVES ?= $(or $(ECHO_RT_NEGATIVES),../shared/negatives)
+RUNS ?= runs
+FOLDS = 1 2 3
+ECHO_RT = $(BIN)/echo-rt
+TRAIN = $(ECHO_RT) train resume=true readers=2
+DATA = data.root=$(CAMUS) negatives.root=$(NEGATIVES)
+HELD_OUT = $(FOLDS:%=$(RUNS)/fold-%/weights.safetensors)
+
+.PHONY: models
+models: models/lv-phantom.fp32.onnx models/lv-edge.md
+	@$(MAKE) --no-print-directory models-precisions
+
+$(RUNS)/lv-phantom/weights.safetensors: | $(VENV)/.dev
+	$(TRAIN) +experiment=lv-phantom out=$(@D)
+
+models/lv-phantom.fp32.onnx: $(RUNS)/lv-phantom/weights.safetensors
+	$(ECHO_RT) export onnx $< -o $@
+	$(ECHO_RT) export weights $< -o models/lv-phantom.safetensors
+
+$(RUNS)/broad/weights.safetensors: $(RUNS)/lv-phantom/weights.safetensors
+	$(TRAIN) +experiment=lv-edge-broad $(DATA) init=$< out=$(@D)
+
+$(RUNS)/lv-edge/weights.safetensors: $(RUNS)/broad/weights.safetensors
+	$(TRAIN) +experiment=lv-edge $(DATA) init=$< out=$(@D)
+
+# Without a third of the patients and of the sources of negatives each: what is tuned is tuned on these.
+$(HELD_OUT): $(RUNS)/fold-%/weights.safetensors: $(RUNS)/lv-phantom/weights.safetensors
+	$(TRAIN) +experiment=lv-edge-fold $(DATA) data.hold_out=$*/$(words $(FOLDS)) init=$< out=$(@D)
+
+$(RUNS)/tuning.json: $(HELD_OUT)
+	$(ECHO_RT) tune $(^D) --data $(CAMUS) --negatives $(NEGATIVES) -o $@
+
+# The figures in the model's file are measured on the file without them.
+$(RUNS)/evaluation.json: $(RUNS)/lv-edge/weights.safetensors $(RUNS)/tuning.json
+	$(ECHO_RT) export onnx $< --tuning $(RUNS)/tuning.json -o $(RUNS)/measured.onnx
+	$(ECHO_RT) evaluate $(RUNS)/measured.onnx --data $(CAMUS) --shifts --negatives $(NEGATIVES) --json > $@.part
+	mv $@.part $@
+
+models/lv-edge.fp32.onnx: $(RUNS)/evaluation.json
+	$(ECHO_RT) export onnx $(RUNS)/lv-edge --tuning $(RUNS)/tuning.json --figures $< -o $@
+	$(ECHO_RT) export weights $(RUNS)/lv-edge -o models/lv-edge.safetensors --tuning $(RUNS)/tuning.json
+
+models/lv-edge.md: models/lv-edge.fp32.onnx
+	$(ECHO_RT) card $< --evaluation $(RUNS)/evaluation.json --tuning $(RUNS)/tuning.json -o $@
