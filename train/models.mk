@@ -23,7 +23,10 @@ models/lv-phantom.fp32.onnx: $(RUNS)/lv-phantom/weights.safetensors
 $(RUNS)/broad/weights.safetensors: $(RUNS)/lv-phantom/weights.safetensors
 	$(TRAIN) +experiment=lv-edge-broad $(DATA) init=$< out=$(@D)
 
-$(RUNS)/lv-edge/weights.safetensors: $(RUNS)/broad/weights.safetensors
+$(RUNS)/mild/weights.safetensors: $(RUNS)/broad/weights.safetensors
+	$(TRAIN) +experiment=lv-edge-mild $(DATA) init=$< out=$(@D)
+
+$(RUNS)/lv-edge/weights.safetensors: $(RUNS)/mild/weights.safetensors
 	$(TRAIN) +experiment=lv-edge $(DATA) init=$< out=$(@D)
 
 # Without a third of the patients and of the sources of negatives each: what is tuned is tuned on these.
