@@ -18,7 +18,6 @@ from echo_rt_train.evaluate.first_frame import as_first_frame
 from echo_rt_train.evaluate.negatives import measure_negatives
 from support.clips import write_video
 
-
 unlearned = pytest.mark.xfail(
     strict=True, reason="version 6 of lv-edge has seen no other organ and no heart upside down"
 )
