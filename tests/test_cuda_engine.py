@@ -14,10 +14,9 @@ from echo_rt.engine.onnx_runtime import cuda
 from echo_rt.engine.onnx_runtime.cpu import CpuEngine
 from echo_rt.errors import DeviceError, EngineClosedError, FrameError, NoDeviceError, ParameterError
 from echo_rt.model import model_path, models, read_spec
+from support.remembering import temporal_model
 from support.stand_in_tensorrt import DEVICE
 from support.toy import toy_model
-
-TEMPORAL = next(model for model in models() if model.spec.state)
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def images() -> list[np.ndarray]:
 
 
 def test_a_temporal_model_follows_a_clip_as_the_cpu_engine_does(on_processor, images) -> None:
-    path = str(TEMPORAL.path)
+    path = str(temporal_model())
     with cuda.CudaEngine(path, read_spec(path)) as engine, CpuEngine(path, read_spec(path)) as cpu:
         state = expected_state = None
         for image in images:
@@ -54,7 +53,7 @@ def test_a_temporal_model_follows_a_clip_as_the_cpu_engine_does(on_processor, im
 
 
 def test_a_state_of_other_tensors_is_refused_and_the_engine_goes_on(on_processor, images) -> None:
-    path = str(TEMPORAL.path)
+    path = str(temporal_model())
     with cuda.CudaEngine(path, read_spec(path)) as engine:
         state = engine.segment(images[0]).state
         small = {name: onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros((1, 1), np.float32)) for name in state}

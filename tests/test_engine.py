@@ -33,6 +33,7 @@ from echo_rt.model import CLASSES, ModelInput, ModelSpec, model_path, models, re
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.reference.preprocess import preprocess
 from echo_rt.segmentation import GridMap
+from support.remembering import temporal_model
 from support.toy import toy_model
 
 
@@ -107,30 +108,9 @@ def test_in_fp32_the_processor_gives_the_numbers_of_the_definition(shape) -> Non
     assert (found.labels != expected.argmax(0)).mean() < 1e-3
 
 
-@pytest.fixture(scope="module")
-def remembering(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small network with a memory, its weights drawn."""
-    import torch
-
-    from echo_rt_network.onnx_file import write_onnx
-    from echo_rt_network.unet import UNet
-
-    torch.manual_seed(3)
-    network = UNet((8, 16), heads=("view", "confidence"), memory=(4, 8))
-    for name, parameter in network.memory.named_parameters():
-        if ".out." in name:  # what a memory adds starts at nothing
-            torch.nn.init.normal_(parameter, std=0.5)
-    spec = ModelSpec(
-        "remembering", "1", ModelInput(64, 48, 40.0, 50.0), heads=("view", "confidence"), state=network.state_names
-    )
-    path = tmp_path_factory.mktemp("remembering") / "remembering.fp32.onnx"
-    write_onnx(network.eval(), spec, path)
-    return path
-
-
-def test_every_engine_hands_on_a_memory_and_forgets_without_it(remembering: Path, device) -> None:
+def test_every_engine_hands_on_a_memory_and_forgets_without_it(device) -> None:
     images = [image_of(120, 160), heart(480, 640), heart(480, 640)]
-    with open_engine(remembering, device) as engine:
+    with open_engine(temporal_model(), device) as engine:
         first = engine.segment(images[0])
         kept = first.state if device == "tensorrt" else copy.deepcopy(first.state)  # on a GPU it is no array
         second = engine.segment(images[1], first.state)
@@ -143,9 +123,9 @@ def test_every_engine_hands_on_a_memory_and_forgets_without_it(remembering: Path
         np.testing.assert_array_equal(engine.segment(images[1], first.state).probability, second.probability)
 
 
-def test_every_engine_refuses_a_state_of_another_model(remembering: Path, device) -> None:
+def test_every_engine_refuses_a_state_of_another_model(device) -> None:
     image = heart(120, 160)
-    with open_engine(remembering, device) as one, open_engine("lv-edge", device) as other:
+    with open_engine(temporal_model(), device) as one, open_engine("lv-edge", device) as other:
         state = one.segment(image).state
         for engine, foreign in ((other, state), (one, {"hidden": np.zeros((1, 8, 7, 9), np.float32)}), (one, 3)):
             with pytest.raises(

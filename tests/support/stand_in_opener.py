@@ -14,16 +14,17 @@ from echo_rt.engine.onnx_runtime.cpu import CpuEngine
 from echo_rt.engine.tensorrt import context, engine
 from echo_rt.engine.tensorrt.cache import StoredEngine
 from echo_rt.engine.tensorrt.engine import TensorRtEngine
-from echo_rt.model import models, read_spec
+from echo_rt.model import read_spec
 from echo_rt.segmentation import Segmentation
 from support import emulated
 from support.private_cache import private_cache
+from support.remembering import temporal_model
 from support.stand_in_cuda import StandInGpu
 from support.stand_in_network import StandInEngine
 from support.stand_in_tensorrt import DEVICE
 from support.toy import toy_model
 
-TEMPORAL = next(model for model in models() if model.spec.state).path
+TEMPORAL = temporal_model()
 IMAGE = np.random.default_rng(2).integers(0, 256, (60, 80), dtype=np.uint8)
 
 
