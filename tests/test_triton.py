@@ -16,9 +16,10 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, te
 from echo_rt.engine.cuda_driver import CudaDevice
 from echo_rt.engine.tensorrt.cache import cached_engine
 from echo_rt.errors import ModelError, OutputError, ParameterError
-from echo_rt.model import ModelSpec, models
+from echo_rt.model import ModelSpec, models, read_spec
 from echo_rt_export.triton import export_triton
 from support.commands import export
+from support.remembering import temporal_model
 from support.stand_in_tensorrt import MARK, stand_in
 from support.toy import SPEC, changed, toy_model
 
@@ -160,12 +161,12 @@ def test_names_shapes_and_types_of_shipped_models_are_those_of_the_network(shipp
 
 
 def test_the_memory_of_a_temporal_model_stays_in_the_server_and_begins_at_zero(tmp_path: Path) -> None:
-    shipped = next(model for model in models() if model.spec.state)
-    (folder,) = export_triton(shipped.path, tmp_path / "repository")
+    names = read_spec(temporal_model()).state
+    (folder,) = export_triton(temporal_model(), tmp_path / "repository")
     found = config_of(folder)
-    assert set(shipped.spec.state).isdisjoint(tensors(found.input)), "the client sends no state"
+    assert set(names).isdisjoint(tensors(found.input)), "the client sends no state"
     states = found.sequence_batching.state
-    assert [(s.input_name, s.output_name) for s in states] == [(name, f"{name}_next") for name in shipped.spec.state]
+    assert [(s.input_name, s.output_name) for s in states] == [(name, f"{name}_next") for name in names]
     for state in states:
         (initial,) = state.initial_state
         assert initial.zero_data
