@@ -55,6 +55,14 @@ def test_a_figure_that_later_beats_make_doubtful_does_not_stand_at_the_end() -> 
     assert rolling.at(6.0).reason == UNLIKE
 
 
+def test_doubtful_beats_are_forgotten_when_no_other_comes_for_long() -> None:
+    rolling = after([beat(ef) for ef in (10, 70, 45, 12, 66)])
+    assert rolling.at(3.0).reason == UNLIKE
+    assert str(rolling.at(60.0).reason).startswith("withdrawn")
+    rolling.update(beat(55))
+    assert rolling.current.percent == 55
+
+
 def test_a_stretch_ends_after_a_gap_and_the_longest_is_kept() -> None:
     stretches = Stretches()
     begins = [stretches.update(0.04 * k, k < 50 or k > 70) for k in range(100)]

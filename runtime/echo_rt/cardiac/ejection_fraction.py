@@ -155,13 +155,15 @@ class RollingEjectionFraction:
 
     def at(self, t_s: float) -> EjectionFraction:
         """The figure as it stands at a time: fresh, stale, or withdrawn, and with it the beats that it stood on."""
-        if self._last_good_s is None or self._current.percent is None:
+        if self._last_good_s is None:
             return self._current
         age_s = t_s - self._last_good_s
         if age_s > WITHDRAWN_S:
             self._beats.clear()
             self._found.clear()
             return EjectionFraction(None, None, None, 0, self.method, f"withdrawn: no good beat for {age_s:.0f} s")
+        if self._current.percent is None:
+            return self._current
         if age_s > max(STALE_S, STALE_PERIODS * 60 / (self.heart_rate_bpm or 60)):
             return replace(self._current, reason=f"stale: no good beat for {age_s:.0f} s", stale=True)
         return self._current

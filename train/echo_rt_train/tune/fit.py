@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from echo_rt.cardiac.beat_assembly import mean_dice
 from echo_rt.errors import DataError
 from echo_rt_train.evaluate.agreement import fit_ef_calibration
 from echo_rt_train.evaluate.ejection import BIPLANE, ef_pairs
@@ -99,9 +100,8 @@ def _errors(judged: Sequence[Judged], views: Sequence[str], line: tuple[float, f
     dice: dict[str, list[float]] = {}
     for one in judged:
         if one.sample.view in views and one.sample.phase in ("ED", "ES"):
-            clipped = min(max(one.expected_dice, 1e-3), 1 - 1e-3)
-            dice.setdefault(one.sample.patient, []).append(np.log(clipped / (1 - clipped)))
-    expected = np.array([1 / (1 + np.exp(-np.mean(dice[patient]))) for patient in patients])
+            dice.setdefault(one.sample.patient, []).append(one.expected_dice)
+    expected = np.array([mean_dice(dice[patient]) for patient in patients], np.float64)
     known = np.isfinite(pairs).all(axis=1)
     points = line[0] * pairs[:, 0] + line[1] - pairs[:, 1]
     return Errors(points[known], expected[known])
