@@ -225,6 +225,7 @@ def _follow_recording(
         version=__version__,
         view=monitor.view,
         spacing_note=source.spacing_note,
+        notes=tuple(source.notes),
         orientation=orientation,
         # The area method reports FAC, to which the line was not fitted.
         ef_calibration=spec.tuning.calibration(monitor.view) if method != "area" else None,

@@ -24,6 +24,7 @@ class Provenance:
         model, engine, version: of the model, the engine and echo-rt, for people.
         view: ``A4C`` or ``A2C``, as the recording says or as the model saw it in most usable frames; None if unknown.
         spacing_note: why the scale is not known, or what is odd about it.
+        notes: what of the recording is not as it says, a line each; see `Source.notes`.
         orientation: what was done with the frames, one of `ORIENTATIONS`.
         ef_calibration: slope and offset that every EF by volumes went through; None for none.
     """
@@ -34,6 +35,7 @@ class Provenance:
     version: str
     view: str | None = None
     spacing_note: str | None = None
+    notes: tuple[str, ...] = ()
     orientation: str = AS_RECORDED
     ef_calibration: tuple[float, float] | None = None
 
@@ -269,6 +271,7 @@ class RecordingResult:
             "latency_ms": {name: rounded(ms, 3) for name, ms in frames.latency_ms.items()},
             "version": source.version,
             "spacing_note": source.spacing_note,
+            "notes": list(source.notes),
         }
         if (views := self.two_views) is not None:
             figures = {name: found[name] for name in ("ef_percent", "ef_low", "ef_high", "edv", "esv")}

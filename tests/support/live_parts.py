@@ -67,6 +67,7 @@ class Given:
 
     def __init__(self, given: Iterable[Frame], period_s: float = 0.0, ending: EchoRtError | str | None = "end") -> None:
         self.given, self.period_s, self.ending = given, period_s, ending
+        self.notes: list[str] = []
         self.frames = None
         self.free = threading.Event()
         self._all: Iterator[Frame] = iter(())

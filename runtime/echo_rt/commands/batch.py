@@ -174,6 +174,7 @@ def _notes(result: RecordingResult) -> list[str]:
         notes.append(f"{provenance.orientation}: the apex was at the bottom of the picture")
     if provenance.spacing_note:
         notes.append(provenance.spacing_note)
+    notes += provenance.notes
     for kind, reasons in (("frames", result.frames.rejected), ("beats", result.rejected_beats)):
         if reasons:
             notes.append(f"{kind} left out: " + ", ".join(f"{reason} ({n})" for reason, n in reasons.items()))

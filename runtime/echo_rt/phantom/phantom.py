@@ -33,7 +33,7 @@ class Phantom:
     Attributes:
         options: what was asked for.
         scene: what was drawn once.
-        name, frames, fps, spacing_mm, spacing_note, view: as of every `Source`; the scale is always known.
+        name, frames, fps, spacing_mm, spacing_note, view, notes: as of every `Source`; the scale is always known.
     """
 
     def __init__(self, options: PhantomOptions | None = None) -> None:
@@ -45,6 +45,7 @@ class Phantom:
         self.fps: float | None = recording.fps
         self.spacing_mm: tuple[float, float] | None = (scene.sector.spacing_mm, scene.sector.spacing_mm)
         self.spacing_note: str | None = None
+        self.notes: list[str] = []
         self.view: str | None = "A4C"
         self._overlay = Overlay(options, scene) if options.look.overlay else None
         self._last: tuple[int, Image] | None = None

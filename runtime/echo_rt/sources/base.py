@@ -48,6 +48,7 @@ class Source(Protocol):
     spacing_mm: tuple[float, float] | None  # height and width of a pixel, where the scale is known
     spacing_note: str | None  # one sentence why the scale is not known
     view: str | None  # "A4C" or "A2C" where the source says so
+    notes: list[str]  # a line each on what is not as the source says; whole after the last frame
 
     def __enter__(self) -> Self: ...
 
@@ -78,6 +79,7 @@ class Recording(ABC):
         self.spacing_mm: tuple[float, float] | None = None
         self.spacing_note: str | None = None
         self.view: str | None = None
+        self.notes: list[str] = []
         self.skipped = 0
         self._given_fps = fps
         self._resources = ExitStack()
@@ -92,6 +94,7 @@ class Recording(ABC):
 
     def __enter__(self) -> Self:
         self.skipped = 0
+        self.notes = []
         with ExitStack() as opening:
             pictures = self._open(opening)
             self._resources = opening.pop_all()

@@ -105,6 +105,7 @@ class Wrapped(LiveSource):
     spacing_mm: tuple[float, float] | None
     spacing_note: str | None
     view: str | None
+    notes: list[str]
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -149,6 +150,7 @@ class Feed(LiveSource, ABC):
         self.spacing_mm: tuple[float, float] | None = None
         self.spacing_note: str | None = "the feed does not say how large a pixel is"
         self.view: str | None = None
+        self.notes: list[str] = []
         self._reading: Iterator[Frame] | None = None
 
     @abstractmethod
