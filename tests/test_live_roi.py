@@ -9,7 +9,7 @@ import pytest
 from echo_rt.errors import FrameError, ParameterError
 from echo_rt.frame import Frame
 from echo_rt.sources import open_source
-from echo_rt.sources.roi import FixedCut, SectorCut, parse_roi
+from echo_rt.sources.screen.roi import FixedCut, SectorCut, parse_roi
 
 LEFT, TOP = 300, 120
 

@@ -209,7 +209,7 @@ def open_feed(uri: str, options: LiveOptions) -> Opening:
     from echo_rt.sources import is_feed, open_source
     from echo_rt.sources.network import shown
     from echo_rt.sources.pace import Paced
-    from echo_rt.sources.roi import parse_roi
+    from echo_rt.sources.screen.roi import parse_roi
 
     lasting, cut = is_feed(uri), parse_roi(options.roi)
 

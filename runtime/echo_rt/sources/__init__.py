@@ -13,6 +13,6 @@ from echo_rt.sources.opening import is_feed, open_source
 from echo_rt.sources.paths import find_recordings
 
 if TYPE_CHECKING:
-    from echo_rt.sources.roi import Cut
+    from echo_rt.sources.screen.roi import Cut
 
 __all__ = ["Cut", "FeedOptions", "Recording", "Source", "find_recordings", "is_feed", "open_source"]
