@@ -29,6 +29,15 @@ def negatives() -> Path:
 
 
 @pytest.fixture(scope="session")
+def field() -> Path:
+    """The folder of recordings as people really have them, or a skip that says what is missing."""
+    folder = Path(os.environ.get("ECHO_RT_FIELD", REPOSITORY.parent / "shared" / "field"))
+    if not (folder / "EXPECTED.md").is_file():
+        pytest.skip(f"no field recordings at {folder}; set ECHO_RT_FIELD to a folder with EXPECTED.md")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def cine() -> Path:
     """pydicom's real apical four-chamber cine: 30 frames, 320x240, 30 fps."""
     from pydicom.examples import get_path

@@ -129,6 +129,13 @@ def test_a_sender_without_a_scale_is_uncalibrated() -> None:
         assert read(sender.uri, 1)[0].spacing_mm is None
 
 
+@pytest.mark.parametrize("mm", [(1.0, 1.0), (-1.0, 1.0), (1.0, 4.0)])
+def test_a_scale_that_would_fit_a_chest_but_was_not_measured_is_none(mm: tuple[float, float]) -> None:
+    with closing(Sender(image(GREY, mm=mm), hold_s=1)) as sender, open_source(sender.uri) as source:
+        assert next(iter(source)).spacing_mm is None
+        assert ("exactly 1 mm" in str(source.spacing_note)) == (mm != (1.0, 4.0))
+
+
 def forged(body: bytes, size: int | None = None, kind: bytes = b"IMAGE", crc: int = 0) -> bytes:
     return struct.pack(">H12s20sIIQQ", 1, kind, b"Image", 0, 0, len(body) if size is None else size, crc) + body
 
@@ -184,7 +191,7 @@ def test_an_image_server_of_the_library_is_read(peer) -> None:
         256, 256
     )
     assert np.array_equal(found[0].image, expected)
-    assert found[0].spacing_mm == pytest.approx((1.0, 1.0), rel=1e-3)
+    assert found[0].spacing_mm is None  # it sends 1 mm, as one that knows no scale
     assert found[1].t_s > found[0].t_s
 
 

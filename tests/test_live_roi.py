@@ -57,7 +57,8 @@ def test_the_sector_is_found_and_everything_else_is_gone(clip: list[Frame]) -> N
     assert mask.sum() < 1.35 * lit.sum()
     assert not mask[:80].any(), "the name above"
     assert not mask[TOP : TOP + 30, LEFT : LEFT + 60].any(), "and the one in the corner of the picture"
-    x, y, width, height = cv2.boundingRect(cut.hull)
+    assert cut.sector is not None
+    x, y, width, height = cut.sector.region.box
     assert {frame.image.shape for frame in found} == {(height, width, 3)}
     assert not found[-1].image[mask[y : y + height, x : x + width] == 0].any()
     assert found[-1].t_s == clip[-1].t_s

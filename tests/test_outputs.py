@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
+import zlib
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +22,7 @@ import pytest
 from echo_rt.errors import OutputError, ParameterError
 from echo_rt.outputs import RecordingFiles, as_json
 from echo_rt.outputs.folder import CURVE, MASKS, OVERLAY
+from echo_rt.outputs.masks import joined_crc32
 from echo_rt.outputs.overlay import draw, enlargement
 from echo_rt.result import ClipFigures
 from support.results import result_of
@@ -280,3 +283,18 @@ def test_the_table_says_in_which_frames_the_figure_was_stale(tmp_path: Path) -> 
     frames = [(f, replace(r, ef=replace(r.ef, stale=n >= 55)) if n >= 55 else r) for n, (f, r) in enumerate(clip(60))]
     table = rows(save(tmp_path, frames, leave_out=(OVERLAY,)))
     assert [row["ef_stale"] for row in table] == ["0"] * 55 + ["1"] * 5
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 1000, 99_999])
+def test_the_checksum_of_two_texts_is_that_of_both_as_one(length: int) -> None:
+    rng = np.random.default_rng(length)
+    one, other = rng.bytes(123), rng.bytes(length)
+    assert joined_crc32(zlib.crc32(one), zlib.crc32(other), length) == zlib.crc32(one + other)
+
+
+def test_the_masks_are_a_zip_that_others_read_too(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "masks.npz") as archive:
+        assert archive.testzip() is None, "checksums and lengths are right"
+        assert archive.namelist() == ["labels.npy", "t_s.npy", "frame.npy"]
+        assert archive.getinfo("labels.npy").file_size == 75 * 120 * 160 + 128
+        assert archive.getinfo("labels.npy").compress_size < 75 * 120 * 160 / 20

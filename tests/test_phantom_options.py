@@ -21,7 +21,7 @@ def refusal(query: str) -> str:
 
 @pytest.mark.parametrize(("name", "low", "high"), [(name, low, high) for name, (low, high) in RANGES.items()])
 def test_a_number_out_of_range_is_refused_with_the_range(name: str, low: float, high: float) -> None:
-    whole = name in ("seed", "height", "width")
+    whole = name in ("seed", "height", "width", "layout")
     for wrong in (int(low) - 1 if whole else low - 0.01, int(high) + 1 if whole else high + 0.01, "nan", "much", ""):
         message = refusal(f"{name}={wrong}")
         assert name in message
@@ -29,7 +29,7 @@ def test_a_number_out_of_range_is_refused_with_the_range(name: str, low: float, 
     for right in (low, high):
         options = PhantomOptions.parse(f"phantom:?{name}={int(right) if whole else right}")
         assert options == PhantomOptions.of(**{name: right})
-        groups = options.heart, options.view, options.look, options.recording
+        groups = options.heart, options.view, options.look, options.recording, options.screen
         assert [getattr(group, name) for group in groups if hasattr(group, name)] == [right]
 
 
@@ -43,6 +43,8 @@ def test_a_number_out_of_range_is_refused_with_the_range(name: str, low: float, 
         ("ef=50&ef=60", "once"),
         ("seed=1.5", "whole number"),
         ("seconds=0.001", "at least one frame"),
+        ("screen=wide", "width x height from 320x240 to 3840x2160"),
+        ("screen=9999x100", "width x height from 320x240 to 3840x2160"),
     ],
 )
 def test_what_does_not_exist_is_refused_with_what_does(query: str, named: str) -> None:
@@ -67,12 +69,13 @@ def test_an_address_may_name_every_option_and_python_takes_the_same_names() -> N
         "tilt_deg": 3.0, "rotation_deg": -10.0, "mirror": True, "margin": 0.05, "dynamic_range_db": 60.0,
         "gain_db": 2.0, "dropout": 0.2, "shadow": 0.3, "noise": 0.4, "contrast": 0.6, "persistence": 0.1,
         "overlay": False, "variety": 0.7, "fps": 30.0, "seconds": 2.0, "seed": 9, "height": 240, "width": 320,
+        "screen": "1280x720", "layout": 7,
     }  # fmt: skip
     texts = {name: ",".join(value) if isinstance(value, tuple) else value for name, value in named.items()}
     query = "&".join(f"{name}={int(value) if isinstance(value, bool) else value}" for name, value in texts.items())
     options = PhantomOptions.parse(f"phantom:?{query}")
     assert options == PhantomOptions.of(**named)
-    groups = options.heart, options.view, options.look, options.recording
+    groups = options.heart, options.view, options.look, options.recording, options.screen
     assert {name: value for group in groups for name, value in asdict(group).items()} == named
     with pytest.raises(ParameterError, match=r"unknown option 'rythm'; there are akinetic, breathing, .*, width"):
         PhantomOptions.of(rythm="af")

@@ -13,13 +13,8 @@ from pydicom.uid import (
 )
 
 from support import clips
+from support.dicom_files import subsampled, ybr
 from support.reading import difference, images_of
-
-MATRIX = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
-
-
-def ybr(bgr: np.ndarray) -> np.ndarray:
-    return np.rint(np.clip(bgr[..., ::-1] @ MATRIX.T + [0, 128, 128], 0, 255)).astype(np.uint8)
 
 
 @pytest.mark.parametrize("syntax", clips.SYNTAXES, ids=lambda uid: uid.keyword)
@@ -52,12 +47,6 @@ def test_the_colour_transform_of_jpeg_2000_is_undone_once(tmp_path: Path) -> Non
     shown = images_of(tmp_path / "a.dcm")
     assert shown.shape == images.shape
     assert difference(shown, images) == 0
-
-
-def subsampled(samples: np.ndarray) -> bytes:
-    """(N, H, W, 3) as Y1 Y2 Cb Cr for each pair of pixels in a row."""
-    pairs = samples.reshape(*samples.shape[:2], -1, 2, 3)
-    return np.stack([pairs[..., 0, 0], pairs[..., 1, 0], pairs[..., 0, 1], pairs[..., 0, 2]], axis=-1).tobytes()
 
 
 def test_uncompressed_ybr_full_422_is_brought_to_full_size(tmp_path: Path) -> None:

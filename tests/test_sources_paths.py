@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import types
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from echo_rt.errors import EchoRtError, ParameterError, SourceFormatError, SourceNotFoundError
 from echo_rt.frame import Frame
-from echo_rt.sources import find_recordings, open_source
+from echo_rt.sources import find_recordings, is_feed, open_source
 from echo_rt.sources.base import Recording
 from echo_rt.sources.paths import natural_key
 from support import clips
@@ -183,3 +184,19 @@ def test_a_recording_whose_frames_change_their_size_is_refused() -> None:
     source.images = [*clips.grey_images(2), clips.grey_images(1, 30, 64)[0]]
     with pytest.raises(SourceFormatError, match=r"64x48 grey like the first, found frame 2 of 64x30"), source:
         list(source)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+@pytest.mark.parametrize(
+    "name", ["http:study.mp4", "rtsp:x", "phantom:.mp4", ":x:.mp4", "C:a.mp4", "[1].mp4", b"\xff.mp4"]
+)
+def test_a_file_that_is_named_like_an_address_or_like_nothing_is_that_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str | bytes
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clips.write_video(tmp_path / "a.mp4", clips.grey_images(3)).rename(os.fsdecode(name))
+    (found,) = find_recordings([os.fsdecode(name)])
+    assert isinstance(found, Path)
+    assert not is_feed(os.fsdecode(name))
+    with open_source(os.fsdecode(name)) as source:
+        assert len(list(source)) == 3

@@ -95,34 +95,6 @@ def test_a_bare_stream_has_no_clock_and_asks_for_fps(tmp_path: Path, name: str) 
     assert [frame.t_s for frame in read(path, fps=60)] == pytest.approx([index / 60 for index in range(5)])
 
 
-def test_time_stamps_that_stand_still_or_go_back_are_made_to_go_forward() -> None:
-    from echo_rt.sources.video import _Clock
-
-    def run(stamps: list[float | None]) -> list[float]:
-        clock = _Clock(Path("a"), 50)
-        return [clock.at(stamp) for stamp in stamps]
-
-    assert run([0.1, 0.12, None, 0.16]) == pytest.approx([0.1, 0.12, 0.14, 0.16])
-    assert run([0.0, 0.02, 0.02, 0.04]) == pytest.approx([0, 0.02, 0.022, 0.04])
-    assert run([None, None, None]) == pytest.approx([0, 0.02, 0.04])
-    assert run([9.0, 9.02, 0.0, 0.04, 0.06]) == pytest.approx([9, 9.02, 9.04, 9.08, 9.1])
-
-
-def test_rotation_metadata_is_ignored(tmp_path: Path) -> None:
-    path = clips.write_video(tmp_path / "a.mp4", clips.grey_images(3))
-    data = bytearray(path.read_bytes())
-    # The matrix of the track header: identity to a quarter turn, in 16.16 fixed point.
-    identity = b"\0\1\0\0" + b"\0" * 12 + b"\0\1\0\0" + b"\0" * 12 + b"\x40\0\0\0"
-    quarter = b"\0\0\0\0" + b"\0\1\0\0" + b"\0\0\0\0" + b"\xff\xff\0\0" + b"\0" * 16 + b"\x40\0\0\0"
-    at = data.index(identity, data.index(b"tkhd"))
-    data[at : at + 36] = quarter
-    path.write_bytes(data)
-    with av.open(str(path)) as file:
-        frame = next(file.decode(video=0))
-        assert abs(getattr(frame, "rotation", 90)) == 90  # PyAV says since 14 what it read
-    assert read(path)[0].image.shape == (48, 64, 3)
-
-
 def test_a_name_with_a_colon_and_a_percent_sign_is_only_a_name(tmp_path: Path) -> None:
     if os.name == "nt":
         pytest.skip("Windows has no such names")

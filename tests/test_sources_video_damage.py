@@ -70,7 +70,7 @@ def test_a_corrupt_packet_is_skipped_counted_and_leaves_its_gap_in_time(tmp_path
     path.write_bytes(data)
     with open_source(path) as source:
         frames = list(source)
-        assert source.skipped == 1
+        assert (source.skipped, source.notes) == (1, ["1 of 20 frames cannot be decoded: left out"])
     assert [frame.index for frame in frames] == [index for index in range(20) if index != 7]
     assert [frame.t_s for frame in frames] == pytest.approx([frame.index / 50 for frame in frames])
     assert [frame.t_s for frame in read(path, fps=10)] == pytest.approx([frame.index / 10 for frame in frames])
@@ -83,6 +83,27 @@ def test_a_video_of_which_most_cannot_be_decoded_is_refused(tmp_path: Path) -> N
         data[position + 8 : position + length] = bytes(length - 8)
     path.write_bytes(data)
     assert "found 16 that cannot and 4 that can" in refused(path)
+
+
+def with_count(path: Path, count: int) -> Path:
+    """The AVI at `path`, whose header promises that many frames."""
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, data.index(b"avih") + 8 + 16, count)
+    struct.pack_into("<I", data, data.index(b"strh") + 8 + 32, count)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("count", [12, 29, 200])
+def test_a_whole_avi_whose_header_counts_wrongly_gives_what_it_holds_and_a_note(tmp_path: Path, count: int) -> None:
+    path = with_count(clips.write_video(tmp_path / "a.avi", clips.grey_images(20), 50, **AVI), count)
+    with open_source(path) as source:
+        assert [frame.t_s for frame in source] == pytest.approx([index / 50 for index in range(20)])
+        assert source.notes == [f"the header promises {count} frames, found 20"]
+    without_index = path.read_bytes()
+    path.write_bytes(without_index[: without_index.rindex(b"idx1")])
+    if count > 20:
+        assert f"expected {count} frames, as its header says, found 20; the file is truncated" in refused(path)
 
 
 def with_empty_chunks(path: Path, pattern: list[int]) -> Path:
@@ -127,7 +148,7 @@ def test_empty_chunks_of_an_avi_are_gaps_in_time_and_neither_damage_nor_its_end(
         (b"", "an empty file"),
         (b"this is a text file, whatever its name says\n" * 50, "a text file"),
         (b"ffconcat version 1.0\nfile secret.mp4\n", "a text file"),
-        (b"#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:9/a.ts\n", "a text file"),
+        (b"#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:9/a.ts\n", "a playlist"),
         (bytes(range(256)) * 20, "none"),
         (b"RIFF\x00\x10\x00\x00AVI LIST", "none"),
     ],

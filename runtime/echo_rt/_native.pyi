@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 from echo_rt.arrays import Array, Field, Image
 from echo_rt.grid_map import GridMap
 from echo_rt.model import ContourRule
-from echo_rt.reference.types import LongAxis, Pair, SpecklePicture, SpeckleSearch, WallLines
+from echo_rt.reference.types import LongAxis, Pair, SpecklePicture, SpeckleSearch, Tint, WallLines
 
 class Preprocess:
     def __init__(self, place: GridMap, mean: float, std: float) -> None: ...
@@ -12,6 +12,7 @@ class Preprocess:
 
 def postprocess(logits: Field) -> tuple[Field, Image, Array]: ...
 def enlarge(probability: Field, place: GridMap) -> Image: ...
+def tint(picture: Image, labels: Image, layer: Field, how: Tint) -> None: ...
 def smoothed(
     cavity: Field, level: float, margin: int, pad: int, weights: Field
 ) -> tuple[Field, tuple[int, int]] | None: ...

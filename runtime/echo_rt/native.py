@@ -32,6 +32,7 @@ postprocess = _chosen.postprocess
 sector = _chosen.sector
 smoothed = _chosen.smoothed
 systole_misfits = _chosen.systole_misfits
+tint = _chosen.tint
 trace = _chosen.trace
 wall_lines = _chosen.wall_lines
 walled = _chosen.walled

@@ -6,18 +6,21 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from itertools import chain, count, islice
 from typing import TYPE_CHECKING
+
+from echo_rt.framing import frame_feed, frame_recording, upside_down
 
 if TYPE_CHECKING:
     from echo_rt.cardiac.monitor import Monitor
     from echo_rt.engine import Engine
     from echo_rt.frame import Frame
+    from echo_rt.framing import Framing
     from echo_rt.outputs import RecordingFiles
     from echo_rt.reading import Reading
     from echo_rt.result import RecordingResult
     from echo_rt.sources import Source
+    from echo_rt.sources.screen.region import Keep
 
 FIRST_FRAMES, LOOKED_AT = 18, 3
 """Frames by which a recording is found upside down, and every which of them is looked at so."""
@@ -27,15 +30,18 @@ def follow(source: Iterable[Frame], engine: Engine, monitor: Monitor) -> Iterato
     """The way of a frame, of a recording and of a live feed alike: the one gives every frame, the other the newest.
 
     ``time_ms`` of a reading gets ``decode``, the time spent waiting for the source, and ``total``, from the frame's
-    arrival to the reading.
+    arrival to the reading, without the time that it waited for its turn.
     """
     asked = time.perf_counter()
     for frame in source:
         arrived = time.perf_counter()
         segmentation = engine.segment(frame.image, monitor.state)
+        segmented = time.perf_counter()
         reading = monitor.update(segmentation, frame)
         done = time.perf_counter()
-        reading.time_ms.update(decode=1e3 * (arrived - asked), total=1e3 * (done - arrived))
+        # What an engine did before it was asked: see `echo_rt.ahead.segment_ahead`.
+        ahead = max(0.0, sum((segmentation.time_ms or {}).values()) / 1e3 - (segmented - arrived))
+        reading.time_ms.update(decode=1e3 * max(0.0, arrived - asked - ahead), total=1e3 * (done - arrived + ahead))
         yield frame, reading
         asked = time.perf_counter()
 
@@ -67,11 +73,6 @@ def follow_upright(
     return chain(first, follow(frames, engine, monitor)), AS_RECORDED
 
 
-def upside_down(frame: Frame) -> Frame:
-    """The frame with its first row last."""
-    return replace(frame, image=frame.image[::-1].copy())
-
-
 def stream(
     source: str | os.PathLike[str] | Source,
     engine: Engine | str | os.PathLike[str] | None = None,
@@ -79,6 +80,8 @@ def stream(
     device: str = "auto",
     ef_method: str = "disks",
     fps: float | None = None,
+    roi: str = "auto",
+    read_screen: bool = False,
 ) -> Iterator[Reading]:
     """A reading for every frame of a recording or a feed.
 
@@ -88,6 +91,10 @@ def stream(
         device: where to run a model that is opened here.
         ef_method: what the rolling EF is made of, see `Monitor`.
         fps: frames a second, for images without a clock or to correct a wrong one.
+        roi: what of the pictures is looked at: ``auto`` finds the ultrasound on a scanner's screen, ``x,y,w,h`` sets a
+            rectangle in pixels, ``none`` takes all. A source of one's own is never looked at twice: ``auto`` takes all.
+        read_screen: read the scale from the ruler on the screen where the source has none. Experimental: the ruler is
+            read wrongly at times.
 
     Raises:
         EchoRtError: the source, the model or an option is not as it should be.
@@ -98,10 +105,13 @@ def stream(
     with ExitStack() as opened:
         # Strings and paths are ours to open and to close, objects are the caller's.
         running = _running(engine, device, opened)
-        feed = opened.enter_context(
-            open_source(os.fspath(source), fps) if isinstance(source, (str, os.PathLike)) else source
-        )
-        for _, reading in follow(feed, running, Monitor(running.spec, ef_method)):
+        if isinstance(source, (str, os.PathLike)):
+            feed = open_source(os.fspath(source), fps)
+            framing = frame_recording(feed, running, roi, read_screen=read_screen)
+        else:
+            feed, framing = source, frame_feed("none" if roi == "auto" else roi, read_screen)
+        opened.enter_context(feed)
+        for _, reading in follow(framing(feed), running, Monitor(running.spec, ef_method)):
             yield reading
 
 
@@ -115,7 +125,10 @@ def process(
     name: str | None = None,
     ef_method: str = "disks",
     fps: float | None = None,
+    roi: str = "auto",
     overlay: bool = True,
+    keep_screen: bool = False,
+    read_screen: bool = False,
     progress: Callable[[int, int | None], None] = lambda done, expected: None,
 ) -> RecordingResult:
     """One recording from the first frame to its result; or two views of one heart.
@@ -126,11 +139,12 @@ def process(
         a2c: the two-chamber recording of the same heart, `recording` being the four-chamber one: EF is biplane then.
         out: a folder, made where it is missing; the results go into the folder `name` in it, those of the A2C recording
             into one beside it. None writes nothing.
-        name: by default the recording's.
+        name: by default the recording's, or where that holds the results of another a name beside it.
         ef_method: as in `stream`, or ``area-extremes``: the largest and the smallest area of the whole recording. With
             an A2C recording ``biplane``, which is also the default there.
-        fps: as in `stream`, of both recordings.
+        fps, roi, read_screen: as in `stream`, of both recordings; the ECG on the screen is read too.
         overlay: whether ``overlay.mp4`` is made; it takes longer than all the rest.
+        keep_screen: let the overlay show all of a scanner's screen; else it shows the ultrasound alone.
         progress: called after every frame with the number of frames done and expected, in both recordings together.
 
     Raises:
@@ -143,19 +157,21 @@ def process(
         running = _running(engine, device, opened)
         # Both are opened before the first frame: what cannot be opened shows at once.
         paths = [os.fspath(path) for path in (recording, a2c) if path is not None]
-        sources = [opened.enter_context(open_source(path, fps)) for path in paths]
+        unopened = [open_source(path, fps) for path in paths]
+        keep = _kept(out is not None and overlay, keep_screen)
+        framings = [frame_recording(source, running, roi, keep, read_screen) for source in unopened]
+        sources = [opened.enter_context(source) for source in unopened]
         lengths = [source.frames for source in sources]
         expected = None if None in lengths else sum(length or 0 for length in lengths)
         done = count(1)
-        files = [made and opened.enter_context(made) for made in _files(out, name, sources, overlay)]
+        files = [made and opened.enter_context(made) for made in _files(out, name, sources, paths, overlay)]
         results = [
-            _follow_recording(path, source, running, ef_method, made, lambda: progress(next(done), expected))
-            for path, source, made in zip(paths, sources, files, strict=True)
+            _follow_recording(path, source, framing, running, ef_method, made, lambda: progress(next(done), expected))
+            for path, source, framing, made in zip(paths, sources, framings, files, strict=True)
         ]
         if a2c is not None:
             results[0] = _joined(results[0], results[1], running)
-        # The second view first: the files of the first one tell of both.
-        for made, result in reversed(list(zip(files, results, strict=True))):
+        for made, result in reversed(list(zip(files, results, strict=True))):  # those of the first view tell of both
             if made is not None:
                 made.finish(result)
         return results[0]
@@ -168,6 +184,13 @@ def _running(engine: Engine | str | os.PathLike[str] | None, device: str, opened
     if engine is None or isinstance(engine, (str, os.PathLike)):
         return opened.enter_context(open_engine(engine, device))
     return engine
+
+
+def _kept(overlay: bool, screen: bool) -> Keep | None:
+    """What is kept of the pictures: without an overlay nothing."""
+    from echo_rt.sources.screen.region import Keep
+
+    return None if not overlay else Keep.SCREEN if screen else Keep.ULTRASOUND
 
 
 def _check_method(ef_method: str, two_views: bool) -> None:
@@ -184,26 +207,34 @@ def _check_method(ef_method: str, two_views: bool) -> None:
 
 
 def _files(
-    out: str | os.PathLike[str] | None, name: str | None, sources: list[Source], overlay: bool
+    out: str | os.PathLike[str] | None, name: str | None, sources: list[Source], paths: list[str], overlay: bool
 ) -> list[RecordingFiles | None]:
     """A folder of files for each source, not yet entered; without `out` there are none."""
     from echo_rt.outputs import RecordingFiles
     from echo_rt.outputs.folder import OVERLAY
+    from echo_rt.outputs.names import names_of
 
     if out is None:
         return [None] * len(sources)
-    names = [name or sources[0].name, *(source.name for source in sources[1:])]
-    if len(set(names)) < len(names):
-        names[1] += "-a2c"
-    return [RecordingFiles(out, each, leave_out=() if overlay else (OVERLAY,)) for each in names]
+    names = names_of(out, name, [source.name for source in sources], paths)
+    return [
+        RecordingFiles(out, each, recording=path, leave_out=() if overlay else (OVERLAY,))
+        for each, path in zip(names, paths, strict=True)
+    ]
 
 
 def _follow_recording(
-    path: str, source: Source, engine: Engine, ef_method: str, files: RecordingFiles | None, tell: Callable[[], object]
+    path: str,
+    source: Source,
+    framing: Framing,
+    engine: Engine,
+    ef_method: str,
+    files: RecordingFiles | None,
+    tell: Callable[[], object],
 ) -> RecordingResult:
     """The result of one recording; `files` get its frames and are not finished yet, `tell` is called after each."""
     from echo_rt import __version__
-    from echo_rt.ahead import read_ahead
+    from echo_rt.ahead import read_ahead, segment_ahead
     from echo_rt.cardiac.monitor import Monitor
     from echo_rt.cardiac.recording import RecordingHistory
     from echo_rt.reading import AREA_EXTREMES
@@ -211,8 +242,8 @@ def _follow_recording(
 
     method = {AREA_EXTREMES: "area", "biplane": "disks"}.get(ef_method, ef_method)
     monitor, history, spec = Monitor(engine.spec, method, view=source.view), RecordingHistory(), engine.spec
-    with read_ahead(source) as ahead:
-        readings, orientation = follow_upright(ahead, engine, monitor)
+    with read_ahead(framing(source)) as decoded, segment_ahead(decoded, engine) as (frames, ahead):
+        readings, orientation = follow_upright(frames, ahead, monitor)
         for frame, reading in readings:
             history.update(frame, reading)
             if files is not None:
@@ -225,13 +256,15 @@ def _follow_recording(
         version=__version__,
         view=monitor.view,
         spacing_note=source.spacing_note,
-        notes=tuple(source.notes),
+        notes=(*source.notes, *framing.notes),
+        roi=framing.roi,
         orientation=orientation,
         # The area method reports FAC, to which the line was not fitted.
         ef_calibration=spec.tuning.calibration(monitor.view) if method != "area" else None,
     )
     whole_clip = ef_method == AREA_EXTREMES
-    return history.result(provenance, monitor.clip_figures(even_with_beats=whole_clip), whole_clip=whole_clip)
+    figures = monitor.clip_figures(even_with_beats=whole_clip)
+    return framing.told(history.result(provenance, figures, whole_clip=whole_clip))
 
 
 def _joined(a4c: RecordingResult, a2c: RecordingResult, engine: Engine) -> RecordingResult:

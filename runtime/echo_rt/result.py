@@ -8,36 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from echo_rt.fields import beat_fields, rounded, significant
+from echo_rt.provenance import AS_RECORDED, ORIENTATIONS, TURNED, Provenance
 from echo_rt.reading import CLIP_EXTREMES, Beat, EjectionFraction, Scale
 
-AS_RECORDED, TURNED = "as recorded", "turned upside down"
-ORIENTATIONS = (AS_RECORDED, TURNED)
-"""What was done with the frames of a recording, so that the apex is at the top."""
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """Where the figures of a recording come from.
-
-    Attributes:
-        recording: its path or address.
-        model, engine, version: of the model, the engine and echo-rt, for people.
-        view: ``A4C`` or ``A2C``, as the recording says or as the model saw it in most usable frames; None if unknown.
-        spacing_note: why the scale is not known, or what is odd about it.
-        notes: what of the recording is not as it says, a line each; see `Source.notes`.
-        orientation: what was done with the frames, one of `ORIENTATIONS`.
-        ef_calibration: slope and offset that every EF by volumes went through; None for none.
-    """
-
-    recording: str
-    model: str
-    engine: str
-    version: str
-    view: str | None = None
-    spacing_note: str | None = None
-    notes: tuple[str, ...] = ()
-    orientation: str = AS_RECORDED
-    ef_calibration: tuple[float, float] | None = None
+__all__ = ["AS_RECORDED", "ORIENTATIONS", "TURNED", "Provenance"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +193,13 @@ class RecordingResult:
         return self.frames.scale.volume
 
     @property
+    def _scale_source(self) -> str | None:
+        """Where the scale is from: ``ruler``, ``header``, or None without one."""
+        if self.frames.spacing_mm is None:
+            return None
+        return "header" if self.provenance.ruler is None else "ruler"
+
+    @property
     def accepted_beats(self) -> int:
         """How many beats count; with two views, how many pairs."""
         return len(self.two_views.biplane.beats) if self.two_views else sum(beat.accepted for beat in self.beats)
@@ -245,13 +226,17 @@ class RecordingResult:
         source, frames, line = self.provenance, self.frames, self.provenance.ef_calibration
         found = {
             "recording": source.recording,
+            "recording_id": source.recording_id,
             "model": source.model,
             "engine": source.engine,
             "frames": frames.total,
             "fps": rounded(frames.fps, 3),
+            "scale": self._scale_source,
+            "scale_error_percent": None if source.ruler is None else rounded(source.ruler.error_percent, 2),
             "spacing_mm": None if frames.spacing_mm is None else [significant(mm) for mm in frames.spacing_mm],
             "view": source.view,
             "orientation": source.orientation,
+            "roi": None if source.roi is None else source.roi.to_dict(),
             "ef_percent": rounded(self.ef.percent, 1),
             "ef_low": rounded(self.ef.low, 1),
             "ef_high": rounded(self.ef.high, 1),
@@ -263,6 +248,7 @@ class RecordingResult:
             "esv": significant(self.esv),
             "volume_unit": self.volume_unit,
             "heart_rate_bpm": rounded(self.heart_rate_bpm, 1),
+            "ecg_heart_rate_bpm": rounded(source.ecg_heart_rate_bpm, 1),
             "wall": {segment.segment: segment.to_dict() for segment in self.wall.segments} or None,
             "wall_note": self.wall.note,
             "beats": [beat_fields(beat) for beat in self.beats],

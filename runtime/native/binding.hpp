@@ -21,6 +21,7 @@ namespace nb = nanobind;
 template <typename Number, typename... Annotations>
 using Given = nb::ndarray<const Number, Annotations..., nb::c_contig, nb::device::cpu>;
 using Image = nb::ndarray<const uint8_t, nb::numpy, nb::device::cpu>;
+using Picture = nb::ndarray<uint8_t, nb::numpy, nb::ndim<3>, nb::device::cpu>;
 using Mask = Given<uint8_t, nb::ndim<2>>;
 using Layer = Given<float, nb::ndim<2>>;
 using Planes = Given<float, nb::ndim<3>>;

@@ -2,6 +2,7 @@
 // definitions in echo_rt/reference say what each function takes and gives.
 #include "axis.hpp"
 #include "binding.hpp"
+#include "drawing.hpp"
 #include "mask.hpp"
 #include "picture.hpp"
 #include "postprocess.hpp"
@@ -80,6 +81,22 @@ nb::ndarray<nb::numpy, uint8_t, nb::ndim<2>> enlarge(Planes probability, nb::han
   nb::gil_scoped_release release;
   echo_rt::enlarge(probability.data(), place, labels.data());
   return labels;
+}
+
+void tint(Picture picture, Mask labels, Layer layer, nb::handle how) {
+  const bool fits = picture.shape(2) == 3 && picture.stride(2) == 1 && picture.stride(1) == 3;
+  expect(fits, "expected a picture (H, W, 3) whose pixels are contiguous in a row");
+  expect(labels.shape(0) == layer.shape(0) && labels.shape(1) == layer.shape(1),
+         "expected labels as large as the layer");
+  const auto [scale, x_shift, y_shift] = attribute<std::array<float, 3>>(how, "to_grid");
+  const auto [blue, green, red] = attribute<std::array<float, 3>>(how, "colour");
+  expect(scale > 0, "expected scale > 0");
+  const Tint wanted{attribute<int>(how, "label"),  scale, x_shift, y_shift, {blue, green, red},
+                    attribute<float>(how, "share")};
+  const Canvas canvas{picture.data(), static_cast<std::ptrdiff_t>(picture.shape(0)),
+                      static_cast<std::ptrdiff_t>(picture.shape(1)), picture.stride(0)};
+  nb::gil_scoped_release release;
+  echo_rt::tint(canvas, labels.data(), field_of(layer), wanted);
 }
 
 // All that follow take some microseconds: the interpreter's lock is kept.
@@ -240,6 +257,7 @@ NB_MODULE(_native, m) {
       .def("__call__", &Preprocess::operator(), arg("image"), arg("out"));
   m.def("postprocess", &postprocess, arg("logits"));
   m.def("enlarge", &enlarge, arg("probability"), arg("place"));
+  m.def("tint", &tint, arg("picture"), arg("labels"), arg("layer"), arg("how"));
   m.def("smoothed", &smoothed, arg("cavity"), arg("level"), arg("margin"), arg("pad"), arg("weights"));
   m.def("trace", &trace, arg("field"), arg("chain"), arg("level"), arg("wall"), arg("atrium"), arg("origin"),
         arg("reach"));

@@ -33,6 +33,10 @@ from echo_rt.segmentation import Segmentation
 _ATRIUM = CLASSES.index("left_atrium")
 
 
+SAME_SCALE = 0.002
+"""Share by which the spacing of a feed may waver; volumes then change by less than 1 %."""
+
+
 class Monitor:
     """From the segmentations of a feed to its readings.
 
@@ -67,6 +71,7 @@ class Monitor:
         self._extremes = Extremes(by_area=ef_method == "area")
         self._wall = WallMotion(spec.tuning.akinesia, mirrored)
         self._state: object = None
+        self._spacing_mm: tuple[float, float] | None = None
         self._given_view, self._views = view, Counter[str]()
 
     @property
@@ -87,11 +92,22 @@ class Monitor:
         self._extremes.reset()
         self._wall.reset()
         self._views.clear()
-        self._state = None
+        self._state = self._spacing_mm = None
+
+    def _begin_at_scale(self, spacing_mm: tuple[float, float] | None) -> None:
+        """Forget the lengths and volumes of another scale: no beat is made of both. What is known of whole beats, which
+        have an EF, stays."""
+        self._spacing_mm = spacing_mm
+        self._past.reset()
+        self._finder.reset()
+        self._extremes.reset()
+        self._wall.reset()
 
     def update(self, segmentation: Segmentation, frame: Frame) -> Reading:
         """Take the next frame; the reading depends on this frame and those before alone."""
         start = time.perf_counter()
+        if _differ(frame.spacing_mm, self._spacing_mm):
+            self._begin_at_scale(frame.spacing_mm)
         self._state = segmentation.state
         rule = self.spec.tuning.contour
         border = outline(segmentation, rule)
@@ -157,3 +173,10 @@ class Monitor:
     def _error_points(self, beats: Sequence[Beat]) -> float:
         # The model's error was measured on EF by disks: it says little about areas.
         return MEASUREMENT_POINTS if self.ef_method == "area" else error_points(self.spec, self.view, beats)
+
+
+def _differ(one: tuple[float, float] | None, other: tuple[float, float] | None) -> bool:
+    """Whether two spacings are of different scales, not only of different rounding."""
+    if one is None or other is None:
+        return one is not other
+    return any(abs(mm / before - 1) > SAME_SCALE for mm, before in zip(one, other, strict=True))

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from echo_rt import native
-from echo_rt.arrays import Array, Image
+from echo_rt.arrays import Array, Field, Image
 
 COARSE_PX = 128
 """Coarse pixels along the longer side of an image. A smaller image is taken as it is."""
@@ -40,6 +40,12 @@ some 6 pixels of an image of 600. The network's contour runs along the edge by a
 SPECK = 0.05
 """Lit pieces smaller than this share of the largest do not belong to the sector. A dark chamber may part the sector
 into halves."""
+
+OFTEN, MEMORY, LEAST_COMPARISONS = 0.2, 16, 8
+"""Share of the comparisons in which a pixel that moves has changed; how many count; and the fewest that tell."""
+
+LEAST_SECTOR = 0.03
+"""Share of the picture that a sector covers at least: a clock and a cursor move too."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,13 +76,27 @@ class Picture:
         level, lit, colour_share = native.coarse(image, (rows, columns), DARK, CHROMA, window)
         return cls(level, lit, (width / columns, height / rows), colour_share)
 
-    def changed_share(self, before: Picture | None) -> float:
-        """Pixels that differ from those of the picture `before` over lit pixels; 1 where there is nothing to
-        compare."""
-        lit = cv2.countNonZero(self.lit)
-        if before is None or before.level.shape != self.level.shape or not lit:
+    def changed(self, before: Picture | None) -> Image | None:
+        """(h, w) 1 where it differs from the picture `before`, else 0; None where there is nothing to compare."""
+        if before is None or before.level.shape != self.level.shape:
+            return None
+        return _above(cv2.absdiff(self.level, before.level), CHANGE)
+
+    def changed_share(self, before: Picture | None, where: Image | None = None) -> float:
+        """Pixels that differ from those of the picture `before` over lit pixels; 1 where there is nothing to compare.
+
+        Args:
+            before: another picture of the feed.
+            where: (h, w) 1 where the feed moves; the rest is left out where more is lit there. See `Movement`.
+        """
+        changed, lit = self.changed(before), self.lit
+        if changed is None or not cv2.countNonZero(lit):
             return 1.0
-        return min(1.0, cv2.countNonZero(_above(cv2.absdiff(self.level, before.level), CHANGE)) / lit)
+        if where is not None and where.shape == lit.shape:
+            inside = lit & where
+            if 0 < 2 * cv2.countNonZero(inside) < cv2.countNonZero(lit):
+                changed, lit = changed & where, inside
+        return min(1.0, cv2.countNonZero(changed) / cv2.countNonZero(lit))
 
     def sector(self) -> Array | None:
         """The corners (N, 2) x, y in image pixels, in order, of the part of the image that shows ultrasound; None in a
@@ -96,6 +116,46 @@ class Picture:
             return 0.0
         reach = EDGE * cv2.contourArea(contour.astype(np.float32)) ** 0.5
         return float((native.depth(sector, contour) < reach).mean())
+
+
+class Movement:
+    """Where the pictures of a feed change from one to the next, and where they only stand around that.
+
+    A lit desktop around a small moving sector must not make it frozen: once it is known where the feed moves, only what
+    is lit there counts. Where no more is lit beside it than in it, as in a picture of ultrasound alone, all counts.
+
+    Attributes:
+        where: (h, w) 1 where the pictures move, as long as that is known.
+    """
+
+    def __init__(self) -> None:
+        self._often: Field | None = None  # (h, w) of the last comparisons, the share in which a pixel changed
+        self._count = 0
+        self.where: Image | None = None
+
+    def update(self, picture: Picture, before: Picture | None, frozen: bool) -> None:
+        """Take a picture after it was judged. One that is frozen counts as long as nothing is known: the desktop around
+        may be why it is."""
+        changed = picture.changed(before)
+        if changed is None or (frozen and self.where is not None):
+            return
+        if self._often is None or self._often.shape != changed.shape:
+            self._often, self._count, self.where = np.zeros(changed.shape, np.float32), 0, None
+        self._count += 1
+        # The plain mean at first, then one that forgets.
+        self._often += (changed - self._often) / min(self._count, MEMORY)
+        if self._count >= LEAST_COMPARISONS:
+            self.where = _hull((self._often > OFTEN).astype(np.uint8))
+
+
+def _hull(often: Image) -> Image | None:
+    """The convex hull of what changes often, where that is large enough for a sector."""
+    corners = native.sector(often, SPECK)
+    if corners is None or cv2.contourArea(corners.astype(np.float32)) < LEAST_SECTOR * often.size:
+        return None
+    where = np.zeros_like(often)
+    cv2.fillConvexPoly(where, corners.astype(np.int32), 1)
+    return where
 
 
 def _above(levels: Any, threshold: int) -> Image:

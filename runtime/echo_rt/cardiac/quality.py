@@ -1,7 +1,8 @@
 """Whether a frame can be used, by rules whose thresholds come with the model.
 
 ``min_changed_share``
-    share of the lit pixels that differ from the last picture that was new. Below it the frame repeats that picture.
+    share of the lit pixels that differ from the last picture that was new, a desktop around the ultrasound left out.
+    Below it the frame repeats that picture.
 ``max_colour_share``
     saturated colour over lit pixels, annotations left out. Above it colour Doppler lies over the heart.
 ``min_cavity_fraction``, ``max_cavity_fraction``
@@ -37,7 +38,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from echo_rt.cardiac.geometry import Outline
-from echo_rt.cardiac.picture import Picture
+from echo_rt.cardiac.picture import Movement, Picture
 from echo_rt.cardiac.running_extremes import RunningExtremes
 from echo_rt.reading import LeftVentricle, Quality, Reason
 from echo_rt.segmentation import Segmentation
@@ -133,7 +134,7 @@ def gather(
         picture: its image.
         past: of the feed; it is read, not changed.
     """
-    changed = picture.changed_share(past.picture)
+    changed = picture.changed_share(past.picture, past.movement.where)
     if border is None:
         return Evidence(changed, picture.colour_share, view=segmentation.view)
     height, width = segmentation.map.image
@@ -160,7 +161,8 @@ def confidence(segmentation: Segmentation) -> float:
 
 
 class Past:
-    """What the next frame is compared with: the last new `picture`, and the lengths of the last beats."""
+    """What the next frame is compared with: the last new `picture`, the `movement` of the pictures, and the lengths of
+    the last beats."""
 
     def __init__(self) -> None:
         self.reset()
@@ -168,13 +170,16 @@ class Past:
     def reset(self) -> None:
         """Forget everything."""
         self.picture: Picture | None = None
+        self.movement = Movement()
         self._recent, self._memory = RunningExtremes(RECENT_S), RunningExtremes(LENGTH_MEMORY_S)
         self._last: deque[float] = deque(maxlen=3)
         self._begun_s, self._last_s = 0.0, -np.inf
 
     def update(self, t_s: float, picture: Picture, ventricle: LeftVentricle | None, quality: Quality) -> None:
         """Take a frame after it was judged. Its length counts where the frame is good or only foreshortened."""
-        if quality.reason == Reason.FROZEN:
+        frozen = quality.reason == Reason.FROZEN
+        self.movement.update(picture, self.picture, frozen)
+        if frozen:
             return
         self.picture = picture
         if ventricle is None or not (quality.ok or quality.reason == Reason.FORESHORTENED):

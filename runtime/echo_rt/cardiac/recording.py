@@ -42,6 +42,7 @@ class RecordingHistory:
         self._standing = _Standing(EjectionFraction(None, None, None, 0, "", NO_FRAMES), None, None)
         self._rolling: list[tuple[float, EjectionFraction]] = []
         self._beats: list[Beat] = []
+        self._same_scale: list[bool] = []  # whether the beat's scale is that of the first frame
         self._wall_beats: list[WallBeat] = []
         self._rejected: Counter[str] = Counter()
         self._latency_ms = array("d")
@@ -60,7 +61,9 @@ class RecordingHistory:
             self._rolling.append((reading.t_s, reading.ef))
         if reading.beat is not None:
             self._beats.append(reading.beat)
-            if reading.beat.accepted and reading.wall_beat is not None:
+            same = Scale.of(frame.spacing_mm) is Scale.of(self._spacing_mm)
+            self._same_scale.append(same)
+            if same and reading.beat.accepted and reading.wall_beat is not None:
                 self._wall_beats.append(reading.wall_beat)
         if not reading.quality.ok:
             self._rejected[reading.quality.reason or "not ok"] += 1
@@ -80,7 +83,8 @@ class RecordingHistory:
         edv = esv = found = None
         if ef.percent is not None and not whole_clip:
             # The rolling figure stands on the last `beats` accepted ones; these volumes are theirs.
-            if used := [beat for beat in self._beats if beat.accepted][-ef.beats :]:
+            known = zip(self._beats, self._same_scale, strict=True)
+            if used := [beat for beat, same in known if same and beat.accepted][-ef.beats :]:
                 edv, esv = median(beat.edv for beat in used), median(beat.esv for beat in used)
             ef = replace(ef, reason=reason)
         elif clip is not None and (extremes := clip.extremes) is not None:

@@ -1,181 +1,148 @@
-"""Recordings one after the other, as `echo-rt file` runs them, and the table of what was found."""
+"""The recordings of `echo-rt file`, one after the other or side by side."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
+from echo_rt.commands.job import Here, Job, Opening, Options, Outcome, Refused, Runner, default_jobs, usable_cores
+from echo_rt.commands.progress import BatchProgress
+from echo_rt.commands.table import console, labels, print_table, printable
+from echo_rt.outputs.names import Choice, Names
+from echo_rt.result import RecordingResult
 
-from echo_rt.engine import Engine
-from echo_rt.errors import EchoRtError
-from echo_rt.fields import significant
-from echo_rt.pipeline import process
-from echo_rt.reading import AREA_EXTREMES, CLIP_EXTREMES
-from echo_rt.result import AS_RECORDED, RecordingResult
-
-NAME_WIDTH = 22
-"""Columns of a recording's name in the table. On a narrow screen the name gives way, never a figure."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What `process` is asked for each recording."""
-
-    out: Path | None = None
-    a2c: str | None = None
-    ef_method: str = "disks"
-    fps: float | None = None
-    overlay: bool = True
+RENAMED = 3
+"""How often a recording is tried again under another name, where other runs take the names at the same moment."""
 
 
 class Batch:
-    """Recordings one after the other; a bad one is named and the rest goes on.
+    """Recordings and what comes of them, in the order in which they were given. A bad one is named, the rest goes on.
 
     Attributes:
         console: for progress and messages: standard error, so that standard output holds the result alone.
-        results: of those that were read.
         failed: those that could not be read, or in which no ventricle was found.
     """
 
-    def __init__(self, engine: Engine, options: Options) -> None:
-        self.engine, self.options = engine, options
-        self.console = Console(stderr=True, soft_wrap=True)
-        self.results: list[RecordingResult] = []
+    def __init__(self, recordings: Sequence[str], options: Options) -> None:
+        self.recordings, self.options = recordings, options
+        self.console = console(stderr=True)
         self.failed: list[str] = []
-        self._names: set[str] = set()
+        self._outcomes: list[Outcome | None] = [None] * len(recordings)
+        self._told = 0  # outcomes whose failures were shown
+        self._names = None if options.out is None else Names(options.out)
+        # All before the first one begins, so that nothing depends on which is done first.
+        self._choices = [self._choose(number) for number in range(len(recordings))]
 
-    def run(self, recording: str) -> None:
-        """Process a recording, show how far it is, and keep its result or name its error."""
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-        )
-        options = self.options
-        try:
-            with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as bar:
-                task = bar.add_task(Path(recording).name, total=None, rate="")
+    @property
+    def results(self) -> list[RecordingResult]:
+        """Of those that were read."""
+        return [outcome for outcome in self._outcomes if isinstance(outcome, RecordingResult)]
 
-                def progress(done: int, expected: int | None) -> None:
-                    speed = bar.tasks[0].speed
-                    bar.update(task, completed=done, total=expected, rate=f"{speed:.0f} frames/s" if speed else "")
+    def run(self, opening: Opening, jobs: int | None = None) -> None:
+        """Follow all recordings, show how far they are, and name each that fails.
 
-                result = process(
-                    recording,
-                    self.engine,
-                    a2c=options.a2c,
-                    out=options.out,
-                    name=self._folder_name(recording),
-                    ef_method=options.ef_method,
-                    fps=options.fps,
-                    overlay=options.overlay,
-                    progress=progress,
-                )
-        except EchoRtError as error:
-            self._fail(recording, str(error))
-            return
-        self.results.append(result)
-        if (failure := _failure(result)) is not None:
-            self._fail(recording, f"{recording}: {failure}")
+        Args:
+            opening: of the engine.
+            jobs: recordings side by side; None: as many as help.
 
-    def _fail(self, recording: str, message: str) -> None:
-        self.failed.append(recording)
-        self.console.print(f"echo-rt: {message}", markup=False, highlight=False)
+        Raises:
+            EchoRtError: the engine cannot be opened.
+        """
+        runner = self._runner(opening, jobs)
+        tries = [0] * len(self.recordings)
+        with runner, BatchProgress(self.console, self.recordings) as progress:
+            for number in range(len(self.recordings)):
+                runner.submit(self._job(number))
+            for job, outcome in runner.outcomes(progress.tell):
+                tries[job.number] += 1
+                if self._taken(job, outcome) and tries[job.number] <= RENAMED:
+                    runner.submit(self._job(job.number))
+                    continue
+                progress.finish(job.number)
+                self._outcomes[job.number] = outcome
+                self._name_failures()
 
-    def _folder_name(self, recording: str) -> str:
-        """The recording's stem; of several with one stem the later ones get a number: none overwrites another."""
-        stem = Path(recording).stem if "?" not in recording else recording
-        # Of an address such as phantom:?ef=55&hr=70 all signs that some file system refuses are left out.
-        stem = re.sub(r"[^\w.= -]+", "_", stem).strip("_") or "recording"
-        name, number = stem, 2
-        while name in self._names:
-            name, number = f"{stem}-{number}", number + 1
-        self._names.add(name)
-        return name
+    def _runner(self, opening: Opening, jobs: int | None) -> Runner:
+        most = len(self.recordings)
+        count = min(most, (jobs or default_jobs(opening.device)) if most > 1 else 1)
+        if count == 1:
+            return Here(opening, self.options)
+        from echo_rt.commands.workers import Workers
+        from echo_rt.engine.host import MOST_THREADS
+
+        threads = max(1, min(MOST_THREADS, usable_cores() // (2 * count)))
+        return Workers(count, Opening(opening.model, opening.device, threads), self.options)
+
+    def _job(self, number: int) -> Job:
+        return Job(number, self.recordings[number], self._choices[number].name)
+
+    def _choose(self, number: int) -> Choice:
+        recording = self.recordings[number]
+        # Of an address such as phantom:?ef=55&hr=70 all counts.
+        wanted = recording if "?" in recording else Path(recording).stem
+        return Choice("", "") if self._names is None else self._names.choose(wanted, recording)
+
+    def _taken(self, job: Job, outcome: Outcome) -> bool:
+        """Whether its folder became another recording's since it was chosen; the recording has a new one then."""
+        if self._names is None or not isinstance(outcome, Refused) or not outcome.output:
+            return False
+        self._names.look()
+        self._choices[job.number] = self._choose(job.number)
+        return self._choices[job.number].name != job.folder
+
+    def _name_failures(self) -> None:
+        """Show those that all before them are done with: in the order of the recordings."""
+        while self._told < len(self._outcomes) and (outcome := self._outcomes[self._told]) is not None:
+            recording = self.recordings[self._told]
+            self._told += 1
+            failure = outcome.text if isinstance(outcome, Refused) else _failure(recording, outcome)
+            if failure is not None:
+                self.failed.append(recording)
+                self.console.print(f"echo-rt: {printable(failure)}")
+
+    def print_failed(self) -> None:
+        """Name once more, below the table, those of several that gave no result."""
+        if self.failed and len(self.recordings) > 1:
+            names = printable(", ".join(self.failed))
+            self.console.print(f"{len(self.failed)} of {len(self.recordings)} recordings gave no result: {names}")
 
     def print_table(self) -> None:
-        """Print what was found, a row a recording, and what a reader must know beside the figures."""
-        if not self.results:
+        """Print what was found, and where the results are."""
+        shown = [
+            (label, outcome, self._elsewhere(number))
+            for number, (label, outcome) in enumerate(zip(labels(self.recordings), self._outcomes, strict=True))
+            if isinstance(outcome, RecordingResult)
+        ]
+        if not shown:
             return
-        shown = [row for result in self.results for row in _shown(result)]
-        rows = [_row(result) for _, result in shown]
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("recording", overflow="ellipsis", no_wrap=True, max_width=NAME_WIDTH)
-        for number, heading in enumerate(("frames", "EF %", "FAC %", "EDV", "ESV", "bpm", "beats")):
-            width = max(len(heading), *(len(row[number]) for row in rows))
-            table.add_column(heading, justify="right", no_wrap=True, min_width=width)
-        for (name, _), row in zip(shown, rows, strict=True):
-            table.add_row(name, *row)
-        Console().print(table)
-        plain = Console(soft_wrap=True)
-        for name, result in shown:
-            for note in _notes(result):
-                plain.print(f"{name.strip()}: {note}", markup=False, highlight=False)
+        print_table(shown)
         if self.options.out is not None:
-            plain.print(f"results in {self.options.out}", markup=False, highlight=False)
+            console().print(f"results in {printable(str(self.options.out))}")
+
+    def print_elsewhere(self) -> None:
+        """Say beside JSON which results are not where their name is."""
+        for number, (recording, outcome) in enumerate(zip(self.recordings, self._outcomes, strict=True)):
+            if isinstance(outcome, RecordingResult):
+                for note in self._elsewhere(number):
+                    self.console.print(f"{printable(recording)}: {printable(note)}")
+
+    def _elsewhere(self, number: int) -> list[str]:
+        name, wanted, holder = self._choices[number]
+        if self.options.out is None or name == wanted:
+            return []
+        nothing = holder is None or (holder in self.failed and not (self.options.out / wanted).exists())
+        why = "" if nothing else f", for {wanted} holds those of {holder}"
+        return [f"kept in {self.options.out / name}{why}"]
 
 
-def _failure(result: RecordingResult) -> str | None:
+def _failure(recording: str, result: RecordingResult) -> str | None:
     """Why a recording counts as failed though it was read; None where it does not."""
     if result.two_views is not None and result.ef.percent is None:
-        return f"no biplane EF: {result.ef.reason}"
+        return f"{recording}: no biplane EF: {result.ef.reason}"
     frames = result.frames
     if sum(frames.rejected.values()) == frames.total:
         reasons = ", ".join(f"{reason} ({n})" for reason, n in frames.rejected.items())
-        return f"expected an apical view of the heart, found none in {frames.total} frames: {reasons}; no EF"
+        return (
+            f"{recording}: expected an apical view of the heart, found none in {frames.total} frames: {reasons}; no EF"
+        )
     return None
-
-
-def _shown(result: RecordingResult) -> list[tuple[str, RecordingResult]]:
-    """The rows of a result: one, or with two views those of each as well."""
-    rows = [(Path(result.provenance.recording).stem, result)]
-    if (views := result.two_views) is not None:
-        rows += [("  A4C alone", views.a4c), ("  A2C alone", views.a2c)]
-    return rows
-
-
-def _row(result: RecordingResult) -> list[str]:
-    def number(found: float | None, digits: int = 0, unit: str = "") -> str:
-        return "-" if found is None else f"{found:,.{digits}f}{unit}"
-
-    ef = number(result.ef.percent)
-    if result.ef.low is not None and result.ef.high is not None:
-        ef += f" ({result.ef.low:.0f}-{result.ef.high:.0f})"
-    digits, unit = {"mL": (1, " mL"), "px3": (0, " px³"), None: (0, "")}[result.volume_unit]
-    volumes = [number(significant(volume), digits, unit) for volume in (result.edv, result.esv)]
-    figures = [ef, number(result.fac_percent), *volumes, number(result.heart_rate_bpm)]
-    return [str(result.frames.total), *figures, str(result.accepted_beats)]
-
-
-def _notes(result: RecordingResult) -> list[str]:
-    """What a reader must know beside the figures."""
-    ef, provenance = result.ef, result.provenance
-    if (views := result.two_views) is not None:
-        # All else stands beside the two views.
-        text = "EF by biplane" if ef.percent is not None else f"no biplane EF: {ef.reason}"
-        return [note for note in (text, views.biplane.volume_note) if note]
-    notes = []
-    if ef.percent is None:
-        notes.append(f"no EF: {ef.reason}")
-    elif ef.method == CLIP_EXTREMES:
-        notes.append("EF from the largest and the smallest volume of the clip, which holds no whole beat")
-    elif ef.method == AREA_EXTREMES:
-        notes.append("EF from the largest and the smallest area of the clip: a change of area, not of volume")
-    elif ef.method != "disks":
-        notes.append(f"EF by {ef.method}")
-    if ef.percent is not None and (line := provenance.ef_calibration) is not None:
-        notes.append(f"EF calibrated by the model: {line[0]:.2f} x measured {line[1]:+.1f}")
-    if provenance.orientation != AS_RECORDED:
-        notes.append(f"{provenance.orientation}: the apex was at the bottom of the picture")
-    if provenance.spacing_note:
-        notes.append(provenance.spacing_note)
-    notes += provenance.notes
-    for kind, reasons in (("frames", result.frames.rejected), ("beats", result.rejected_beats)):
-        if reasons:
-            notes.append(f"{kind} left out: " + ", ".join(f"{reason} ({n})" for reason, n in reasons.items()))
-    return notes

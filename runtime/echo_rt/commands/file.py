@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from echo_rt.commands.exit_status import BAD_INPUT
+from echo_rt.commands.exit_status import BAD_INPUT, INTERRUPTED
+
+if TYPE_CHECKING:
+    from echo_rt.commands.batch import Batch
+
+_Roi = Annotated[
+    str, typer.Option(help="auto finds the ultrasound on a scanner's screen; x,y,w,h sets it; none takes all.")
+]
+_KeepScreen = Annotated[bool, typer.Option(help="Show all of the screen in overlay.mp4.")]
+_ReadScreen = Annotated[bool, typer.Option(help="Experimental: read the ruler and the ECG on the screen.")]
 
 
 def file(
@@ -31,7 +41,13 @@ def file(
     fps: Annotated[
         float | None, typer.Option(help="Frames a second, for images without a clock or to correct a wrong one.")
     ] = None,
+    roi: _Roi = "auto",
     overlay: Annotated[bool, typer.Option(help="Write overlay.mp4.")] = True,
+    keep_screen: _KeepScreen = False,
+    read_screen: _ReadScreen = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, show_default=False, help="Recordings side by side; by default as many as help.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the summaries as JSON on standard output.")] = False,
 ) -> None:
     """Segment recordings: a mask for every frame, the beats, and the ejection fraction.
@@ -43,25 +59,45 @@ def file(
       echo-rt file a4c.dcm --a2c a2c.dcm --out results
       echo-rt file 'phantom:?ef=40&hr=75&seconds=5'
     """
-    from echo_rt.commands.batch import Batch, Options
-    from echo_rt.engine import open_engine
+    from echo_rt.commands.batch import Batch
+    from echo_rt.commands.job import Opening, Options
     from echo_rt.errors import ParameterError
-    from echo_rt.outputs import as_json
     from echo_rt.sources import find_recordings
+    from echo_rt.sources.screen.roi import parse_roi
 
-    found = find_recordings(recordings)
+    found = [str(recording) for recording in find_recordings(recordings)]
     if a2c is not None and len(found) != 1:
         raise ParameterError(f"expected one A4C recording beside --a2c, found {len(found)}")
-    with open_engine(model, device) as engine:
-        batch = Batch(engine, Options(out, a2c, ef_method, fps, overlay))
-        for recording in found:
-            batch.run(str(recording))
+    parse_roi(roi)  # what is misspelt is said once
+    batch = Batch(found, Options(out, a2c, ef_method, fps, overlay, roi, keep_screen, read_screen))
+    try:
+        batch.run(Opening(model, device), jobs)
+    except KeyboardInterrupt:  # said here, for some releases of Typer end without a word
+        batch.console.print("echo-rt: interrupted; results that were not finished are not kept")
+        raise typer.Exit(INTERRUPTED) from None
+    _print(batch, json)
+    if batch.failed:
+        raise typer.Exit(BAD_INPUT)
+
+
+def _print(batch: Batch, json: bool) -> None:
+    _show_all_letters()
     if json:
-        sys.stdout.write(as_json([result.to_dict() for result in batch.results]))
+        _print_json([result.to_dict() for result in batch.results])
+        batch.print_elsewhere()
     else:
         batch.print_table()
-    if batch.failed:
-        if len(found) > 1:
-            names = ", ".join(batch.failed)
-            batch.console.print(f"{len(batch.failed)} of {len(found)} recordings gave no result: {names}", markup=False)
-        raise typer.Exit(BAD_INPUT)
+    batch.print_failed()
+
+
+def _show_all_letters() -> None:
+    """Let a letter that standard output cannot show be escaped, as on standard error, in place of an error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _print_json(found: Any) -> None:
+    from echo_rt.outputs import as_json
+
+    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    sys.stdout.write(as_json(found, only_ascii=not utf8))

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from echo_rt.live.status import LiveStatus
     from echo_rt.sources import FeedOptions, Source
 
-RECORDER_DEPTH = 120
-"""Readings that may wait for the disk, some 35 MB; who sees the feed over OpenIGTLink gets the newest alone."""
+RECORDER_DEPTH, SCREEN_DEPTH = 120, 24
+"""Readings that may wait for the disk, some 35 MB; with whole screens, some 150 MB. Who sees the feed over OpenIGTLink
+gets the newest alone."""
 
 TERMINAL = "terminal"
 """Shows one reading a second of many: what it leaves out is no loss."""
@@ -37,6 +38,14 @@ class ViewOptions:
     host: str
     port: int
     token: str | None
+
+
+@dataclass(frozen=True)
+class ScreenOptions:
+    """What of a screen is kept beside the ultrasound, and whether ruler and ECG on it are read."""
+
+    keep: bool = False
+    read: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,7 @@ class LiveOptions:
     camera: FeedOptions
     ef_method: str
     forget_after_s: float | None
+    screen: ScreenOptions = ScreenOptions()
 
     def __post_init__(self) -> None:
         from echo_rt.viewer import VIEWS
@@ -80,6 +90,8 @@ _Token = Annotated[
     str | None, typer.Option(help="What the web page asks for; made up where one is needed and none given.")
 ]
 _Roi = Annotated[str, typer.Option(help="auto finds the ultrasound on a scanner's screen; x,y,w,h sets it; none.")]
+_KeepScreen = Annotated[bool, typer.Option(help="Record all of the screen, not the ultrasound alone.")]
+_ReadScreen = Annotated[bool, typer.Option(help="Experimental: read the scale from the ruler on the screen.")]
 _Record = Annotated[Path | None, typer.Option(help="Keep frames and readings in this folder.")]
 _IgtlOut = Annotated[int | None, typer.Option(help="Serve mask and EF to OpenIGTLink clients on this port.")]
 _Realtime = Annotated[
@@ -103,8 +115,10 @@ def live(
     host: _Host = "127.0.0.1",
     port: _Port = 8080,
     token: _Token = None,
-    roi: _Roi = "none",
+    roi: _Roi = "auto",
     record: _Record = None,
+    keep_screen: _KeepScreen = False,
+    read_screen: _ReadScreen = False,
     igtl_out: _IgtlOut = None,
     realtime: _Realtime = True,
     size: _Size = None,
@@ -135,9 +149,8 @@ def live(
 
     shown = ViewOptions(view, host, port, token)
     camera = FeedOptions(_size(size), fps, pixel_format)
-    follow_feed(
-        LiveOptions(source, model, device, shown, roi, record, igtl_out, realtime, camera, ef_method, forget_after)
-    )
+    options = source, model, device, shown, roi, record, igtl_out, realtime, camera, ef_method, forget_after
+    follow_feed(LiveOptions(*options, ScreenOptions(keep_screen, read_screen)))
 
 
 def follow_feed(options: LiveOptions) -> None:
@@ -190,7 +203,8 @@ def open_takers(options: LiveOptions, model: str, engine: str) -> list[tuple[Tak
         from echo_rt.outputs.recorder import Recorder
 
         about = {"roi": options.roi, "model": model, "engine": engine, "ef_method": options.ef_method}
-        takers.append((Recorder(options.record, {**about, "version": __version__}), "recorder", RECORDER_DEPTH))
+        depth = SCREEN_DEPTH if options.screen.keep else RECORDER_DEPTH
+        takers.append((Recorder(options.record, {**about, "version": __version__}), "recorder", depth))
     if options.igtl_out is not None:
         from echo_rt.outputs.igtl import IgtlServer
 
@@ -205,22 +219,27 @@ def open_feed(uri: str, options: LiveOptions) -> Opening:
         ParameterError, SourceNotFoundError, SourceFormatError: it cannot be one, or there is no such file. A feed may
             still come.
     """
+    from echo_rt.framing import live_cut
     from echo_rt.live.reader import Opening
     from echo_rt.sources import is_feed, open_source
     from echo_rt.sources.network import shown
     from echo_rt.sources.pace import Paced
-    from echo_rt.sources.screen.roi import parse_roi
+    from echo_rt.sources.screen.region import Keep
+    from echo_rt.sources.screen.scaled import ScaledCut
 
-    lasting, cut = is_feed(uri), parse_roi(options.roi)
+    lasting, keep = is_feed(uri), Keep.SCREEN if options.screen.keep else Keep.ULTRASOUND
 
     def make() -> Source:
         if lasting:
             return open_source(uri, feed=options.camera)
-        source = open_source(uri, options.camera.fps)
-        return Paced(source) if options.realtime else source
+        return open_source(uri, options.camera.fps)
 
-    make()
-    return Opening(shown(uri), make, lasting, cut)
+    def paced() -> Source:
+        return Paced(make()) if options.realtime and not lasting else make()
+
+    paced()
+    cut = live_cut(options.roi, keep, None if lasting else make)
+    return Opening(shown(uri), paced, lasting, lambda: ScaledCut(cut()) if options.screen.read else cut())
 
 
 def _cameras() -> list[str]:

@@ -56,6 +56,7 @@ class Device:
     module: str  # Below `echo_rt.engine`, imported at first use, with a function `probe`.
     engine: str  # The class there, made of a model file and its spec.
     precisions: tuple[Precision, ...]  # Of a shipped model, the best for this device first.
+    threaded: bool = False  # The class also takes the number of threads.
 
     def load(self) -> Any:
         return importlib.import_module(f"echo_rt.engine.{self.module}")
@@ -65,8 +66,8 @@ class Device:
 DEVICES: dict[str, Device] = {
     "tensorrt": Device("tensorrt.engine", "TensorRtEngine", ("fp16", "fp32")),
     "cuda": Device("onnx_runtime.cuda", "CudaEngine", ("fp16", "fp32")),
-    "cpu": Device("onnx_runtime.cpu", "CpuEngine", ("int8", "fp32")),
-    "openvino": Device("openvino", "OpenVinoEngine", ("fp32",)),
+    "cpu": Device("onnx_runtime.cpu", "CpuEngine", ("int8", "fp32"), threaded=True),
+    "openvino": Device("openvino", "OpenVinoEngine", ("fp32",), threaded=True),
 }
 
 
@@ -86,13 +87,14 @@ def choose() -> tuple[str, str]:
     raise DeviceError(f"expected a device that can be used, found none ({'; '.join(reasons)})")
 
 
-def open_engine(model: str | os.PathLike[str] | None = None, device: str = "auto") -> Engine:
+def open_engine(model: str | os.PathLike[str] | None = None, device: str = "auto", threads: int = 0) -> Engine:
     """Load a model on a device.
 
     Args:
         model: a shipped model's name, a path, or None for the default model. A name without a precision takes the best
             file for the device that passed the gate of `echo-rt export`.
         device: one of `DEVICES`, or ``auto``, see `choose`.
+        threads: of the network on the processor; 0 lets the engine choose.
 
     Raises:
         ModelError: the file is not an echo-rt model.
@@ -103,5 +105,6 @@ def open_engine(model: str | os.PathLike[str] | None = None, device: str = "auto
         raise ParameterError(f"expected a device of auto, {', '.join(DEVICES)}, found {device!r}")
     chosen = DEVICES[choose()[0] if device == "auto" else device]
     path = model_path(model, chosen.precisions)
-    engine: Engine = getattr(chosen.load(), chosen.engine)(os.fspath(path), read_spec(path))
+    more = [threads] if chosen.threaded else []
+    engine: Engine = getattr(chosen.load(), chosen.engine)(os.fspath(path), read_spec(path), *more)
     return engine

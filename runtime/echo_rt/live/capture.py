@@ -68,7 +68,7 @@ class Capture:
     def __init__(self, opening: Opening, slot: Slot, tally: Tally, persistent: bool = False) -> None:
         self.state = CaptureState(Phase.OPENING, f"opening {opening.uri}")
         self._opening, self._slot, self._tally = opening, slot, tally
-        self._persistent = persistent or opening.lasting
+        self._persistent = persistent
         self._lock = threading.Lock()
         self._attempt: _Attempt | None = None
         self._clock, self._back_off = OngoingClock(), BackOff()
@@ -83,7 +83,8 @@ class Capture:
             if attempt is not None:
                 silent_s = now_s - attempt.heard_s
                 # Before its first frame a stream may wait for a key frame, which comes every few seconds.
-                if self._opening.lasting and silent_s > (STALL_S if self._clock.tied else OPEN_S):
+                limit_s = max(STALL_S if self._clock.tied else OPEN_S, attempt.patience_s)
+                if self._lasts(attempt) and silent_s > limit_s:
                     self._lose(f"no frame for {silent_s:.0f} s")
                 elif not attempt.opened and silent_s > OPEN_S:
                     self._lose(f"not open after {silent_s:.0f} s")
@@ -109,10 +110,11 @@ class Capture:
             if attempt is None or attempt.reader is not reader:
                 return False
             if isinstance(event, Finished):
-                self._finish(event.error)
+                self._finish(attempt, event.error)
                 return False
             if isinstance(event, Opened):
                 attempt.opened, attempt.note, attempt.heard_s = True, event.note or "", time.perf_counter()
+                attempt.ends, attempt.patience_s = event.ends, event.patience_s
                 return True
             arrived = self._take(attempt, event)
         # Outside of the lock: to put every frame may take time. Asked again there, as the reader may be left meanwhile.
@@ -133,8 +135,11 @@ class Capture:
         self.state = CaptureState(Phase.RUNNING, message, event.looking)
         return replace(event, frame=self._clock.onward(event.frame, event.arrived_s))
 
-    def _finish(self, error: EchoRtError | None) -> None:
-        if self._opening.lasting or (error is not None and self._persistent):
+    def _lasts(self, attempt: _Attempt) -> bool:
+        return self._opening.lasting and not attempt.ends
+
+    def _finish(self, attempt: _Attempt, error: EchoRtError | None) -> None:
+        if self._lasts(attempt) or (error is not None and self._persistent):
             self._lose(str(error) if error is not None else "the sender ended")
         else:
             self._attempt = None
@@ -160,7 +165,9 @@ class _Attempt:
     reader: Reader
     heard_s: float  # when something last came of it, or it was begun
     opened: bool = False
-    note: str = ""  # see `LiveSource`
+    note: str = ""  # this and those below: see `LiveSource`
+    ends: bool = False
+    patience_s: float = 0.0
 
 
 class BackOff:

@@ -24,7 +24,8 @@ class Opening:
     Attributes:
         uri: its address, for people: without a password.
         source: makes the source, not yet entered.
-        lasting: a feed: it never ends of its own will, so that its end is a loss, and silence too.
+        lasting: a feed: unless it says so once it is open, it never ends of its own will, so that its end is a loss,
+            and silence too.
         cut: makes what cuts the ultrasound out of its frames.
     """
 
@@ -36,9 +37,11 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The source is open. `note` is its own, see `LiveSource`."""
+    """The source is open. All is its own, see `LiveSource`."""
 
     note: str | None
+    ends: bool
+    patience_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ class Reader:
         source, cut = as_live(self._opening.source()), self._opening.cut()
         self._source = source
         with source:
-            if self._left or not self._hear(self, Opened(source.note)):
+            if self._left or not self._hear(self, Opened(source.note, source.ends, source.patience_s)):
                 return
             for frame in source:
                 arrived_s = time.perf_counter()

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from echo_rt.errors import OutputError
 from echo_rt.frame import Frame
 from echo_rt.reading import Reading
 from echo_rt.result import RecordingResult
@@ -51,3 +52,11 @@ class FileOutput(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.discard()
+
+
+def changed_size(path: Path, before: tuple[int, ...], found: tuple[int, ...]) -> OutputError:
+    """The error for a frame whose image (H, W) is not as large as those before it."""
+    return OutputError(
+        f"{path}: expected frames of one size, found {found[1]}x{found[0]} after {before[1]}x{before[0]} "
+        "in the same recording; cut it where the size changes"
+    )

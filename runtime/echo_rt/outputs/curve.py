@@ -8,6 +8,7 @@ from echo_rt.errors import output_errors
 from echo_rt.frame import Frame
 from echo_rt.outputs.base import FileOutput
 from echo_rt.outputs.curves import Curves
+from echo_rt.outputs.fonts import quiet
 from echo_rt.reading import SEGMENTS, Reading
 from echo_rt.result import RecordingResult
 
@@ -48,7 +49,8 @@ class CurveOutput(FileOutput):
         if not self._open:
             return
         self._open = False
-        with output_errors(self.path):  # at its first import matplotlib writes a cache, which a full disk refuses too
+        # At its first import matplotlib writes a cache, which a full disk refuses too.
+        with output_errors(self.path), quiet():
             from echo_rt.outputs.curve_figure import save_figure
 
             save_figure(self.path, self.title, self._curves, result.single_plane)

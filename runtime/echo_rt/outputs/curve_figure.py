@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from echo_rt.arrays import Array
 from echo_rt.outputs.curves import Curves
+from echo_rt.outputs.fonts import BASE, drawable
 from echo_rt.reading import AREA_EXTREMES, SEGMENTS, Beat
 from echo_rt.result import ClipExtremes, RecordingResult
 
@@ -31,7 +32,7 @@ SEGMENT_COLOURS = ("#123f66", "#3f7fb5", "#93bcdc", "#e8b07a", "#c97a33", "#8a4a
 """The septum in blue, the lateral wall in orange, both dark at the base."""
 
 STYLE: Any = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so that the figure looks the same everywhere
+    "font.family": BASE,
     "font.size": 11,
     "text.color": INK,
     "axes.edgecolor": "#777777",
@@ -44,6 +45,9 @@ STYLE: Any = {
     "legend.frameon": False,
     "legend.fontsize": 10,
 }
+
+LEFT, RIGHT = 0.075, 0.975
+"""Of the panels and the words above them, as shares of the width."""
 
 LEGEND: Any = {"handletextpad": 0.5, "columnspacing": 1.4, "borderaxespad": 0.2}
 
@@ -63,7 +67,7 @@ def _draw(figure: Figure, title: str, curves: Curves, result: RecordingResult) -
     panels = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0])
     top, high = (0.891, 9) if curves.displacement_unit else (0.86, 7)
     spacing = 0.12 if len(panels) < 3 else 0.2
-    figure.subplots_adjust(left=0.075, right=0.975, top=top, bottom=0.6 / high, hspace=spacing)
+    figure.subplots_adjust(left=LEFT, right=RIGHT, top=top, bottom=0.6 / high, hspace=spacing)
     upper = panels.pop(0)
     _volumes(upper, curves, result)
     if result.beats:
@@ -74,8 +78,8 @@ def _draw(figure: Figure, title: str, curves: Curves, result: RecordingResult) -
     if panels:
         _wall(panels.pop(0), curves, result)
     figure.axes[-1].set_xlabel("Time (s)")
-    figure.text(0.075, 1 - 0.315 / high, title, fontsize=14, fontweight="bold", va="center")
-    figure.text(0.075, 1 - 0.595 / high, _headline(result), fontsize=11, color="#555555", va="center")
+    _title(figure, title, 1 - 0.315 / high)
+    figure.text(LEFT, 1 - 0.595 / high, _headline(result), fontsize=11, color="#555555", va="center")
     if upper.get_legend_handles_labels()[0]:
         upper.legend(
             loc="lower right",
@@ -84,6 +88,17 @@ def _draw(figure: Figure, title: str, curves: Curves, result: RecordingResult) -
             markerscale=4 if _dense(result.beats) else 1,
             **LEGEND,
         )
+
+
+def _title(figure: Figure, title: str, y: float) -> None:
+    """The recording's name, whatever its script and its length; without its middle where it is too long."""
+    shown, fonts = drawable(title)
+    text = figure.text(LEFT, y, shown, fontsize=14, fontweight="bold", va="center", fontfamily=fonts, parse_math=False)
+    room = (RIGHT - LEFT) * figure.bbox.width
+    while (width := text.get_window_extent().width) > room and len(shown) > 3:
+        keep = max(1, min(len(shown) - 2, int(len(shown) * room / width) - 1)) // 2
+        shown = f"{shown[:keep]}…{shown[-keep:]}" if keep else "…"
+        text.set_text(shown)
 
 
 def _dense(beats: Sequence[Beat]) -> bool:

@@ -9,8 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from echo_rt.frame import Frame
-from echo_rt.outputs.base import FileOutput
-from echo_rt.outputs.folder import CURVE, MASKS, OVERLAY, SUMMARY, TABLE, Folder
+from echo_rt.outputs.base import FileOutput, changed_size
+from echo_rt.outputs.folder import CURVE, MASKS, OVERLAY, TABLE, Folder
+from echo_rt.outputs.lane import Lane
+from echo_rt.outputs.owner import SUMMARY
 from echo_rt.reading import Reading
 from echo_rt.result import RecordingResult
 
@@ -70,17 +72,27 @@ class RecordingFiles:
     Args:
         out: the folder of all recordings, made where it is missing.
         name: of the recording: one part of a path.
+        recording: whose results these are; those of another are not replaced. None replaces any.
         leave_out: files that are not made, such as ``overlay.mp4``.
 
     Raises:
         ParameterError: the name cannot be that of a folder.
     """
 
-    def __init__(self, out: str | os.PathLike[str], name: str, *, leave_out: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        out: str | os.PathLike[str],
+        name: str,
+        *,
+        recording: str | None = None,
+        leave_out: Collection[str] = (),
+    ) -> None:
         self.name = name
-        self._folder = Folder(out, name)
+        self._folder = Folder(out, name, recording)
         self._leave_out = leave_out
-        self._outputs: list[FileOutput] = []
+        self._outputs: dict[str, FileOutput] = {}
+        self._lanes: list[Lane] = []
+        self._size: tuple[int, ...] | None = None
 
     @property
     def path(self) -> Path:
@@ -97,21 +109,29 @@ class RecordingFiles:
         try:
             for file, open_output in OUTPUTS.items():
                 if file not in self._leave_out:
-                    # In the list as soon as it is open, so that a failure of the next one lets go of it.
-                    self._outputs.append(open_output(self._folder.file(file), self.name))
+                    # Among them as soon as it is open, so that a failure of the next one lets go of it.
+                    self._outputs[file] = open_output(self._folder.file(file), self.name)
+            # Drawing and encoding take as long as all the other files together.
+            film = [output for file, output in self._outputs.items() if file == OVERLAY]
+            rest = [output for file, output in self._outputs.items() if file not in (OVERLAY, SUMMARY)]
+            self._lanes = [Lane(name, outputs) for name, outputs in (("film", film), ("files", rest)) if outputs]
         except BaseException:
             self._abandon()
             raise
         return self
 
     def write(self, frame: Frame, reading: Reading) -> None:
-        """Take the next frame and what is known after it.
+        """Leave the next frame, and what is known after it, for the outputs; both are kept for some frames.
 
         Raises:
-            OutputError: a file cannot be written.
+            OutputError: a file cannot be written, with this frame or one before.
         """
-        for output in self._outputs:
-            output.write(frame, reading)
+        size = frame.image.shape[:2]
+        self._size = self._size or size
+        if size != self._size:  # an output would say so some frames later
+            raise changed_size(self.path, self._size, size)
+        for lane in self._lanes:
+            lane.write(frame, reading)
 
     def finish(self, result: RecordingResult) -> None:
         """Complete all files and move them to their place.
@@ -119,10 +139,14 @@ class RecordingFiles:
         Raises:
             OutputError: a file cannot be written; what was there before stays.
         """
-        for output in self._outputs:
-            output.finish(result)
+        for lane in self._lanes:
+            lane.finish(result)
+        for lane in self._lanes:
+            lane.wait()
+        if SUMMARY in self._outputs:
+            self._outputs[SUMMARY].finish(result)
         self._folder.commit()
-        self._outputs = []
+        self._outputs, self._lanes = {}, []
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -130,7 +154,9 @@ class RecordingFiles:
         self._abandon()
 
     def _abandon(self) -> None:
-        for output in self._outputs:
+        for lane in self._lanes:
+            lane.discard()
+        for output in self._outputs.values():
             output.discard()
-        self._outputs = []
+        self._outputs, self._lanes = {}, []
         self._folder.__exit__(None, None, None)

@@ -10,19 +10,76 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from echo_rt.errors import OutputError, ParameterError, output_errors
+from echo_rt.outputs.owner import SUMMARY, UNKNOWN, Owner, owner_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-SUMMARY, TABLE, MASKS, OVERLAY, CURVE = "summary.json", "readings.csv", "masks.npz", "overlay.mp4", "curve.png"
+TABLE, MASKS, OVERLAY, CURVE = "readings.csv", "masks.npz", "overlay.mp4", "curve.png"
 FILES = (TABLE, MASKS, OVERLAY, CURVE, SUMMARY)
 """What a result folder can hold, in the order in which it is moved there. Whatever else lies in it belongs to the
 user."""
+
+AT_WORK = ".recording.json"
+"""In the hidden folder: the recording whose results are being written."""
+
+LOCK_S = 0.3
+"""How long a lock is waited for: whoever looks who is at work holds it for a moment."""
+
+
+def name_of_part(entry: str) -> str | None:
+    """Of which results a hidden folder of that name is in the making; None for any other folder."""
+    return entry[1:-5] if len(entry) > 6 and entry.startswith(".") and entry.endswith(".part") else None
+
+
+def at_work(part: Path) -> Owner | None:
+    """The recording for which another run holds a hidden folder; None where no run does: it was killed."""
+    try:
+        handle = _locked(part, shared=True)
+    except BlockingIOError:
+        return Owner.read(part / AT_WORK) or Owner(UNKNOWN, "")
+    except OSError:
+        return None
+    if handle is not None:
+        os.close(handle)
+    return None
+
+
+def _locked(part: Path, *, shared: bool = False) -> int | None:
+    """A descriptor that holds a hidden folder until it is closed, or the process ends; None where there are no locks.
+
+    Raises:
+        BlockingIOError: another one holds it.
+        OSError: it cannot be opened.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows, where an open file cannot be replaced by another run anyway
+        return None
+    handle = os.open(part, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise
+    except OSError:  # some network file systems have no locks
+        os.close(handle)
+        return None
+    return handle
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 class Folder:
@@ -32,6 +89,7 @@ class Folder:
     Args:
         out: the folder of all recordings, made where it is missing.
         name: of the recording: one part of a path.
+        recording: whose results these are; those of another are not replaced. None replaces any.
 
     Attributes:
         path: where the results will be, ``out/name``.
@@ -41,11 +99,12 @@ class Folder:
         ParameterError: the name cannot be that of a folder.
     """
 
-    def __init__(self, out: str | os.PathLike[str], name: str) -> None:
+    def __init__(self, out: str | os.PathLike[str], name: str, recording: str | None = None) -> None:
         if name in ("", ".", "..") or any(c in name for c in "/\\\0"):
             raise ParameterError(f"expected a name for the results without slashes, such as 'clip', found {name!r}")
         self.path = Path(out) / name
         self.part = Path(out) / f".{name}.part"
+        self._recording = recording
         self._lock: int | None = None
         self._open = False
 
@@ -53,7 +112,8 @@ class Folder:
         """Make the hidden folder, without what a killed run may have left in it.
 
         Raises:
-            OutputError: it cannot be made, or another run is writing the same results.
+            OutputError: it cannot be made, another run is writing the same results, or those of another recording
+                are there.
         """
         with output_errors(self.path):
             # Now rather than after minutes of work.
@@ -61,15 +121,25 @@ class Folder:
                 raise NotADirectoryError(errno.ENOTDIR, "a file of that name")
             if self.path.exists() and not os.access(self.path, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-            self.part.mkdir(parents=True, exist_ok=True)
             self._lock = self._take_lock()
             self._open = True
             try:
                 self._empty()
+                if self._recording is not None:
+                    self._claim(self._recording)
             except OSError:
                 self._release()
                 raise
         return self
+
+    def _claim(self, recording: str) -> None:
+        """Say who is at work here, unless what is there belongs to another."""
+        if (owner := owner_of(self.path)) is not None and not owner.is_(recording):
+            raise OutputError(
+                f"{self.path}: expected no results or those of {recording}, found those of {owner.recording}; "
+                "choose another name, or another folder"
+            )
+        Owner.named(recording).write(self.file(AT_WORK))
 
     def file(self, name: str) -> Path:
         """Where to write the file of that name."""
@@ -82,6 +152,7 @@ class Folder:
             OutputError: that is refused.
         """
         with output_errors(self.path):
+            self.file(AT_WORK).unlink(missing_ok=True)
             if not self.path.exists():
                 os.rename(self.part, self.path)
             else:
@@ -116,21 +187,19 @@ class Folder:
                 leftover.unlink()
 
     def _take_lock(self) -> int | None:
-        """Hold the hidden folder until its descriptor is closed or the process ends, however it ends."""
-        try:
-            import fcntl
-        except ImportError:  # Windows, where an open file cannot be replaced by another run anyway
-            return None
-        handle = os.open(self.part, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise OutputError(
-                f"{self.path}: expected to be alone in writing there, found another echo-rt at it; "
-                "wait for it, or choose another folder"
-            ) from None
-        except OSError:  # some network file systems have no locks
-            os.close(handle)
-            return None
-        return handle
+        """Make the hidden folder and hold it."""
+        until = time.monotonic() + LOCK_S
+        while True:
+            self.part.mkdir(parents=True, exist_ok=True)
+            with suppress(BlockingIOError):
+                handle = _locked(self.part)
+                # Another run may have moved it to its place between the two steps.
+                if handle is None or _is_at(handle, self.part):
+                    return handle
+                os.close(handle)
+            if time.monotonic() > until:
+                raise OutputError(
+                    f"{self.path}: expected to be alone in writing there, found another echo-rt at it; "
+                    "wait for it, or choose another folder"
+                )
+            time.sleep(LOCK_S / 10)

@@ -12,12 +12,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from echo_rt import native
 from echo_rt.arrays import Array, Image
 from echo_rt.frame import Frame
 from echo_rt.model import CLASSES
-from echo_rt.outputs.palette import AMBER, BACKDROP, ENDOCARDIUM, PALE, WALL, WHITE
-from echo_rt.outputs.panel import PANEL_HEIGHT, draw_panel
+from echo_rt.outputs.palette import AMBER, BACKDROP, ENDOCARDIUM, PALE, WALL, WHITE, Colour
+from echo_rt.outputs.panel import PANEL_HEIGHT, Panel
 from echo_rt.reading import SEGMENTS, LeftVentricle, Reading, WallBeat, WallReading
+from echo_rt.reference.types import Tint
 from echo_rt.segmentation import Segmentation
 
 MIN_WIDTH, MAX_HEIGHT = 640, 960
@@ -39,28 +41,45 @@ MOVING = 20.0
 base by less."""
 
 _SHIFT = 4  # OpenCV draws at 1/16 of a pixel
+_WALL = CLASSES.index("lv_wall")
 
 
 def draw(frame: Frame, reading: Reading) -> Image:
-    """The picture of one frame.
+    """The picture of one frame, as a `Painter` makes it: a new array."""
+    return Painter().paint(frame, reading)
 
-    Args:
-        frame: its image is (H, W) or (H, W, 3) BGR.
-        reading: of that frame.
 
-    Returns:
-        (H', W', 3) BGR uint8, a new array. H' and W' are even and depend on H and W alone. The image stands at the left
-        from the top, `enlargement` times as large.
-    """
-    height, width = frame.image.shape[:2]
-    factor = enlargement((height, width))
-    unit = max(1.0, height * factor / PANEL_HEIGHT)
-    shown = (round(height * factor), round(width * factor))
-    right = shown[1] + round(PANEL * unit)
-    canvas = np.full((_even(max(shown[0], round(PANEL_HEIGHT * unit))), _even(right), 3), BACKDROP[0], np.uint8)
-    canvas[: shown[0], : shown[1]] = draw_image(frame, reading)
-    draw_panel(canvas, shown[1], unit, frame, reading)
-    return canvas
+class Painter:
+    """Draws frame after frame on one canvas; what has not changed since the last one is not drawn again."""
+
+    def __init__(self) -> None:
+        self._image: tuple[int, int] | None = None
+        self._canvas = np.empty((0, 0, 3), np.uint8)
+        self._panel: Panel | None = None
+
+    def paint(self, frame: Frame, reading: Reading) -> Image:
+        """The picture of the next frame.
+
+        Args:
+            frame: its image is (H, W) or (H, W, 3) BGR.
+            reading: of that frame.
+
+        Returns:
+            (H', W', 3) BGR uint8, the painter's own until its next frame. H' and W' are even and depend on H and W
+            alone. The image stands at the left from the top, `enlargement` times as large.
+        """
+        image = frame.image.shape[:2]
+        factor = enlargement(image)
+        height, width = round(image[0] * factor), round(image[1] * factor)
+        if self._panel is None or image != self._image:
+            self._image = image
+            unit = max(1.0, image[0] * factor / PANEL_HEIGHT)
+            size = _even(max(height, round(PANEL_HEIGHT * unit))), _even(width + round(PANEL * unit))
+            self._canvas = np.full((*size, 3), BACKDROP[0], np.uint8)
+            self._panel = Panel(self._canvas, width, unit)
+        _paint_image(self._canvas[:height, :width], frame, reading, factor)
+        self._panel.show(frame, reading)
+        return self._canvas
 
 
 def draw_image(frame: Frame, reading: Reading) -> Image:
@@ -68,13 +87,19 @@ def draw_image(frame: Frame, reading: Reading) -> Image:
     large."""
     height, width = frame.image.shape[:2]
     factor = enlargement((height, width))
-    picture = _enlarged(frame.image, (round(height * factor), round(width * factor)))
+    picture = np.empty((round(height * factor), round(width * factor), 3), np.uint8)
+    _paint_image(picture, frame, reading, factor)
+    return picture
+
+
+def _paint_image(picture: Image, frame: Frame, reading: Reading, factor: float) -> None:
+    """Fill a picture with the image, `factor` times as large, and draw on it."""
+    _enlarge(frame.image, picture)
     _tint_wall(picture, reading.segmentation, factor)
     if reading.ventricle is not None:
         _outline(picture, reading.ventricle, factor, ENDOCARDIUM if reading.quality.ok else AMBER)
         if reading.wall is not None and reading.wall_beat is not None:
             _segments(picture, reading.ventricle, reading.wall, reading.wall_beat, factor)
-    return picture
 
 
 def enlargement(image: tuple[int, int]) -> float:
@@ -87,42 +112,20 @@ def _even(pixels: int) -> int:
     return pixels + pixels % 2
 
 
-def _enlarged(image: Image, shown: tuple[int, int]) -> Image:
-    if image.shape[:2] != shown:
-        image = cv2.resize(image, (shown[1], shown[0]), interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
-    elif image.ndim == 3:
-        image = image.copy()  # it is drawn upon
-    return image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR).astype(np.uint8, copy=False)
+def _enlarge(image: Image, picture: Image) -> None:
+    """Write the image into the picture, in its size and in colour."""
+    size = picture.shape[1], picture.shape[0]
+    if image.shape[:2] != picture.shape[:2]:
+        image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
+    picture[:] = image if image.ndim == 3 else image[..., None]
 
 
 def _tint_wall(picture: Image, segmentation: Segmentation, factor: float) -> None:
-    wall = CLASSES.index("lv_wall")
-    rows, columns = np.nonzero(segmentation.labels == wall)
-    if not rows.size:
-        return
-    # Only the part of the picture around the wall is touched. Image pixel p shows image position (p + 0.5) / factor -
-    # 0.5.
+    # Picture pixel p shows image position (p + 0.5) / factor - 0.5.
     grid = segmentation.map
-    corners = np.array([[columns.min() - 2, rows.min() - 2], [columns.max() + 2, rows.max() + 2]], np.float64)
-    (x0, y0), (x1, y1) = np.clip(
-        (grid.to_image(corners) + 0.5) * factor, 0, (picture.shape[1], picture.shape[0])
-    ).astype(int)
-    if x1 <= x0 or y1 <= y0:
-        return
-    # From a pixel of that part to the grid: a scale and a shift.
-    scale = 1 / (factor * grid.scale)
-    shift = [((start + 0.5) / factor - 0.5 - origin) / grid.scale for start, origin in ((x0, grid.x0), (y0, grid.y0))]
-    to_grid = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-    alpha = cv2.warpAffine(
-        segmentation.probability[wall],
-        to_grid,
-        (int(x1 - x0), int(y1 - y0)),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-    )
-    # The border of the wall is where its probability passes one half; a ramp around it is smooth at any enlargement.
-    weight = (TINT * np.clip(4 * alpha - 1.5, 0, 1))[..., None]
-    part = picture[y0:y1, x0:x1]
-    part[:] = (part + weight * (np.array(WALL, np.float32) - part) + 0.5).astype(np.uint8)
+    x_shift, y_shift = ((0.5 / factor - 0.5 - origin) / grid.scale for origin in (grid.x0, grid.y0))
+    how = Tint(_WALL, (1 / (factor * grid.scale), x_shift, y_shift), WALL, TINT)
+    native.tint(picture, segmentation.labels, segmentation.probability[_WALL], how)
 
 
 def _placed(points: Array, factor: float) -> Array:
@@ -134,7 +137,7 @@ def _thick(picture: Image) -> int:
     return max(2, round(int(picture.shape[0]) / 400))
 
 
-def _outline(picture: Image, ventricle: LeftVentricle, factor: float, colour: tuple[int, int, int]) -> None:
+def _outline(picture: Image, ventricle: LeftVentricle, factor: float, colour: Colour) -> None:
     thick = _thick(picture)
     hinges, apex = _placed(ventricle.hinges, factor), _placed(ventricle.apex, factor)
     middle = hinges.mean(axis=0)
@@ -191,14 +194,15 @@ def _label(picture: Image, words: str, at: Array, to_the_left: bool) -> None:
     cv2.putText(picture, words, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, STILL, thick, cv2.LINE_AA)
 
 
-def _dashed(picture: Image, start: Array, end: Array, colour: tuple[int, int, int], thick: int) -> None:
+def _dashed(picture: Image, start: Array, end: Array, colour: Colour, thick: int) -> None:
     length = float(np.hypot(*(end - start)))
     if length < 1:
         return
     along, dash = (end - start) / length, 6.0 * thick
-    for position in np.arange(0, length, 2 * dash):
-        dash_end = start + along * min(position + dash, length)
-        cv2.line(picture, _point(*(start + along * position)), _point(*dash_end), colour, thick, cv2.LINE_AA, _SHIFT)
+    begins = np.arange(0, length, 2 * dash)
+    places = np.stack([begins, np.minimum(begins + dash, length)], axis=1)
+    dashes = _fixed(start + along * places[..., None])
+    cv2.polylines(picture, list(dashes), False, colour, thick, cv2.LINE_AA, _SHIFT)
 
 
 def _fixed(points: Array) -> NDArray[np.int32]:

@@ -1,5 +1,7 @@
 """The colours of the pictures: blue, green, red."""
 
+Colour = tuple[int, int, int]
+
 # White is kept for the figures, amber for warnings.
 WHITE, PALE, DIM, LINE = (245, 245, 245), (190, 190, 190), (135, 135, 135), (62, 62, 62)
 BACKDROP = (20, 20, 20)

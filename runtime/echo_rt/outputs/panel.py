@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import textwrap
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 
 from echo_rt.arrays import Image
 from echo_rt.frame import Frame
-from echo_rt.outputs.palette import AMBER, DIM, GREEN, LINE, PALE, WHITE
-from echo_rt.reading import Reading
+from echo_rt.outputs.palette import AMBER, BACKDROP, DIM, GREEN, LINE, PALE, WHITE, Colour
+from echo_rt.reading import EjectionFraction, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,82 +30,108 @@ METHODS = {
 }
 
 
-def draw_panel(canvas: Image, left: int, unit: float, frame: Frame, reading: Reading) -> None:
-    """Write the figures on the canvas from column `left` on; `unit` is its height over `PANEL_HEIGHT`."""
-    text = _Text(canvas, left + round(16 * unit), canvas.shape[1] - round(16 * unit), unit)
-    ef, ventricle = reading.ef, reading.ventricle
-    text.line(30, "EJECTION FRACTION", 0.42, DIM)
-    if ef.percent is not None:
-        text.line(84, f"{ef.percent:.0f} %", 1.75, DIM if ef.stale else WHITE, bold=True)
-        beats = f"{ef.beats} beat{'s' * (ef.beats != 1)}" if ef.beats else ""
-        between = f"{ef.low:.0f}-{ef.high:.0f} %" if ef.low is not None and ef.high is not None else ""
-        text.line(114, ", ".join(filter(None, (between, beats))), 0.58, PALE)
-        if ef.stale:
-            text.line(136, next(_wrapped(ef.reason or "stale", 30)), 0.45, AMBER)
-        else:
-            text.line(136, METHODS.get(ef.method, ef.method), 0.45, DIM)
-    else:
-        text.line(80, "no EF", 1.2, DIM)
-        for row, words in enumerate(_wrapped(ef.reason or "none yet", 26)):
-            text.line(114 + 20 * row, words, 0.48, PALE)
-    text.rule(162)
-    text.pair(190, "FAC", _with_unit(reading.fac_percent, "%"))
-    text.pair(216, "Heart rate", _with_unit(reading.heart_rate_bpm, "bpm"))
+class Line(NamedTuple):
+    """Words in the panel: the height of their base line, and how they look."""
+
+    y: float
+    text: str
+    scale: float
+    colour: Colour
+    bold: bool = False
+    at_right: bool = False
+
+
+class Panel:
+    """Writes the figures beside the image, frame after frame. What has not changed since the last one stays.
+
+    Args:
+        canvas: (H, W, 3) BGR, of the colour `BACKDROP` where the panel is; drawn upon.
+        left: the panel's first column.
+        unit: height of the image over `PANEL_HEIGHT`.
+    """
+
+    def __init__(self, canvas: Image, left: int, unit: float) -> None:
+        self._canvas, self._left, self._unit = canvas, left, unit
+        margin = round(16 * unit)
+        self._text = left + margin, canvas.shape[1] - margin
+        self._shown: dict[int, tuple[Line, ...]] = {}
+        for y in (162, 292, 416):
+            height = round(y * unit)
+            ends = (self._text[0], height), (self._text[1], height)
+            cv2.line(canvas, *ends, LINE, max(1, round(unit)))
+
+    def show(self, frame: Frame, reading: Reading) -> None:
+        """Make it show this frame's figures."""
+        for (top, bottom), lines in bands(frame, reading):
+            if self._shown.get(top) != lines:
+                self._shown[top] = lines
+                self._canvas[round(top * self._unit) : round(bottom * self._unit), self._left :] = BACKDROP
+                for line in lines:
+                    self._write(line)
+
+    def _write(self, line: Line) -> None:
+        """ASCII alone: OpenCV 4 has no other letters."""
+        left, right = self._text
+        font = cv2.FONT_HERSHEY_DUPLEX if line.bold else cv2.FONT_HERSHEY_SIMPLEX
+        size = line.scale * self._unit
+        thick = max(1, round((1.6 if line.scale > 1 else 1.0) * self._unit * (0.5 + line.scale / 2)))
+        (width, _), _ = cv2.getTextSize(line.text, font, size, thick)
+        if width > right - left:  # the letters of OpenCV 4 and 5 differ in width
+            size *= (right - left) / width
+            width = right - left
+        at = right - width if line.at_right else left, round(line.y * self._unit)
+        cv2.putText(self._canvas, line.text, at, font, size, line.colour, thick, cv2.LINE_AA)
+
+
+def bands(frame: Frame, reading: Reading) -> Iterator[tuple[tuple[int, int], tuple[Line, ...]]]:
+    """Strips of the panel from the top to the bottom, and what is written in each; none reaches into another."""
+    ventricle, ok = reading.ventricle, reading.quality.ok
+    yield (0, 156), tuple(_ejection(reading.ef))
+    yield (168, 200), _pair(190, "FAC", _with_unit(reading.fac_percent, "%"))
+    yield (200, 226), _pair(216, "Heart rate", _with_unit(reading.heart_rate_bpm, "bpm"))
     if frame.spacing_mm is None:
-        text.pair(242, "Scale", "uncalibrated")
+        yield (226, 252), _pair(242, "Scale", "uncalibrated")
+        yield (252, 286), ()
     else:
-        text.pair(242, "LV volume now", _with_unit(ventricle.volume if ventricle is not None else None, "mL"))
-        text.pair(268, "LV length now", _with_unit(ventricle.length if ventricle is not None else None, "mm"))
-    text.rule(292)
-    ok = reading.quality.ok
-    text.line(320, "IMAGE", 0.42, DIM)
-    for row, words in enumerate(
-        _wrapped("usable" if ok else f"not used: {reading.quality.reason or 'no reason given'}", 22)
-    ):
-        text.line(346 + 22 * row, words, 0.6, GREEN if ok else AMBER, bold=not ok)
-    text.pair(394, "Confidence", _with_unit(100 * reading.quality.confidence, "%"))
-    text.rule(416)
-    text.pair(442, f"{reading.t_s:.3f} s", f"frame {reading.index}")
-    text.line(464, "for research use only", 0.4, DIM)
+        volume, length = (None, None) if ventricle is None else (ventricle.volume, ventricle.length)
+        yield (226, 252), _pair(242, "LV volume now", _with_unit(volume, "mL"))
+        yield (252, 286), _pair(268, "LV length now", _with_unit(length, "mm"))
+    verdict = "usable" if ok else f"not used: {reading.quality.reason or 'no reason given'}"
+    words = [
+        Line(346 + 22 * n, row, 0.6, GREEN if ok else AMBER, not ok) for n, row in enumerate(_wrapped(verdict, 22))
+    ]
+    yield (298, 380), (Line(320, "IMAGE", 0.42, DIM), *words)
+    yield (380, 410), _pair(394, "Confidence", _with_unit(100 * reading.quality.confidence, "%"))
+    yield (422, 452), _pair(442, f"{reading.t_s:.3f} s", f"frame {reading.index}")
+    yield (452, 480), (Line(464, "for research use only", 0.4, DIM),)
+
+
+def _ejection(ef: EjectionFraction) -> Iterator[Line]:
+    yield Line(30, "EJECTION FRACTION", 0.42, DIM)
+    if ef.percent is None:
+        yield Line(80, "no EF", 1.2, DIM)
+        for row, words in enumerate(_wrapped(ef.reason or "none yet", 26)):
+            yield Line(114 + 20 * row, words, 0.48, PALE)
+        return
+    yield Line(84, f"{ef.percent:.0f} %", 1.75, DIM if ef.stale else WHITE, bold=True)
+    beats = f"{ef.beats} beat{'s' * (ef.beats != 1)}" if ef.beats else ""
+    between = f"{ef.low:.0f}-{ef.high:.0f} %" if ef.low is not None and ef.high is not None else ""
+    yield Line(114, ", ".join(filter(None, (between, beats))), 0.58, PALE)
+    if ef.stale:
+        yield Line(136, _wrapped(ef.reason or "stale", 30)[0], 0.45, AMBER)
+    else:
+        yield Line(136, METHODS.get(ef.method, ef.method), 0.45, DIM)
+
+
+def _pair(y: float, name: str, found: str) -> tuple[Line, ...]:
+    return Line(y, name, 0.46, DIM), Line(y, found, 0.52, WHITE, at_right=True)
 
 
 def _with_unit(number: float | None, unit: str) -> str:
     return "--" if number is None or not math.isfinite(number) else f"{number:.0f} {unit}"
 
 
-def _wrapped(words: str, columns: int) -> Iterator[str]:
+@lru_cache(64)
+def _wrapped(words: str, columns: int) -> tuple[str, ...]:
     """Two lines at most."""
-    yield from textwrap.wrap(words, columns, max_lines=2, placeholder=" ...")
-
-
-class _Text:
-    """Text in the panel, at heights given for a panel of `PANEL_HEIGHT`. ASCII alone: OpenCV 4 has no other letters."""
-
-    def __init__(self, canvas: Image, left: int, right: int, unit: float) -> None:
-        self.canvas, self.left, self.right, self.unit = canvas, left, right, unit
-
-    def line(
-        self,
-        y: float,
-        text: str,
-        scale: float,
-        colour: tuple[int, int, int],
-        *,
-        bold: bool = False,
-        at_right: bool = False,
-    ) -> None:
-        font = cv2.FONT_HERSHEY_DUPLEX if bold else cv2.FONT_HERSHEY_SIMPLEX
-        size, thick = scale * self.unit, max(1, round((1.6 if scale > 1 else 1.0) * self.unit * (0.5 + scale / 2)))
-        (width, _), _ = cv2.getTextSize(text, font, size, thick)
-        if width > self.right - self.left:  # the letters of OpenCV 4 and 5 differ in width
-            size *= (self.right - self.left) / width
-        x = self.right - width if at_right else self.left
-        cv2.putText(self.canvas, text, (x, round(y * self.unit)), font, size, colour, thick, cv2.LINE_AA)
-
-    def pair(self, y: float, name: str, found: str) -> None:
-        self.line(y, name, 0.46, DIM)
-        self.line(y, found, 0.52, WHITE, at_right=True)
-
-    def rule(self, y: float) -> None:
-        height = round(y * self.unit)
-        cv2.line(self.canvas, (self.left, height), (self.right, height), LINE, max(1, round(self.unit)))
+    return tuple(textwrap.wrap(words, columns, max_lines=2, placeholder=" ..."))

@@ -3,9 +3,11 @@ the same readings.
 
 Each history is a take of its own, a folder ``take-001`` that `echo-rt file` reads as one recording:
 
-- ``frames.mkv``: FFV1 in Matroska, each frame whole in itself, written out at least every `FLUSH_S`.
+- ``frames.mkv``: FFV1 in Matroska, each frame whole in itself, written out at least every `FLUSH_S`. It holds what was
+  followed: the ultrasound alone, cut out of a screen. With `Frame.kept` it holds that picture instead.
 - ``readings.jsonl``: a line a frame, with its exact time, number and spacing; written out with each line.
-- ``recording.json``: source, model, region of interest, and in the end how many frames there are.
+- ``recording.json``: source, model, region of interest, and in the end how many frames there are; of frames that hold
+  more than was followed, ``cut``: the rectangle that was, and the outline in it.
 
 A process that is killed leaves all but the last moment. Nothing is written over.
 """
@@ -32,6 +34,8 @@ from echo_rt.reading import Reading, Scale
 if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.video.stream import VideoStream
+
+    from echo_rt.arrays import Image
 
 FRAMES, READINGS, RECORDING = "frames.mkv", "readings.jsonl", "recording.json"
 
@@ -77,7 +81,7 @@ class Recorder:
         if time.monotonic() < self._wait_until_s:
             raise OutputError(self._refused)
         try:
-            kind = (history, frame.image.shape)
+            kind = (history, frame.image.shape, *_cut_of(frame).values())
             if self._take is None or kind != self._history:
                 self._finish()
                 self._take, self._history = _Take(self.folder, frame, {"source": source, **self._about}), kind
@@ -115,6 +119,7 @@ class _Take:
         self._frames = 0
         self._start_s, self._last_ms = first.t_s, -1
         self._about = {**about, "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "spacing_mm": first.spacing_mm}
+        self._about |= _cut_of(first)
         self._container: OutputContainer | None = None
         self._lines: TextIO | None = None
         with _errors(self.path):
@@ -136,8 +141,9 @@ class _Take:
     def write(self, frame: Frame, reading: Reading) -> None:
         assert self._container is not None
         assert self._lines is not None
-        kind, stored = _KINDS[frame.image.ndim]
-        image = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame.image), format=kind)
+        picture = _picture_of(frame)
+        kind, stored = _KINDS[picture.ndim]
+        image = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=kind)
         if stored != kind:
             image = image.reformat(format=stored)
         # Matroska counts milliseconds; the exact time stands in the line.
@@ -180,8 +186,9 @@ class _Take:
     def _open_stream(self, first: Frame) -> VideoStream:
         assert self._container is not None
         stream = self._container.add_stream("ffv1", rate=1000, options=dict(_OPTIONS))
-        stream.height, stream.width = first.image.shape[:2]
-        stream.pix_fmt = _KINDS[first.image.ndim][1]
+        picture = _picture_of(first)
+        stream.height, stream.width = picture.shape[:2]
+        stream.pix_fmt = _KINDS[picture.ndim][1]
         stream.codec_context.time_base = Fraction(1, 1000)
         stream.codec_context.gop_size = 1
         # Threads that take a frame each would hold frames back.
@@ -200,6 +207,19 @@ class _Take:
                     number += 1
                     continue
                 return path
+
+
+def _picture_of(frame: Frame) -> Image:
+    return frame.image if frame.kept is None else frame.kept.image
+
+
+def _cut_of(frame: Frame) -> dict[str, Any]:
+    """Where in the picture that is kept the frame's own image is, for recording.json; empty where it is all of it."""
+    if (kept := frame.kept) is None:
+        return {}
+    height, width = frame.image.shape[:2]
+    outline = None if kept.outline is None else kept.outline.tolist()
+    return {"cut": {"x": kept.x, "y": kept.y, "width": width, "height": height, "outline": outline}}
 
 
 @contextmanager

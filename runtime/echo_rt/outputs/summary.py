@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from echo_rt.errors import output_errors
@@ -22,6 +23,7 @@ class SummaryOutput(FileOutput):
             self.path.write_text(as_json(result.to_dict()), encoding="utf-8")
 
 
-def as_json(found: Any) -> str:
-    """The text of a JSON file; NaN is refused."""
-    return json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+def as_json(found: Any, *, only_ascii: bool = False) -> str:
+    """The text of a JSON file; NaN is refused. What no text can hold, such as bytes of a path, is escaped."""
+    text = json.dumps(found, indent=2, ensure_ascii=only_ascii, allow_nan=False) + "\n"
+    return re.sub("[\ud800-\udfff]", lambda lone: f"\\u{ord(lone[0]):04x}", text)

@@ -55,7 +55,8 @@ def write_dicom(phantom: Phantom, path: Path) -> None:
         data.UltrasoundColorDataPresent = 0
     data.BitsAllocated = data.BitsStored = 8
     data.HighBit, data.PixelRepresentation = 7, 0
-    data.SequenceOfUltrasoundRegions = [_region(phantom, height, width)]
+    if phantom.spacing_mm is not None:
+        data.SequenceOfUltrasoundRegions = [_region(phantom.spacing_mm, height, width)]
 
     # JPEG frames fit into memory where the frames themselves would not.
     with phantom:
@@ -78,11 +79,11 @@ def _jpeg(image: Image) -> bytes:
     return bytes(cv2.imencode(".jpg", image, settings)[1].tobytes())
 
 
-def _region(phantom: Phantom, height: int, width: int) -> Any:
+def _region(spacing_mm: tuple[float, float], height: int, width: int) -> Any:
     """The 2D tissue region (PS3.3 C.8.5.5): all of the image, in cm a pixel."""
     from pydicom.dataset import Dataset
 
-    row_mm, column_mm = phantom.spacing_mm or (1.0, 1.0)
+    row_mm, column_mm = spacing_mm
     region: Any = Dataset()
     region.RegionSpatialFormat, region.RegionDataType, region.RegionFlags = 1, 1, 0
     region.RegionLocationMinX0, region.RegionLocationMinY0 = 0, 0

@@ -6,6 +6,7 @@ are drawn from the seed, within ranges that cover adult apical four-chamber view
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
@@ -20,7 +21,7 @@ from echo_rt.reading import SEGMENTS
 RhythmName = Literal["sinus", "ectopic", "af"]
 RHYTHMS: tuple[RhythmName, ...] = ("sinus", "ectopic", "af")
 
-_WHOLE = ("seed", "height", "width")
+_WHOLE = ("seed", "height", "width", "layout")
 _SWITCHES = ("mirror", "overlay")
 
 
@@ -117,6 +118,40 @@ class RecordingOptions(_Group):
 
 
 @dataclass(frozen=True)
+class ScreenOptions(_Group):
+    """A scanner's whole screen around the picture; all on it but the size is drawn from the number of its layout."""
+
+    screen: str | None = None  # its size, such as 1280x720; None for the picture alone
+    layout: int = _number(1, 0, 2**32 - 1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.screen is not None:
+            _ = self.size
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the screen in pixels.
+
+        Raises:
+            ParameterError: the text is no size, or one out of range.
+        """
+        (least_w, least_h), (most_w, most_h) = SCREEN_PX
+        found = re.fullmatch(r"(\d{3,4})x(\d{3,4})", self.screen or "")
+        width, height = (int(found[1]), int(found[2])) if found else (0, 0)
+        if not (least_w <= width <= most_w and least_h <= height <= most_h):
+            raise ParameterError(
+                f"phantom: expected screen as width x height from {least_w}x{least_h} to {most_w}x{most_h}, such as "
+                f"1280x720, found {self.screen!r}"
+            )
+        return width, height
+
+
+SCREEN_PX = ((320, 240), (3840, 2160))
+"""The smallest screen on which all can be drawn, and the largest: width and height."""
+
+
+@dataclass(frozen=True)
 class PhantomOptions:
     """What a phantom is asked for. `of`, `changed` and `parse` take the options by name, whatever their group.
 
@@ -127,6 +162,7 @@ class PhantomOptions:
     view: ViewOptions = field(default_factory=ViewOptions)
     look: LookOptions = field(default_factory=LookOptions)
     recording: RecordingOptions = field(default_factory=RecordingOptions)
+    screen: ScreenOptions = field(default_factory=ScreenOptions)
 
     @classmethod
     def of(cls, **given: Any) -> PhantomOptions:
@@ -155,7 +191,13 @@ class PhantomOptions:
         return cls.of(**given)
 
 
-_GROUPS = {"heart": HeartOptions, "view": ViewOptions, "look": LookOptions, "recording": RecordingOptions}
+_GROUPS = {
+    "heart": HeartOptions,
+    "view": ViewOptions,
+    "look": LookOptions,
+    "recording": RecordingOptions,
+    "screen": ScreenOptions,
+}
 _GROUP_OF = {option.name: group for group, kind in _GROUPS.items() for option in fields(kind)}
 
 _FIELDS = [option for kind in _GROUPS.values() for option in fields(kind)]

@@ -19,6 +19,7 @@ from echo_rt.phantom.chance import Chance, random_stream
 from echo_rt.phantom.options import PhantomOptions
 from echo_rt.phantom.overlay import Overlay
 from echo_rt.phantom.scene import Scene
+from echo_rt.phantom.screen.screen import Screen
 from echo_rt.phantom.tissue import paint
 from echo_rt.phantom.truth import BeatTruth, Truth, polygon_area, rasterise
 from echo_rt.phantom.ultrasound import Ultrasound
@@ -33,7 +34,8 @@ class Phantom:
     Attributes:
         options: what was asked for.
         scene: what was drawn once.
-        name, frames, fps, spacing_mm, spacing_note, view, notes: as of every `Source`; the scale is always known.
+        name, frames, fps, spacing_mm, spacing_note, view, notes: as of every `Source`; the scale is known, but for a
+            screen, as in a film of one.
     """
 
     def __init__(self, options: PhantomOptions | None = None) -> None:
@@ -45,11 +47,20 @@ class Phantom:
         self.fps: float | None = recording.fps
         self.spacing_mm: tuple[float, float] | None = (scene.sector.spacing_mm, scene.sector.spacing_mm)
         self.spacing_note: str | None = None
+        whole = options.screen.screen is not None
+        if whole:
+            self.spacing_mm, self.spacing_note = None, "a film of a screen does not say how large a pixel is"
         self.notes: list[str] = []
         self.view: str | None = "A4C"
-        self._overlay = Overlay(options, scene) if options.look.overlay else None
+        # A screen brings its own graphics.
+        self._overlay = Overlay(options, scene) if options.look.overlay and not whole else None
         self._last: tuple[int, Image] | None = None
         self._next = 0
+
+    @cached_property
+    def screen(self) -> Screen | None:
+        """The scanner's screen around the picture; None without one. All truth is in its pixels then."""
+        return Screen(self.options, self.scene) if self.options.screen.screen is not None else None
 
     @cached_property
     def _scanner(self) -> Ultrasound:
@@ -97,7 +108,24 @@ class Phantom:
         image = self._scanner.display(shown)
         if self._overlay is not None:
             image = self._overlay.draw(image, t_s)
+        if self.screen is not None:
+            image = self.screen.draw(image, self._second(shown, image), t_s)
         return Frame(image, t_s, k, self.spacing_mm)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of its frames, in pixels."""
+        if self.screen is not None:
+            return self.screen.size[1], self.screen.size[0]
+        return self.scene.sector.height, self.scene.sector.width
+
+    def _second(self, polar: Image, image: Image) -> Image:
+        """What a second sector on the screen shows: another view is the same tissue, the near end far away."""
+        assert self.screen is not None
+        layout = self.screen.layout
+        if layout.second is None or layout.shows != "other view":
+            return image
+        return self._scanner.display(np.ascontiguousarray(polar[::-1]))
 
     def _time(self, k: int) -> float:
         if k < 0 or (self.frames is not None and k >= self.frames):
@@ -115,7 +143,7 @@ class Phantom:
         """What is drawn in frame k. Raises as `frame`."""
         t_s = self._time(k)
         state = self.scene.state(t_s)
-        endo = self._to_image(state.endo, t_s, state)
+        endo = self.contour(k)
         area = polygon_area(state.endo)
         phase = self.scene.rhythm.at(t_s).phase(t_s)
         return Truth(k, t_s, phase, state.volume_ml, area, state.length, endo[SIDE - 1], endo[[0, -1]])
@@ -124,7 +152,8 @@ class Phantom:
         """(N, 2) x, y in image pixels: the endocardium of frame k from the septal hinge to the lateral one."""
         t_s = self._time(k)
         state = self.scene.state(t_s)
-        return self._to_image(state.endo, t_s, state)
+        endo = self._to_image(state.endo, t_s, state)
+        return endo if self.screen is None else self.screen.to_screen(endo)
 
     def mask(self, k: int) -> Image:
         """(H, W) labels of frame k: 0 background, 1 LV cavity, 2 LV wall, 3 left atrium.
@@ -142,7 +171,7 @@ class Phantom:
         labels[inside(state.atrium) & sector.inside()] = 3
         labels[inside(np.concatenate([state.epi, state.endo[::-1]]))] = 2
         labels[inside(state.endo)] = 1
-        return labels
+        return labels if self.screen is None else self.screen.mask(labels)
 
     def beats(self, until_s: float | None = None) -> list[BeatTruth]:
         """The beats that begin and end (with the next ED) in the clip, or up to `until_s` seconds.

@@ -80,7 +80,7 @@ def _video(container: str, codec: str, pixels: str, options: dict[str, str], pha
         stream.pix_fmt = pixels
         # H.264 in 4:2:0 has even sizes alone: an odd last row or column is repeated.
         even = pixels == "yuv420p"
-        height, width = phantom.options.recording.height, phantom.options.recording.width
+        height, width = phantom.size
         stream.height, stream.width = height + height % 2 * even, width + width % 2 * even
         for number, frame in enumerate(phantom):
             image = _even(frame.image) if even else frame.image
@@ -119,7 +119,7 @@ def _beats(phantom: Phantom, path: Path) -> None:
 def _masks(phantom: Phantom, path: Path) -> None:
     """Frame by frame: the labels of a long clip do not fit into memory."""
     frames = phantom.frames or 0
-    height, width = phantom.options.recording.height, phantom.options.recording.width
+    height, width = phantom.size
     packed = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
     with packed as archive, archive.open("labels.npy", "w", force_zip64=True) as out:
         header = {"descr": "|u1", "fortran_order": False, "shape": (frames, height, width)}

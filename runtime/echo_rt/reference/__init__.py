@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from echo_rt.reference.axis import long_axis
 from echo_rt.reference.contour import smoothed, trace, walled
+from echo_rt.reference.drawing import tint
 from echo_rt.reference.mask import enlarge
 from echo_rt.reference.picture import coarse, depth, sector
 from echo_rt.reference.postprocess import postprocess, tally
@@ -29,6 +30,7 @@ __all__ = [
     "smoothed",
     "systole_misfits",
     "tally",
+    "tint",
     "trace",
     "wall_lines",
     "walled",

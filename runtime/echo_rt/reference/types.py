@@ -36,6 +36,22 @@ class WallLines(NamedTuple):
     samples: int
 
 
+class Tint(NamedTuple):
+    """How a class is coloured in a picture.
+
+    Attributes:
+        label: of the class.
+        to_grid: scale, and shift along x and y: picture pixel p shows grid position scale * p + shift.
+        colour: blue, green, red.
+        share: of the colour where the class is certain.
+    """
+
+    label: int
+    to_grid: tuple[float, float, float]
+    colour: tuple[int, int, int]
+    share: float
+
+
 class SpecklePicture(NamedTuple):
     """A part of an image in cells: (h, w), and row and column of the first cell."""
 

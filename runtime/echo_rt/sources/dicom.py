@@ -1,26 +1,54 @@
-"""DICOM cine recordings, decoded with pydicom one frame at a time."""
+"""DICOM cine recordings: frames of still images, decoded one at a time, or a video in a DICOM file."""
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from itertools import chain
+from typing import BinaryIO
 
 import numpy as np
 import pydicom
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
-from echo_rt.arrays import Array
-from echo_rt.sources.base import MIN_FRAMES, Picture, Recording, one_line, too_short
-from echo_rt.sources.dicom_header import frame_times, number, pixel_spacing, text, view
-from echo_rt.sources.dicom_pixels import GREY, PALETTE, RGB, YBR, YBR_PARTIAL, Render, locate, renderer, samples_of
+from echo_rt.arrays import Image
+from echo_rt.sources.base import MIN_FRAMES, Picture, Recording, too_short
+from echo_rt.sources.clock import StampClock
+from echo_rt.sources.dicom_claims import moves_outside
+from echo_rt.sources.dicom_clock import Clock, clock
+from echo_rt.sources.dicom_codestream import begins_frame, begins_video
+from echo_rt.sources.dicom_decode import named, reason
+from echo_rt.sources.dicom_element import Element, find_element
+from echo_rt.sources.dicom_header import number, text, view
+from echo_rt.sources.dicom_pixels import Refusal, TooFew
+from echo_rt.sources.dicom_render import Renderer
+from echo_rt.sources.dicom_scale import scale
+from echo_rt.sources.dicom_stills import GE_BIG_ENDIAN, Stills, compressed, settle, uncompressed
+from echo_rt.sources.dicom_video import EmbeddedVideo
 
 MAX_DEFLATION = 1032
 """Bytes that one byte of a deflated file can become, by the design of deflate."""
+
+MAX_FRAMES = 2**20
+"""Of a video: ten hours. A damaged number of frames must not become an allocation."""
+
+RATES_AGREE = 0.1
+"""The share by which the clock of a header and that of its video may differ: rates are often rounded."""
+
+_DEFLATED = DeflatedExplicitVRLittleEndian
+_UNCOMPRESSED = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, _DEFLATED, GE_BIG_ENDIAN)
+
+_VIDEO = re.compile(r"1\.2\.840\.10008\.1\.2\.4\.10[0-8](\.1)?")
+"""MPEG-2, H.264 and HEVC, in one fragment or in several (PS3.6 A)."""
 
 
 class DicomCine(Recording):
@@ -28,99 +56,192 @@ class DicomCine(Recording):
 
     MONOCHROME1 and 2 give (H, W), all colours (H, W, 3) BGR. Samples of more than 8 bits are windowed as the header
     says, or shifted by whole bits where it says nothing. A clip of any length needs the memory of one frame; only a
-    deflated file is inflated as a whole.
+    deflated file is inflated as a whole. What the header says is held against the data, see `dicom_claims.py`. A frame
+    that cannot be decoded is skipped and counted.
 
     Raises, when it is entered or read:
         SourceFormatError: it is not DICOM, has no pixels or one frame, has no clock (and no `fps` was given), ends
-            before its last frame, or is stored in a way that cannot be decoded here.
+            before its last frame, or is stored in a way that cannot be decoded here; or most of its frames are damaged.
     """
 
     def _open(self, resources: ExitStack) -> Iterator[Picture]:
         # Scanners and exporters bend the standard in harmless ways, and pydicom warns of each.
         warnings.filterwarnings("ignore", module=r"pydicom\.")
+        file, header, syntax = self._header(resources)
+        try:
+            element = find_element(file, header, syntax)
+        except Exception as error:
+            found = f"none that can be read ({reason(error)})"
+            raise self._error("pixel data", found, "the file is damaged, copy it again") from error
+        if element is None:
+            raise self._error("a recording", "a DICOM file without pixel data", "check that it is the right file")
+        self.view = view(header)
+        stated = number(header, "NumberOfFrames")
+        claimed = int(stated) if 0 <= stated < 2**31 else 0
+        try:
+            if _holds_video(element, syntax):
+                return self._video(EmbeddedVideo(element, resources), header, claimed)
+            return self._cine(element, header, syntax, claimed)
+        except TooFew as few:
+            raise too_short(self.path, few.count) from None
+        except Refusal as refusal:
+            raise self._error(refusal.expected, refusal.found, refusal.todo) from None
+
+    def _header(self, resources: ExitStack) -> tuple[BinaryIO, Dataset, UID]:
         try:
             file = resources.enter_context(self.path.open("rb"))
             header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
             syntax = _transfer_syntax(header)
         except Exception as error:
             # The parser raises struct.error, ValueError, EOFError and more on a damaged header.
-            found = f"none that can be read ({one_line(error)})"
+            found = f"none that can be read ({reason(error)})"
             raise self._error("a DICOM file", found, "copy it again, or check that it is the right file") from error
-        frames = self._check(header, syntax)
-        # A damaged number of frames must not become an allocation. A frame has 8 bytes at least: the head of its item.
-        if 8 * frames > self.path.stat().st_size * (MAX_DEFLATION if syntax.is_deflated else 1):
-            expected, todo = f"{frames} frames, as the header says", "it is truncated or damaged, copy it again"
-            raise self._error(expected, "a file too short for them", todo)
-        times = frame_times(header, frames)
-        if times is None:
-            if self._given_fps is None:
-                expected = "a frame time or rate in the header"
-                raise self._error(expected, "none that can be used", "give the frame rate with --fps")
-            times = np.arange(frames) / self._given_fps
-        self.frames = frames
-        self.fps = self._given_fps or float(1 / np.median(np.diff(times)))
-        self.spacing_mm, self.spacing_note = pixel_spacing(header)
-        self.view = view(header)
-        try:
-            located = locate(file, header, syntax)
-        except Exception as error:
-            found = f"none that can be read ({one_line(error)})"
-            raise self._error("pixel data", found, "the file is damaged, copy it again") from error
-        if located is None:
-            raise self._error("a recording", "a DICOM file without pixel data", "check that it is the right file")
-        source, options = located
-        return self._pictures(samples_of(source, header, syntax, options), header, times)
-
-    def _check(self, header: Dataset, syntax: UID) -> int:
-        """The number of frames, once the header has been found to be that of a cine that can be decoded here."""
         if not header:
             raise self._error("a DICOM file", "none", "copy it again, or check that it is the right file")
-        if not (number(header, "Rows") >= 1 and number(header, "Columns") >= 1):
+        if not all(1 <= number(header, side) < 2**16 for side in ("Rows", "Columns")):
             uid = UID(text(header, "SOPClassUID"))
             kind = f" ({uid.name})" if uid.name != uid else ""
             raise self._error("a recording", f"a DICOM file without images{kind}", "check that it is the right file")
-        stored = number(header, "NumberOfFrames")
-        frames = int(stored) if 0 <= stored < 2**31 else 1
-        if frames < MIN_FRAMES:
-            raise too_short(self.path, frames)
-        meaning = text(header, "PhotometricInterpretation")
-        if meaning not in (*GREY, *RGB, *YBR, *YBR_PARTIAL, *PALETTE):
-            found = f"PhotometricInterpretation {one_line(meaning or 'none')}"
-            raise self._error("grey, RGB, YBR or palette colours", found, "export it in one of these")
-        channels = 1 if meaning in (*GREY, *PALETTE) else 3
-        if number(header, "SamplesPerPixel") != channels:
-            found = f"{number(header, 'SamplesPerPixel'):g}"
-            raise self._error(f"{channels} samples a pixel for {meaning}", found, "export it again")
-        if (bits := number(header, "BitsAllocated")) not in (8, 16):
-            raise self._error("8 or 16 bits a sample", f"{bits:g}", "export it with 8 bits")
-        try:
-            decoder = get_decoder(syntax)
-        except NotImplementedError:
-            todo = "export it as JPEG or uncompressed, or as MP4"
-            raise self._error("a still-image transfer syntax", one_line(syntax.name), todo) from None
-        if not decoder.is_available:
-            todo = "install a decoder of pydicom for it (pylibjpeg-libjpeg or python-gdcm), or export it uncompressed"
-            raise self._error("a transfer syntax that can be decoded here", one_line(syntax.name), todo)
-        return frames
+        return file, header, syntax
 
-    def _pictures(
-        self, samples: Iterator[tuple[NDArray[Any], str]], header: Dataset, times: Array
-    ) -> Iterator[Picture]:
-        renderers: dict[str, Render] = {}
-        for index, t_s in enumerate(times):
+    def _cine(self, element: Element, header: Dataset, syntax: UID, claimed: int) -> Iterator[Picture]:
+        """The pictures of still images."""
+        frames = claimed if claimed >= MIN_FRAMES else 0
+        if element.encapsulated:
+            stills = compressed(element, header, syntax, frames)
+        else:
+            # A damaged number of frames must not become an allocation. A frame has 8 bytes at least.
+            if 8 * frames > self.path.stat().st_size * (MAX_DEFLATION if syntax == _DEFLATED else 1):
+                todo = "it is truncated or damaged, copy it again"
+                raise Refusal(f"{frames} frames, as the header says", "a file too short for them", todo)
+            stills = uncompressed(element, header, syntax, frames)
+            if syntax not in _UNCOMPRESSED:
+                stills.notes.append(f"the transfer syntax is {named(syntax)}, and the pixels are not compressed")
+        if stills.promised < MIN_FRAMES:
+            raise TooFew(stills.count)
+        looks = settle(stills)
+        self.notes += stills.notes
+        if stills.promised == stills.count != claimed:
+            self.notes.append(f"the header says {_frames(claimed)}, the file holds {stills.count}")
+        ticks = self._clock(header, min(stills.promised, max(element.available // 8, MIN_FRAMES)))
+        self.frames = stills.promised
+        assert ticks is not None
+        self.fps = self._given_fps or 1 / ticks.period_s
+        render = Renderer(header, stills.pixels.stored, looks, self.notes)
+        self._set_scale(header, stills.pixels.rows, stills.pixels.columns, render)
+        return self._pictures(stills, render, ticks)
+
+    def _clock(self, header: Dataset, frames: int, stream_fps: float | None = None) -> Clock | None:
+        """That of the command line or of the header; None where the time stamps of a video in it are better.
+
+        `frames` is 0 where nobody knows how many there are.
+        """
+        if self._given_fps is not None:
+            return Clock(np.arange(2) / self._given_fps)
+        ticks = clock(header, frames or MIN_FRAMES, counted=frames > 0)
+        if stream_fps and ticks is not None and not ticks.usual:
+            self.notes.append(
+                f"the header says {1 / ticks.period_s:.4g} frames a second, its video says {stream_fps:.4g} and is used"
+            )
+            return None
+        if ticks is None and stream_fps:
+            return None
+        if ticks is None:
+            expected = "a frame time or rate in the header"
+            raise Refusal(expected, "none that can be used", "give the frame rate with --fps")
+        self.notes += ticks.notes
+        if stream_fps and abs(stream_fps * ticks.period_s - 1) > RATES_AGREE:
+            self.notes.append(
+                f"the header says {1 / ticks.period_s:.4g} frames a second and is used, its video says {stream_fps:.4g}"
+            )
+        return ticks
+
+    def _set_scale(self, header: Dataset, rows: int, columns: int, render: Renderer) -> None:
+        found = scale(header, rows, columns)
+        self.spacing_mm, self.spacing_note = found.spacing_mm, found.why_not
+        self.notes += found.notes
+        if found.regions and (inside := moves_outside(render.looks(), found.regions)) is not None:
+            self.spacing_mm = None
+            self.spacing_note = (
+                f"the regions of the header hold {100 * inside:.0f} % of what moves: they are stale, from before the "
+                "image was resized"
+            )
+
+    def _pictures(self, stills: Stills, render: Renderer, ticks: Clock) -> Iterator[Picture]:
+        first = ""
+        for index in range(stills.count):
             try:
-                stored, meaning = next(samples)
-                if meaning not in renderers:
-                    renderers[meaning] = renderer(header, stored, meaning)
-                image = renderers[meaning](stored)
-            except StopIteration:
-                raise self._error(f"{times.size} frames", f"{index}", "the file is truncated, copy it again") from None
-            except Exception as error:
-                # pydicom tries one plug-in after the other, and each has errors of its own.
-                found = f"{index}, for the next cannot be decoded ({one_line(error)})"
-                todo = "the file is truncated or damaged, copy it again"
-                raise self._error(f"{times.size} frames", found, todo) from error
-            yield index, float(t_s), image
+                image = render(*stills.read(index))
+            except Exception as error:  # noqa: BLE001 - pydicom tries plug-ins, and each has errors of its own
+                self.skipped += 1
+                first = first or reason(error)
+                if 2 * self.skipped > stills.count:
+                    expected, found = f"{stills.count} frames", f"{self.skipped} that cannot be decoded ({first})"
+                    raise self._error(expected, found, "the file is damaged, copy it again") from None
+                continue
+            yield index, ticks.at(index), image
+        self._note_skipped(stills.count)
+        if stills.promised > stills.count:
+            found = f"{stills.count}"
+            raise self._error(f"{stills.promised} frames", found, "the file is truncated, copy it again")
+
+    def _note_skipped(self, count: int) -> None:
+        if self.skipped:
+            self.notes.append(f"{self.skipped} of {count} frames cannot be decoded and are left out")
+
+    def _video(self, video: EmbeddedVideo, header: Dataset, claimed: int) -> Iterator[Picture]:
+        """The pictures of a video, counted by its own stream."""
+        frames = claimed if claimed >= MIN_FRAMES else video.frames or 0
+        ticks = self._clock(header, min(frames, MAX_FRAMES), video.fps)
+        self.frames = video.frames or frames or None
+        self.fps = self._given_fps or (1 / ticks.period_s if ticks else video.fps)
+        stated = int(number(header, "Columns")), int(number(header, "Rows"))
+        if stated != (video.columns, video.rows):
+            self.notes.append(
+                f"the header says {stated[0]}x{stated[1]} pixels, its video has {video.columns}x{video.rows}"
+            )
+        found = scale(header, video.rows, video.columns)
+        self.spacing_mm, self.spacing_note = found.spacing_mm, found.why_not
+        self.notes += found.notes
+        pictures = video.pictures()
+        first = next(pictures, None)  # it shows how the others are shown
+        if first is not None and self.spacing_mm is not None:
+            self.spacing_mm = video.shown(self.spacing_mm, first[2].shape)
+        return self._video_pictures(video, chain([first] if first else [], pictures), ticks, claimed)
+
+    def _video_pictures(
+        self, video: EmbeddedVideo, pictures: Iterator[tuple[int, float | None, Image]], ticks: Clock | None,
+        claimed: int,
+    ) -> Iterator[Picture]:  # fmt: skip
+        stamps = StampClock(self.path, video.fps)
+        try:
+            for index, stamp_s, image in pictures:
+                yield index, stamps.at(stamp_s) if ticks is None else ticks.at(index), image
+        except Refusal as refusal:
+            raise self._error(refusal.expected, refusal.found, refusal.todo) from None
+        self.notes += video.notes
+        self.skipped = video.skipped
+        there = video.decoded + video.skipped
+        if video.cut:
+            raise self._error("a whole video", f"{there} frames of it", "the file is truncated, copy it again")
+        if self.skipped > video.decoded:
+            found = f"{self.skipped} that cannot be decoded and {video.decoded} that can"
+            raise self._error("frames of a video", found, "the file is damaged, copy it again")
+        if claimed != there and there >= MIN_FRAMES:
+            self.notes.append(f"the header says {_frames(claimed)}, its video has {there}")
+        self._note_skipped(there)
+
+
+def _holds_video(element: Element, syntax: UID) -> bool:
+    """Whether the pixel data is a video, by its first bytes, else by the transfer syntax."""
+    head = element.first_bytes()
+    if element.encapsulated and _VIDEO.fullmatch(syntax) is not None:
+        return not begins_frame(head)
+    return begins_video(head) and (element.encapsulated or _VIDEO.fullmatch(syntax) is not None)
+
+
+def _frames(claimed: int) -> str:
+    return f"{claimed} frame{'s' * (claimed != 1)}" if claimed else "no number of frames"
 
 
 def _transfer_syntax(header: Dataset) -> UID:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from echo_rt.errors import SourceError
 from echo_rt.frame import Frame
 from echo_rt.sources.base import Source
+from echo_rt.sources.scale import is_oblong, is_placeholder
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -21,8 +23,18 @@ if TYPE_CHECKING:
     FeedPicture = tuple[Image, float | None, tuple[float, float] | None]
     """Image, the sender's time stamp in seconds or None, and spacing in mm or None."""
 
-DRIFT_S = 1.0
-"""A sender's clock that leaves this machine's by more than this was set anew, and is tied to this machine's again."""
+STILL_S = 1.0
+"""A sender whose stamps have not gone on for that long has no clock."""
+
+WINDOW_S, SLOWEST = 10.0, 0.5
+"""Neither has one whose stamps go on at less than half of time's pace for that long. A sender that was held up has
+caught up by then, or is lost."""
+
+JUMP_S = (0.5, 10.0)
+"""Seconds by which stamps may go back, or forward beyond the time that passed, from frame to frame.
+
+More is a clock that was set anew, which is tied to this machine's again; less is disorder, or frames that were lost.
+"""
 
 LEAST_STEP_S = 1e-4
 """Between two frames whose stamps are the same or go back."""
@@ -33,12 +45,22 @@ image."""
 
 
 class FeedClock:
-    """Seconds since the first frame, strictly increasing, from the sender's time stamps where they run as time does."""
+    """Seconds since the first frame, strictly increasing, from the sender's time stamps where they go on as clocks do.
+
+    A sender may be ahead of time for any while: a recording that comes as fast as the network goes, a stream in
+    segments of some seconds each, or one that was held up and catches up. Its stamps are right all the same. Where they
+    are none or cannot be right, the time of arrival stands for them.
+    """
 
     def __init__(self) -> None:
         self._start_s = 0.0
-        self._offset_s: float | None = None
         self._last_s: float | None = None
+        self._arrived_s = 0.0
+        self._stamp_s: float | None = None
+        self._offset_s = 0.0
+        self._went_on_s = 0.0  # arrival of the last stamp that was later than the one before
+        self._window = (0.0, 0.0)  # stamp and arrival at its beginning
+        self._believed = True
 
     def at(self, stamp_s: float | None, arrived_s: float) -> float:
         """Time of a frame, in seconds.
@@ -48,18 +70,38 @@ class FeedClock:
             arrived_s: when it arrived, by any steady clock of this machine.
         """
         if self._last_s is None:
-            self._start_s = arrived_s
-            self._offset_s = None if stamp_s is None else -stamp_s
-            self._last_s = 0.0
-            return 0.0
-        here_s = arrived_s - self._start_s
-        t_s = here_s
-        if stamp_s is not None:
-            if self._offset_s is None or abs(stamp_s + self._offset_s - here_s) > DRIFT_S:
-                self._offset_s = here_s - stamp_s
-            t_s = stamp_s + self._offset_s
-        self._last_s = max(t_s, self._last_s + LEAST_STEP_S)
+            self._start_s, self._last_s = arrived_s, 0.0
+            if stamp_s is not None:
+                self._tie(stamp_s, arrived_s, 0.0)
+        else:
+            here_s = arrived_s - self._start_s
+            t_s = here_s
+            if stamp_s is not None and self._believed:
+                self._judge(stamp_s, arrived_s, max(here_s, self._last_s + arrived_s - self._arrived_s))
+                t_s = stamp_s + self._offset_s if self._believed else here_s
+            self._last_s = max(t_s, self._last_s + LEAST_STEP_S)
+        self._arrived_s = arrived_s
         return self._last_s
+
+    def _judge(self, stamp_s: float, arrived_s: float, now_s: float) -> None:
+        """Tie a clock that was set anew to `now_s`, and find out one that is none."""
+        step_s = stamp_s - self._stamp_s if self._stamp_s is not None else math.inf
+        if not -JUMP_S[0] <= step_s <= arrived_s - self._arrived_s + JUMP_S[1]:
+            self._tie(stamp_s, arrived_s, now_s)
+            return
+        if step_s > 0:
+            self._went_on_s = arrived_s
+        self._stamp_s = stamp_s
+        passed_s = arrived_s - self._window[1]
+        slow = passed_s >= WINDOW_S and stamp_s - self._window[0] < SLOWEST * passed_s
+        if slow or arrived_s - self._went_on_s > STILL_S:
+            self._believed = False
+        if passed_s >= WINDOW_S:
+            self._window = (stamp_s, arrived_s)
+
+    def _tie(self, stamp_s: float, arrived_s: float, t_s: float) -> None:
+        self._stamp_s, self._offset_s = stamp_s, t_s - stamp_s
+        self._went_on_s, self._window = arrived_s, (stamp_s, arrived_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +125,13 @@ class LiveSource(Source, Protocol):
 
     Attributes:
         note: one line on what is not as it was asked for, or None.
+        ends: whether it comes to an end of its own, as a recording does; known once it was entered.
+        patience_s: seconds without a frame that say nothing about its sender; known once it was entered.
     """
 
     note: str | None = None
+    ends: bool = False
+    patience_s: float = 0.0
 
     def interrupt(self) -> None:
         """Wake whoever waits for a frame, from any thread. A source without it ends the wait by its own time-out."""
@@ -137,7 +183,7 @@ def as_live(source: Source) -> LiveSource:
 class Feed(LiveSource, ABC):
     """A source that goes on by itself, whether or not somebody reads. The attributes are those of `LiveSource`.
 
-    It ends only when its sender does. Whoever wants to go on opens it again.
+    It ends only when its sender does. Whoever wants to go on opens it again, unless it `ends` of its own.
 
     Attributes:
         uri: its address.
@@ -197,7 +243,9 @@ class Feed(LiveSource, ABC):
 
 
 def plausible_spacing(spacing_mm: tuple[float, float], shape: tuple[int, ...]) -> tuple[float, float] | None:
-    """The spacing where it makes an image of the size of a chest, else None."""
+    """The spacing where it is a measured one and makes an image of the size of a chest, else None."""
+    if is_placeholder(spacing_mm) or is_oblong(spacing_mm):
+        return None
     low, high = PLAUSIBLE_MM
     sides = [mm * pixels for mm, pixels in zip(spacing_mm, shape, strict=False)]
     return spacing_mm if all(low <= side <= high for side in sides) else None

@@ -18,6 +18,7 @@ from echo_rt.arrays import Image
 from echo_rt.errors import MissingExtraError, ParameterError, SourceError, SourceFormatError
 from echo_rt.sources.base import one_line
 from echo_rt.sources.feed import Feed, plausible_spacing
+from echo_rt.sources.scale import is_placeholder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +31,7 @@ PORT = 18944
 CONNECT_S, READ_S = 5.0, 2.0
 
 NO_SCALE = "the sender's matrix does not give a scale that fits its image"
+PLACEHOLDER = "the sender's matrix has pixels of exactly 1 mm, which senders write that know no scale"
 
 HEADER_BYTES = 58
 MOST_BYTES = 64 * 2**20
@@ -40,7 +42,7 @@ class IgtlImages(Feed):
     """``igtl://host:port``, or ``igtl://host:port/Image_Probe`` for the images of one device of several.
 
     Images of one slice, uint8, grey, RGB or RGBA. The spacing is that of the message's matrix, where it makes an image
-    of the size of a chest. Other messages are passed over.
+    of the size of a chest and is not exactly 1 mm square. Other messages are passed over.
 
     Raises, when it is entered or read:
         ParameterError: the address has no host.
@@ -167,8 +169,10 @@ class IgtlImages(Feed):
             ) from None
         picture = _picture(image[0])
         columns = np.linalg.norm(matrix[:3, :2], axis=0)
-        spacing_mm = plausible_spacing((float(columns[1]), float(columns[0])), picture.shape)
-        self.spacing_mm, self.spacing_note = spacing_mm, NO_SCALE if spacing_mm is None else None
+        stated = float(columns[1]), float(columns[0])
+        spacing_mm = plausible_spacing(stated, picture.shape)
+        why_not = PLACEHOLDER if is_placeholder(stated) else NO_SCALE
+        self.spacing_mm, self.spacing_note = spacing_mm, why_not if spacing_mm is None else None
         return picture, fields["timestamp"] or None, spacing_mm
 
 

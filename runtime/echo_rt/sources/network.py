@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -11,20 +12,35 @@ import av
 
 from echo_rt.errors import SourceError, SourceFormatError
 from echo_rt.sources.base import one_line
+from echo_rt.sources.display import Display
 from echo_rt.sources.feed import Feed
-from echo_rt.sources.video import image_of
+from echo_rt.sources.pace import PlayOut
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.stream import VideoStream
 
     from echo_rt.sources.feed import FeedPicture
 
 OPEN_S, READ_S = 8.0, 2.0
 """Time-outs: for the first answer with all that is needed to decode, and for any later one."""
 
+SEGMENT_S = 12.0
+"""A stream in segments comes as one segment after the other, of up to 10 s each."""
+
+JITTER_S = 0.25
+"""By so much a frame over HTTP may be early on the way; over RTSP and UDP all may, as they are made for live."""
+
+FORGIVEN = 2
+"""So often a stream over HTTP that is held up on the way catches up; then it is one in bursts."""
+
 # Nothing is buffered before the first frame is shown, and no more of the stream is looked at than is needed to know its
 # codec.
-_ALL = {"fflags": "nobuffer", "flags": "low_delay", "probesize": "500000", "analyzeduration": "500000"}
+_PROBE = {"probesize": "500000", "analyzeduration": "500000"}
+_LIVE = {"fflags": "nobuffer", "flags": "low_delay"}
+# A recording that breaks off is asked for from there.
+_RECORDED = {"reconnect": "1", "reconnect_delay_max": "2"}
 _BY_SCHEME = {
     # TCP loses no packets; where the server refuses it, UDP is taken.
     "rtsp": {"rtsp_flags": "prefer_tcp", "max_delay": "100000", "reorder_queue_size": "16"},
@@ -43,11 +59,14 @@ class NetworkStream(Feed):
     """``rtsp://``, ``udp://`` (MPEG-TS) or ``http://``.
 
     The time of a frame is the sender's time stamp, tied to this machine's clock where it jumps; where there is none,
-    that of arrival. Frames that arrived damaged are left out.
+    that of arrival. Frames that arrived damaged are left out. Pictures are shown as a player shows them, see `Display`.
+
+    What comes over HTTP faster than it plays waits for its time: a recording, which `ends`, a stream in segments (HLS),
+    or any sender in bursts. It waits where it is, with the sender and in the network, so that nothing fills up here.
 
     Raises, when it is entered or read:
         SourceError: no answer in time, or none any more.
-        SourceFormatError: what is there is no video.
+        SourceFormatError: what is there is no video, or a recording without the times of its frames.
     """
 
     def __init__(self, uri: str) -> None:
@@ -55,31 +74,58 @@ class NetworkStream(Feed):
         self.name = shown(uri)
         self.spacing_note = "a video stream does not say how large a pixel is"
         self._container: InputContainer | None = None
+        self._given_up = threading.Event()
+        self._play_out: PlayOut | None = None
+
+    def interrupt(self) -> None:
+        """End the wait for the next frame, and with it the source. From any thread."""
+        self._given_up.set()
 
     def _open(self) -> None:
+        self._given_up.clear()
+        self.ends = False
         scheme = urlsplit(self.uri).scheme.lower().removesuffix("s")
-        options = {**_ALL, **_BY_SCHEME[scheme], "protocol_whitelist": _PROTOCOLS[scheme]}
+        self._container = container = self._connect(scheme, _LIVE)
+        if not container.streams.video:
+            raise SourceFormatError(f"{self.name}: expected a video stream, found none in it; check the address")
+        if scheme == "http":
+            segmented = "hls" in container.format.name
+            self.ends = _has_end(container)
+            if self.ends and not _is_stamped(container):
+                raise SourceFormatError(
+                    f"{self.name}: expected a recording with time stamps, found a bare {container.format.name} stream; "
+                    "download it and give it to `echo-rt file` with --fps"
+                )
+            if self.ends or segmented:
+                # What is looked at first must not be lost, and pictures come out in their order.
+                self._close()
+                self._container = container = self._connect(scheme, _RECORDED if self.ends else {})
+            self.patience_s = SEGMENT_S if segmented else 0.0
+            self._play_out = PlayOut() if self.ends or segmented else PlayOut(JITTER_S, FORGIVEN)
+        stream = container.streams.video[0]
+        rate = stream.average_rate or stream.guessed_rate
+        self.fps = float(rate) if rate else None
+
+    def _connect(self, scheme: str, more: dict[str, str]) -> InputContainer:
+        options = {**_PROBE, **_BY_SCHEME[scheme], **more, "protocol_whitelist": _PROTOCOLS[scheme]}
+        # Over HTTP a silence is told by whoever reads: segments come seconds apart.
+        read_s = SEGMENT_S if scheme == "http" else READ_S
         try:
-            container = av.open(self.uri, options=options, timeout=(OPEN_S, READ_S), metadata_errors="replace")
+            return av.open(self.uri, options=options, timeout=(OPEN_S, read_s), metadata_errors="replace")
         except av.FFmpegError as error:
             raise SourceError(
                 f"{self.name}: expected a stream, found {_what(error)}; see `echo-rt doctor {self.name}`"
             ) from None
-        self._container = container
-        if not self._container.streams.video:
-            raise SourceFormatError(f"{self.name}: expected a video stream, found none in it; check the address")
-        stream = self._container.streams.video[0]
-        rate = stream.average_rate or stream.guessed_rate
-        self.fps = float(rate) if rate else None
 
     def _pictures(self) -> Iterator[FeedPicture]:
         assert self._container is not None
         stream = self._container.streams.video[0]
         stream.thread_type = "NONE"  # threads that take a frame each give them back as many frames later
-        stamped = self._container.format.name.split(",")[0] not in _NO_TIMES
-        heard_s, given = time.monotonic(), False
+        stamped, display = _is_stamped(self._container), Display(stream)
+        heard_s, starved_s, given = time.monotonic(), 0.0, False
         try:
-            for packet in self._container.demux(stream):
+            for packet, waited_s in _timed(self._container.demux(stream)):
+                starved_s += waited_s  # since the last frame
                 if packet.is_corrupt:
                     continue
                 try:
@@ -87,10 +133,17 @@ class NetworkStream(Feed):
                 except av.error.InvalidDataError:
                     frames = []  # up to the next key frame
                 for frame in frames:
-                    if not frame.is_corrupt:
-                        heard_s, given = time.monotonic(), True
-                        yield image_of(frame), frame.time if stamped else None, None
-                if time.monotonic() - heard_s > (READ_S if given else OPEN_S):
+                    if frame.is_corrupt:
+                        continue
+                    stamp_s = frame.time if stamped else None
+                    if not self._wait(stamp_s, starved_s):
+                        return
+                    image = display.image(frame)
+                    if not given:
+                        self.notes += display.notes
+                    heard_s, starved_s, given = time.monotonic(), 0.0, True
+                    yield image, stamp_s, None
+                if time.monotonic() - heard_s - starved_s > (READ_S if given else OPEN_S):
                     raise SourceError(
                         f"{self.name}: expected pictures, found packets that cannot be decoded; check the sender"
                     )
@@ -99,10 +152,38 @@ class NetworkStream(Feed):
                 f"{self.name}: expected the stream to go on, found {_what(error)}; check the sender and the network"
             ) from None
 
+    def _wait(self, stamp_s: float | None, starved_s: float) -> bool:
+        """Wait until a frame is due; False where nobody waits for it any more."""
+        wait_s = 0.0
+        if self._play_out is not None and stamp_s is not None:
+            wait_s = self._play_out.wait_s(stamp_s, time.monotonic(), starved_s)
+        return not self._given_up.wait(wait_s)
+
     def _close(self) -> None:
         if self._container is not None:
             self._container.close()
             self._container = None
+
+
+def _timed(packets: Iterator[Packet[VideoStream]]) -> Iterator[tuple[Packet[VideoStream], float]]:
+    """Each packet, and the seconds that the network took for it."""
+    asked_s = time.monotonic()
+    for packet in packets:
+        yield packet, time.monotonic() - asked_s
+        asked_s = time.monotonic()
+
+
+def _is_stamped(container: InputContainer) -> bool:
+    return container.format.name.split(",")[0] not in _NO_TIMES
+
+
+def _has_end(container: InputContainer) -> bool:
+    """Whether what comes over HTTP is a recording: its header gives a duration, or the server a length."""
+    name = container.format.name
+    if (container.duration or 0) > 0:
+        return True
+    # The length of a playlist is not that of its stream; cameras invent one for pictures without an end.
+    return "hls" not in name and name != "mpjpeg" and container.size > 0
 
 
 def shown(uri: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from echo_rt.errors import ParameterError, SourceFormatError, SourceNotFoundError
 from echo_rt.sources.base import Source, too_short
 from echo_rt.sources.feed import FeedOptions
+from echo_rt.sources.kinds import PICTURE, Kind, head_of, kind_of
 from echo_rt.sources.paths import DICOM_SUFFIXES, IMAGE_SUFFIXES, RECORDING, expand_glob, is_dicom
 
 # Two characters at least: "C:" is a drive.
@@ -20,8 +21,14 @@ _CAMERA = re.compile(r"\d{1,3}|/dev/video\d+")
 
 def is_feed(uri: str) -> bool:
     """Whether an address is a feed that goes on by itself: a camera, a network stream or OpenIGTLink; no phantom is."""
+    scheme = _scheme(uri)
+    return is_camera(uri) or (scheme is not None and scheme in {*_NETWORK, "igtl"})
+
+
+def _scheme(uri: str) -> str | None:
+    """What an address begins with, in small letters; None of a path, and of a file that is named like an address."""
     scheme = _SCHEME.match(uri)
-    return is_camera(uri) or (scheme is not None and scheme[1].lower() in {*_NETWORK, "igtl"})
+    return None if scheme is None or os.path.exists(uri) else scheme[1].lower()
 
 
 def is_camera(uri: str) -> bool:
@@ -32,10 +39,11 @@ def is_camera(uri: str) -> bool:
 def open_source(uri: str | os.PathLike[str], fps: float | None = None, feed: FeedOptions | None = None) -> Source:
     """The source at `uri`; entering it opens the file or the feed.
 
-    `uri` is a DICOM cine, a video, a folder of numbered images, a glob that matches one of these, a recording of
-    `echo-rt live`, ``phantom:?ef=55&hr=70``, or a live feed: the number of a camera or its device file, ``rtsp://``,
-    ``udp://`` or ``http://``, ``igtl://host:port``. What a file is, its content decides, not its name. `fps` replaces
-    the clock of a recording; a folder of images has no other. `feed` is what a camera is asked for.
+    `uri` is a DICOM cine, a video, a sequence in NIfTI, MetaImage or NRRD, a folder of numbered images, a glob that
+    matches one of these, a recording of `echo-rt live`, ``phantom:?ef=55&hr=70``, or a live feed: the number of a
+    camera or its device file, ``rtsp://``, ``udp://`` or ``http://``, ``igtl://host:port``. What a file is, its content
+    decides, not its name. `fps` replaces the clock of a recording; a folder of images has no other. `feed` is what a
+    camera is asked for.
 
     Raises:
         ParameterError: `fps` is not a positive number, the scheme is unknown, or the glob matches several recordings.
@@ -48,17 +56,17 @@ def open_source(uri: str | os.PathLike[str], fps: float | None = None, feed: Fee
             f"--fps: expected a positive number of frames per second, found {fps}; "
             "leave it out to use the file's own clock"
         )
-    scheme = _SCHEME.match(text)
+    scheme = _scheme(text)
     if is_camera(text):
         from echo_rt.sources.camera import Camera
 
         return Camera(text, feed or FeedOptions(fps=fps))
-    if scheme and scheme[1].lower() in _FEEDS:
+    if scheme in _FEEDS:
         if fps is not None:
             raise ParameterError(
                 f"{text}: expected no --fps, found {fps:g}; it is for recordings, a feed has its own clock"
             )
-        return _FEEDS[scheme[1].lower()](text)
+        return _FEEDS[scheme](text)
     if os.path.exists(text):  # unlike Path.exists, False for a path that the system refuses
         return _open_recording(Path(text), fps)
     matches = expand_glob(text)
@@ -71,7 +79,7 @@ def open_source(uri: str | os.PathLike[str], fps: float | None = None, feed: Fee
     if scheme:
         known = ", ".join(f"{name}:" for name in sorted(_FEEDS))
         raise ParameterError(
-            f"{text}: expected a path or an address that starts with {known}, found {scheme[1]}:; check its spelling"
+            f"{text}: expected a path or an address that starts with {known}, found {scheme}:; check its spelling"
         )
     raise SourceNotFoundError(
         f"{text}: expected a recording, found nothing at that path; check its spelling and the current folder"
@@ -88,22 +96,51 @@ def _open_recording(path: Path, fps: float | None) -> Source:
         from echo_rt.sources.images import ImageFolder
 
         return ImageFolder(path, fps)
-    try:
-        dicom = is_dicom(path)
-    except OSError as error:
-        raise SourceFormatError(
-            f"{path}: expected a file that can be read, found: {error.strerror}; check its permissions"
-        ) from None
+    dicom, kind = _look_at(path)
     suffix = path.suffix.lower()
+    if kind is not None and kind.volume is not None:
+        from echo_rt.sources.volumes.cine import VolumeCine
+
+        return VolumeCine(path, kind, fps)
+    if kind is not None and suffix in DICOM_SUFFIXES:
+        raise SourceFormatError(f"{path}: expected a DICOM file, found {kind.name}; {kind.todo}")
     if dicom or suffix in DICOM_SUFFIXES:
         from echo_rt.sources.dicom import DicomCine
 
         return DicomCine(path, fps)
-    if suffix in IMAGE_SUFFIXES:
-        raise too_short(path, 1)
+    if suffix in IMAGE_SUFFIXES and (kind is None or kind is PICTURE):
+        raise _still(path)
     from echo_rt.sources.video import Video
 
     return Video(path, fps)
+
+
+def _look_at(path: Path) -> tuple[bool, Kind | None]:
+    """Whether a file is DICOM, and else what it is where it is no video."""
+    try:
+        if path.is_file():  # a pipe or a device would block
+            dicom = is_dicom(path)
+            return dicom, None if dicom else kind_of(head_of(path))
+    except OSError as error:
+        raise SourceFormatError(
+            f"{path}: expected a file that can be read, found: {error.strerror}; check its permissions"
+        ) from None
+    raise SourceFormatError(f"{path}: expected a file or a folder, found a pipe or a device; give a recording")
+
+
+def _still(path: Path) -> SourceFormatError:
+    """The error for a picture, or for a stack of them."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            pages = int(getattr(image, "n_frames", 1))
+    except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError):
+        pages = 1
+    if pages < 2:
+        return too_short(path, 1)
+    found = f"a stack of {pages} pictures in one file"
+    return SourceFormatError(f"{path}: expected a recording, found {found}; save them as numbered images in a folder")
 
 
 def _phantom(uri: str) -> Source:

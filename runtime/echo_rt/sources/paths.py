@@ -8,11 +8,17 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from echo_rt.sources.kinds import head_of, kind_of
+from echo_rt.sources.volumes.axes import MOST_CHANNELS, axes_of
+
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 VIDEO_SUFFIXES = frozenset(
-    {".avi", ".mp4", ".m4v", ".mkv", ".mov", ".webm", ".wmv", ".mpg", ".mpeg", ".gif", ".ogv", ".ts", ".flv"}
+    ".avi .mp4 .m4v .mkv .mov .webm .wmv .asf .mpg .mpeg .mpe .m2v .vob .ts .m2ts .mts .gif .ogv .flv .3gp .mxf".split()
 )
+VOLUME_SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr")
+MASK_ENDINGS = ("_gt", ".seg")
+"""How the names of masks end before their suffix: those of CAMUS, and the segmentations of 3D Slicer."""
 
 RECORDING = "recording.json"
 """What a folder holds that `echo-rt live --record` made: such a folder is one recording."""
@@ -26,8 +32,8 @@ def find_recordings(paths: Sequence[str | os.PathLike[str]]) -> list[Path | str]
 
     - A file stands for itself, and a glob for its matches; ``**`` goes through folders.
     - A folder of numbered images alone is one recording, and so is one that `echo-rt live --record` made. Any other is
-      searched, with its folders, for DICOM files (known by their content), videos and such folders. Hidden files,
-      DICOMDIR and results of `echo-rt file` are left out.
+      searched, with its folders, for DICOM files (known by their content), videos, sequences in NIfTI, MetaImage or
+      NRRD, and such folders. Hidden files, DICOMDIR, masks, single images and results of `echo-rt file` are left out.
     - What is missing or holds nothing stays in the list: opening it gives its own error in a batch.
     - An address such as ``phantom:?ef=55`` is passed on as a string.
     """
@@ -81,12 +87,30 @@ def _is_recording(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix in VIDEO_SUFFIXES or suffix in DICOM_SUFFIXES:
         return True
+    if (volume := _volume_suffix(path.name)) is not None:
+        return not path.name[: -len(volume)].endswith(MASK_ENDINGS) and not _is_still(path)
     if suffix in IMAGE_SUFFIXES or path.name.upper() == "DICOMDIR":
         return False
     try:
         return is_dicom(path)
     except OSError:
         return False
+
+
+def _volume_suffix(name: str) -> str | None:
+    small = name.lower()
+    return next((suffix for suffix in VOLUME_SUFFIXES if small.endswith(suffix)), None)
+
+
+def _is_still(path: Path) -> bool:
+    """Whether the header says that there is one frame; False where it cannot be read, so that opening it says why."""
+    try:
+        head = head_of(path)
+    except OSError:
+        return False
+    kind = kind_of(head)
+    # Colour has an axis too, and some writers add axes of length 1.
+    return kind is not None and 0 < sum(length > MOST_CHANNELS for length in axes_of(head, kind)) <= 2
 
 
 def is_dicom(path: Path) -> bool:

@@ -8,11 +8,13 @@ from contextlib import ExitStack
 from typing import Any, TextIO
 
 import av
+import numpy as np
 from av.container import InputContainer
 
 from echo_rt.errors import SourceFormatError
 from echo_rt.sources.base import Picture, Recording, one_line
 from echo_rt.sources.paths import RECORDING
+from echo_rt.sources.screen.region import Region
 from echo_rt.sources.video import image_of
 
 FRAMES, READINGS = "frames.mkv", "readings.jsonl"
@@ -21,9 +23,16 @@ FRAMES, READINGS = "frames.mkv", "readings.jsonl"
 class Recorded(Recording):
     """The folder of a take. One that was cut off is read up to where frames and lines both reach.
 
+    Attributes:
+        cut: the part of its pictures that was followed; None where that was all of them.
+        asked: whether the user had named it. Both are known once the take has been entered.
+
     Raises, when it is entered or read:
         SourceFormatError: a file is missing or is not what the recorder wrote, or there are fewer than two frames.
     """
+
+    cut: Region | None = None
+    asked: bool = False
 
     def _open(self, resources: ExitStack) -> Iterator[Picture]:
         try:
@@ -32,8 +41,9 @@ class Recorded(Recording):
             container = resources.enter_context(
                 av.open(f"file:{self.path / FRAMES}", options={"protocol_whitelist": "file"})
             )
-            self.frames = about.get("frames")
-        except (OSError, ValueError, AttributeError, av.FFmpegError) as error:
+            self.frames, self.asked = about.get("frames"), about.get("roi") != "auto"
+            self.cut = _region(about.get("cut"))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, av.FFmpegError) as error:
             raise SourceFormatError(
                 f"{self.path}: expected a recording of `echo-rt live` ({RECORDING}, {READINGS}, {FRAMES}), "
                 f"found: {one_line(error)}"
@@ -57,3 +67,11 @@ class Recorded(Recording):
             raise SourceFormatError(
                 f"{self.path}: expected lines with index, t_s and spacing_mm, found {one_line(error)}"
             ) from None
+
+
+def _region(cut: dict[str, Any] | None) -> Region | None:
+    """What recording.json says of the part that was followed."""
+    if cut is None:
+        return None
+    outline = None if cut["outline"] is None else np.array(cut["outline"], np.int32).reshape(-1, 2)
+    return Region((int(cut["x"]), int(cut["y"]), int(cut["width"]), int(cut["height"])), outline)

@@ -1,0 +1,158 @@
+"""One recording of `echo-rt file`: what is asked of it, and how it comes to its result."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Union
+
+from echo_rt.errors import EchoRtError, NoDeviceError, OutputError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from echo_rt.engine import Engine
+    from echo_rt.result import RecordingResult
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `process` is asked for each recording, by its own names."""
+
+    out: Path | None = None
+    a2c: str | None = None
+    ef_method: str = "disks"
+    fps: float | None = None
+    overlay: bool = True
+    roi: str = "auto"
+    keep_screen: bool = False
+    read_screen: bool = False
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How an engine is opened, as `open_engine` takes it."""
+
+    model: str | None = None
+    device: str = "auto"
+    threads: int = 0
+
+    def open(self) -> Engine:
+        """The engine, in a process of which it is the work. EchoRtError says why there is none."""
+        import cv2
+
+        from echo_rt.engine import open_engine
+
+        # Decoder, network and outputs have threads already. OpenCV's would wait for each other at every picture.
+        cv2.setNumThreads(1)
+        return open_engine(self.model, self.device, self.threads)
+
+
+class Job(NamedTuple):
+    """A recording, its number among all, and the folder of its results in `Options.out`."""
+
+    number: int
+    recording: str
+    folder: str
+
+
+class Refused(NamedTuple):
+    """Why a recording has no result: an error's text, and of which kind it was.
+
+    The error itself cannot always be sent to another process: some take more than their text.
+    """
+
+    text: str
+    output: bool = False
+    no_device: bool = False
+
+    @classmethod
+    def by(cls, error: EchoRtError) -> Refused:
+        return cls(str(error), isinstance(error, OutputError), isinstance(error, NoDeviceError))
+
+
+Outcome = Union["RecordingResult", Refused]
+
+Tell = Callable[[int, int, int | None], None]
+"""Told the number of a job after every frame, how many frames are done, and how many are expected."""
+
+
+class Runner(Protocol):
+    """Comes from jobs to their outcomes. It is a context manager: leaving it ends what is under way."""
+
+    def submit(self, job: Job) -> None:
+        """Take a job, also while outcomes come."""
+
+    def outcomes(self, tell: Tell) -> Iterator[tuple[Job, Outcome]]:
+        """Those of all jobs that were submitted, as they come."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+
+class Here:
+    """A `Runner` in this process: one recording after the other."""
+
+    def __init__(self, opening: Opening, options: Options) -> None:
+        self._opening, self._options = opening, options
+        self._waiting: deque[Job] = deque()
+        self._opened = ExitStack()
+
+    def submit(self, job: Job) -> None:
+        self._waiting.append(job)
+
+    def outcomes(self, tell: Tell) -> Iterator[tuple[Job, Outcome]]:
+        with self._opening.open() as engine:
+            while self._waiting:
+                job = self._waiting.popleft()
+                yield job, follow(job, engine, self._options, tell)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+def follow(job: Job, engine: Engine, options: Options, tell: Tell) -> Outcome:
+    """A recording's result, or why there is none."""
+    from echo_rt.pipeline import process
+
+    asked = {field.name: getattr(options, field.name) for field in fields(options)}
+    try:
+        return process(
+            job.recording,
+            engine,
+            name=job.folder,
+            progress=lambda done, expected: tell(job.number, done, expected),
+            **asked,
+        )
+    except EchoRtError as error:
+        return Refused.by(error)
+
+
+def usable_cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_jobs(device: str) -> int:
+    """How many recordings side by side help.
+
+    One keeps more than one core busy: network and measuring the first, decoder and outputs another. So two thirds of
+    the cores are enough; more only take memory. A GPU has one at a time: more were not measured.
+    """
+    from echo_rt.engine import choose
+
+    on_processor = (choose()[0] if device == "auto" else device) in ("cpu", "openvino")
+    return max(1, -(-2 * usable_cores() // 3)) if on_processor else 1

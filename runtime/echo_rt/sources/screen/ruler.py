@@ -1,0 +1,266 @@
+"""The scale of a screen, read from the depth ruler beside the sector.
+
+A ruler is a line of small marks, evenly spaced, from the sector's tip to its bottom. The distance of its marks is 1 cm
+or 5 mm: which one, longer or numbered marks tell, and the depth, that for the heart is 6 to 24 cm. What leaves a doubt
+gives no scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from echo_rt.arrays import Array, Image
+from echo_rt.provenance import RulerScale
+from echo_rt.sources.screen.fan import Fan, find_fan
+from echo_rt.sources.screen.graduation import DEPTH_MM, Majors, in_fifths, majors, step_mm
+from echo_rt.sources.screen.lattice import Lattice, find_lattices
+from echo_rt.sources.screen.marks import find_marks, small_things
+from echo_rt.sources.screen.still import Still
+from echo_rt.sources.screen.ticks import Ticks, measure_ticks
+
+SAMPLE_S, SAMPLES, LEAST_SAMPLES = 0.1, 12, 4
+"""Between two frames that are looked at, how many make a reading, and how many at least."""
+
+NO_RULER = "no ruler is seen beside the sector"
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What marks must be like to be a ruler's.
+
+    Attributes:
+        seen: share of the marks, from the first to the last, that must be there.
+        between: share of the gaps between them in which something may be lit.
+        crowded: share of the marks that may have something beside them, as letters and a list's bullets have.
+        alike: brightness of the faintest sixth of the marks over that of the brightest, at least.
+        shape: how much all but a third of the minor marks look like the mean one, a correlation.
+        uneven: share of the length by which marks of one kind may differ in length.
+        hidden: share of the depth at its lower end in which the marks may be hidden by tissue.
+    """
+
+    seen: float
+    between: float
+    crowded: float
+    alike: float
+    shape: float
+    uneven: float
+    hidden: float
+
+
+PLAIN = Demands(seen=0.8, between=0.25, crowded=0.5, alike=0.4, shape=0.8, uneven=0.25, hidden=0.06)
+"""Where all marks are alike: so are the bullets of a list."""
+
+GRADED = Demands(seen=0.65, between=0.5, crowded=0.9, alike=0.25, shape=0.7, uneven=0.5, hidden=0.06)
+"""Where every second or every fifth mark is long, which no list has."""
+
+IN_FIFTHS = replace(GRADED, shape=0.0, hidden=0.25)
+"""Where several fifth marks are long: nothing else on a screen is like that."""
+
+BUSY = 0.6
+"""With something in more than that share of the gaps, shorter marks may stand between the long ones."""
+
+THICK_PX, THICK = 5.0, 0.2
+"""Pixels, or share of the distance between marks, that a mark is thick at most."""
+
+LONG = 0.75
+"""Where all marks are alike, the length of one over the distance to the next, at most."""
+
+LONGEST = 0.06
+"""A minor mark's length over the sector's depth, at most."""
+
+UNEVEN_PX, UNEVEN_THICK_PX = 3.0, 2.0
+"""Pixels by which marks of one kind always may differ in length, and in thickness."""
+
+UPRIGHT = 1.3
+"""A mark's thickness over its length, at most: what is taller is a stroke of a letter or the side of a frame."""
+
+ENDS = 0.06
+"""Share of the depth by which the first mark may lie above the sector's tip or below its top, and the last mark below
+its bottom."""
+
+NUMBERS = 0.03
+"""Room for numbers beside the marks, as a share of the ruler's length."""
+
+SYSTEMATIC_PERCENT = 0.5
+"""Error of a scale that more marks do not lessen: pixels that are not quite square, resized screens."""
+
+AGREE = 0.02
+"""Two rulers of one screen may differ by that share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A scale, and the marks that it was read from; sure where several of them, every fifth, are long."""
+
+    scale: RulerScale
+    ticks: Ticks
+    sure: bool
+
+    def boxes(self, shape: tuple[int, int]) -> tuple[tuple[int, int, int, int], ...]:
+        """x, y, width and height of rectangles around the marks and their numbers, on a screen of that shape. Beside a
+        side of the sector there is one for each mark: a single one would hold what else stands in the corner."""
+        lattice, there = self.ticks.lattice, self.ticks.there
+        along, across = lattice.axes()
+        points = (across * lattice.across + along * self.ticks.places[:, None])[there]
+        room = float(np.quantile(self.ticks.length[there], 0.9)) + NUMBERS * lattice.step * len(there)
+        parts = [points] if lattice.angle_deg == 0 else [point[None] for point in points]
+        boxes = []
+        for part in parts:
+            left, top = np.maximum(np.round(part.min(axis=0) - room).astype(int), 0)
+            right, bottom = np.minimum(np.round(part.max(axis=0) + room).astype(int), (shape[1], shape[0]))
+            boxes.append((int(left), int(top), int(right - left), int(bottom - top)))
+        return tuple(boxes)
+
+
+class RulerReader:
+    """Reads the ruler of a screen from a second of its frames.
+
+    Attributes:
+        reason: why there is no scale, after `read` gave none.
+    """
+
+    def __init__(self) -> None:
+        self.reason = NO_RULER
+        self._still = Still()
+        self._last_s = -np.inf
+
+    def update(self, image: Image, t_s: float) -> bool:
+        """Take a frame (H, W) or (H, W, 3), all of one size, unless it follows too soon; whether they are enough."""
+        if t_s - self._last_s >= SAMPLE_S:
+            self._still.update(image)
+            self._last_s = t_s
+        return self._still.count >= SAMPLES
+
+    def read(self) -> Found | None:
+        """The scale by the frames so far."""
+        found = read_still(self._still)
+        self.reason = found if isinstance(found, str) else ""
+        return found if isinstance(found, Found) else None
+
+
+def read_still(still: Still) -> Found | str:
+    """The scale of a screen, or the reason why it has none."""
+    if still.count < LEAST_SAMPLES:
+        return NO_RULER
+    fan = find_fan(still.highest, still.lowest)
+    return NO_RULER if fan is None else read_ruler(still.picture, fan)
+
+
+def read_ruler(still: Image, fan: Fan) -> Found | str:
+    """The scale of a screen, or the reason why it has none.
+
+    Args:
+        still: (H, W) what of the screen does not move, see `marks.brightness`.
+        fan: the sector.
+    """
+    small = small_things(still)
+    marks = find_marks(small)
+    if marks is None:
+        return "the screen is too noisy for a ruler"
+    found: list[Found] = []
+    reasons: list[str] = []
+    for lattice in find_lattices(marks, fan):
+        ticks = _measured(still, small, lattice, fan)
+        verdict = judge(ticks, fan) if ticks is not None else ""
+        if isinstance(verdict, Found):
+            found.append(verdict)
+        elif verdict:
+            reasons.append(verdict)
+    # Several long fifth marks say more than evenness alone. Without them, another ruler that is unclear is a doubt.
+    found = [one for one in found if one.sure] or (found if not reasons else [])
+    if not found:
+        return reasons[0] if reasons else NO_RULER
+    best = min(found, key=lambda one: one.scale.error_percent)
+    if any(abs(one.scale.mm_per_px / best.scale.mm_per_px - 1) > AGREE for one in found):
+        return "two rulers on the screen have different scales"
+    return best
+
+
+def _measured(still: Image, small: Image, lattice: Lattice, fan: Fan) -> Ticks | None:
+    """The marks of a lattice; of a finer one where something stands in most gaps: shorter marks between."""
+    ticks = measure_ticks(still, small, lattice, fan)
+    if ticks is not None and ticks.between > BUSY:
+        finer = measure_ticks(still, small, replace(ticks.lattice, step=ticks.lattice.step / 2), fan)
+        if finer is not None and finer.between <= PLAIN.between:
+            return finer
+    return ticks
+
+
+def judge(ticks: Ticks, fan: Fan) -> Found | str:
+    """The scale by these marks; a reason where they are a ruler that cannot be read, and "" where they are none."""
+    pattern = majors(ticks)
+    sure = in_fifths(ticks)
+    demands = IN_FIFTHS if sure else GRADED if 2 in pattern else PLAIN
+    if not _like_a_ruler(ticks, pattern, demands, fan.depth):
+        return ""
+    along, _ = ticks.lattice.axes()
+    tip, depth, step = float(along @ np.array(fan.tip)), fan.depth, ticks.lattice.step
+    end, places = tip + depth, ticks.places
+    first, last = places[np.flatnonzero(ticks.there)[[0, -1]]]
+    # It begins at the tip and ends at the bottom.
+    top = tip if ticks.lattice.angle_deg else max(tip, fan.top)
+    above, below = first - top - 1.1 * step, last - end
+    if above > ENDS * depth or below > ENDS * depth or below < -1.25 * step - demands.hidden * depth:
+        return ""
+    zero = _zero(ticks, pattern, tip - ENDS * depth, top + ENDS * depth)
+    if zero is None:
+        return "a ruler is seen whose long marks do not begin at the sector's tip" if pattern else ""
+    count = float((end - places[0]) / step) - zero
+    between_mm = step_mm(ticks, pattern, zero, count)
+    if isinstance(between_mm, str):
+        return between_mm
+    depth_mm = count * between_mm
+    if not DEPTH_MM[0] <= depth_mm <= DEPTH_MM[1]:
+        return f"a ruler is seen that would be {depth_mm / 10:.0f} cm deep" if 5 in pattern else ""
+    error_percent = 100 * 2 * ticks.error / step + SYSTEMATIC_PERCENT
+    return Found(RulerScale(float(between_mm / step), float(error_percent), depth_mm), ticks, sure)
+
+
+def _like_a_ruler(ticks: Ticks, pattern: Majors, demands: Demands, depth: float) -> bool:
+    """Whether the marks look like those of a ruler: thin, alike, nothing between them, and no list's bullets."""
+    there, step = ticks.there, ticks.lattice.step
+    first, last = np.flatnonzero(there)[[0, -1]]
+    if there[first : last + 1].mean() < demands.seen or ticks.between > demands.between:
+        return False
+    thick = float(np.median(ticks.thick[there]))
+    if thick > max(THICK_PX, THICK * step):
+        return False
+    faint, bright = np.quantile(ticks.brightness[there], (0.15, 0.85))
+    if faint < demands.alike * bright or ticks.crowded[there].mean() > demands.crowded:
+        return False
+    minor = there.copy()
+    for many, rest in pattern.items():
+        minor[rest::many] = False
+    minor = minor if minor.sum() > 2 else there
+    typical = float(np.median(ticks.length[minor]))
+    if thick > UPRIGHT * typical + 1 or float(np.quantile(ticks.shape[minor], 0.3)) < demands.shape:
+        return False
+    if typical > LONGEST * depth or (demands is PLAIN and (ticks.cut or typical > LONG * step)):
+        return False
+    kinds = [kind for kind in (minor, there & ~minor) if kind.any()]
+    return all(
+        _even(ticks.length[kind], demands.uneven, UNEVEN_PX)
+        and _even(ticks.thick[kind], demands.uneven, UNEVEN_THICK_PX)
+        for kind in kinds
+    )
+
+
+def _even(size: Array, uneven: float, least_px: float) -> bool:
+    """Whether marks of one kind are of one size, but for a few."""
+    small, typical, large = np.quantile(size, (0.2, 0.5, 0.8))
+    return bool(large - small <= max(least_px, uneven * typical))
+
+
+def _zero(ticks: Ticks, pattern: Majors, low: float, high: float) -> int | None:
+    """The index of the point of depth 0: a major mark, if there are such, between two places; None where none is there.
+
+    It is the first mark, or the one before where the picture hides that.
+    """
+    many = next((many for many in (5, 10, 2) if many in pattern), 1)
+    index = np.arange(pattern.get(many, 0) - many, len(ticks.there), many)
+    places = ticks.places[0] + ticks.lattice.step * index
+    near = np.flatnonzero((places >= low) & (places <= high))
+    first_there = int(np.flatnonzero(ticks.there)[0])
+    return int(index[near[np.argmin(np.abs(index[near] - first_there))]]) if len(near) else None

@@ -1,0 +1,115 @@
+"""The strip of a screen in which a thin bright trace is written, and what stands in it at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from echo_rt.arrays import Array, Image
+from echo_rt.sources.screen.marks import brightness
+
+CHANGE = 50
+"""Grey levels between the trace and what is seen where it is not."""
+
+STILL = 0.7
+"""What is brighter than that share of the trace in every moment is a text or a line, and no trace."""
+
+LONG, TALL = 0.08, 0.3
+"""Shares of the screen's width and height: a trace that moves is at least that long, and its strip at most that
+tall."""
+
+CONNECTED = 3
+"""Pixels of a trace in a window of 5 by 3 around each of them."""
+
+MOST = 3
+"""Traces that are read at the same time."""
+
+ROOM = (0.11, 0.06)
+"""Shares of the screen's height above and below what was seen to move, for peaks that were not seen yet."""
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """The trace in one picture: arrays of (W,), a value for each column of the screen.
+
+    Attributes:
+        lit: whether there is a trace.
+        top, bottom: its highest and lowest row in the strip; without meaning where there is none.
+    """
+
+    lit: Flags
+    top: NDArray[np.int16]
+    bottom: NDArray[np.int16]
+
+    @property
+    def middle(self) -> Array:
+        """Half-way between the two."""
+        return (self.top + self.bottom) / 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Strip:
+    """Where the trace is looked for.
+
+    Attributes:
+        first, last: its rows.
+        least: grey level of the trace.
+        beside: (rows, W) what is not looked at: ultrasound, and texts that stand still.
+    """
+
+    first: int
+    last: int
+    least: int
+    beside: Flags
+
+    def profile(self, image: Image) -> Profile:
+        """The trace in an image (H, W) or (H, W, 3)."""
+        lit = (brightness(image[self.first : self.last]) > self.least) & ~self.beside
+        # A single pixel is the crossing of a grid, or a codec's.
+        around = cv2.boxFilter(lit.view(np.uint8), -1, (5, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
+        lit &= np.asarray(around) >= CONNECTED
+        top = lit.argmax(axis=0)
+        bottom = len(lit) - 1 - lit[::-1].argmax(axis=0)
+        return Profile(np.asarray(lit.any(axis=0)), top.astype(np.int16), bottom.astype(np.int16))
+
+
+def find_strips(highest: Image, lowest: Image, outlines: Sequence[NDArray[np.int32]]) -> list[Strip]:
+    """The strips with the longest things that move and are no ultrasound, the longest first: an ECG, and perhaps the
+    breath below it.
+
+    Args:
+        highest, lowest: (H, W) the brightest and the darkest moment of each pixel.
+        outlines: of all ultrasound on the screen, each (N, 2) x, y.
+    """
+    height, width = highest.shape
+    ultrasound = np.zeros((height, width), np.uint8)
+    for outline in outlines:
+        cv2.fillConvexPoly(ultrasound, np.asarray(outline, np.int32), 1)
+    moved = ((cv2.subtract(highest, lowest) > CHANGE) & (ultrasound == 0)).view(np.uint8)
+    # A trace is thin: its pieces are joined along it.
+    joined = cv2.dilate(moved, np.ones((3, max(3, width // 60)), np.uint8))
+    _, names, boxes, _ = cv2.connectedComponentsWithStats(joined)
+    found = []
+    for n, (_, top, wide, tall, _) in enumerate(boxes.tolist()):
+        if n and wide >= LONG * width and tall <= TALL * height and wide >= 1.5 * tall:
+            bright = float(np.median(highest[(names == n) & (moved > 0)]))
+            found.append((wide, top, top + tall, bright))
+    found = sorted(found, reverse=True)[:MOST]
+    strips = []
+    for _, top, bottom, bright in found:
+        # Not into another trace, unless it touches this one.
+        above = [min(other[2], top) for other in found if other[1] < top]
+        below = [max(other[1], bottom) for other in found if other[2] > bottom]
+        first = max([top - round(ROOM[0] * height), *above, 0])
+        last = min([bottom + round(ROOM[1] * height), *below, height])
+        beside = (lowest[first:last] > STILL * bright) | (ultrasound[first:last] > 0)
+        # Letters are blurred, and their edges flicker.
+        beside = cv2.dilate(beside.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        strips.append(Strip(first, last, round(0.5 * bright), np.asarray(beside)))
+    return strips
