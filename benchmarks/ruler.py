@@ -18,7 +18,7 @@ import csv
 import io
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -89,12 +89,14 @@ def draw(number: int, ruler: bool) -> Case:
     px_per_mm = shown.depth_px * factor / depth_mm
     placed = Placed(rect.x, rect.y, rect.width, rect.height, apex, px_per_mm, depth_mm, shown.half_angle_deg)
     manner = RulerManner.draw(rng, size[1])
+    # No machine writes over its ruler.
+    if ruler and manner.side == "right" and layout.bar is not None and layout.bar.x > rect.x + rect.width // 2:
+        layout = replace(layout, bar=None)
     art = draw_furniture(layout, rng)
     if ruler and manner.side == "left":
-        # No machine writes over its ruler.
         art[rect.y : rect.bottom, rect.x : rect.x + rect.width // 4] = 0
-    if rng.random() < 0.6:
-        _draw_list(art, placed, rng, beside="left" not in manner.side)
+    if rng.random() < 0.6 and not (ruler and "left" in manner.side):
+        _draw_list(art, placed, rng)
     if layout.bar is not None and rng.random() < 0.5:
         for y in np.linspace(layout.bar.y, layout.bar.bottom, 6).astype(int):
             cv2.line(art, (layout.bar.x - 5, int(y)), (layout.bar.x, int(y)), (200, 200, 200), 1)
@@ -114,10 +116,10 @@ def draw(number: int, ruler: bool) -> Case:
     return Case(frames, 1 / (px_per_mm * scaled), about)
 
 
-def _draw_list(canvas: Image, placed: Placed, rng: np.random.Generator, beside: bool) -> None:
-    """A list whose entries are as evenly spaced as marks, from the sector's tip to its bottom, in the picture or beside
-    it."""
-    count, x = int(rng.integers(7, 17)), placed.x + 4 if beside and rng.random() < 0.5 else 6
+def _draw_list(canvas: Image, placed: Placed, rng: np.random.Generator) -> None:
+    """A list whose entries are as evenly spaced as marks, from the sector's tip to its bottom, in the picture or at the
+    side of the screen."""
+    count, x = int(rng.integers(7, 17)), placed.x + 4 if rng.random() < 0.5 else 6
     step, kind = placed.depth_mm * placed.px_per_mm / count, int(rng.integers(4))
     for n in range(count + 1):
         y = round(placed.apex[1] + n * step)

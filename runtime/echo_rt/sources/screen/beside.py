@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from echo_rt.sources.screen.look import Look
     from echo_rt.sources.screen.region import Box
 
+FLAT = 3.0
+"""What moves and is that many times as wide as tall is no ultrasound, but a trace that scrolls."""
+
 DIFFERENT = 0.05
 """Share by which a header's scale and the ruler's differ, so that it is said."""
 
@@ -85,10 +88,7 @@ class Beside:
 
 
 def _by_ruler(scale: RulerScale) -> str:
-    return (
-        f"scale by the ruler on the screen: {scale.mm_per_px:.3g} mm a pixel within {scale.error_percent:.1f} %, "
-        f"{scale.depth_mm / 10:.0f} cm deep"
-    )
+    return f"scale by the ruler on the screen: {scale.mm_per_px:.3g} mm a pixel within {scale.error_percent:.1f} %"
 
 
 def look_beside(seen: Look, source: Source) -> Beside:
@@ -98,7 +98,9 @@ def look_beside(seen: Look, source: Source) -> Beside:
         seen: a look at its first seconds.
         source: the recording, as it was when it was looked at.
     """
-    strips = find_strips(seen.still.highest, seen.still.lowest, [sector.outline for sector in seen.sectors])
+    boxes = [(sector.outline, sector.region.box) for sector in seen.sectors]
+    ultrasound = [outline for outline, (_, _, width, height) in boxes if width <= FLAT * height]
+    strips = find_strips(seen.still.highest, seen.still.lowest, ultrasound)
     return Beside(read_still(seen.still), source.spacing_mm, [EcgReader(strip) for strip in strips])
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from echo_rt.arrays import Array
-from echo_rt.sources.screen.ticks import Flags, Ticks
+from echo_rt.sources.screen.mark_shapes import Flags
+from echo_rt.sources.screen.ticks import Ticks
 
 DEPTH_MM = (55.0, 250.0)
 """Depths that apical views are taken at, from newborns to the largest adults."""
@@ -17,7 +18,7 @@ LONGER, STRONGER, HINT = 0.25, 0.5, 0.08
 """By how much major marks are longer than the others, or have more ink; by how much longer, so that there is a doubt
 whether they are."""
 
-LEAST_LENGTH_PX = 5.0
+LEAST_LENGTH_PX = 4.0
 """Shorter marks count as so long."""
 
 NUMBERED, PLAIN = 0.7, 0.15
@@ -121,12 +122,13 @@ def _by_numbers(ticks: Ticks, zero: int) -> float | None:
     The numbers are not read: those from 10 on are twice as wide. Is that the fifth, they count 2, 4, 6, 8, 10 cm.
     """
     side = int(np.argmax((ticks.written > 0).sum(axis=1)))
-    wide = ticks.written[side][max(zero, -2) + 2 :: 2]
+    last = int(np.flatnonzero(ticks.there)[-1])
+    wide = ticks.written[side][max(zero, -2) + 2 : last + 1 : 2]
     if zero < 0 or len(wide) < 5 or (wide > 0).mean() < COMPARED:
         return None
-    digit, later, last = np.median(wide[:4]), np.median(wide[4:9]), wide[9:]
+    digit, later, from_ten = np.median(wide[:4]), np.median(wide[4:9]), wide[9:]
     if later >= TWO_DIGITS[1] * digit:
         return 10.0
-    if later <= TWO_DIGITS[0] * digit and (not len(last) or np.median(last) >= TWO_DIGITS[1] * digit):
+    if later <= TWO_DIGITS[0] * digit and (not len(from_ten) or np.median(from_ten) >= TWO_DIGITS[1] * digit):
         return 5.0
     return None

@@ -35,7 +35,7 @@ class Demands:
         between: share of the gaps between them in which something may be lit.
         crowded: share of the marks that may have something beside them, as letters and a list's bullets have.
         alike: brightness of the faintest sixth of the marks over that of the brightest, at least.
-        shape: how much all but a third of the minor marks look like the mean one, a correlation.
+        shape: how much all but a fifth of the minor marks look like the mean one, a correlation.
         uneven: share of the length by which marks of one kind may differ in length.
         hidden: share of the depth at its lower end in which the marks may be hidden by tissue.
     """
@@ -80,8 +80,12 @@ ENDS = 0.06
 """Share of the depth by which the first mark may lie above the sector's tip or below its top, and the last mark below
 its bottom."""
 
-NUMBERS = 0.03
+NUMBERS = 0.06
 """Room for numbers beside the marks, as a share of the ruler's length."""
+
+FAR_ABOVE = 0.12
+"""The same of the depth above the sector's tip, for a ruler that is sure: the tip is where two sides meet, and one of
+them may be seen badly."""
 
 SYSTEMATIC_PERCENT = 0.5
 """Error of a scale that more marks do not lessen: pixels that are not quite square, resized screens."""
@@ -201,10 +205,11 @@ def judge(ticks: Ticks, fan: Fan) -> Found | str:
     first, last = places[np.flatnonzero(ticks.there)[[0, -1]]]
     # It begins at the tip and ends at the bottom.
     top = tip if ticks.lattice.angle_deg else max(tip, fan.top)
-    above, below = first - top - 1.1 * step, last - end
-    if above > ENDS * depth or below > ENDS * depth or below < -1.25 * step - demands.hidden * depth:
+    late, below = first - top - 1.1 * step, last - end
+    if late > ENDS * depth or below > ENDS * depth or below < -1.25 * step - demands.hidden * depth:
         return ""
-    zero = _zero(ticks, pattern, tip - ENDS * depth, top + ENDS * depth)
+    above = (FAR_ABOVE if sure else ENDS) * depth
+    zero = _zero(ticks, pattern, tip - above, top + ENDS * depth)
     if zero is None:
         return "a ruler is seen whose long marks do not begin at the sector's tip" if pattern else ""
     count = float((end - places[0]) / step) - zero
@@ -235,7 +240,7 @@ def _like_a_ruler(ticks: Ticks, pattern: Majors, demands: Demands, depth: float)
         minor[rest::many] = False
     minor = minor if minor.sum() > 2 else there
     typical = float(np.median(ticks.length[minor]))
-    if thick > UPRIGHT * typical + 1 or float(np.quantile(ticks.shape[minor], 0.3)) < demands.shape:
+    if thick > UPRIGHT * typical + 1 or float(np.quantile(ticks.shape[minor], 0.2)) < demands.shape:
         return False
     if typical > LONGEST * depth or (demands is PLAIN and (ticks.cut or typical > LONG * step)):
         return False

@@ -10,17 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_rt.arrays import Array, Image
-from echo_rt.sources.screen.marks import brightness
+from echo_rt.sources.screen.marks import brightness, longest_mark
 
 CHANGE = 50
 """Grey levels between the trace and what is seen where it is not."""
 
-STILL = 0.7
-"""What is brighter than that share of the trace in every moment is a text or a line, and no trace."""
+SHARE = 0.5
+"""What is brighter than that share of the trace is seen; in every moment, it stands still."""
 
 LONG, TALL = 0.08, 0.3
 """Shares of the screen's width and height: a trace that moves is at least that long, and its strip at most that
 tall."""
+
+WORD, LETTER_PX = 5, 5
+"""A word over the height of its letters, in which they touch, at most; and pixels of that height at least."""
 
 CONNECTED = 3
 """Pixels of a trace in a window of 5 by 3 around each of them."""
@@ -108,8 +111,20 @@ def find_strips(highest: Image, lowest: Image, outlines: Sequence[NDArray[np.int
         below = [max(other[1], bottom) for other in found if other[2] > bottom]
         first = max([top - round(ROOM[0] * height), *above, 0])
         last = min([bottom + round(ROOM[1] * height), *below, height])
-        beside = (lowest[first:last] > STILL * bright) | (ultrasound[first:last] > 0)
+        beside = _letters(lowest[first:last] > SHARE * bright, longest_mark(lowest.shape)) | (
+            ultrasound[first:last] > 0
+        )
         # Letters are blurred, and their edges flicker.
         beside = cv2.dilate(beside.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        strips.append(Strip(first, last, round(0.5 * bright), np.asarray(beside)))
+        strips.append(Strip(first, last, round(SHARE * bright), np.asarray(beside)))
     return strips
+
+
+def _letters(still: Flags, widest: int) -> Flags:
+    """What stands still (rows, W) and is no longer than a letter, or than a word that holds together: a flat trace
+    stands still as well, where the pen has not come yet or writes the same again."""
+    _, names, boxes, _ = cv2.connectedComponentsWithStats(still.view(np.uint8), connectivity=8)
+    width, height = boxes[:, cv2.CC_STAT_WIDTH], boxes[:, cv2.CC_STAT_HEIGHT]
+    small = (width <= widest) | ((width <= WORD * height) & (height >= LETTER_PX) & (height <= 2 * widest))
+    small[0] = False
+    return np.asarray(small[names])

@@ -6,38 +6,21 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from echo_rt.arrays import Array, Field, Image
 from echo_rt.sources.screen.fan import Fan
 from echo_rt.sources.screen.lattice import Lattice
-from echo_rt.sources.screen.marks import LEAST, longest_mark
+from echo_rt.sources.screen.mark_shapes import Flags, Shapes, are_there, cut_off, likeness, lit_between
+from echo_rt.sources.screen.marks import longest_mark
 
-SHARE = 0.45
-"""Of a mark's brightness, where it ends."""
-
-THERE = 0.4
-"""Of the usual brightness, from which on a mark is there."""
-
-STANDS = 0.5
-"""Of a mark's brightness against its neighbours, the share left against the screen half-way to the next mark."""
-
-OVERLAP = (0.1, 0.06)
+OVERLAP = (0.14, 0.06)
 """Shares of the depth by which a ruler is looked for above the sector's tip and below its bottom."""
-
-BESIDE_PX, LETTER_PX = 5, 8
-"""Pixels between a mark and what is written beside it, and that are lit in it, at least."""
-
-CROWD = 0.5
-"""With that share of a mark's own pixels lit beside it, it may be a letter or a bullet."""
 
 REACH = 1.6
 """How far to either side of a mark is looked, in lengths of the longest mark."""
 
-ASKEW_PX, FEW = 4, 4
-"""Pixels by which a mark may lie beside the line; and the marks below which none is measured."""
-
-Flags = NDArray[np.bool_]
+FEW = 4
+"""Fewer marks are not measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +76,7 @@ def measure_ticks(still: Image, small: Image, lattice: Lattice, fan: Fan) -> Tic
         if patches is None:
             return None
         offsets, brightness = _peaks(patches, lattice.step)
-        there = _there(brightness)
+        there = are_there(brightness)
         if there.sum() < FEW:
             return None
         if (wider := _wider(lattice, there)) is not None:
@@ -104,17 +87,17 @@ def measure_ticks(still: Image, small: Image, lattice: Lattice, fan: Fan) -> Tic
     if patches is None:
         return None
     offsets, brightness = _peaks(patches, lattice.step)
-    there = _there(brightness) & (np.abs(offsets) < max(1.5, 0.1 * lattice.step))
+    there = are_there(brightness) & (np.abs(offsets) < max(1.5, 0.1 * lattice.step))
     if there.sum() < FEW:
         return None
     around = _patches(still, lattice, fan)
     assert around is not None
-    shapes = _Shapes(patches, around, offsets, brightness, lattice.step)
+    shapes = Shapes(patches, around, offsets, brightness, lattice.step)
     there &= shapes.stands
     if there.sum() < FEW:
         return None
     thickest = min(float(np.quantile(shapes.thick[there], 0.9)), 0.3 * lattice.step)
-    between = _between(patches, there, brightness, thickest)
+    between = lit_between(patches, there, brightness, thickest)
     return Ticks(
         lattice,
         there,
@@ -123,10 +106,10 @@ def measure_ticks(still: Image, small: Image, lattice: Lattice, fan: Fan) -> Tic
         thick=shapes.thick,
         ink=shapes.ink,
         written=shapes.written,
-        shape=_likeness(patches, offsets, there, float(np.median(shapes.length[there]))),
+        shape=likeness(patches, offsets, there, float(np.median(shapes.length[there]))),
         crowded=shapes.crowded,
         between=between,
-        cut=_cut(lattice, small.shape[1], float(np.median(shapes.length[there]))),
+        cut=cut_off(lattice, small.shape[1], float(np.median(shapes.length[there]))),
         error=error,
     )
 
@@ -184,12 +167,6 @@ def _peaks(patches: Field, step: float) -> tuple[Array, Array]:
     return np.asarray(offsets, np.float64), np.asarray(top, np.float64)
 
 
-def _there(brightness: Array) -> Flags:
-    """Which marks are there, by the usual brightness of the brighter ones."""
-    usual = float(np.median(np.sort(brightness)[-max(FEW, len(brightness) // 2) :]))
-    return np.asarray(brightness >= max(THERE * usual, LEAST))
-
-
 def _wider(lattice: Lattice, there: Flags) -> Lattice | None:
     """The lattice of every second or third point where the marks stand at these alone; None where they do not."""
     if there.mean() > 0.7:
@@ -215,85 +192,3 @@ def _fitted(lattice: Lattice, offsets: Array, there: Flags) -> tuple[Lattice, fl
     spread = float(np.std(off[keep] - shift - slope * k[keep]))
     error = max(spread, 0.15) / max(float(np.std(k[keep])) * np.sqrt(keep.sum()), 1.0)
     return replace(lattice, first=lattice.first + shift, step=lattice.step + slope), error
-
-
-class _Shapes:
-    """Length, thickness and ink of each mark, and what is lit beside it; the attributes are those of `Ticks`.
-
-    Attributes:
-        stands: (K,) whether the mark is brighter than the screen around it.
-    """
-
-    def __init__(self, patches: Field, around: Field, offsets: Array, brightness: Array, step: float) -> None:
-        count, height, width = patches.shape
-        self.length, self.thick, self.ink = np.zeros(count), np.zeros(count), np.zeros(count)
-        self.stands = np.zeros(count, bool)
-        self.written, self.crowded = np.zeros((2, count)), np.zeros(count, bool)
-        usual = THERE * float(np.median(brightness[_there(brightness)]))
-        band, far = max(1, round(0.25 * step)), max(1, round(0.1 * step))
-        for k, patch in enumerate(patches):
-            row = int(np.clip(height // 2 + round(float(offsets[k])), 1, height - 2))
-            across = patch[row - 1 : row + 2].max(axis=0)
-            middle = width // 2 - 2 + int(across[width // 2 - 2 : width // 2 + 3].argmax())
-            # On the screen itself: of a longer line only the ends are small things.
-            level = around[k, row - 1 : row + 2].max(axis=0)
-            level -= (around[k, :far].mean(axis=0) + around[k, height - far :].mean(axis=0)) / 2
-            left, right = _run(np.maximum(across, level) > SHARE * brightness[k], middle)
-            self.stands[k] = level[max(middle - 2, 0) : middle + 3].max() > STANDS * brightness[k]
-            top, bottom = _run(patch[:, middle] > SHARE * brightness[k], row)
-            self.length[k], self.thick[k] = right - left + 1, bottom - top + 1
-            self.ink[k] = patch[max(row - 3, 0) : row + 4, max(left - 2, 0) : right + 3].sum() / 255
-            lit = (patch[max(row - band, 0) : row + band + 1] > usual).sum(axis=0)
-            # What goes on half-way to the next mark is no writing, but a bar or a picture.
-            lit[np.maximum(patch[:far].max(axis=0), patch[height - far :].max(axis=0)) > usual] = 0
-            sides = lit[: max(left - BESIDE_PX, 0)], lit[right + 1 + BESIDE_PX :]
-            self.written[:, k] = [(side > 0).sum() if side.sum() >= LETTER_PX else 0 for side in sides]
-            own = lit[left : right + 1].sum()
-            self.crowded[k] = lit[: max(left - 1, 0)].sum() + lit[right + 2 :].sum() > max(CROWD * own, LETTER_PX)
-
-
-def _likeness(patches: Field, offsets: Array, there: Flags, length: float) -> Array:
-    """(K,) correlation of each mark and what touches it with the mean of those that are there."""
-    _, height, width = patches.shape
-    across = min(round(length / 2) + 2, width // 2 - 1)
-    along = max(2, min(4, height // 2 - 1))
-    pieces = []
-    for patch, offset in zip(patches, offsets, strict=True):
-        row = int(np.clip(height // 2 + round(float(offset)), along, height - 1 - along))
-        # An oblique line is known to half a degree.
-        near = patch[max(row - 1, 0) : row + 2, width // 2 - ASKEW_PX : width // 2 + ASKEW_PX + 1].max(axis=0)
-        weight = np.maximum(near - 0.5 * near.max(), 0)
-        shift = float((weight * np.arange(-ASKEW_PX, ASKEW_PX + 1)).sum() / max(float(weight.sum()), 1e-6))
-        middle = int(np.clip(width // 2 + round(shift), across, width - 1 - across))
-        pieces.append(patch[row - along : row + along + 1, middle - across : middle + across + 1])
-    cut = np.stack(pieces)
-    flat = cut.reshape(len(cut), -1).astype(np.float64)
-    flat -= flat.mean(axis=1, keepdims=True)
-    flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
-    mean = np.median(flat[there], axis=0)
-    return np.asarray(flat @ mean / max(float(np.linalg.norm(mean)), 1e-6), np.float64)
-
-
-def _cut(lattice: Lattice, width: int, length: float) -> bool:
-    """Whether marks of that length on an upright line reach to a side of the screen."""
-    return not lattice.angle_deg and not length + 1 <= lattice.across <= width - 2 - length
-
-
-def _run(lit: Flags, middle: int) -> tuple[int, int]:
-    """First and last of the lit neighbours around the middle."""
-    dark = np.flatnonzero(~lit)
-    n = int(np.searchsorted(dark, middle))
-    return int(dark[n - 1] + 1) if n else 0, int(dark[n] - 1) if n < len(dark) else len(lit) - 1
-
-
-def _between(patches: Field, there: Flags, brightness: Array, thick: float) -> float:
-    """Share of the gaps in which something is lit on the line, from the first mark to the last."""
-    first, last = np.flatnonzero(there)[[0, -1]]
-    rows, columns = patches.shape[1] // 2, patches.shape[2] // 2
-    spine = patches[first:last, rows:, columns - 1 : columns + 2].max(axis=2)
-    spine = np.concatenate([spine, patches[first + 1 : last + 1, : rows + 1, columns - 1 : columns + 2].max(axis=2)], 1)
-    away = np.abs(np.concatenate([np.arange(rows + 1), np.arange(-rows, 1)])) > thick / 2 + 1.5
-    if not away.any():
-        return 0.0
-    usual = float(np.median(brightness[there]))
-    return float((spine[:, away] > THERE * usual).any(axis=1).mean())

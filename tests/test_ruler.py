@@ -1,0 +1,253 @@
+"""The scale of a screen, read from the ruler beside the sector."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from echo_rt.frame import Frame
+from echo_rt.phantom.screen.ruler import COLOURS, RulerManner
+from echo_rt.sources import open_source
+from echo_rt.sources.screen.ruler import NO_RULER, Found, RulerReader
+from echo_rt.sources.screen.scaled import Scaled
+from support.rulers import DEPTH_PX, SIZE, TIP, read, screens, write
+
+PLAIN = RulerManner(side="right", offset_px=14)
+
+MANNERS = {
+    "ticks with numbers": PLAIN,
+    "ticks without numbers, blue": replace(PLAIN, numbers=False, colour=COLOURS["blue"]),
+    "all ticks alike": replace(PLAIN, major=0, width_px=2),
+    "dots with ticks": replace(PLAIN, marks=("dot", "tick"), colour=COLOURS["amber"]),
+    "dots with larger dots": replace(PLAIN, marks=("dot", "dot"), width_px=2, numbers=False),
+    "dots alone, grey": replace(PLAIN, major=0, marks=("dot", "dot"), colour=COLOURS["grey"]),
+    "on a line": replace(PLAIN, line=True, width_px=2, colour=COLOURS["green"]),
+    "at the left": replace(PLAIN, side="left", text="D {:.1f} cm"),
+    "on the sector's axis": replace(PLAIN, side="middle", width_px=2),
+    "ticks along the left side": replace(PLAIN, side="left edge", offset_px=40),
+    "dots along the right side": replace(PLAIN, side="right edge", major=0, marks=("dot", "dot"), offset_px=30),
+    "half centimetres": replace(PLAIN, step_mm=5, major=2, lengths_px=(4, 10)),
+}
+
+
+def off(found: Found | str, depth_mm: float) -> float:
+    """By how much a scale is off, as a share."""
+    assert isinstance(found, Found), found
+    return abs(found.scale.mm_per_px / (depth_mm / DEPTH_PX) - 1)
+
+
+@pytest.mark.parametrize("name", MANNERS)
+def test_the_scale_is_read_from_every_manner_of_ruler(name: str) -> None:
+    found = read(screens(153, MANNERS[name]))
+    assert off(found, 153) < 0.01
+    assert isinstance(found, Found)
+    assert found.scale.depth_mm == pytest.approx(153, rel=0.06)
+    assert 100 * off(found, 153) < found.scale.error_percent < 2
+
+
+@pytest.mark.parametrize("depth_mm", [62, 90, 128, 197, 240])
+def test_it_is_read_at_every_depth_of_an_apical_view(depth_mm: float) -> None:
+    for name in ("ticks with numbers", "all ticks alike"):
+        assert off(read(screens(depth_mm, MANNERS[name])), depth_mm) < 0.02, name
+
+
+def jpeg(frame: np.ndarray) -> np.ndarray:
+    return cv2.imdecode(cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 65])[1], cv2.IMREAD_COLOR)
+
+
+def h264(frames: list[np.ndarray]) -> list[np.ndarray]:
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=8, options={"crf": "30"})
+        stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
+        container.mux(stream.encode())
+    buffer.seek(0)
+    with av.open(buffer) as container:
+        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("name", ["ticks with numbers", "dots with ticks", "all ticks alike"])
+def test_compression_and_another_size_do_no_harm(name: str) -> None:
+    frames = screens(168, MANNERS[name])
+    assert off(read(h264(frames)), 168) < 0.02
+    smaller = [jpeg(cv2.resize(frame, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)) for frame in frames]
+    found = read(smaller)
+    assert isinstance(found, Found)
+    assert found.scale.mm_per_px == pytest.approx(168 / DEPTH_PX / 0.7, rel=0.02)
+
+
+def rows(count: int) -> list[int]:
+    """Rows as evenly spaced as marks, from the sector's tip to its bottom."""
+    return [round(TIP[1] + DEPTH_PX * n / count) for n in range(count + 1)]
+
+
+def a_list(canvas: np.ndarray) -> None:
+    for n, y in enumerate(rows(11)):
+        write(canvas, f"MENU {n}", 14, y)
+
+
+def bullets(canvas: np.ndarray) -> None:
+    for y in rows(12):
+        cv2.circle(canvas, (16, y), 1, (200, 200, 200), -1, cv2.LINE_AA)
+        write(canvas, "Gain", 26, y + 4)
+
+
+def dashes(canvas: np.ndarray) -> None:
+    for y in rows(10):
+        write(canvas, "- Depth", 520, y)
+
+
+def frames_of_buttons(canvas: np.ndarray) -> None:
+    canvas[:, 540:] = 70
+    for y in rows(9):
+        cv2.rectangle(canvas, (545, y), (612, y + 32), (190, 190, 190), 1)
+
+
+def bar(canvas: np.ndarray) -> None:
+    canvas[60:200, 590:600] = np.linspace(255, 0, 140).astype(np.uint8)[:, None, None]
+    for y in np.linspace(60, 200, 8).astype(int):
+        cv2.line(canvas, (584, int(y)), (590, int(y)), (200, 200, 200), 1)
+
+
+TRAPS = [a_list, bullets, dashes, frames_of_buttons, bar]
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_what_is_evenly_spaced_too_is_no_ruler(trap) -> None:
+    assert isinstance(read(screens(150, None, trap)), str)
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_and_hides_none(trap) -> None:
+    side = "left" if trap in (dashes, frames_of_buttons, bar) else "right"
+    assert off(read(screens(150, replace(PLAIN, side=side), trap)), 150) < 0.01
+
+
+def test_marks_that_may_be_half_centimetres_give_no_scale() -> None:
+    # 20 marks, every second one long: 20 cm with 2 cm long, or 10 cm with 1 cm. No number says which.
+    found = read(screens(100, replace(PLAIN, step_mm=5, major=2, numbers=False)))
+    assert found == "a ruler is seen whose marks may be 5 mm or 1 cm"
+    numbered = replace(PLAIN, step_mm=5, major=2, lengths_px=(4, 10))
+    assert off(read(screens(108, numbered)), 108) < 0.01, "the tenth number is the first with two digits"
+
+
+def test_a_ruler_that_does_not_begin_at_the_sectors_tip_is_not_believed() -> None:
+    frames = [np.roll(frame, 0, axis=0) for frame in screens(150, PLAIN)]
+    for frame in frames:
+        # The ruler alone is moved down by 2 cm.
+        frame[:, 560:] = np.roll(frame[:, 560:], 46, axis=0)
+        frame[:46, 560:] = 0
+    assert isinstance(read(frames), str)
+
+
+def test_two_scales_on_one_screen_are_a_doubt() -> None:
+    def other(canvas: np.ndarray) -> None:
+        from echo_rt.phantom.screen.ruler import draw_ruler
+        from support.rulers import placed
+
+        draw_ruler(canvas, placed(180), replace(PLAIN, side="left"))
+
+    assert read(screens(150, PLAIN, other)) == "two rulers on the screen have different scales"
+
+
+def test_still_pictures_and_noise_have_none() -> None:
+    still = [screens(150, PLAIN)[0]] * 8
+    assert read(still) == NO_RULER, "without motion there is no sector"
+    assert RulerReader().read() is None
+
+
+def test_the_ruler_of_a_real_recording_agrees_with_its_header(cine: Path) -> None:
+    # The header is that of the recording before it was made half as large: 0.0510497 cm a pixel.
+    with open_source(str(cine)) as source:
+        frames = [frame.image for frame in source]
+    found = read([np.asarray(frame) for frame in frames[::3]])
+    assert isinstance(found, Found)
+    assert found.scale.mm_per_px == pytest.approx(2 * 0.510497, rel=0.005)
+
+
+def test_real_recordings_without_a_ruler_have_none(negatives: Path) -> None:
+    names = sorted(path for path in negatives.glob("**/lung-poc_00*.mp4"))[:10]
+    assert names
+    for path in names:
+        with open_source(str(path)) as source:
+            frames = [np.asarray(frame.image) for frame, _ in zip(source, range(24), strict=False)]
+        assert isinstance(read(frames[::3]), str), path.name
+
+
+# -- while the frames go by --------------------------------------------------------------------------------------------
+
+
+def shown(parts: list[list[np.ndarray]], seconds: float, fps: float = 20.0) -> list[Frame]:
+    """Each part for so long, one after the other."""
+    each = round(seconds * fps)
+    images = [part[n % len(part)] for part in parts for n in range(each)]
+    return [Frame(image, n / fps, n) for n, image in enumerate(images)]
+
+
+def test_a_changed_depth_is_noticed_at_once_and_read_anew() -> None:
+    scaled = Scaled()
+    frames = [scaled(frame) for frame in shown([screens(120, PLAIN), screens(180, PLAIN)], 3.0)]
+    scales = [None if frame.spacing_mm is None else frame.spacing_mm[0] for frame in frames]
+    known = [n for n, scale in enumerate(scales) if scale is not None]
+    assert 15 <= known[0] <= 30, "after a second or so"
+    before, after = 120 / DEPTH_PX, 180 / DEPTH_PX
+    assert scales[59] == pytest.approx(before, rel=0.01)
+    assert scales[-1] == pytest.approx(after, rel=0.01)
+    wrong = [n for n in range(60, 120) if scales[n] is not None and abs(scales[n] / after - 1) > 0.02]
+    assert len(wrong) <= 1, "a frame or none has the scale of before"
+    assert scaled.changes == [pytest.approx(3.0, abs=0.11)]
+
+
+def test_a_ruler_that_was_read_before_counts_from_the_first_frame() -> None:
+    frames = screens(140, PLAIN)
+    found = read(frames)
+    assert isinstance(found, Found)
+    scaled = Scaled(found)
+    first = scaled(Frame(frames[3], 0.0, 0))
+    assert first.spacing_mm == pytest.approx((140 / DEPTH_PX, 140 / DEPTH_PX), rel=0.01)
+
+
+def test_a_cursor_that_passes_over_the_ruler_changes_nothing() -> None:
+    frames = screens(140, PLAIN)
+    found = read(frames)
+    assert isinstance(found, Found)
+    scaled = Scaled(found)
+    for n in range(30):
+        image = frames[n % len(frames)].copy()
+        cv2.circle(image, (580, 40 + 10 * n), 12, (255, 255, 255), -1)
+        assert scaled(Frame(image, n / 20, n)).spacing_mm is not None
+    assert scaled.changes == []
+
+
+def test_a_scale_that_the_source_knows_is_left_alone() -> None:
+    frame = Frame(screens(140, PLAIN)[0], 0.0, 0, (0.5, 0.5))
+    assert Scaled()(frame) is frame
+
+
+def test_the_boxes_of_a_ruler_hold_its_marks_and_numbers_alone() -> None:
+    for side, most in (("right", 0.13), ("right edge", 0.2)):
+        frames = screens(150, replace(PLAIN, side=side, offset_px=30))
+        found = read(frames)
+        assert isinstance(found, Found)
+        bare = screens(150, None)
+        drawn = (frames[0].max(axis=2) > bare[0].max(axis=2)) & (bare[0].max(axis=2) == 0)
+        held = np.zeros(SIZE, bool)
+        for x, y, width, height in found.boxes(SIZE):
+            assert x >= 0
+            assert y >= 0
+            assert x + width <= SIZE[1]
+            assert y + height <= SIZE[0]
+            held[y : y + height, x : x + width] = True
+        assert (drawn & held).sum() > 0.95 * drawn.sum()
+        assert held.mean() < most
+
+
+# -- what comes of it --------------------------------------------------------------------------------------------------
