@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echo_rt import native, reference
+from echo_rt.grid_map import GridMap
 from echo_rt.reference.types import Tint
 from support.native import built
 
@@ -68,3 +69,39 @@ def test_what_does_not_fit_is_refused() -> None:
         native.tint(np.zeros((9, 9, 3), np.uint8), labels[1:], layer, how)
     with pytest.raises(ValueError, match="scale"):
         native.tint(np.zeros((9, 9, 3), np.uint8), labels, layer, how._replace(to_grid=(0.0, 0.0, 0.0)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.tuples(st.integers(2, 40), st.integers(2, 40)),
+    st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    st.floats(0.3, 5),
+    st.sampled_from([0.0, 3.0, 30.0]),
+)
+def test_a_pixel_has_the_class_that_is_highest_there_also_beside_clear_background(
+    seed, grid, image, scale, background
+) -> None:
+    rng = np.random.default_rng(seed)
+    scores = np.stack([cv2.GaussianBlur(rng.normal(size=grid), (0, 0), rng.choice([0.3, 3.0])) for _ in range(4)])
+    scores = scores.reshape(4, *grid) * rng.choice([1, 10]) / (scores.std() + 1e-9)
+    scores[0] += background * (rng.random() < 0.8)
+    probability = np.exp(scores - scores.max(axis=0)).astype(np.float32)
+    probability /= probability.sum(axis=0)
+    place = GridMap(scale, *rng.uniform(-20, 20, 2).tolist(), grid, image)
+    labels = native.enlarge(probability, place)
+    assert labels.shape == image
+    found = np.stack([between(layer.astype(np.float64), place) for layer in probability])
+    second, first = np.sort(found, axis=0)[-2:]
+    clear = first - second > 1e-5
+    np.testing.assert_array_equal(labels[clear], found.argmax(axis=0)[clear])
+
+
+def between(layer: np.ndarray, place: GridMap) -> np.ndarray:
+    """A layer of the grid at the pixels of the image, bilinear; beyond its rim the last pixel goes on."""
+    for axis, origin in ((0, place.y0), (1, place.x0)):
+        at = np.clip((np.arange(place.image[axis]) - origin) / place.scale, 0, layer.shape[axis] - 1)
+        low = np.minimum(at.astype(int), layer.shape[axis] - 2)
+        share = np.expand_dims(at - low, 1 - axis)
+        layer = np.take(layer, low, axis) * (1 - share) + np.take(layer, low + 1, axis) * share
+    return layer
