@@ -189,12 +189,18 @@ def test_methods_that_do_not_go_with_the_recordings_are_refused(options: dict, m
 def test_the_command_line_shows_the_biplane_figure_over_both_views_and_names_what_is_missing(tmp_path: Path) -> None:
     clip = "height=240&width=320&fps=25&variety=0.2&seconds="
     run = echo_rt(
-        "file", f"phantom:?seed=11&{clip}4", "--a2c", f"phantom:?seed=12&{clip}4", "--out", tmp_path, "--no-overlay"
+        "file",
+        f"phantom:?seed=11&{clip}4",
+        "--a2c",
+        f"phantom:?seed=12&named=A2C&{clip}4",
+        "--out",
+        tmp_path,
+        "--no-overlay",
     )
     assert run.returncode == 0, run.stderr
     assert [line.split()[0] for line in run.stdout.splitlines()[1:4]][1:] == ["A4C", "A2C"]
     assert "EF by biplane" in run.stdout
-    short = echo_rt("file", f"phantom:?seed=11&{clip}4", "--a2c", f"phantom:?seed=12&{clip}0.5")
+    short = echo_rt("file", f"phantom:?seed=11&{clip}4", "--a2c", f"phantom:?seed=12&named=A2C&{clip}0.5")
     assert short.returncode == 2
     assert [line for line in short.stderr.splitlines() if "no accepted beat in the A2C recording" in line]
     assert len(short.stderr.strip().splitlines()) == 1

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import chain, count, islice
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from echo_rt.framing import frame_feed, frame_recording, upside_down
 
 if TYPE_CHECKING:
     from echo_rt.cardiac.monitor import Monitor
+    from echo_rt.cardiac.two_views import ViewEvidence
     from echo_rt.engine import Engine
     from echo_rt.frame import Frame
     from echo_rt.framing import Framing
@@ -165,12 +167,13 @@ def process(
         expected = None if None in lengths else sum(length or 0 for length in lengths)
         done = count(1)
         files = [made and opened.enter_context(made) for made in _files(out, name, sources, paths, overlay)]
-        results = [
+        followed = [
             _follow_recording(path, source, framing, running, ef_method, made, lambda: progress(next(done), expected))
             for path, source, framing, made in zip(paths, sources, framings, files, strict=True)
         ]
+        results = [result for result, _ in followed]
         if a2c is not None:
-            results[0] = _joined(results[0], results[1], running)
+            results[0] = _joined(followed[0], followed[1], running)
         for made, result in reversed(list(zip(files, results, strict=True))):  # those of the first view tell of both
             if made is not None:
                 made.finish(result)
@@ -231,21 +234,28 @@ def _follow_recording(
     ef_method: str,
     files: RecordingFiles | None,
     tell: Callable[[], object],
-) -> RecordingResult:
-    """The result of one recording; `files` get its frames and are not finished yet, `tell` is called after each."""
+) -> tuple[RecordingResult, ViewEvidence]:
+    """The result of one recording, and what is known of its view.
+
+    `files` get its frames and are not finished yet; `tell` is called after each frame.
+    """
     from echo_rt import __version__
     from echo_rt.ahead import read_ahead, segment_ahead
     from echo_rt.cardiac.monitor import Monitor
     from echo_rt.cardiac.recording import RecordingHistory
+    from echo_rt.cardiac.two_views import Pictures, ViewEvidence
+    from echo_rt.provenance import Identity, Provenance
     from echo_rt.reading import AREA_EXTREMES
-    from echo_rt.result import Provenance
+    from echo_rt.sources.base import Recording
 
     method = {AREA_EXTREMES: "area", "biplane": "disks"}.get(ef_method, ef_method)
     monitor, history, spec = Monitor(engine.spec, method, view=source.view), RecordingHistory(), engine.spec
+    pictures = Pictures()
     with read_ahead(framing(source)) as decoded, segment_ahead(decoded, engine) as (frames, ahead):
         readings, orientation = follow_upright(frames, ahead, monitor)
         for frame, reading in readings:
             history.update(frame, reading)
+            pictures.update(frame)
             if files is not None:
                 files.write(frame, reading)
             tell()
@@ -264,14 +274,23 @@ def _follow_recording(
     )
     whole_clip = ef_method == AREA_EXTREMES
     figures = monitor.clip_figures(even_with_beats=whole_clip)
-    return framing.told(history.result(provenance, figures, whole_clip=whole_clip))
+    identity = source.identity if isinstance(source, Recording) else Identity()
+    evidence = ViewEvidence(source.view, identity, monitor.seen, pictures.kept())
+    return framing.told(history.result(provenance, figures, whole_clip=whole_clip)), evidence
 
 
-def _joined(a4c: RecordingResult, a2c: RecordingResult, engine: Engine) -> RecordingResult:
-    from echo_rt.cardiac.biplane import biplane
+def _joined(
+    first: tuple[RecordingResult, ViewEvidence], second: tuple[RecordingResult, ViewEvidence], engine: Engine
+) -> RecordingResult:
+    from echo_rt.cardiac.biplane import biplane, no_biplane
     from echo_rt.cardiac.ejection_fraction import error_points
+    from echo_rt.cardiac.two_views import doubts, why_not
 
+    (a4c, one), (a2c, other) = first, second
+    if (reason := why_not(one, other)) is not None:
+        return a4c.with_second_view(a2c, no_biplane(reason))
     known = (a4c.frames.scale.calibrated, a2c.frames.scale.calibrated)
     beats = [beat for beat in (*a4c.beats, *a2c.beats) if beat.accepted]
     error = error_points(engine.spec, "biplane", beats)
-    return a4c.with_second_view(a2c, biplane(a4c.beats, a2c.beats, calibrated=known, error_points=error))
+    found = biplane(a4c.beats, a2c.beats, calibrated=known, error_points=error)
+    return a4c.with_second_view(a2c, replace(found, doubts=doubts(one, other)))

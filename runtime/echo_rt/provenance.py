@@ -19,6 +19,24 @@ ROI_FINDINGS = (FOUND, FILLS, ASKED, NOT_FOUND)
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose recording it is, by its header: digests, which can be compared and say nothing of the patient.
+
+    Attributes:
+        patient: of the patient's ID, or of the name where there is none; None where the header has neither.
+        study: of the study's UID; None without one.
+    """
+
+    patient: str | None = None
+    study: str | None = None
+
+    @classmethod
+    def of(cls, patient: str, study: str) -> Identity:
+        """That of these words, of which any may be empty."""
+        return cls(*(_digest(word.encode()) if word else None for word in (patient.casefold(), study)))
+
+
+@dataclass(frozen=True, slots=True)
 class Roi:
     """The region of interest: the rectangle of the recording's pictures that was looked at, in their pixels.
 
@@ -102,4 +120,8 @@ def recording_id(recording: str) -> str:
     """
     address = re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", recording) and not os.path.exists(recording)
     path = recording if address else os.path.normcase(os.path.realpath(recording))
-    return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    return _digest(os.fsencode(path))
+
+
+def _digest(words: bytes) -> str:
+    return hashlib.sha256(words).hexdigest()[:16]

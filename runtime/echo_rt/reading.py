@@ -19,6 +19,9 @@ SEGMENTS = ("basal_septal", "mid_septal", "apical_septal", "apical_lateral", "mi
 """The six wall segments of the apical four-chamber view, along the endocardium from the septal hinge over the apex to
 the lateral one."""
 
+APICAL_VIEWS = ("A4C", "A2C")
+"""In the order in which two recordings of one heart are given."""
+
 CLIP_EXTREMES, AREA_EXTREMES = "clip-extremes", "area-extremes"
 CLIP_METHODS = (CLIP_EXTREMES, AREA_EXTREMES)
 """EF from the largest and the smallest volume, or area, of a whole recording; a live feed has none."""

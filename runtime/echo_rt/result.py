@@ -131,6 +131,7 @@ class Biplane:
         edv, esv: medians over the pairs, in mL; None where one of the recordings has no scale.
         beats: the pairs, in the order of the A4C recording.
         volume_note: why there are no volumes; None where there are.
+        doubts: what may be wrong with the pair, a line each.
     """
 
     ef: EjectionFraction
@@ -138,6 +139,7 @@ class Biplane:
     esv: float | None
     beats: tuple[BiplaneBeat, ...]
     volume_note: str | None
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +264,8 @@ class RecordingResult:
         if (views := self.two_views) is not None:
             figures = {name: found[name] for name in ("ef_percent", "ef_low", "ef_high", "edv", "esv")}
             pairs = [_pair(beat) for beat in views.biplane.beats]
-            found["biplane"] = {**figures, "beats": pairs, "volume_note": views.biplane.volume_note}
+            told = {"volume_note": views.biplane.volume_note, "doubts": list(views.biplane.doubts)}
+            found["biplane"] = {**figures, "beats": pairs, **told}
             found |= {"a4c": views.a4c.to_dict(), "a2c": views.a2c.to_dict()}
         return found
 

@@ -27,7 +27,8 @@ def volume_at(phase: np.ndarray | float, edv: float = 120.0, ef: float = 60.0) -
 SMALL = "height=160&width=200&seconds=4&fps=30&overlay=0"
 
 
-A4C, A2C = f"phantom:?ef=40&hr=75&seed=1&edv_ml=120&{SMALL}", f"phantom:?ef=50&hr=74&seed=2&edv_ml=120&{SMALL}"
+A4C = f"phantom:?ef=40&hr=75&seed=1&edv_ml=120&{SMALL}"
+A2C = f"phantom:?ef=50&hr=74&seed=2&edv_ml=120&named=A2C&{SMALL}"
 
 
 class Traced:

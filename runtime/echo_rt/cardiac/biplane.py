@@ -12,7 +12,7 @@ from statistics import median
 
 from echo_rt.cardiac.ejection_fraction import BEATS, interval
 from echo_rt.cardiac.geometry import ML_PER_MM3, disks_volume
-from echo_rt.reading import Beat, EjectionFraction
+from echo_rt.reading import APICAL_VIEWS, Beat, EjectionFraction
 from echo_rt.result import Biplane, BiplaneBeat
 
 RATE_TOLERANCE = 0.10
@@ -40,16 +40,16 @@ def biplane(
     Returns:
         Without a figure its `ef` says why.
     """
-    missing = [name for name, known in zip(("A4C", "A2C"), calibrated, strict=True) if not known]
+    missing = [name for name, known in zip(APICAL_VIEWS, calibrated, strict=True) if not known]
     note = f"no biplane volumes: {' and '.join(missing)} without a scale" if missing else None
     ones, others = ([beat for beat in found if beat.accepted and beat.disks] for found in (a4c, a2c))
     if not ones or not others:
         without = " and ".join(name for name, found in (("A4C", ones), ("A2C", others)) if not found)
-        return _none(f"no accepted beat in the {without} recording to pair", note)
+        return no_biplane(f"no accepted beat in the {without} recording to pair", note)
     pairs = sorted(_pairs(ones, others)[:beats], key=lambda pair: pair[0].t_ed_s)
     if not pairs:
         rates = [median(beat.heart_rate_bpm for beat in found) for found in (ones, others)]
-        return _none(
+        return no_biplane(
             f"expected beats of heart rates within {RATE_TOLERANCE:.0%} of each other, "
             f"found {rates[0]:.0f} bpm in A4C and {rates[1]:.0f} bpm in A2C",
             note,
@@ -82,5 +82,6 @@ def _joined(one: Beat, other: Beat, calibrated: bool) -> BiplaneBeat:
     return BiplaneBeat(one, other, edv if calibrated else None, esv if calibrated else None, 100 * (edv - esv) / edv)
 
 
-def _none(reason: str, note: str | None) -> Biplane:
+def no_biplane(reason: str, note: str | None = None) -> Biplane:
+    """Two views that come to nothing, and why."""
     return Biplane(EjectionFraction(None, None, None, 0, METHOD, reason), None, None, (), note)

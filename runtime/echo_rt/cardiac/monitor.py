@@ -80,6 +80,11 @@ class Monitor:
         return self._given_view or next((name for name, _ in self._views.most_common(1)), None)
 
     @property
+    def seen(self) -> dict[str, int]:
+        """In how many usable frames so far the model saw which view."""
+        return dict(self._views)
+
+    @property
     def state(self) -> Any:
         """A temporal model's state after the last frame, for the engine's next call; None at the start."""
         return self._state

@@ -124,7 +124,7 @@ def _notes(result: RecordingResult) -> list[str]:
     if (views := result.two_views) is not None:
         # All else stands beside the two views.
         text = "EF by biplane" if ef.percent is not None else f"no biplane EF: {ef.reason}"
-        return [note for note in (text, views.biplane.volume_note) if note]
+        return [note for note in (text, views.biplane.volume_note, *views.biplane.doubts) if note]
     notes = []
     if ef.percent is None:
         notes.append(f"no EF: {ef.reason}")

@@ -11,6 +11,8 @@ import cv2
 from echo_rt.arrays import Image
 from echo_rt.phantom.phantom import Phantom
 
+_VIEWS = {"A4C": ("399214001", "four-chamber"), "A2C": ("399232001", "two-chamber")}
+
 DATE, TIME = "20000101", "120000"
 """Of a patient who does not exist: fixed, so that the same phantom is the same file."""
 
@@ -40,8 +42,9 @@ def write_dicom(phantom: Phantom, path: Path) -> None:
     data.StudyTime = data.SeriesTime = data.ContentTime = TIME
     data.ReferringPhysicianName, data.PatientOrientation = "", ""
     data.StudyDescription = "echo-rt phantom: simulated, no patient"
-    data.SeriesDescription = "apical four-chamber view"
-    data.ViewCodeSequence = [_code("399214001", "SCT", "Apical four chamber")]
+    code, words = _VIEWS[phantom.options.view.named]
+    data.SeriesDescription = f"apical {words} view"
+    data.ViewCodeSequence = [_code(code, "SCT", f"Apical {words.replace('-', ' ')}")]
 
     data.NumberOfFrames = frames
     data.FrameTime = f"{1000 / phantom.options.recording.fps:.10g}"

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 
 from echo_rt.errors import ParameterError
-from echo_rt.reading import SEGMENTS
+from echo_rt.reading import APICAL_VIEWS, SEGMENTS
 
 RhythmName = Literal["sinus", "ectopic", "af"]
 RHYTHMS: tuple[RhythmName, ...] = ("sinus", "ectopic", "af")
@@ -80,8 +80,16 @@ class ViewOptions(_Group):
     sector_deg: float | None = _number(None, 40, 100)  # its opening angle
     tilt_deg: float = _number(0.0, -30, 30)  # of the sector in the image
     rotation_deg: float | None = _number(None, -40, 40)  # of the heart in the sector; 0 is upright
+    named: str = "A4C"  # what the recording is said to show, A4C or A2C; what is drawn is the same
     mirror: bool = False  # the other display convention: left and right exchanged
     margin: float | None = _number(None, 0, 0.25)  # border as a fraction of the image; 0 lets the sector fill it
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.named not in APICAL_VIEWS:
+            raise ParameterError(
+                f"phantom: expected named to be one of {', '.join(APICAL_VIEWS)}, found {self.named!r}"
+            )
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class Phantom:
         if whole:
             self.spacing_mm, self.spacing_note = None, "a film of a screen does not say how large a pixel is"
         self.notes: list[str] = []
-        self.view: str | None = "A4C"
+        self.view: str | None = options.view.named
         # A screen brings its own graphics.
         self._overlay = Overlay(options, scene) if options.look.overlay and not whole else None
         self._last: tuple[int, Image] | None = None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from echo_rt.errors import SourceError, SourceFormatError
 from echo_rt.frame import Frame
+from echo_rt.provenance import Identity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +69,7 @@ class Recording(ABC):
 
     Attributes:
         path: the file or folder.
+        identity: whose it is, where the file says so.
         skipped: frames so far that the file holds but that could not be decoded. `Frame.index` counts them.
     """
 
@@ -79,6 +81,7 @@ class Recording(ABC):
         self.spacing_mm: tuple[float, float] | None = None
         self.spacing_note: str | None = None
         self.view: str | None = None
+        self.identity = Identity()
         self.notes: list[str] = []
         self.skipped = 0
         self._given_fps = fps

@@ -28,7 +28,7 @@ from echo_rt.sources.dicom_clock import Clock, clock
 from echo_rt.sources.dicom_codestream import begins_frame, begins_video
 from echo_rt.sources.dicom_decode import named, reason
 from echo_rt.sources.dicom_element import Element, find_element
-from echo_rt.sources.dicom_header import number, text, view
+from echo_rt.sources.dicom_header import identity, number, text, view
 from echo_rt.sources.dicom_pixels import Refusal, TooFew
 from echo_rt.sources.dicom_render import Renderer
 from echo_rt.sources.dicom_scale import scale
@@ -75,7 +75,7 @@ class DicomCine(Recording):
             raise self._error("pixel data", found, "the file is damaged, copy it again") from error
         if element is None:
             raise self._error("a recording", "a DICOM file without pixel data", "check that it is the right file")
-        self.view = view(header)
+        self.view, self.identity = view(header), identity(header)
         stated = number(header, "NumberOfFrames")
         claimed = int(stated) if 0 <= stated < 2**31 else 0
         try:

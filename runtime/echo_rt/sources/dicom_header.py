@@ -14,6 +14,8 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
 
+from echo_rt.provenance import Identity
+
 # pydicom converts a value when it is asked for it, and raises what the conversion happens to raise.
 _CONVERSION_ERRORS = (
     BytesLengthException, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, NotImplementedError,
@@ -54,6 +56,11 @@ def view(header: Dataset) -> str | None:
         if named:
             return named[0] if len(named) == 1 and not _NOT_APICAL.search(words) else None
     return None
+
+
+def identity(header: Dataset) -> Identity:
+    """Whose recording it is."""
+    return Identity.of(text(header, "PatientID") or text(header, "PatientName"), text(header, "StudyInstanceUID"))
 
 
 def number(header: Dataset, keyword: str) -> float:
