@@ -33,6 +33,7 @@ TUNING = {
     "offsets": {"lv_cavity": 0.0, "lv_wall": -0.1, "left_atrium": 0.4},
     "quality": {"min_apical": 0.42, "min_expected_dice": 0.61},
     "held_out": {
+        "parts": ["2/3"],
         "patients": 399,
         "ef": dict.fromkeys(("a4c", "a2c", "biplane"), HELD),
         "negatives": {

@@ -93,9 +93,23 @@ def test_a_network_that_keeps_its_statistics_learns_with_them(data: Path, tmp_pa
         assert same or name not in statistics, f"{name} has changed"
     assert not all(torch.equal(after[name], value) for name, value in before.items()), "the rest has learned"
     with pytest.raises(
-        ParameterError, match="keep_statistics: expected init=WEIGHTS, whose statistics are kept, found none"
+        ParameterError, match="keep_init: expected init=WEIGHTS, of which something is kept, found none"
     ):
         train(small(data, tmp_path / "c", "keep_statistics=true"))
+
+
+def test_a_share_of_the_weights_it_began_with_is_kept(data: Path, tmp_path: Path) -> None:
+    train(small(data, tmp_path / "a", "epochs=1"))
+    init = f"init={tmp_path / 'a' / 'weights.safetensors'}"
+    found = []
+    for share in (0, 0.5, 1):
+        train(small(data, tmp_path / f"{share}", "epochs=1", init, f"keep_init={share}"))
+        found.append(weights_of(tmp_path / f"{share}"))
+    begun, (learned, half, kept) = weights_of(tmp_path / "a"), found
+    for name, value in begun.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(kept[name], value)
+            torch.testing.assert_close(half[name], (learned[name] + value) / 2)
 
 
 def test_a_network_with_a_memory_learns_from_clips_and_stills(data: Path, tmp_path: Path) -> None:

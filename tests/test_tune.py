@@ -10,6 +10,7 @@ import pytest
 
 from echo_rt.errors import DataError
 from echo_rt_train.data import Sample
+from echo_rt_train.tune import tune
 from echo_rt_train.tune.interval import Errors, fit_interval
 from echo_rt_train.tune.offsets import fit_offsets
 from support.readers import Reader, Shy, drawn_samples
@@ -74,3 +75,25 @@ def test_too_few_patients_give_no_interval() -> None:
     few = Errors(np.ones(10), np.full(10, 0.9))
     with pytest.raises(DataError, match="expected at least 40 patients in a4c, found 10"):
         fit_interval({"a4c": few, "a2c": few, "biplane": few})
+
+
+def run_without(folder: Path, hold_out: str | None) -> Path:
+    folder.mkdir()
+    (folder / "config.yaml").write_text(f"data: {{hold_out: {hold_out or 'null'}}}\n")
+    return folder
+
+
+@pytest.mark.parametrize(("parts", "found"), [
+    (["1/3", "1/3"], "1/3, 1/3"), (["1/3", "2/4"], "1/3, 2/4"), ([], "none"),
+])  # fmt: skip
+def test_trainings_that_are_no_different_parts_of_one_cross_validation_are_refused(
+    parts: list[str], found: str, tmp_path: Path
+) -> None:
+    runs = [run_without(tmp_path / str(n), part) for n, part in enumerate(parts)]
+    with pytest.raises(DataError, match=f"different parts of one cross-validation, .*, found {found};"):
+        tune("lv-edge", runs, tmp_path)
+
+
+def test_a_training_that_saw_every_patient_judges_nobody(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="found one that saw every patient"):
+        tune("lv-edge", [run_without(tmp_path / "whole", None)], tmp_path)

@@ -54,7 +54,7 @@ def card(spec: ModelSpec, found: Mapping[str, Any], tuned: Mapping[str, Any]) ->
     yield f"| training data | {origin.training_data} |"
     yield f"| licence of the weights | **{origin.licence}** |"
     yield f"| cite | {origin.citation} |\n"
-    yield "`make models` made it, from the data to this card.\n"
+    yield "`make models` makes it again, and this card.\n"
     yield from _accuracy(found)
     yield from _interval(found, tuned)
     yield from _tuning(spec, tuned)
@@ -106,12 +106,12 @@ def _interval(found: Mapping[str, Any], tuned: Mapping[str, Any]) -> Iterator[st
 
 
 def _tuning(spec: ModelSpec, tuned: Mapping[str, Any]) -> Iterator[str]:
-    yield "## Tuned on held-out patients\n"
+    yield "## Tuned\n"
     offsets = ", ".join(f"{name.replace('_', ' ')} {offset:+.2f}" for name, offset in tuned["offsets"].items())
-    yield f"- Offsets of the logits: {offsets}."
+    yield f"- Offsets of the logits, on held-out patients: {offsets}."
     for view, line in (("4CH", spec.tuning.ef_calibration), ("2CH", spec.tuning.ef_calibration_a2c)):
         if line is not None:
-            yield f"- {view}: EF = {line[0]:.3f} x measured {line[1]:+.2f}, Deming regression."
+            yield f"- {view}: EF = {line[0]:.3f} x measured {line[1]:+.2f}, Deming regression on its training patients."
     quality = tuned["quality"]
     yield (
         f"- A frame needs a probability of an apical view of {quality['min_apical']:.2f} and an expected Dice of "
@@ -124,8 +124,8 @@ def _not_apical(tuned: Mapping[str, Any]) -> Iterator[str]:
     if not negatives:
         return
     yield "## Without an apical view\n"
-    yield "Other organs, other views of the heart, screens and scenes. Each source was left out of the network and the"
-    yield "thresholds that judge it.\n"
+    yield "Other organs, other views of the heart, screens and scenes. Each source was left out of the network that"
+    yield f"judges it here (parts {', '.join(tuned['held_out']['parts'])} of the sources).\n"
     yield "| | shown | taken for an apical view |\n|---|---|---|"
     for kind, said in (("pictures", "pictures"), ("recordings", "recordings with an EF")):
         if kind in negatives:

@@ -122,8 +122,9 @@ def evaluate(
 def tune(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", help="Folders of trainings with data.hold_out=1/K to K/K, all of them."),
+        typer.Argument(metavar="RUN...", help="Folders of trainings with data.hold_out=1/K to K/K, or some of them."),
     ],
+    model: Annotated[str, typer.Option(help="The network that is tuned: a run's folder, or weights.")],
     data: Annotated[Path, typer.Option(help="Folder of the data set that they learned from.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The JSON file, for `echo-rt export onnx --tuning`.")],
     negatives: Annotated[
@@ -133,19 +134,19 @@ def tune(
     """Fit what a model's file brings beside its weights.
 
     Each training judges the patients and sources that it has not learned from. They give the offsets of the classes,
-    EF's line and interval, and the thresholds of the view.
+    EF's interval, and the thresholds of the view. EF's lines are the tuned network's own.
 
     \b
     Examples:
-      echo-rt tune runs/fold-1 runs/fold-2 runs/fold-3 --data CAMUS -o tuning.json
-      echo-rt tune runs/fold-* --data CAMUS --negatives NEGATIVES -o tuning.json
+      echo-rt tune runs/held-1 runs/held-2 runs/held-3 --model runs/my --data CAMUS -o tuning.json
+      echo-rt tune runs/held-* --model runs/my --data CAMUS --negatives NEGATIVES -o tuning.json
     """
     from json import dumps
 
     from echo_rt.errors import output_errors
     from echo_rt_train.tune import tune as fit
 
-    found = dumps(fit(runs, data, negatives), indent=2)
+    found = dumps(fit(model, runs, data, negatives), indent=2)
     with output_errors(out):
         out.write_text(found + "\n")
     typer.echo(found)

@@ -72,6 +72,7 @@ def train(config: DictConfig) -> Path:
         origin=Origin(config.card.training_data, config.card.licence, config.card.citation),
     )  # fmt: skip
     if fabric.is_global_zero:
+        training.keep(config)
         save_weights(training.averaged_network, spec, out / WEIGHTS)
     fabric.barrier()
     return out / WEIGHTS

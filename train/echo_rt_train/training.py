@@ -116,9 +116,10 @@ class Training:
         network.head_gradient = config.head_gradient
         if config.init:
             _begin_with(network, config)
-        elif config.keep_statistics:
+        elif config.keep_statistics or config.keep_init:
             raise ParameterError(
-                "keep_statistics: expected init=WEIGHTS, whose statistics are kept, found none; or set it to false"
+                "keep_statistics, keep_init: expected init=WEIGHTS, of which something is kept, found none; "
+                "or leave them out"
             )
         learns = _choose(network, config.learn)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack it
@@ -144,6 +145,17 @@ class Training:
         network = self.averaged.module
         assert isinstance(network, UNet)
         return network
+
+    def keep(self, config: DictConfig) -> None:
+        """Mix the weights of ``init`` into the averaged ones, by ``keep_init``.
+
+        Source: Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022, 7959-7971.
+        """
+        if config.keep_init:
+            begun, kept = load_weights(weights_path(config.init))[0].state_dict(), self.averaged_network.state_dict()
+            for name, value in kept.items():
+                if name in begun and value.is_floating_point():
+                    value.lerp_(begun[name].to(value), config.keep_init)
 
     def learn_mode(self) -> None:
         """Before an epoch: all as in training, but what does not learn keeps its batch statistics, or all does."""

@@ -17,7 +17,7 @@ from echo_rt_train.evaluate.ejection import BIPLANE, ef_pairs
 from echo_rt_train.evaluate.model import open_model
 from echo_rt_train.evaluate.negatives import negatives_summary
 from echo_rt_train.evaluate.overlap import FOREGROUND
-from echo_rt_train.tune.held_out import Fold, Judged, judge_negatives, judge_patients, ventricles
+from echo_rt_train.tune.held_out import Fold, Judged, judge_learned, judge_negatives, judge_patients, ventricles
 from echo_rt_train.tune.interval import Errors, fit_interval
 from echo_rt_train.tune.offsets import fit_offsets
 
@@ -29,11 +29,15 @@ LINES = {"4CH": "ef_calibration", "2CH": "ef_calibration_a2c"}
 """The field of the model's file that holds the line of a view."""
 
 
-def tune(runs: Sequence[Path], data: Path, negatives: Path | None = None) -> dict[str, Any]:
+def tune(shipped: str, runs: Sequence[Path], data: Path, negatives: Path | None = None) -> dict[str, Any]:
     """What `echo-rt export onnx --tuning` puts into a model's file.
 
+    EF's lines are of the network that is shipped, on its training patients: a line corrects what all pictures share,
+    and that is each network's own. All else is of networks that have not learned from the patients whom they judge.
+
     Args:
-        runs: folders of trainings with data.hold_out=1/K to K/K.
+        shipped: the network that is tuned, as for `echo_rt_train.evaluate.model.open_model`.
+        runs: folders of trainings with data.hold_out=1/K to K/K, or some of them.
         data: the data set that they learned from.
         negatives: folder of format negatives; without it there are no thresholds.
 
@@ -42,15 +46,18 @@ def tune(runs: Sequence[Path], data: Path, negatives: Path | None = None) -> dic
         ``held_out``: what was measured on the way.
 
     Raises:
-        DataError: the runs are not all parts of one cross-validation, or the data are too few.
+        DataError: the runs are not different parts of one cross-validation, or the data are too few.
     """
-    folds = _whole([Fold.of(run) for run in runs])
+    folds = _parts([Fold.of(run) for run in runs])
     offsets = _offsets(folds, data)
-    judged = judge_patients(folds, data, [offsets[name] for name in FOREGROUND])
-    lines = {view: fit_ef_calibration(_pairs(judged, (view,))[1]) for view in LINES}
+    logits = [offsets[name] for name in FOREGROUND]
+    judged, learned = judge_patients(folds, data, logits), judge_learned(shipped, data, logits)
+    lines, held_lines = (
+        {view: fit_ef_calibration(_pairs(one, (view,))[1]) for view in LINES} for one in (learned, judged)
+    )
     errors = {
-        "a4c": _errors(judged, ("4CH",), lines["4CH"]),
-        "a2c": _errors(judged, ("2CH",), lines["2CH"]),
+        "a4c": _errors(judged, ("4CH",), held_lines["4CH"]),
+        "a2c": _errors(judged, ("2CH",), held_lines["2CH"]),
         "biplane": _errors(judged, BIPLANE, (1.0, 0.0)),
     }
     rule = fit_interval(errors)
@@ -60,6 +67,7 @@ def tune(runs: Sequence[Path], data: Path, negatives: Path | None = None) -> dic
         "interval": vars(rule),
         "quality": _thresholds(judged),
         "held_out": {
+            "parts": [fold.hold_out for fold in folds],
             "patients": len({one.sample.patient for one in judged}),
             "ef": {view: _of_errors(found) for view, found in errors.items()},
         },
@@ -69,13 +77,13 @@ def tune(runs: Sequence[Path], data: Path, negatives: Path | None = None) -> dic
     return found
 
 
-def _whole(folds: Sequence[Fold]) -> list[Fold]:
+def _parts(folds: Sequence[Fold]) -> list[Fold]:
     """The folds in their order."""
-    parts = sorted(fold.hold_out for fold in folds)
-    if not parts or parts != [f"{k + 1}/{len(parts)}" for k in range(len(parts))]:
+    parts = [fold.hold_out for fold in folds]
+    if not parts or len(set(parts)) < len(parts) or len({part.partition("/")[2] for part in parts}) > 1:
         raise DataError(
-            f"tune: expected one training for each of data.hold_out=1/{max(len(parts), 2)} and so on, "
-            f"found {', '.join(parts) or 'none'}; give all parts of one cross-validation"
+            "tune: expected trainings with different parts of one cross-validation, such as data.hold_out=1/3 and 2/3, "
+            f"found {', '.join(parts) or 'none'}; leave out what does not belong to it"
         )
     return sorted(folds, key=lambda fold: fold.hold_out)
 

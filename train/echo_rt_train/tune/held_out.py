@@ -81,14 +81,23 @@ def judge_patients(folds: Sequence[Fold], root: Path, offsets: Sequence[float]) 
         root: of the data set.
         offsets: of the foreground classes' logits, see `echo_rt_train.tune.offsets`.
     """
-    found = []
-    for fold in folds:
-        data = fold.data(root)
-        samples = data.samples("val")
-        with open_model(str(fold.run)) as engine:
-            pairs = track(read_all(samples, data.report), f"judging {fold.hold_out}", len(samples), transient=True)
-            found += [_judged(engine, sample, image, mask, offsets) for sample, (image, mask) in pairs]
-    return found
+    return [
+        one
+        for fold in folds
+        for one in _judge(str(fold.run), fold.data(root), "val", offsets, f"judging {fold.hold_out}")
+    ]
+
+
+def judge_learned(model: str, root: Path, offsets: Sequence[float]) -> list[Judged]:
+    """Every training patient's images by the network that has learned from them; else as `judge_patients`."""
+    return _judge(model, open_data({"root": root, "format": "auto"}), "train", offsets, "judging what was learned")
+
+
+def _judge(model: str, data: DataSet, split: str, offsets: Sequence[float], told: str) -> list[Judged]:
+    samples = data.samples(split)
+    with open_model(model) as engine:
+        pairs = track(read_all(samples, data.report), told, len(samples), transient=True)
+        return [_judged(engine, sample, image, mask, offsets) for sample, (image, mask) in pairs]
 
 
 def _judged(
