@@ -19,8 +19,9 @@ from echo_rt.sources.avi import is_whole
 from echo_rt.sources.bare import is_bare, is_clockless
 from echo_rt.sources.base import Picture, Recording, one_line, too_short
 from echo_rt.sources.clock import JUDGED_FRAMES, StampClock
-from echo_rt.sources.display import Display, image_of
+from echo_rt.sources.display import Display, image_of, max_pixels
 from echo_rt.sources.kinds import head_of, kind_of
+from echo_rt.sources.limits import limits
 
 __all__ = ["Video", "image_of"]
 
@@ -63,7 +64,9 @@ class Video(Recording):
                 )
             rate = video.average_rate or video.guessed_rate
             self.fps = float(rate) if rate else None
-        video.thread_type = "NONE"
+        if excess := limits().pixels(video.height * video.width):
+            raise self._error(*excess)
+        video.thread_type, video.codec_context.options = "NONE", max_pixels()
         self.frames = video.frames or None
         if self.frames == 1:
             raise too_short(self.path, 1)
@@ -80,7 +83,8 @@ class Video(Recording):
         if (kind := kind_of(head)) is not None:
             raise self._error("a video", kind.name, kind.todo)
         try:
-            container = av.open(f"file:{self.path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+            options = {"protocol_whitelist": "file", **max_pixels()}
+            container = av.open(f"file:{self.path}", options=options, metadata_errors="replace")
         except av.FFmpegError as error:
             found = (
                 "an MP4 damaged or cut off before its index" if head[4:8] == b"ftyp" else f"none ({one_line(error)})"

@@ -1,0 +1,154 @@
+"""Decodes damaged frames in a process of its own, which may crash, hang or run out of memory."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from echo_rt.sources.limits import Limits, limits
+
+if TYPE_CHECKING:
+    from pydicom.uid import UID
+
+    from echo_rt.sources.dicom_layout import Samples
+    from echo_rt.sources.dicom_pixels import Pixels
+
+MOST_DEATHS = 2
+"""Of a recording: what ends the process twice is not tried again."""
+
+START_S, WAIT_TIMES = 60.0, 10.0
+"""Of wall clock: for the process to begin on a busy machine, and for a frame, in times of its CPU limit."""
+
+
+class Aside:
+    """A process that decodes frames, begun when the first one comes. Whoever has it closes it."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._deaths = 0
+
+    def decode(self, frame: bytes, syntax: UID, pixels: Pixels) -> tuple[Samples, str]:
+        """The samples of a frame and what they mean.
+
+        Raises:
+            ValueError: it cannot be decoded, or it ended the process. A text for people.
+        """
+        if self._deaths >= MOST_DEATHS:
+            raise ValueError("it is damaged as those before it, which ended their decoder")
+        asked = pickle.dumps((frame, str(syntax), asdict(pixels)))
+        begins = self._process is None
+        process = self._process = self._process or _start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        wait_s = WAIT_TIMES * limits().frame_s + START_S * begins
+        watch = threading.Timer(wait_s, process.kill)
+        watch.start()
+        try:
+            process.stdin.write(len(asked).to_bytes(8, "little") + asked)
+            process.stdin.flush()
+            told = _told(process.stdout)
+        except (OSError, ValueError):
+            told = None
+        finally:
+            watch.cancel()
+        if told is None:
+            self._deaths += 1
+            self.close()
+            raise ValueError("it is damaged, and its decoder ended, took too long or too much memory")
+        said, samples = told
+        if samples is None:
+            raise ValueError(said)
+        return samples, said
+
+    def close(self) -> None:
+        """End the process."""
+        if (process := self._process) is not None:
+            self._process = None
+            process.kill()
+            process.communicate()
+
+
+def _start() -> subprocess.Popen[bytes]:
+    # Isolated, and with the folders of this process: the current one is no place to import from.
+    code = "import sys; sys.path[:] = sys.argv[1:]; from echo_rt.sources.aside import serve; serve()"
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", code, *filter(None, sys.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for the one that began it
+    )
+
+
+def _told(talk: IO[bytes]) -> tuple[str, Samples | None] | None:
+    """What the process says: what the samples mean, and them; or why there are none. None where it has ended."""
+    line = talk.readline(2**16)
+    if not line.endswith(b"\n"):
+        return None
+    head: dict[str, Any] = json.loads(line)
+    size = head.get("bytes")
+    if size is None:
+        return str(head["error"]), None
+    data = talk.read(size)
+    if len(data) < size:
+        return None
+    # Never a pickle: what decodes hostile data is not believed.
+    samples: Samples = np.load(io.BytesIO(data), allow_pickle=False)
+    return str(head["meaning"]), samples
+
+
+def serve() -> None:
+    """What the process does: it decodes what it is sent, until nothing more comes."""
+    from pydicom.uid import UID
+
+    from echo_rt.sources.dicom_decode import decoder_of, reason
+    from echo_rt.sources.dicom_pixels import Pixels
+
+    talk, answer = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no answer
+    allowed = limits()
+    _limit_memory(allowed)
+    while len(head := talk.read(8)) == 8:
+        frame, syntax, pixels = pickle.loads(talk.read(int.from_bytes(head, "little")))
+        _limit_time(allowed)
+        data = b""
+        try:
+            samples, meaning = decoder_of(UID(syntax), Pixels(**pixels))(frame)
+            buffer = io.BytesIO()
+            np.save(buffer, samples, allow_pickle=False)
+            data = buffer.getvalue()
+            said: dict[str, Any] = {"meaning": meaning, "bytes": len(data)}
+        except Exception as error:  # noqa: BLE001 - pydicom tries plug-ins, and each has errors of its own
+            said = {"error": reason(error)}
+        answer.write(json.dumps(said).encode() + b"\n" + data)
+        answer.flush()
+
+
+def _limit_memory(allowed: Limits) -> None:
+    try:
+        import resource
+
+        with open("/proc/self/statm") as file:
+            here = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (here + allowed.held_bytes, here + allowed.held_bytes))
+    except (ImportError, OSError, ValueError):
+        return  # the system has no such limit
+
+
+def _limit_time(allowed: Limits) -> None:
+    """The system ends the process after that much CPU, wherever it is."""
+    try:
+        import signal
+
+        signal.setitimer(signal.ITIMER_PROF, allowed.frame_s)
+    except (ImportError, AttributeError):
+        return  # Windows: whoever waits ends it
