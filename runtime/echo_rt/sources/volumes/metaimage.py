@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_rt.sources.kinds import Kind
+from echo_rt.sources.limits import open_regular
 from echo_rt.sources.volumes.stored import PlusFields, Stored, axis_of_time, check_size, frames_from, refusal
 
 _TYPES = {
@@ -44,14 +45,16 @@ def read_metaimage(path: Path, kind: Kind) -> Stored:
         raise refusal(path, "binary samples", "text (BinaryData = False)", "export it again")
     big = _flag(header, "BinaryDataByteOrderMSB", False) or _flag(header, "ElementByteOrderMSB", False)
     dtype = np.dtype((">" if big else "<") + _TYPES[name])
-    columns, rows, *_ = sizes = tuple(int(length) for length in shape)
-    check_size(path, (*sizes, channels), dtype)
+    sizes = tuple(int(length) for length in shape)
     frames = axis_of_time(path, sizes)
+    columns, rows, *_ = sizes
+    data = _data(path, header)
+    check_size(path, (*sizes, channels), dtype, (rows, columns), data)
     image = (rows, columns) if channels == 1 else (rows, columns, channels)
     size = dtype.itemsize * frames * int(np.prod(image))
 
     def read() -> Iterator[NDArray[Any]]:
-        with _samples(path, header, start, size) as file:
+        with _samples(path, data, header, start, size) as file:
             yield from frames_from(file, path, frames, image, dtype)
 
     spacing = _numbers(path, header, "ElementSpacing", header.get("ElementSize", ""))
@@ -85,20 +88,24 @@ def _flag(header: dict[str, str], name: str, default: bool) -> bool:
 
 
 @contextmanager
-def _samples(path: Path, header: dict[str, str], start: int, size: int) -> Iterator[IO[bytes]]:
-    """The samples, uncompressed: those of the file itself, or of the one that its header names."""
-    name = header["ElementDataFile"]
-    local = name.upper() == "LOCAL"
-    if not local:
+def _samples(path: Path, data: Path, header: dict[str, str], start: int, size: int) -> Iterator[IO[bytes]]:
+    """The samples, uncompressed."""
+    if data != path:
         start = 0
     compressed = _flag(header, "CompressedData", False)
-    with (path if local else _beside(path, name)).open("rb") as file:
+    with open_regular(data) as file:
         skip = int(float(header.get("HeaderSize", "0") or 0))
         if skip == -1 and not compressed:
             file.seek(-size, io.SEEK_END)
         else:
             file.seek(start + max(skip, 0))
         yield cast("IO[bytes]", _Inflated(path, file)) if compressed else file
+
+
+def _data(path: Path, header: dict[str, str]) -> Path:
+    """The file of the samples: the one of the header, or the one that it names."""
+    name = header["ElementDataFile"]
+    return path if name.upper() == "LOCAL" else _beside(path, name)
 
 
 def _beside(path: Path, name: str) -> Path:
