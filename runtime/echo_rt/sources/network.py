@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 
 import av
 
-from echo_rt.errors import SourceError, SourceFormatError
+from echo_rt.errors import ParameterError, SourceError, SourceFormatError
 from echo_rt.sources.base import one_line
 from echo_rt.sources.display import Display
 from echo_rt.sources.feed import Feed
@@ -65,6 +66,7 @@ class NetworkStream(Feed):
     or any sender in bursts. It waits where it is, with the sender and in the network, so that nothing fills up here.
 
     Raises, when it is entered or read:
+        ParameterError: the address has no host.
         SourceError: no answer in time, or none any more.
         SourceFormatError: what is there is no video, or a recording without the times of its frames.
     """
@@ -72,6 +74,12 @@ class NetworkStream(Feed):
     def __init__(self, uri: str) -> None:
         super().__init__(uri)
         self.name = shown(uri)
+        try:
+            host = urlsplit(uri).hostname
+        except ValueError:
+            host = None
+        if not host and not uri.lower().startswith("udp:"):  # which listens where it has no host
+            raise ParameterError(f"{self.name}: expected an address with a host, found none; check its spelling")
         self.spacing_note = "a video stream does not say how large a pixel is"
         self._container: InputContainer | None = None
         self._given_up = threading.Event()
@@ -188,7 +196,10 @@ def _has_end(container: InputContainer) -> bool:
 
 def shown(uri: str) -> str:
     """An address without user name and password, for messages."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # of a host that is none; what stands before it may be a password
+        return re.sub(r"//.*@", "//", uri)
     return uri if "@" not in parts.netloc else parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 

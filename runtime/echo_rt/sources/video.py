@@ -21,7 +21,7 @@ from echo_rt.sources.base import Picture, Recording, one_line, too_short
 from echo_rt.sources.clock import JUDGED_FRAMES, StampClock
 from echo_rt.sources.display import Display, image_of, max_pixels
 from echo_rt.sources.kinds import head_of, kind_of
-from echo_rt.sources.limits import limits
+from echo_rt.sources.limits import limits, stored_bytes
 
 __all__ = ["Video", "image_of"]
 
@@ -121,6 +121,7 @@ class Video(Recording):
     def _decoded(self, container: InputContainer, stream: VideoStream, seen: _Seen) -> Iterator[VideoFrame]:
         """The frames of all packets that can be decoded; the others are counted in `skipped`."""
         avi = container.format.name == "avi"
+        size = stored_bytes(self.path)
         try:
             for packet in container.demux(stream):
                 flush = packet.dts is None and not packet.size  # the last one, which empties the decoder
@@ -130,6 +131,9 @@ class Video(Recording):
                     continue
                 if not flush:
                     seen.add(packet, avi)
+                if seen.bytes > size and (now := stored_bytes(self.path)) > size:
+                    found = f"one that grew from {size:,} to {now:,} while it was read"
+                    raise self._error("a finished file", found, "wait until it is written")
                 try:
                     frames = packet.decode()
                 except av.FFmpegError:
@@ -174,6 +178,7 @@ class _Seen:
     longest_gap: int = 0  # empty packets in a row
     decoded: int = 0  # frames
     end_s: float = 0.0  # where the last packet ends
+    bytes: int = 0  # of all packets
     places: deque[int] = field(default_factory=deque)  # of the packets in an AVI whose frames are still to come
 
     def add(self, packet: Packet[VideoStream], avi: bool) -> None:
@@ -182,5 +187,6 @@ class _Seen:
             self.packets = max(self.packets, packet.dts)
             self.places.append(packet.dts)
         self.packets += 1
+        self.bytes += packet.size
         if packet.pts is not None:
             self.end_s = max(self.end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
