@@ -79,7 +79,7 @@ class Element:
     def read(self, offset: int, length: int) -> bytes:
         """That many bytes, or as many as there are."""
         self.file.seek(offset)
-        return self.file.read(length)
+        return self.file.read(min(length, max(0, self.end - offset)))  # what is asked for is made room for
 
 
 def find_element(file: BinaryIO, header: Dataset) -> Element | None:

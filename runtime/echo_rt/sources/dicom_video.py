@@ -48,12 +48,15 @@ class EmbeddedVideo:
             sequence = pixel_sequence(element)
             items, self.cut = sequence.items, sequence.cut
         options = {"protocol_whitelist": "", "format_whitelist": _FORMATS, **max_pixels()}
+        opened, said = None, ""
         try:
             opened = av.open(Joined(element, items), options=options, metadata_errors="replace")
-            self._container = cast("InputContainer", resources.enter_context(opened))
         except av.FFmpegError as error:
-            found = "one cut off by the end of the file" if self.cut else f"none ({one_line(error)})"
-            raise Refusal("a video in the pixel data", found, "copy the file again") from None
+            said = one_line(error)
+        if opened is None:  # not raised above: a number that is too large is a MemoryError to FFmpeg
+            found = "one cut off by the end of the file" if self.cut else f"none ({said})"
+            raise Refusal("a video in the pixel data", found, "copy the file again")
+        self._container = cast("InputContainer", resources.enter_context(opened))
         stream = cast("VideoStream | None", self._container.streams.best("video"))
         if stream is None or stream.codec_context is None:
             raise Refusal("a video in the pixel data", "one without pictures", "export it again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 import struct
@@ -89,12 +90,10 @@ def _read(path: Path, allowed: Limits) -> NDArray[np.unsignedinteger[Any]]:
     image, excess = None, None
     # Not cv2.imread: on Windows it knows ASCII paths only.
     with suppress(OSError, cv2.error), open_regular(path) as file:
-        count = _pixels(file)
-        file.seek(0)
-        if count is not None and (excess := allowed.pixels(count)) is None:
-            data = file.read()
-            if not (data.startswith(b"\xff\xd8") and data.count(_SCAN) > MOST_SCANS):
-                image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        data = file.read(allowed.held_bytes)  # Pillow makes room for what a header says, where it reads a file
+        count = _pixels(io.BytesIO(data))
+        if count is not None and (excess := allowed.pixels(count)) is None and _is_plain(data):
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if excess is not None:
         raise SourceFormatError(f"{path}: expected {excess.expected}, found {excess.found}; {excess.todo}")
     if image is None:
@@ -104,6 +103,18 @@ def _read(path: Path, allowed: Limits) -> NDArray[np.unsignedinteger[Any]]:
     if image.dtype not in (np.uint8, np.uint16):
         raise SourceFormatError(f"{path}: expected 8 or 16 bits a channel, found {image.dtype}; convert it to 8 bits")
     return np.ascontiguousarray(image[..., :3]) if image.ndim == 3 else np.asarray(image)
+
+
+def _is_plain(data: bytes) -> bool:
+    """Whether a JPEG has a usual number of passes, and a PNG no chunk beyond its end: OpenCV makes room for each."""
+    if data.startswith(b"\xff\xd8"):
+        return data.count(_SCAN) <= MOST_SCANS
+    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return True
+    at = 8
+    while at < len(data) and data[at + 4 : at + 8] != b"IEND":
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    return at < len(data)
 
 
 def _pixels(file: BinaryIO) -> int | None:

@@ -57,6 +57,10 @@ class Limits:
             return None
         return _excess("frame_pixels", f"{self.frame_pixels:,} pixels a frame", f"{count:,}")
 
+    def unsized(self) -> Excess:
+        """What is wrong with pictures that a library refuses for their size, and does not tell it."""
+        return _excess("frame_pixels", f"{self.frame_pixels:,} pixels a frame", "more, or none")
+
     def decoded(self, size: float, stored: int, ratio: int = VIDEO_RATIO) -> Excess | None:
         """What is wrong with so many bytes of pictures from a file of `stored` bytes, None where nothing is."""
         most = max(self.decoded_bytes, ratio * stored)

@@ -82,14 +82,15 @@ class Video(Recording):
         # What is known goes no further: to FFmpeg a playlist is a video, and it would open what stands in it.
         if (kind := kind_of(head)) is not None:
             raise self._error("a video", kind.name, kind.todo)
+        container, said = None, ""
         try:
             options = {"protocol_whitelist": "file", **max_pixels()}
             container = av.open(f"file:{self.path}", options=options, metadata_errors="replace")
         except av.FFmpegError as error:
-            found = (
-                "an MP4 damaged or cut off before its index" if head[4:8] == b"ftyp" else f"none ({one_line(error)})"
-            )
-            raise self._error("a video", found, "copy it again, or export it as H.264 in MP4") from None
+            said = one_line(error)
+        if container is None:  # not raised above: a number that is too large is a MemoryError to FFmpeg
+            found = "an MP4 damaged or cut off before its index" if head[4:8] == b"ftyp" else f"none ({said})"
+            raise self._error("a video", found, "copy it again, or export it as H.264 in MP4")
         if is_clockless(container) and not is_bare(container.format.name, head):
             name = container.format.name
             container.close()
@@ -159,6 +160,8 @@ class Video(Recording):
             if seen.end_s < promised - max(MATROSKA_SLACK[0], MATROSKA_SLACK[1] * promised):
                 expected, todo = f"{promised:.2f} s, as its header says", "the file is truncated, copy it again"
                 raise self._error(expected, f"{seen.end_s:.2f} s", todo)
+        if not seen.decoded and not container.streams.video[0].width:  # FFmpeg takes a size above the limit for none
+            raise self._error(*limits().unsized())
         if self.skipped > seen.decoded:
             found = f"{self.skipped} that cannot and {seen.decoded} that can"
             raise self._error("frames that can be decoded", found, "the file is damaged, copy it again")

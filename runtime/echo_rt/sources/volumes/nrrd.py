@@ -88,10 +88,10 @@ def _data(path: Path, header: Any) -> Path:
     if not name:
         return path
     if name.upper().startswith("LIST") or "%" in name:
-        raise refusal(path, "one file of samples", f"several ({name})", "export it as one file")
+        raise refusal(path, "one file of samples", f"several ({one_line(name)})", "export it as one file")
     beside = path.parent / Path(name.replace("\\", "/")).name
     if not beside.is_file():
-        raise refusal(path, f"the file of samples {beside.name} beside it", "none", "copy it there")
+        raise refusal(path, f"the file of samples {one_line(beside.name)} beside it", "none", "copy it there")
     return beside
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from echo_rt.errors import SourceFormatError
 from echo_rt.sources.limits import PACKED_RATIO, limits, stored_bytes
 
-_FRAME_FIELD = re.compile(r"Seq_Frame(\d+)_(Timestamp|UnfilteredTimestamp|ImageStatus|Status)")
+_FRAME_FIELD = re.compile(r"Seq_Frame(\d{1,9})_(Timestamp|UnfilteredTimestamp|ImageStatus|Status)")
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def check_size(
     size = dtype.itemsize
     for length in shape:
         size *= int(length)
-    if size <= 0:
+    if size <= 0 or min(shape) < 1:
         raise refusal(path, "images", "a header without any", "check that it is the right file")
     allowed = limits()
     excess = allowed.pixels(image[0] * image[1]) or allowed.decoded(size, stored_bytes(data), PACKED_RATIO)
