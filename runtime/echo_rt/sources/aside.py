@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import pickle
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from echo_rt.sources.limits import Limits, limits
+from echo_rt.sources.limits import limits
 
 if TYPE_CHECKING:
     from pydicom.uid import UID
@@ -79,7 +78,7 @@ class Aside:
 
 def _start() -> subprocess.Popen[bytes]:
     # Isolated, and with the folders of this process: the current one is no place to import from.
-    code = "import sys; sys.path[:] = sys.argv[1:]; from echo_rt.sources.aside import serve; serve()"
+    code = "import sys; sys.path[:] = sys.argv[1:]; from echo_rt.sources.aside_process import serve; serve()"
     return subprocess.Popen(
         [sys.executable, "-I", "-c", code, *filter(None, sys.path)],
         stdin=subprocess.PIPE,
@@ -104,51 +103,3 @@ def _told(talk: IO[bytes]) -> tuple[str, Samples | None] | None:
     # Never a pickle: what decodes hostile data is not believed.
     samples: Samples = np.load(io.BytesIO(data), allow_pickle=False)
     return str(head["meaning"]), samples
-
-
-def serve() -> None:
-    """What the process does: it decodes what it is sent, until nothing more comes."""
-    from pydicom.uid import UID
-
-    from echo_rt.sources.dicom_decode import decoder_of, reason
-    from echo_rt.sources.dicom_pixels import Pixels
-
-    talk, answer = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
-    allowed = limits()
-    _limit_memory(allowed)
-    while len(head := talk.read(8)) == 8:
-        frame, syntax, pixels = pickle.loads(talk.read(int.from_bytes(head, "little")))
-        _limit_time(allowed)
-        data = b""
-        try:
-            samples, meaning = decoder_of(UID(syntax), Pixels(**pixels))(frame)
-            buffer = io.BytesIO()
-            np.save(buffer, samples, allow_pickle=False)
-            data = buffer.getvalue()
-            said: dict[str, Any] = {"meaning": meaning, "bytes": len(data)}
-        except Exception as error:  # noqa: BLE001 - pydicom tries plug-ins, and each has errors of its own
-            said = {"error": reason(error)}
-        answer.write(json.dumps(said).encode() + b"\n" + data)
-        answer.flush()
-
-
-def _limit_memory(allowed: Limits) -> None:
-    try:
-        import resource
-
-        with open("/proc/self/statm") as file:
-            here = int(file.read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (here + allowed.held_bytes, here + allowed.held_bytes))
-    except (ImportError, OSError, ValueError):
-        return  # the system has no such limit
-
-
-def _limit_time(allowed: Limits) -> None:
-    """The system ends the process after that much CPU, wherever it is."""
-    try:
-        import signal
-
-        signal.setitimer(signal.ITIMER_PROF, allowed.frame_s)
-    except (ImportError, AttributeError):
-        return  # Windows: whoever waits ends it
