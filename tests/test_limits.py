@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,7 @@ from pydicom.uid import (
 )
 
 from echo_rt.errors import ParameterError, SourceFormatError
+from echo_rt.sources import aside as aside_module
 from echo_rt.sources import find_recordings, open_source
 from echo_rt.sources.aside import Aside
 from echo_rt.sources.dicom_decode import decoder_of
@@ -151,19 +153,17 @@ def test_a_frame_decodes_aside_as_it_does_here_and_a_process_that_dies_is_begun_
     pixels = Pixels.of(dataset)
     here, meaning = decoder_of(syntax, pixels)(frame)
     aside = Aside()
-    try:
+    with closing(aside_module):
         samples, meant = aside.decode(frame, syntax, pixels)
         np.testing.assert_array_equal(samples, here)
         assert meant == meaning
         with pytest.raises(ValueError, match=r"\w"):
             aside.decode(frame[:30], syntax, pixels)
-        assert aside._process is not None
-        aside._process.kill()
+        assert aside_module._process is not None
+        aside_module._process.kill()
         with pytest.raises(ValueError, match="its decoder ended"):
             aside.decode(frame, syntax, pixels)
         np.testing.assert_array_equal(aside.decode(frame, syntax, pixels)[0], here)
-    finally:
-        aside.close()
 
 
 def test_an_end_marker_that_encoders_leave_out_is_no_damage(tmp_path: Path) -> None:

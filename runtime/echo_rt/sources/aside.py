@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import json
 import pickle
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any
 
@@ -28,11 +30,15 @@ START_S, WAIT_TIMES = 60.0, 10.0
 """Of wall clock: for the process to begin on a busy machine, and for a frame, in times of its CPU limit."""
 
 
+_lock = threading.Lock()
+_process: subprocess.Popen[bytes] | None = None
+"""The one of this program: it takes a second to begin, and stays for the next damaged frame."""
+
+
 class Aside:
-    """A process that decodes frames, begun when the first one comes. Whoever has it closes it."""
+    """Decodes the damaged frames of one recording."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
         self._deaths = 0
 
     def decode(self, frame: bytes, syntax: UID, pixels: Pixels) -> tuple[Samples, str]:
@@ -43,37 +49,50 @@ class Aside:
         """
         if self._deaths >= MOST_DEATHS:
             raise ValueError("it is damaged as those before it, which ended their decoder")
-        asked = pickle.dumps((frame, str(syntax), asdict(pixels)))
-        begins = self._process is None
-        process = self._process = self._process or _start()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        wait_s = WAIT_TIMES * limits().frame_s + START_S * begins
-        watch = threading.Timer(wait_s, process.kill)
-        watch.start()
-        try:
-            process.stdin.write(len(asked).to_bytes(8, "little") + asked)
-            process.stdin.flush()
-            told = _told(process.stdout)
-        except (OSError, ValueError):
-            told = None
-        finally:
-            watch.cancel()
+        with _lock:
+            told = _ask(pickle.dumps((frame, str(syntax), asdict(pixels), limits().frame_s)))
         if told is None:
             self._deaths += 1
-            self.close()
             raise ValueError("it is damaged, and its decoder ended, took too long or too much memory")
         said, samples = told
         if samples is None:
             raise ValueError(said)
         return samples, said
 
-    def close(self) -> None:
-        """End the process."""
-        if (process := self._process) is not None:
-            self._process = None
-            process.kill()
+
+def _ask(question: bytes) -> tuple[str, Samples | None] | None:
+    """What the process says to it, see `_told`."""
+    global _process
+    begins = _process is None
+    process = _process = _process or _start()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    watch = threading.Timer(WAIT_TIMES * limits().frame_s + START_S * begins, process.kill)
+    watch.start()
+    try:
+        process.stdin.write(len(question).to_bytes(8, "little") + question)
+        process.stdin.flush()
+        told = _told(process.stdout)
+    except (OSError, ValueError):
+        told = None
+    finally:
+        watch.cancel()
+    if told is None:
+        close()
+    return told
+
+
+def close() -> None:
+    """End the process, where there is one. It ends by itself when this one does."""
+    global _process
+    if (process := _process) is not None:
+        _process = None
+        process.kill()
+        with suppress(OSError, ValueError):  # of what could not be sent any more
             process.communicate()
+
+
+atexit.register(close)
 
 
 def _start() -> subprocess.Popen[bytes]:

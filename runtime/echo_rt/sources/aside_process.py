@@ -14,18 +14,17 @@ from pydicom.uid import UID
 
 from echo_rt.sources.dicom_decode import decoder_of, reason
 from echo_rt.sources.dicom_pixels import Pixels
-from echo_rt.sources.limits import Limits, limits
+from echo_rt.sources.limits import limits
 
 
 def serve() -> None:
     """Decode what is sent on standard input, until nothing more comes."""
     talk, answer = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
-    allowed = limits()
-    _limit_memory(allowed)
+    _limit_memory(limits().held_bytes)
     while len(head := talk.read(8)) == 8:
-        frame, syntax, pixels = pickle.loads(talk.read(int.from_bytes(head, "little")))
-        _limit_time(allowed)
+        frame, syntax, pixels, frame_s = pickle.loads(talk.read(int.from_bytes(head, "little")))
+        _limit_time(frame_s)
         data = b""
         try:
             samples, meaning = decoder_of(UID(syntax), Pixels(**pixels))(frame)
@@ -39,22 +38,22 @@ def serve() -> None:
         answer.flush()
 
 
-def _limit_memory(allowed: Limits) -> None:
+def _limit_memory(size: int) -> None:
     try:
         import resource
 
         with open("/proc/self/statm") as file:
             here = int(file.read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (here + allowed.held_bytes, here + allowed.held_bytes))
+        resource.setrlimit(resource.RLIMIT_AS, (here + size, here + size))
     except (ImportError, OSError, ValueError):
         return  # the system has no such limit
 
 
-def _limit_time(allowed: Limits) -> None:
+def _limit_time(frame_s: float) -> None:
     """The system ends the process after that much CPU, wherever it is."""
     try:
         import signal
 
-        signal.setitimer(signal.ITIMER_PROF, allowed.frame_s)
+        signal.setitimer(signal.ITIMER_PROF, frame_s)
     except (ImportError, AttributeError):
         return  # Windows: whoever waits ends it

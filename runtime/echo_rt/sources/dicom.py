@@ -79,9 +79,7 @@ class DicomCine(Recording):
         try:
             if _holds_video(element, syntax):
                 return self._video(EmbeddedVideo(element, resources), header, claimed)
-            aside = Aside()
-            resources.callback(aside.close)
-            return self._cine(element, header, syntax, claimed, aside)
+            return self._cine(element, header, syntax, claimed)
         except TooFew as few:
             raise too_short(self.path, few.count) from None
         except Refusal as refusal:
@@ -104,11 +102,11 @@ class DicomCine(Recording):
             raise self._error("a recording", f"a DICOM file without images{kind}", "check that it is the right file")
         return file, header, syntax
 
-    def _cine(self, element: Element, header: Dataset, syntax: UID, claimed: int, aside: Aside) -> Iterator[Picture]:
+    def _cine(self, element: Element, header: Dataset, syntax: UID, claimed: int) -> Iterator[Picture]:
         """The pictures of still images."""
         frames = claimed if claimed >= MIN_FRAMES else 0
         if element.encapsulated:
-            stills = compressed(element, header, syntax, frames, aside)
+            stills = compressed(element, header, syntax, frames, Aside())
         else:
             # A damaged number of frames must not become an allocation. A frame has 8 bytes at least.
             if 8 * frames > element.end:
