@@ -13,7 +13,7 @@ import av
 
 from echo_rt.errors import ParameterError, SourceError, SourceFormatError
 from echo_rt.sources.base import one_line
-from echo_rt.sources.display import Display
+from echo_rt.sources.display import Display, max_pixels
 from echo_rt.sources.feed import Feed
 from echo_rt.sources.pace import PlayOut
 
@@ -115,7 +115,7 @@ class NetworkStream(Feed):
         self.fps = float(rate) if rate else None
 
     def _connect(self, scheme: str, more: dict[str, str]) -> InputContainer:
-        options = {**_PROBE, **_BY_SCHEME[scheme], **more, "protocol_whitelist": _PROTOCOLS[scheme]}
+        options = {**max_pixels(), **_PROBE, **_BY_SCHEME[scheme], **more, "protocol_whitelist": _PROTOCOLS[scheme]}
         # Over HTTP a silence is told by whoever reads: segments come seconds apart.
         read_s = SEGMENT_S if scheme == "http" else READ_S
         try:
@@ -128,6 +128,7 @@ class NetworkStream(Feed):
     def _pictures(self) -> Iterator[FeedPicture]:
         assert self._container is not None
         stream = self._container.streams.video[0]
+        stream.codec_context.options = {**stream.codec_context.options, **max_pixels()}
         stream.thread_type = "NONE"  # threads that take a frame each give them back as many frames later
         stamped, display = _is_stamped(self._container), Display(stream)
         heard_s, starved_s, given = time.monotonic(), 0.0, False
