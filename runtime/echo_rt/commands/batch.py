@@ -65,12 +65,12 @@ class Batch:
     def _runner(self, opening: Opening, jobs: int | None) -> Runner:
         most = len(self.recordings)
         count = min(most, (jobs or default_jobs(opening.device)) if most > 1 else 1)
-        if count == 1:
+        if most == 1:
             return Here(opening, self.options)
         from echo_rt.commands.workers import Workers
         from echo_rt.engine.host import MOST_THREADS
 
-        threads = max(1, min(MOST_THREADS, usable_cores() // (2 * count)))
+        threads = max(1, min(MOST_THREADS, usable_cores() // (2 * count))) if count > 1 else opening.threads
         return Workers(count, Opening(opening.model, opening.device, threads), self.options)
 
     def _job(self, number: int) -> Job:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,13 +12,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Union
 
-from echo_rt.errors import EchoRtError, NoDeviceError, OutputError
+from echo_rt.errors import EchoRtError, NoDeviceError, OutputError, first_line
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from echo_rt.engine import Engine
     from echo_rt.result import RecordingResult
+
+
+MOST_SAID = 160
+"""Characters of a defect's text that are shown."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,16 @@ class Refused(NamedTuple):
     def by(cls, error: EchoRtError) -> Refused:
         return cls(str(error), isinstance(error, OutputError), isinstance(error, NoDeviceError))
 
+    @classmethod
+    def by_defect(cls, recording: str, error: Exception) -> Refused:
+        """By an error that nobody raised on purpose: it costs this recording, and no other."""
+        if isinstance(error, MemoryError):
+            return cls(f"{recording}: expected enough memory, found too little; close other programs, or use --jobs 1")
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        said = f"{type(error).__name__}: {' '.join(first_line(error).split())[:MOST_SAID]}"
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        return cls(f"{recording}: expected a result, found a defect of echo-rt ({said}, in {where}); please report it")
+
 
 Outcome = Union["RecordingResult", Refused]
 
@@ -99,7 +114,7 @@ class Runner(Protocol):
 
 
 class Here:
-    """A `Runner` in this process: one recording after the other."""
+    """A `Runner` in this process, for one recording: what ends the process costs all others."""
 
     def __init__(self, opening: Opening, options: Options) -> None:
         self._opening, self._options = opening, options
@@ -139,6 +154,8 @@ def follow(job: Job, engine: Engine, options: Options, tell: Tell) -> Outcome:
         )
     except EchoRtError as error:
         return Refused.by(error)
+    except Exception as error:  # noqa: BLE001 - one recording must not end the others
+        return Refused.by_defect(job.recording, error)
 
 
 def usable_cores() -> int:

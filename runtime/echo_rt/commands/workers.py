@@ -10,7 +10,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,13 +21,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from echo_rt.commands.job import Job, Opening, Options, Outcome, Refused, Tell, follow
 from echo_rt.errors import DeviceError, EchoRtError, NoDeviceError
+from echo_rt.sources.limits import limits
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
     from typing_extensions import Self
-
-    from echo_rt.engine import Engine
 
 TELL_S = 0.1
 """Between two messages on how far a recording is."""
@@ -49,18 +47,13 @@ class Frames(NamedTuple):
     expected: int | None
 
 
-class Defect(NamedTuple):
-    """The traceback of an error that nobody raised on purpose."""
-
-    trace: str
-
-
 @dataclass
 class _Worker:
     process: BaseProcess
     talk: Connection
     ready: bool = False
     job: Job | None = None
+    heard_s: float = 0.0
 
 
 class Workers:
@@ -77,6 +70,7 @@ class Workers:
         self._context = get_context("spawn")  # a fork would inherit locks, and not the threads that let go of them
         self._workers: list[_Worker] = []
         self._waiting: deque[Job] = deque()
+        self._silence_s = limits().silence_s
 
     def submit(self, job: Job) -> None:
         self._waiting.append(job)
@@ -88,20 +82,20 @@ class Workers:
             DeviceError: the engine cannot be opened.
         """
         while self._hand_out():
+            self._end_silent()
             for talk in wait([worker.talk for worker in self._workers], LOOK_S):
                 worker = next(worker for worker in self._workers if worker.talk is talk)
                 try:
                     message = worker.talk.recv()
                 except (EOFError, ConnectionError):
                     message = self._ended(worker)
+                worker.heard_s = time.monotonic()
                 if message == READY:
                     worker.ready = True
                 elif worker.job is None:
                     raise NoDeviceError(message.text) if message.no_device else DeviceError(message.text)
                 elif isinstance(message, Frames):
                     tell(worker.job.number, *message)
-                elif isinstance(message, Defect):
-                    raise RuntimeError(f"{worker.job.recording}: a defect of echo-rt\n{message.trace}")
                 else:
                     job, worker.job = worker.job, None
                     yield job, message
@@ -113,10 +107,19 @@ class Workers:
             self._workers.append(self._start())
         for worker in self._workers:
             if worker.ready and worker.job is None and self._waiting:
-                worker.job = self._waiting.popleft()
+                worker.job, worker.heard_s = self._waiting.popleft(), time.monotonic()
                 with suppress(OSError):  # it has ended, which shows where it is listened to
                     worker.talk.send(worker.job)
         return bool(self._waiting) or any(worker.job is not None for worker in self._workers)
+
+    def _end_silent(self) -> None:
+        """End processes that hang, which shows where they are listened to."""
+        for worker in self._workers:
+            if self._is_silent(worker):
+                worker.process.kill()
+
+    def _is_silent(self, worker: _Worker) -> bool:
+        return worker.job is not None and time.monotonic() - worker.heard_s > self._silence_s
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
@@ -135,8 +138,12 @@ class Workers:
         code = worker.process.exitcode or 0
         how = signal.Signals(-code).name if code < 0 and -code in set(signal.Signals) else f"status {code}"
         worker.talk.close()
+        if self._is_silent(worker):
+            how = f"no sign of life for {self._silence_s:g} s"
         if worker.job is None:
-            return Refused(f"expected an engine in a process of its own, found that it ended ({how}); use --jobs 1")
+            return Refused(
+                f"expected an engine in a process of its own, found that it ended ({how}); see `echo-rt doctor`"
+            )
         return Refused(
             f"{worker.job.recording}: expected a result, found that the process which followed it ended ({how}); "
             "the file is damaged, or memory was short"
@@ -207,25 +214,21 @@ def serve(talk: Connection, opening: Opening, options: Options) -> None:
     with suppress(_Stopped, EOFError, ConnectionError):
         try:
             engine = opening.open()
-        except (EchoRtError, ImportError) as error:
+        except Exception as error:  # noqa: BLE001 - said by the process that waits for it
             talk.send(_refusal(error))
             return
         talk.send(READY)
         with engine:
             while (job := talk.recv()) is not None:
-                talk.send(_followed(job, engine, options, tell))
+                talk.send(follow(job, engine, options, tell))
 
 
-def _followed(job: Job, engine: Engine, options: Options, tell: Tell) -> Outcome | Defect:
-    try:
-        return follow(job, engine, options, tell)
-    except Exception:  # noqa: BLE001 - raised by the process that waits for it
-        return Defect(traceback.format_exc())
-
-
-def _refusal(error: EchoRtError | ImportError) -> Refused:
+def _refusal(error: Exception) -> Refused:
+    """Why there is no engine."""
     if isinstance(error, EchoRtError):
         return Refused.by(error)
     from echo_rt.doctor.machine import missing_library
 
-    return Refused(missing_library(error) or str(error))
+    if isinstance(error, ImportError) and (advice := missing_library(error)) is not None:
+        return Refused(advice)
+    return Refused.by_defect("the engine", error)

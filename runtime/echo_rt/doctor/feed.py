@@ -19,12 +19,14 @@ CONNECT_S, PICTURE_S = 4.0, 15.0
 def examine_source(uri: str) -> list[Finding]:
     """The steps up to the first frame, or to the first that fails. Nothing that hangs holds it up for long."""
     findings = []
-    if is_feed(uri) and (parts := urlsplit(uri)).scheme in PORTS:
+    scheme = uri.partition(":")[0].lower()
+    if is_feed(uri) and scheme in PORTS:
         try:
-            host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
+            parts = urlsplit(uri)
+            host, port = parts.hostname or "", parts.port or PORTS[scheme]
         except ValueError:
-            place = parts.netloc.rpartition("@")[2]
-            return [_failed("address", f"expected a port from 1 to 65535, found {place}; check the address")]
+            place = uri.partition("//")[2].partition("/")[0].rpartition("@")[2]
+            return [_failed("address", f"expected a host and a port from 1 to 65535, found {place}; check the address")]
         findings += _reach(host, port)
     if all(finding.ok for finding in findings):
         findings.append(_first_frame(uri))

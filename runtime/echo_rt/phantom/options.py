@@ -189,7 +189,10 @@ class PhantomOptions:
     @classmethod
     def parse(cls, uri: str) -> PhantomOptions:
         """The options in ``phantom:?name=value&...``, each there once; a bare ``phantom:`` is the default."""
-        parts = urlsplit(uri)
+        try:
+            parts = urlsplit(uri)
+        except ValueError:
+            raise ParameterError(f"phantom: expected 'phantom:?ef=55&hr=70&...', found {uri!r}") from None
         if parts.scheme != "phantom" or parts.netloc or parts.path or parts.fragment:
             raise ParameterError(f"phantom: expected 'phantom:?ef=55&hr=70&...', found {uri!r}")
         pairs = parse_qsl(parts.query, keep_blank_values=True)

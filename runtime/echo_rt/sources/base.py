@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from echo_rt.errors import SourceError, SourceFormatError
 from echo_rt.frame import Frame
 from echo_rt.provenance import Identity
+from echo_rt.sources.limits import Limits, limits, stored_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,7 +129,7 @@ class Recording(ABC):
         first: Frame | None = None
         count = 0
         shape: tuple[int, ...] | None = None
-        for index, t_s, image in pictures:
+        for index, t_s, image in self._limited(pictures, limits()):
             if shape is not None and image.shape != shape:
                 expected = f"every frame to be {in_words(shape)} like the first"
                 found = f"frame {index} of {in_words(image.shape)}"
@@ -144,6 +146,26 @@ class Recording(ABC):
             yield frame
         if count < MIN_FRAMES:
             raise too_short(self.path, count)
+
+    def _limited(self, pictures: Iterator[Picture], allowed: Limits) -> Iterator[Picture]:
+        """The pictures, as long as they stay within the limits."""
+        stored, count, decoded = stored_bytes(self.path), 0, 0
+        while True:
+            begun_s = time.thread_time()
+            picture = next(pictures, None)
+            if excess := allowed.seconds(time.thread_time() - begun_s):
+                raise self._error(*excess)
+            if picture is None:
+                return
+            image = picture[2]
+            count, decoded = count + 1, decoded + image.nbytes
+            if excess := (
+                allowed.pixels(image.shape[0] * image.shape[1])
+                or allowed.count(count)
+                or allowed.decoded(decoded, stored)
+            ):
+                raise self._error(*excess)
+            yield picture
 
 
 def too_short(path: Path, count: int) -> SourceFormatError:

@@ -14,19 +14,20 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     UID,
-    DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
 )
 
 from echo_rt.arrays import Image
+from echo_rt.sources.aside import Aside
 from echo_rt.sources.base import MIN_FRAMES, Picture, Recording, too_short
 from echo_rt.sources.clock import StampClock
 from echo_rt.sources.dicom_claims import moves_outside
 from echo_rt.sources.dicom_clock import Clock, clock
 from echo_rt.sources.dicom_codestream import begins_frame, begins_video
 from echo_rt.sources.dicom_decode import named, reason
+from echo_rt.sources.dicom_deflated import plain
 from echo_rt.sources.dicom_element import Element, find_element
 from echo_rt.sources.dicom_header import identity, number, text, view
 from echo_rt.sources.dicom_pixels import Refusal, TooFew
@@ -34,18 +35,15 @@ from echo_rt.sources.dicom_render import Renderer
 from echo_rt.sources.dicom_scale import scale
 from echo_rt.sources.dicom_stills import GE_BIG_ENDIAN, Stills, compressed, settle, uncompressed
 from echo_rt.sources.dicom_video import EmbeddedVideo
+from echo_rt.sources.limits import limits, open_regular
 
-MAX_DEFLATION = 1032
-"""Bytes that one byte of a deflated file can become, by the design of deflate."""
-
-MAX_FRAMES = 2**20
-"""Of a video: ten hours. A damaged number of frames must not become an allocation."""
+HEADER_BYTES = "16 MB"
+"""A longer element is none that is looked at here, and stays in the file."""
 
 RATES_AGREE = 0.1
 """The share by which the clock of a header and that of its video may differ: rates are often rounded."""
 
-_DEFLATED = DeflatedExplicitVRLittleEndian
-_UNCOMPRESSED = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, _DEFLATED, GE_BIG_ENDIAN)
+_UNCOMPRESSED = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, GE_BIG_ENDIAN)
 
 _VIDEO = re.compile(r"1\.2\.840\.10008\.1\.2\.4\.10[0-8](\.1)?")
 """MPEG-2, H.264 and HEVC, in one fragment or in several (PS3.6 A)."""
@@ -69,7 +67,7 @@ class DicomCine(Recording):
         warnings.filterwarnings("ignore", module=r"pydicom\.")
         file, header, syntax = self._header(resources)
         try:
-            element = find_element(file, header, syntax)
+            element = find_element(file, header)
         except Exception as error:
             found = f"none that can be read ({reason(error)})"
             raise self._error("pixel data", found, "the file is damaged, copy it again") from error
@@ -89,8 +87,8 @@ class DicomCine(Recording):
 
     def _header(self, resources: ExitStack) -> tuple[BinaryIO, Dataset, UID]:
         try:
-            file = resources.enter_context(self.path.open("rb"))
-            header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+            file = plain(resources.enter_context(open_regular(self.path)), limits())
+            header = pydicom.dcmread(file, stop_before_pixels=True, force=True, defer_size=HEADER_BYTES)
             syntax = _transfer_syntax(header)
         except Exception as error:
             # The parser raises struct.error, ValueError, EOFError and more on a damaged header.
@@ -108,10 +106,10 @@ class DicomCine(Recording):
         """The pictures of still images."""
         frames = claimed if claimed >= MIN_FRAMES else 0
         if element.encapsulated:
-            stills = compressed(element, header, syntax, frames)
+            stills = compressed(element, header, syntax, frames, Aside())
         else:
             # A damaged number of frames must not become an allocation. A frame has 8 bytes at least.
-            if 8 * frames > self.path.stat().st_size * (MAX_DEFLATION if syntax == _DEFLATED else 1):
+            if 8 * frames > element.end:
                 todo = "it is truncated or damaged, copy it again"
                 raise Refusal(f"{frames} frames, as the header says", "a file too short for them", todo)
             stills = uncompressed(element, header, syntax, frames)
@@ -172,6 +170,8 @@ class DicomCine(Recording):
         for index in range(stills.count):
             try:
                 image = render(*stills.read(index))
+            except Refusal as refusal:
+                raise self._error(refusal.expected, refusal.found, refusal.todo) from None
             except Exception as error:  # noqa: BLE001 - pydicom tries plug-ins, and each has errors of its own
                 self.skipped += 1
                 first = first or reason(error)
@@ -192,7 +192,7 @@ class DicomCine(Recording):
     def _video(self, video: EmbeddedVideo, header: Dataset, claimed: int) -> Iterator[Picture]:
         """The pictures of a video, counted by its own stream."""
         frames = claimed if claimed >= MIN_FRAMES else video.frames or 0
-        ticks = self._clock(header, min(frames, MAX_FRAMES), video.fps)
+        ticks = self._clock(header, min(frames, limits().frames), video.fps)
         self.frames = video.frames or frames or None
         self.fps = self._given_fps or (1 / ticks.period_s if ticks else video.fps)
         stated = int(number(header, "Columns")), int(number(header, "Rows"))

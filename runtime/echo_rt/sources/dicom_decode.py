@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -13,12 +12,12 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1
 
 from echo_rt.sources.base import one_line
-from echo_rt.sources.dicom_codestream import ends_frame, with_end
+from echo_rt.sources.dicom_guard import Decode, guarded
 from echo_rt.sources.dicom_layout import Samples
 from echo_rt.sources.dicom_pixels import GREY, PALETTE, YBR, YBR_PARTIAL, Pixels, Refusal
 
-Decode = Callable[[bytes], "tuple[Samples, str]"]
-"""From the bytes of a frame to its samples, (H, W) or (H, W, 3), and what they mean. It raises what it likes."""
+if TYPE_CHECKING:
+    from echo_rt.sources.aside import Aside
 
 _LONE_ITEM = b"\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\x00\xe0"
 """An empty offset table, and the tag of the only item."""
@@ -27,18 +26,17 @@ _LOSSLESS_PLANES = {"gray": (1, 8), "gray16le": (1, 16), "bgr24": (3, 8), "bgr48
 """Samples and bits of what FFmpeg makes of lossless JPEG: three components are B, G, R, whatever they mean."""
 
 
-def decoder_of(syntax: UID, pixels: Pixels, marked: bool = False) -> Decode:
+def decoder_of(syntax: UID, pixels: Pixels, marked: bool = False, aside: Aside | None = None) -> Decode:
     """What decodes the frames of a transfer syntax.
 
     Args:
-        marked: a frame without an end marker is cut off. Decoders make half a picture of it without a word. Else it
-            is given one, for an encoder left it out.
+        marked, aside: see `guarded`.
 
     Raises:
         Refusal: nothing here does.
     """
     if syntax in (JPEGLossless, JPEGLosslessSV1):
-        return _whole(_lossless_jpeg(pixels), marked)
+        return guarded(_lossless_jpeg(pixels), syntax, pixels, marked, aside)
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError:
@@ -73,7 +71,7 @@ def decoder_of(syntax: UID, pixels: Pixels, marked: bool = False) -> Decode:
         meaning = pixels.meaning if pixels.meaning in YBR_PARTIAL and decoded in YBR else decoded
         return samples.astype(samples.dtype.newbyteorder("="), copy=False), meaning
 
-    return _whole(decode, marked)
+    return guarded(decode, syntax, pixels, marked, aside)
 
 
 def named(syntax: UID) -> str:
@@ -89,16 +87,6 @@ def reason(error: Exception) -> str:
     said = one_line(str(error).replace("Unable to decode as exceptions were raised by all available plugins:", ""))
     said = re.sub(r"<[^<>]* at 0x[0-9a-fA-F]+>", "the frame", said)
     return re.sub(r"(['\"]).*?(\1|$)", "...", said) or type(error).__name__
-
-
-def _whole(decode: Decode, marked: bool) -> Decode:
-    def whole(frame: bytes) -> tuple[Samples, str]:
-        ends = ends_frame(frame)
-        if marked and not ends:
-            raise ValueError("it ends before its end marker")
-        return decode(frame if ends else with_end(frame))
-
-    return whole
 
 
 def _lossless_jpeg(pixels: Pixels) -> Decode:

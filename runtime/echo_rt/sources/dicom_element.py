@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 PIXEL_DATA = (0x7FE0, 0x0010)
 _ITEM, _DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"  # in little endian, as every pixel sequence is
@@ -42,7 +40,7 @@ class Element:
     """The value of the pixel data element.
 
     Attributes:
-        file: what holds it: the file, or a deflated file's data set in memory.
+        file: what holds it.
         start: of the value, in bytes from the begin of `file`.
         stated: its length as the element says; None where that is left open.
         end: of `file`.
@@ -81,15 +79,11 @@ class Element:
     def read(self, offset: int, length: int) -> bytes:
         """That many bytes, or as many as there are."""
         self.file.seek(offset)
-        return self.file.read(length)
+        return self.file.read(min(length, max(0, self.end - offset)))  # what is asked for is made room for
 
 
-def find_element(file: BinaryIO, header: Dataset, syntax: UID) -> Element | None:
+def find_element(file: BinaryIO, header: Dataset) -> Element | None:
     """The pixel data element of a file that stands where reading its header stopped; None where there is none."""
-    if syntax == DeflatedExplicitVRLittleEndian:
-        file.seek(0)
-        value = pydicom.dcmread(file, force=True).get("PixelData")
-        return Element(io.BytesIO(value), 0, len(value), len(value), True) if value else None
     order = "<" if header.original_encoding[1] in (True, None) else ">"
     head = file.read(12)
     if len(head) < 8 or struct.unpack(f"{order}HH", head[:4]) != PIXEL_DATA:

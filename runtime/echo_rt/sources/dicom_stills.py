@@ -10,6 +10,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRBigEndian
 
+from echo_rt.sources.aside import Aside
 from echo_rt.sources.base import MIN_FRAMES
 from echo_rt.sources.dicom_claims import (
     MAX_ROUGHNESS,
@@ -27,6 +28,7 @@ from echo_rt.sources.dicom_decode import decoder_of, named
 from echo_rt.sources.dicom_element import Element, PixelSequence, pixel_sequence
 from echo_rt.sources.dicom_layout import Layout, Samples
 from echo_rt.sources.dicom_pixels import GREY, RGB, SUBSAMPLED, YBR_PARTIAL, Pixels, Refusal, TooFew, changes
+from echo_rt.sources.limits import limits
 
 GE_BIG_ENDIAN = UID("1.2.840.113619.5.2")
 """GE's private syntax: implicit little endian, but for its samples of 16 bits."""
@@ -66,7 +68,9 @@ class Stills:
         for index in sorted({round(part * (self.count - 1) / (LOOKS - 1)) for part in range(LOOKS)}):
             try:
                 found.append(self.read(index))
-            except Exception:  # noqa: BLE001, PERF203 - the loop over all frames counts and names it
+            except Refusal:  # noqa: PERF203
+                raise
+            except Exception:  # noqa: BLE001 - the loop over all frames counts and names it
                 continue
         return found
 
@@ -91,7 +95,10 @@ def uncompressed(element: Element, header: Dataset, syntax: UID, frames: int) ->
     if not frames and length < MIN_FRAMES * claim.frame_bytes:
         raise TooFew(1)
     exact = is_length(length, expected)
-    fit = best_fit(fitting(claim, frames, length), element, math.inf if exact else MAX_ROUGHNESS)
+    fits = fitting(claim, frames, length)
+    for possible in fits:
+        _check_size(possible.layout.rows, possible.layout.columns)
+    fit = best_fit(fits, element, math.inf if exact else MAX_ROUGHNESS)
     if fit is None:
         if stated.bits not in (8, 16):
             raise Refusal("8 or 16 bits a sample", f"{stated.bits}", "export it with 8 bits")
@@ -132,11 +139,17 @@ def _claimed(stated: Pixels, syntax: UID, words: bool) -> Layout:
     )
 
 
-def compressed(element: Element, header: Dataset, syntax: UID, frames: int) -> Stills:
+def _check_size(rows: int, columns: int) -> None:
+    if excess := limits().pixels(rows * columns):
+        raise Refusal(*excess)
+
+
+def compressed(element: Element, header: Dataset, syntax: UID, frames: int, aside: Aside) -> Stills:
     """The frames of a pixel sequence.
 
     Args:
         frames: that the header claims, 0 where it does not say or says one.
+        aside: decodes those that are damaged.
 
     Raises:
         Refusal: it is stored in a way that cannot be decoded here.
@@ -156,9 +169,10 @@ def compressed(element: Element, header: Dataset, syntax: UID, frames: int) -> S
             syntax = stream.syntax
     elif stated.bits not in (8, 16):
         raise Refusal("8 or 16 bits a sample", f"{stated.bits}", "export it with 8 bits")
+    _check_size(pixels.rows, pixels.columns)
     # Some encoders leave out the end marker; then it is missed nowhere.
     marks = [ends_frame(sequence.frame(fragments)) for fragments in groups[:SEARCHED]]
-    decode = decoder_of(syntax, pixels, marked=2 * sum(marks) > len(marks))
+    decode = decoder_of(syntax, pixels, 2 * sum(marks) > len(marks), aside)
     count = len(groups)
     # Without a delimiter nobody knows whether frames are missing, unless they are as many as the header says.
     promised = max(frames, count + sequence.cut) if sequence.cut or not sequence.closed else count

@@ -19,7 +19,8 @@ from echo_rt.sources.bare import is_clockless
 from echo_rt.sources.base import one_line
 from echo_rt.sources.dicom_element import Element, Item, Joined, pixel_sequence
 from echo_rt.sources.dicom_pixels import Refusal
-from echo_rt.sources.display import Display
+from echo_rt.sources.display import Display, max_pixels
+from echo_rt.sources.limits import limits
 
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,mpeg,mpegts,mpegvideo,h264,hevc,matroska"
 """What may stand in a DICOM file. A playlist would open other files."""
@@ -46,17 +47,22 @@ class EmbeddedVideo:
         if element.encapsulated:
             sequence = pixel_sequence(element)
             items, self.cut = sequence.items, sequence.cut
-        options = {"protocol_whitelist": "", "format_whitelist": _FORMATS}
+        options = {"protocol_whitelist": "", "format_whitelist": _FORMATS, **max_pixels()}
+        opened, said = None, ""
         try:
             opened = av.open(Joined(element, items), options=options, metadata_errors="replace")
-            self._container = cast("InputContainer", resources.enter_context(opened))
         except av.FFmpegError as error:
-            found = "one cut off by the end of the file" if self.cut else f"none ({one_line(error)})"
-            raise Refusal("a video in the pixel data", found, "copy the file again") from None
+            said = one_line(error)
+        if opened is None:  # not raised above: a number that is too large is a MemoryError to FFmpeg
+            found = "one cut off by the end of the file" if self.cut else f"none ({said})"
+            raise Refusal("a video in the pixel data", found, "copy the file again")
+        self._container = cast("InputContainer", resources.enter_context(opened))
         stream = cast("VideoStream | None", self._container.streams.best("video"))
         if stream is None or stream.codec_context is None:
             raise Refusal("a video in the pixel data", "one without pictures", "export it again")
-        stream.thread_type = "NONE"
+        if excess := limits().pixels(stream.height * stream.width):
+            raise Refusal(*excess)
+        stream.thread_type, stream.codec_context.options = "NONE", max_pixels()
         self._stream = stream
         self.rows, self.columns = stream.height, stream.width
         rate = stream.average_rate or stream.guessed_rate

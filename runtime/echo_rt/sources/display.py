@@ -10,6 +10,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from echo_rt.arrays import Image
+from echo_rt.sources.limits import limits
 
 SQUARE = 0.01
 """Pixels whose sides differ by less than this share are square: headers round."""
@@ -40,6 +41,11 @@ def image_of(frame: VideoFrame, **how: Any) -> Image:
     # A view of the converted frame's own buffer; contiguous unless the rows are padded.
     image = frame.to_ndarray(format="gray" if grey else "bgr24", **_SCALER_THREADS, **how)
     return np.ascontiguousarray(image, np.uint8)
+
+
+def max_pixels() -> dict[str, str]:
+    """The option of FFmpeg that keeps a demuxer or decoder from making room for more than a picture may have."""
+    return {"max_pixels": str(limits().frame_pixels)}
 
 
 class Display:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from echo_rt.errors import SourceError
 from echo_rt.frame import Frame
 from echo_rt.sources.base import Source
+from echo_rt.sources.leaving import ending, in_library
 from echo_rt.sources.scale import is_oblong, is_placeholder
 
 if TYPE_CHECKING:
@@ -212,11 +213,12 @@ class Feed(LiveSource, ABC):
         """Let go of everything; also after an `_open` that failed half-way."""
 
     def __enter__(self) -> Self:
-        try:
-            self._open()
-        except BaseException:
-            self._close()
-            raise
+        with in_library(self):
+            try:
+                self._open()
+            except BaseException:
+                self._close()
+                raise
         self._reading = self._frames()
         return self
 
@@ -224,7 +226,8 @@ class Feed(LiveSource, ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._reading = None
-        self._close()
+        with in_library(self):
+            self._close()
 
     def __iter__(self) -> Iterator[Frame]:
         return self
@@ -234,7 +237,10 @@ class Feed(LiveSource, ABC):
             raise SourceError(
                 f"{self.name}: expected an open feed, found a closed one; read it inside `with open_source(...)`"
             )
-        return next(self._reading)
+        if ending():
+            raise StopIteration
+        with in_library(self):
+            return next(self._reading)
 
     def _frames(self) -> Iterator[Frame]:
         clock = FeedClock()

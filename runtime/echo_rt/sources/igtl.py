@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 PORT = 18944
 """The protocol's own."""
 
-CONNECT_S, READ_S = 5.0, 2.0
+CONNECT_S, READ_S, IMAGE_S = 5.0, 2.0, 10.0
+"""Time-outs: for the connection, for anything at all, and for a whole image."""
 
 NO_SCALE = "the sender's matrix does not give a scale that fits its image"
 PLACEHOLDER = "the sender's matrix has pixels of exactly 1 mm, which senders write that know no scale"
@@ -65,6 +67,7 @@ class IgtlImages(Feed):
         self.device = unquote(parts.path.strip("/"))
         self.spacing_note = NO_SCALE
         self._socket: socket.socket | None = None
+        self._until_s = 0.0  # an image has to be here
 
     def interrupt(self) -> None:
         """Wake whoever waits for a message; the feed ends there. From any thread."""
@@ -86,6 +89,7 @@ class IgtlImages(Feed):
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _pictures(self) -> Iterator[FeedPicture]:
+        self._until_s = time.monotonic() + IMAGE_S
         while True:
             header = self._read(HEADER_BYTES)
             if header is None:
@@ -96,6 +100,7 @@ class IgtlImages(Feed):
             if fields["message_type"] != "IMAGE" or self.device not in ("", fields["device_name"]):
                 continue
             yield self._image(fields, body, crc)
+            self._until_s = time.monotonic() + IMAGE_S
 
     def _close(self) -> None:
         if self._socket is not None:
@@ -108,6 +113,10 @@ class IgtlImages(Feed):
         found = bytearray(count)
         view, have = memoryview(found), 0
         while have < count:
+            if time.monotonic() > self._until_s:
+                raise SourceError(
+                    f"{self.uri}: expected an image, found none in {IMAGE_S:g} s; check what the sender sends"
+                )
             try:
                 more = self._socket.recv_into(view[have:])
             except TimeoutError:

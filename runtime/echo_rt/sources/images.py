@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import math
+import re
+import struct
+import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -14,9 +19,14 @@ from numpy.typing import NDArray
 from echo_rt.errors import ParameterError, SourceFormatError
 from echo_rt.sources.base import MIN_FRAMES, Picture, Recording, in_words, too_short
 from echo_rt.sources.levels import significant_bits, to_eight_bits
+from echo_rt.sources.limits import Limits, limits, open_regular
 from echo_rt.sources.paths import image_sequences
 
 _OPENCV_LOG: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 4 has these functions at its top
+
+
+_SCAN, MOST_SCANS = b"\xff\xda", 100
+"""What begins a pass over a progressive JPEG, and how many there may be: each costs the time of a picture."""
 
 
 class ImageFolder(Recording):
@@ -61,8 +71,9 @@ class ImageFolder(Recording):
     def _pictures(self, images: list[Path], fps: float) -> Iterator[Picture]:
         bits: int | None = None
         size: tuple[int, ...] | None = None
+        allowed = limits()
         for index, path in enumerate(images):
-            image = _read(path)
+            image = _read(path, allowed)
             size = size or image.shape
             if image.shape != size:
                 raise SourceFormatError(
@@ -74,14 +85,17 @@ class ImageFolder(Recording):
             yield index, index / fps, eight
 
 
-def _read(path: Path) -> NDArray[np.unsignedinteger[Any]]:
+def _read(path: Path, allowed: Limits) -> NDArray[np.unsignedinteger[Any]]:
     """The image at `path`, (H, W) or (H, W, 3) BGR, uint8 or uint16."""
-    try:
-        # Not cv2.imread: on Windows it knows ASCII paths only.
-        data = np.fromfile(path, np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    except (OSError, cv2.error):
-        image = None
+    image, excess = None, None
+    # Not cv2.imread: on Windows it knows ASCII paths only.
+    with suppress(OSError, cv2.error), open_regular(path) as file:
+        data = file.read(allowed.held_bytes)  # Pillow makes room for what a header says, where it reads a file
+        count = _pixels(io.BytesIO(data))
+        if count is not None and (excess := allowed.pixels(count)) is None and _is_plain(data):
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if excess is not None:
+        raise SourceFormatError(f"{path}: expected {excess.expected}, found {excess.found}; {excess.todo}")
     if image is None:
         raise SourceFormatError(
             f"{path}: expected an image, found a file that is damaged or of another format; remove it or copy it again"
@@ -89,3 +103,36 @@ def _read(path: Path) -> NDArray[np.unsignedinteger[Any]]:
     if image.dtype not in (np.uint8, np.uint16):
         raise SourceFormatError(f"{path}: expected 8 or 16 bits a channel, found {image.dtype}; convert it to 8 bits")
     return np.ascontiguousarray(image[..., :3]) if image.ndim == 3 else np.asarray(image)
+
+
+def _is_plain(data: bytes) -> bool:
+    """Whether a JPEG has a usual number of passes, and a PNG no chunk beyond its end: OpenCV makes room for each."""
+    if data.startswith(b"\xff\xd8"):
+        return data.count(_SCAN) <= MOST_SCANS
+    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return True
+    at = 8
+    while at < len(data) and data[at + 4 : at + 8] != b"IEND":
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    return at < len(data)
+
+
+def _pixels(file: BinaryIO) -> int | None:
+    """How many there are by the header, without decoding; None where there is none that can be read."""
+    from PIL import Image, UnidentifiedImageError
+    from PIL.TiffImagePlugin import IMAGELENGTH, IMAGEWIDTH, ImageFileDirectory_v2
+
+    with suppress(OSError, ValueError, SyntaxError, LookupError, struct.error):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                return math.prod(Image.open(file).size)
+        except Image.DecompressionBombError as error:  # a limit of its own, above ours; its text has the number
+            return max(int(number) for number in re.findall(r"\d+", str(error)))
+        except UnidentifiedImageError:  # of a TIFF it reads some kinds of pixels alone
+            file.seek(0)
+            tags = ImageFileDirectory_v2(file.read(8))
+            file.seek(tags.next)
+            tags.load(file)
+            return int(tags[IMAGELENGTH]) * int(tags[IMAGEWIDTH])
+    return None

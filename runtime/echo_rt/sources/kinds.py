@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from echo_rt.sources.limits import open_regular
+
 HEAD_BYTES = 36 * 1024
 """The mark of a CD image, the latest of those below, stands at 32 KiB."""
 
@@ -51,9 +53,9 @@ def head_of(path: Path) -> bytes:
     """The first bytes of a file, as many as `kind_of` looks at.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is a pipe or a device.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(HEAD_BYTES)
 
 

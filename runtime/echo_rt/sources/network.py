@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -10,9 +11,9 @@ from urllib.parse import urlsplit
 
 import av
 
-from echo_rt.errors import SourceError, SourceFormatError
+from echo_rt.errors import ParameterError, SourceError, SourceFormatError
 from echo_rt.sources.base import one_line
-from echo_rt.sources.display import Display
+from echo_rt.sources.display import Display, max_pixels
 from echo_rt.sources.feed import Feed
 from echo_rt.sources.pace import PlayOut
 
@@ -65,6 +66,7 @@ class NetworkStream(Feed):
     or any sender in bursts. It waits where it is, with the sender and in the network, so that nothing fills up here.
 
     Raises, when it is entered or read:
+        ParameterError: the address has no host.
         SourceError: no answer in time, or none any more.
         SourceFormatError: what is there is no video, or a recording without the times of its frames.
     """
@@ -72,6 +74,12 @@ class NetworkStream(Feed):
     def __init__(self, uri: str) -> None:
         super().__init__(uri)
         self.name = shown(uri)
+        try:
+            host = urlsplit(uri).hostname
+        except ValueError:
+            host = None
+        if not host and not uri.lower().startswith("udp:"):  # which listens where it has no host
+            raise ParameterError(f"{self.name}: expected an address with a host, found none; check its spelling")
         self.spacing_note = "a video stream does not say how large a pixel is"
         self._container: InputContainer | None = None
         self._given_up = threading.Event()
@@ -107,7 +115,7 @@ class NetworkStream(Feed):
         self.fps = float(rate) if rate else None
 
     def _connect(self, scheme: str, more: dict[str, str]) -> InputContainer:
-        options = {**_PROBE, **_BY_SCHEME[scheme], **more, "protocol_whitelist": _PROTOCOLS[scheme]}
+        options = {**max_pixels(), **_PROBE, **_BY_SCHEME[scheme], **more, "protocol_whitelist": _PROTOCOLS[scheme]}
         # Over HTTP a silence is told by whoever reads: segments come seconds apart.
         read_s = SEGMENT_S if scheme == "http" else READ_S
         try:
@@ -120,6 +128,7 @@ class NetworkStream(Feed):
     def _pictures(self) -> Iterator[FeedPicture]:
         assert self._container is not None
         stream = self._container.streams.video[0]
+        stream.codec_context.options = {**stream.codec_context.options, **max_pixels()}
         stream.thread_type = "NONE"  # threads that take a frame each give them back as many frames later
         stamped, display = _is_stamped(self._container), Display(stream)
         heard_s, starved_s, given = time.monotonic(), 0.0, False
@@ -188,7 +197,10 @@ def _has_end(container: InputContainer) -> bool:
 
 def shown(uri: str) -> str:
     """An address without user name and password, for messages."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # of a host that is none; what stands before it may be a password
+        return re.sub(r"//.*@", "//", uri)
     return uri if "@" not in parts.netloc else parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 

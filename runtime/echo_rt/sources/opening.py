@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
@@ -118,14 +119,16 @@ def _open_recording(path: Path, fps: float | None) -> Source:
 def _look_at(path: Path) -> tuple[bool, Kind | None]:
     """Whether a file is DICOM, and else what it is where it is no video."""
     try:
-        if path.is_file():  # a pipe or a device would block
-            dicom = is_dicom(path)
-            return dicom, None if dicom else kind_of(head_of(path))
+        dicom = is_dicom(path)
+        return dicom, None if dicom else kind_of(head_of(path))
     except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENXIO):  # of `open_regular`, and of a socket
+            raise SourceFormatError(
+                f"{path}: expected a file or a folder, found a pipe or a device; give a recording"
+            ) from None
         raise SourceFormatError(
             f"{path}: expected a file that can be read, found: {error.strerror}; check its permissions"
         ) from None
-    raise SourceFormatError(f"{path}: expected a file or a folder, found a pipe or a device; give a recording")
 
 
 def _still(path: Path) -> SourceFormatError:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from echo_rt.sources.kinds import head_of, kind_of
+from echo_rt.sources.limits import open_regular
 from echo_rt.sources.volumes.axes import MOST_CHANNELS, axes_of
 
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
@@ -117,11 +118,9 @@ def is_dicom(path: Path) -> bool:
     """Whether the content of a file is DICOM: the preamble with DICM, or an early element of group 2 or 8.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is a pipe or a device.
     """
-    if not path.is_file():  # a pipe or a device would block
-        return False
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(132)
     if head[128:132] == b"DICM":
         return True

@@ -19,8 +19,9 @@ from echo_rt.sources.avi import is_whole
 from echo_rt.sources.bare import is_bare, is_clockless
 from echo_rt.sources.base import Picture, Recording, one_line, too_short
 from echo_rt.sources.clock import JUDGED_FRAMES, StampClock
-from echo_rt.sources.display import Display, image_of
+from echo_rt.sources.display import Display, image_of, max_pixels
 from echo_rt.sources.kinds import head_of, kind_of
+from echo_rt.sources.limits import limits, stored_bytes
 
 __all__ = ["Video", "image_of"]
 
@@ -63,7 +64,9 @@ class Video(Recording):
                 )
             rate = video.average_rate or video.guessed_rate
             self.fps = float(rate) if rate else None
-        video.thread_type = "NONE"
+        if excess := limits().pixels(video.height * video.width):
+            raise self._error(*excess)
+        video.thread_type, video.codec_context.options = "NONE", max_pixels()
         self.frames = video.frames or None
         if self.frames == 1:
             raise too_short(self.path, 1)
@@ -79,13 +82,15 @@ class Video(Recording):
         # What is known goes no further: to FFmpeg a playlist is a video, and it would open what stands in it.
         if (kind := kind_of(head)) is not None:
             raise self._error("a video", kind.name, kind.todo)
+        container, said = None, ""
         try:
-            container = av.open(f"file:{self.path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+            options = {"protocol_whitelist": "file", **max_pixels()}
+            container = av.open(f"file:{self.path}", options=options, metadata_errors="replace")
         except av.FFmpegError as error:
-            found = (
-                "an MP4 damaged or cut off before its index" if head[4:8] == b"ftyp" else f"none ({one_line(error)})"
-            )
-            raise self._error("a video", found, "copy it again, or export it as H.264 in MP4") from None
+            said = one_line(error)
+        if container is None:  # not raised above: a number that is too large is a MemoryError to FFmpeg
+            found = "an MP4 damaged or cut off before its index" if head[4:8] == b"ftyp" else f"none ({said})"
+            raise self._error("a video", found, "copy it again, or export it as H.264 in MP4")
         if is_clockless(container) and not is_bare(container.format.name, head):
             name = container.format.name
             container.close()
@@ -117,6 +122,7 @@ class Video(Recording):
     def _decoded(self, container: InputContainer, stream: VideoStream, seen: _Seen) -> Iterator[VideoFrame]:
         """The frames of all packets that can be decoded; the others are counted in `skipped`."""
         avi = container.format.name == "avi"
+        size = stored_bytes(self.path)
         try:
             for packet in container.demux(stream):
                 flush = packet.dts is None and not packet.size  # the last one, which empties the decoder
@@ -126,6 +132,9 @@ class Video(Recording):
                     continue
                 if not flush:
                     seen.add(packet, avi)
+                if seen.bytes > size and (now := stored_bytes(self.path)) > size:
+                    found = f"one that grew from {size:,} to {now:,} while it was read"
+                    raise self._error("a finished file", found, "wait until it is written")
                 try:
                     frames = packet.decode()
                 except av.FFmpegError:
@@ -151,6 +160,8 @@ class Video(Recording):
             if seen.end_s < promised - max(MATROSKA_SLACK[0], MATROSKA_SLACK[1] * promised):
                 expected, todo = f"{promised:.2f} s, as its header says", "the file is truncated, copy it again"
                 raise self._error(expected, f"{seen.end_s:.2f} s", todo)
+        if not seen.decoded and not container.streams.video[0].width:  # FFmpeg takes a size above the limit for none
+            raise self._error(*limits().unsized())
         if self.skipped > seen.decoded:
             found = f"{self.skipped} that cannot and {seen.decoded} that can"
             raise self._error("frames that can be decoded", found, "the file is damaged, copy it again")
@@ -170,6 +181,7 @@ class _Seen:
     longest_gap: int = 0  # empty packets in a row
     decoded: int = 0  # frames
     end_s: float = 0.0  # where the last packet ends
+    bytes: int = 0  # of all packets
     places: deque[int] = field(default_factory=deque)  # of the packets in an AVI whose frames are still to come
 
     def add(self, packet: Packet[VideoStream], avi: bool) -> None:
@@ -178,5 +190,6 @@ class _Seen:
             self.packets = max(self.packets, packet.dts)
             self.places.append(packet.dts)
         self.packets += 1
+        self.bytes += packet.size
         if packet.pts is not None:
             self.end_s = max(self.end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))

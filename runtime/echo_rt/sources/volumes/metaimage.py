@@ -7,6 +7,7 @@ besides, which brings 50 MB for it and takes a truncated file for a whole one.
 from __future__ import annotations
 
 import io
+import math
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,9 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from echo_rt.sources.base import one_line
 from echo_rt.sources.kinds import Kind
+from echo_rt.sources.limits import open_regular
 from echo_rt.sources.volumes.stored import PlusFields, Stored, axis_of_time, check_size, frames_from, refusal
 
 _TYPES = {
@@ -36,22 +39,24 @@ def read_metaimage(path: Path, kind: Kind) -> Stored:
     """
     header, start = _header(path)
     shape = _numbers(path, header, "DimSize")
-    channels = int(_numbers(path, header, "ElementNumberOfChannels", "1")[0])
+    channels = int((*_numbers(path, header, "ElementNumberOfChannels", "1"), 1)[0])
     name = header.get("ElementType", "").removesuffix("_ARRAY")
     if name not in _TYPES:
-        raise refusal(path, f"an ElementType of {', '.join(_TYPES)}", name or "none", "export it with 8 bits")
+        raise refusal(path, f"an ElementType of {', '.join(_TYPES)}", one_line(name or "none"), "export it with 8 bits")
     if _flag(header, "BinaryData", True) is False:
         raise refusal(path, "binary samples", "text (BinaryData = False)", "export it again")
     big = _flag(header, "BinaryDataByteOrderMSB", False) or _flag(header, "ElementByteOrderMSB", False)
     dtype = np.dtype((">" if big else "<") + _TYPES[name])
-    columns, rows, *_ = sizes = tuple(int(length) for length in shape)
-    check_size(path, (*sizes, channels), dtype)
+    sizes = tuple(int(length) for length in shape)
     frames = axis_of_time(path, sizes)
+    columns, rows, *_ = sizes
+    data = _data(path, header)
+    check_size(path, (*sizes, channels), dtype, (rows, columns), data)
     image = (rows, columns) if channels == 1 else (rows, columns, channels)
     size = dtype.itemsize * frames * int(np.prod(image))
 
     def read() -> Iterator[NDArray[Any]]:
-        with _samples(path, header, start, size) as file:
+        with _samples(path, data, header, start, size) as file:
             yield from frames_from(file, path, frames, image, dtype)
 
     spacing = _numbers(path, header, "ElementSpacing", header.get("ElementSize", ""))
@@ -75,9 +80,12 @@ def _header(path: Path) -> tuple[dict[str, str], int]:
 
 def _numbers(path: Path, header: dict[str, str], name: str, default: str = "") -> tuple[float, ...]:
     try:
-        return tuple(float(number) for number in header.get(name, default).split())
+        found = tuple(float(number) for number in header.get(name, default).split())
     except ValueError:
-        raise refusal(path, f"numbers as {name}", "something else", "copy it again") from None
+        found = (math.nan,)
+    if not all(map(math.isfinite, found)):
+        raise refusal(path, f"numbers as {name}", "something else", "copy it again")
+    return found
 
 
 def _flag(header: dict[str, str], name: str, default: bool) -> bool:
@@ -85,15 +93,13 @@ def _flag(header: dict[str, str], name: str, default: bool) -> bool:
 
 
 @contextmanager
-def _samples(path: Path, header: dict[str, str], start: int, size: int) -> Iterator[IO[bytes]]:
-    """The samples, uncompressed: those of the file itself, or of the one that its header names."""
-    name = header["ElementDataFile"]
-    local = name.upper() == "LOCAL"
-    if not local:
+def _samples(path: Path, data: Path, header: dict[str, str], start: int, size: int) -> Iterator[IO[bytes]]:
+    """The samples, uncompressed."""
+    if data != path:
         start = 0
     compressed = _flag(header, "CompressedData", False)
-    with (path if local else _beside(path, name)).open("rb") as file:
-        skip = int(float(header.get("HeaderSize", "0") or 0))
+    with open_regular(data) as file:
+        skip = int((*_numbers(path, header, "HeaderSize", "0"), 0)[0])
         if skip == -1 and not compressed:
             file.seek(-size, io.SEEK_END)
         else:
@@ -101,16 +107,22 @@ def _samples(path: Path, header: dict[str, str], start: int, size: int) -> Itera
         yield cast("IO[bytes]", _Inflated(path, file)) if compressed else file
 
 
+def _data(path: Path, header: dict[str, str]) -> Path:
+    """The file of the samples: the one of the header, or the one that it names."""
+    name = header["ElementDataFile"]
+    return path if name.upper() == "LOCAL" else _beside(path, name)
+
+
 def _beside(path: Path, name: str) -> Path:
     """The file of samples that a header names: never one outside of the header's own folder."""
     if name.upper().startswith("LIST") or "%" in name:
-        raise refusal(path, "one file of samples", f"several ({name})", "export it as one file")
+        raise refusal(path, "one file of samples", f"several ({one_line(name)})", "export it as one file")
     plain = PurePath(name.replace("\\", "/"))
     inside = [plain] if not plain.is_absolute() and ".." not in plain.parts else []
     for found in (*inside, PurePath(plain.name)):
         if (path.parent / found).is_file():
             return path.parent / found
-    raise refusal(path, f"the file of samples {plain.name} beside it", "none", "copy it there")
+    raise refusal(path, f"the file of samples {one_line(plain.name)} beside it", "none", "copy it there")
 
 
 class _Inflated:

@@ -32,13 +32,13 @@ def read_nifti(path: Path, kind: Kind) -> Stored:
     dtype = header.get_data_dtype()
     if dtype.kind == "c":
         raise refusal(path, "real samples", f"complex ones ({dtype})", "export it with 8 bits")
-    check_size(path, shape, dtype)
     frames = axis_of_time(path, shape)
     data = path
     if header["magic"].item().startswith(b"ni"):
         data = next((beside for end in (".img", ".img.gz") if (beside := path.with_suffix(end)).is_file()), data)
         if data is path:
             raise refusal(path, f"the samples in {path.with_suffix('.img').name} beside it", "none", "copy it there")
+    check_size(path, shape, dtype, (shape[1], shape[0]), data)
     try:
         space, time = header.get_xyzt_units()
     except KeyError:

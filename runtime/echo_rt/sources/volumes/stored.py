@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_rt.errors import SourceFormatError
+from echo_rt.sources.limits import PACKED_RATIO, limits, stored_bytes
 
-MAX_BYTES = 4 * 2**30
-"""Of all images by the header: more is damage, or no recording of a heart."""
-
-_FRAME_FIELD = re.compile(r"Seq_Frame(\d+)_(Timestamp|UnfilteredTimestamp|ImageStatus|Status)")
+_FRAME_FIELD = re.compile(r"Seq_Frame(\d{1,9})_(Timestamp|UnfilteredTimestamp|ImageStatus|Status)")
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,16 @@ def refusal(path: Path, expected: str, found: str, todo: str) -> SourceFormatErr
     return SourceFormatError(f"{path}: expected {expected}, found {found}; {todo}")
 
 
-def check_size(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def check_size(
+    path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], image: tuple[int, int], data: Path, *, whole: bool = False
+) -> None:
     """Refuse what is empty, or so large that only damage explains it.
+
+    Args:
+        shape: all axes.
+        image: rows and columns.
+        data: the file of the samples, packed or not.
+        whole: all images have to be in memory at once.
 
     Raises:
         SourceFormatError: see above.
@@ -99,11 +105,12 @@ def check_size(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None
     size = dtype.itemsize
     for length in shape:
         size *= int(length)
-    if size <= 0:
+    if size <= 0 or min(shape) < 1:
         raise refusal(path, "images", "a header without any", "check that it is the right file")
-    if size > MAX_BYTES:
-        found = f"a header with {size / 2**30:.1f} GiB"
-        raise refusal(path, f"at most {MAX_BYTES >> 30} GiB of images", found, "copy it again, or cut the recording")
+    allowed = limits()
+    excess = allowed.pixels(image[0] * image[1]) or allowed.decoded(size, stored_bytes(data), PACKED_RATIO)
+    if excess := excess or (allowed.held(size) if whole else None):
+        raise refusal(path, *excess)
 
 
 def frames_from(file: IO[bytes], path: Path, frames: int, shape: tuple[int, ...], dtype: Any) -> Iterator[NDArray[Any]]:
