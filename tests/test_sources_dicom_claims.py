@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.uid import (
@@ -239,6 +239,7 @@ def test_without_a_photometric_interpretation_the_samples_tell(tmp_path: Path, s
     st.integers(56, 64),
     st.sampled_from([{}, {"BitsAllocated": 16}, {"BitsAllocated": 8}, {"SamplesPerPixel": 3}, {"SamplesPerPixel": 1}]),
 )
+@example("twelve", 3, 80, 56, {"SamplesPerPixel": 3})
 def test_one_wrong_claim_changes_no_picture(
     tmp_path_factory: pytest.TempPathFactory, kind: str, frames: int, rows: int, half: int, lie: dict[str, int]
 ) -> None:

@@ -97,8 +97,10 @@ def fitting(claim: Layout, frames: int, length: int) -> list[Fit]:
         kind for kind in kinds if kind.frame_bytes and (not kind.subsampled or claim.rows * claim.columns % 2 == 0)
     ]
     found = [(kind, frames) for kind in kinds if frames and is_length(length, frames * kind.frame_bytes)]
-    if usual and is_length(length, length // claim.frame_bytes * claim.frame_bytes):
-        found.append((claim, length // claim.frame_bytes))
+    fewer = length // claim.frame_bytes if usual else 0
+    # A single picture is no recording: it is the last that is thought of.
+    if fewer and is_length(length, fewer * claim.frame_bytes) and (fewer > 1 or not found):
+        found.append((claim, fewer))
     if not frames:
         found += [(kind, length // kind.frame_bytes) for kind in kinds if length % kind.frame_bytes <= 1]
     elif usual:
