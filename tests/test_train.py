@@ -169,7 +169,7 @@ def test_a_split_or_view_that_is_not_there_is_named(data: Path) -> None:
 
 
 FLOORS = {
-    "lv-edge": {"lv_cavity": 0.939, "lv_wall": 0.872, "left_atrium": 0.914},
+    "lv-edge": {"lv_cavity": 0.941, "lv_wall": 0.877, "left_atrium": 0.923},
 }
 """Dice on the 4CH validation patients that a shipped model must reach."""
 
