@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache, partial
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -29,6 +29,8 @@ QUOTED = 80
 """Characters of what was found that a message repeats."""
 
 Kind = TypeVar("Kind")
+
+NOTHING: Mapping[str, Any] = types.MappingProxyType({})
 
 
 class MismatchError(ValueError):
@@ -117,7 +119,15 @@ def shown(found: object) -> str:
     return text if len(text) <= QUOTED else text[: QUOTED - 4] + " ..."
 
 
-def record(kind: type[Kind], found: object, name: str = "", *, more: bool = False, start: Kind | None = None) -> Kind:
+def record(
+    kind: type[Kind],
+    found: object,
+    name: str = "",
+    *,
+    more: bool = False,
+    start: Kind | None = None,
+    made: Mapping[str, Any] = NOTHING,
+) -> Kind:
     """A dataclass of the fields of a JSON object, each checked against its type.
 
     Types are str, bool, int, float, None, `Literal`, tuples, mappings from text, dataclasses, and `Any`; a number may
@@ -129,16 +139,18 @@ def record(kind: type[Kind], found: object, name: str = "", *, more: bool = Fals
         name: of the object, for the message.
         more: leave out fields that it does not name; else they are an UnknownFieldError.
         start: has the values of the fields that are not there.
+        made: fields that are known already; the object does not have them.
 
     Raises:
         MismatchError: says which field was expected to be what, and what was found.
     """
     if not isinstance(found, dict):
         raise MismatchError(f"expected names and values{' as ' + name if name else ''}, found {shown(found)}")
-    known, kinds = {field.name: field for field in fields(kind)}, _types(kind)  # type: ignore[arg-type]
+    known = {field.name: field for field in fields(kind) if field.name not in made}  # type: ignore[arg-type]
+    kinds = _types(kind)
     if not more and (unknown := sorted(found.keys() - known.keys())):
         raise UnknownFieldError(f"{name or 'it'} has unknown fields {_listed(unknown)}")
-    given = {}
+    given = dict(made)
     for key, field in known.items():
         if key in found:
             first = field.default if is_dataclass(field.default) else None
@@ -172,7 +184,7 @@ def value(kind: Any, found: object, name: str, *, more: bool = False, start: Any
     return _plain(kind, found, name)
 
 
-_types = cache(partial(get_type_hints, include_extras=True))
+_types: Callable[[Any], dict[str, Any]] = cache(partial(get_type_hints, include_extras=True))
 
 
 def _tuple(inner: tuple[Any, ...], found: object, name: str, more: bool) -> tuple[Any, ...]:

@@ -116,7 +116,7 @@ class HostEngine(ABC):
         """Run a blank frame, which takes as long as any other.
 
         Raises:
-            ModelError: the network fails, or does not end in `TRIAL_S`.
+            ModelError: the network fails, gives no finite numbers, or does not end in `TRIAL_S`.
         """
         blank = np.zeros(self.spec.input.grid, np.uint8)
         try:
@@ -124,6 +124,9 @@ class HostEngine(ABC):
         except TimeoutError:
             found = f"expected a frame to take less than {TRIAL_S:g} s, found that the network takes longer"
             raise ModelError(f"{self.description}: {found}; take a smaller one") from None
+        if not np.isfinite(self._out["logits"]).all():
+            found = "expected finite logits of a blank frame, found others"
+            raise ModelError(f"{self.description}: {found}; its weights are damaged, export the model again")
 
     def _stop(self) -> None:
         """End a frame that takes too long, where the runtime can."""

@@ -182,7 +182,7 @@ class ModelSpec:
         """
         try:
             raw = parse_json(text)
-            if not isinstance(raw, dict) or not isinstance(raw.get("format"), int) or raw.pop("format") != FORMAT:
+            if not isinstance(raw, dict) or type(raw.get("format")) is not int or raw.pop("format") != FORMAT:
                 raise MismatchError(f"expected an echo-rt spec of format {FORMAT}, found another")
             spec = cls._of(raw)
         except UnknownFieldError as error:
@@ -194,12 +194,11 @@ class ModelSpec:
 
     @classmethod
     def _of(cls, raw: dict[str, Any]) -> ModelSpec:
-        if unknown := sorted(raw.keys() & _GROUPS.keys()):
-            raise UnknownFieldError(f"it has unknown fields {', '.join(unknown)}")
-        grouped = {
-            name: {f.name: raw.pop(f.name) for f in fields(group) if f.name in raw} for name, group in _GROUPS.items()
+        groups = {
+            name: record(group, {f.name: raw.pop(f.name) for f in fields(group) if f.name in raw})
+            for name, group in _GROUPS.items()
         }
-        spec = record(cls, {**raw, **grouped})
+        spec = record(cls, raw, made=groups)
         value(tuple[str, ...], spec.parity.get("kept_in_fp32", ()), "parity.kept_in_fp32")
         return spec
 
