@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from echo_rt.errors import printable
+
 
 def models(json: Annotated[bool, typer.Option("--json", help="Print them as a JSON list.")] = False) -> None:
     """List the shipped models, their licences and figures.
@@ -36,4 +38,4 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print them as a JS
         if spec.tuning.ef_calibration is not None:
             slope, offset = spec.tuning.ef_calibration
             typer.echo(f"    EF          {slope:.3f} x measured {offset:+.2f}, fitted on training patients")
-        typer.echo(f"    file        {model.path}")
+        typer.echo(f"    file        {printable(str(model.path))}")
