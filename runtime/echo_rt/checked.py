@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache, partial
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from echo_rt.errors import printable
 
@@ -55,6 +55,9 @@ class AtMost:
 
     count: int
 
+
+Verbatim = NewType("Verbatim", str)
+"""Text that is parsed in its turn: of any length, with any signs."""
 
 Share = Annotated[float, Between(0, 1)]
 Divisor = Annotated[float, Between(1e-3, 1e6)]
@@ -198,6 +201,8 @@ def _tuple(inner: tuple[Any, ...], found: object, name: str, more: bool) -> tupl
 def _plain(kind: Any, found: object, name: str) -> Any:
     if kind is str:
         return _text(found, name)
+    if kind is Verbatim and isinstance(found, str):
+        return found
     if kind is bool and isinstance(found, bool):
         return found
     if kind is int and isinstance(found, int) and not isinstance(found, bool):
@@ -206,7 +211,7 @@ def _plain(kind: Any, found: object, name: str) -> Any:
         return float(found)
     if kind is Any:
         return _any(found, name)
-    expected = {bool: "true or false", int: "a whole number", float: "a finite number"}
+    expected = {Verbatim: "text", bool: "true or false", int: "a whole number", float: "a finite number"}
     raise _mismatch(expected.get(kind, kind), name, found)
 
 
