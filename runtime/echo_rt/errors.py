@@ -27,6 +27,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unicodedata import category
 
+LINE_CHARACTERS = 400
+"""Of a library's error that are worth repeating: some quote a whole file."""
+
 
 class EchoRtError(Exception):
     """The root of all errors that echo-rt raises on purpose."""
@@ -119,5 +122,5 @@ def _escaped(sign: str) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or the name of its class where it has no text."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """The start of the first line of an error's text, or the name of its class where it has no text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:LINE_CHARACTERS]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from echo_rt.errors import DataError, MissingExtraError, first_line
 from echo_rt_train.data.sample import SampleError
+from echo_rt_train.data.tables import is_file
 
 VARIABLE = "predicted"
 _NUMBER = r"\d{1,7}(\.0)?"
@@ -34,10 +35,10 @@ def read_walls(path: Path) -> NDArray[np.bool_]:
         from scipy.io import loadmat
     except ImportError:
         raise MissingExtraError("reading MATLAB files", "train") from None
+    if not is_file(path):  # a pipe would block
+        raise SampleError(f"{path}: expected a .mat file, found no file", "missing file")
     try:
         stored = loadmat(path, variable_names=[VARIABLE]).get(VARIABLE)
-    except FileNotFoundError:
-        raise SampleError(f"{path}: expected a .mat file, found no file", "missing file") from None
     except NotImplementedError:  # what SciPy says to the HDF5 of version 7.3
         raise SampleError(
             f"{path}: expected a .mat file up to version 7, found version 7.3; in MATLAB, save it with '-v7'"
@@ -88,6 +89,8 @@ def read_cycles(table: Path) -> dict[str, tuple[int, int]]:
 
 
 def _rows(table: Path) -> Iterator[list[str]]:
+    if not is_file(table):
+        raise DataError(f"{table}: expected a table, found no file; copy it again")
     if table.suffix == ".csv":
         try:
             with table.open(newline="", encoding="utf-8-sig", errors="replace") as stream:

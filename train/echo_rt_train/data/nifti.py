@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from echo_rt.errors import MissingExtraError
 from echo_rt_train.data.sample import SampleError
+from echo_rt_train.data.tables import is_file
 
 MOST_PIXELS = 2**28
 """Of all frames: a thousand of 512x512."""
@@ -38,13 +39,13 @@ def nifti(path: Path) -> Any:
         import nibabel
     except ImportError:
         raise MissingExtraError("reading NIfTI", "train") from None
+    if not is_file(path):  # a pipe would block
+        raise SampleError(f"{path}: expected a NIfTI file, found no file", "missing file")
     try:
         found: Any = nibabel.load(path)
         if len(found.shape) < 2 or 0 in found.shape or len(found.header.get_zooms()) < 2:
             raise ValueError(f"expected pictures, found an array of {found.shape}")
         return found
-    except FileNotFoundError:
-        raise SampleError(f"{path}: expected a NIfTI file, found no file", "missing file") from None
     except Exception as error:  # noqa: BLE001 - nibabel does not say what a damaged header raises
         raise SampleError(
             f"{path}: expected a NIfTI file, found none that can be read ({type(error).__name__}); copy it again"
