@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple, Protocol, cast
+from unicodedata import category
 
 from echo_rt.errors import EchoRtError
 
@@ -115,7 +116,7 @@ def run_case(function: Callable[[], object], seconds: float = SECONDS, megabytes
 
 def _refusal(error: EchoRtError) -> tuple[str, str]:
     said: str = str(error)
-    if not said or not said.isprintable():
+    if not said or any(category(sign)[0] == "C" or category(sign) in ("Zl", "Zp") for sign in said):
         return DEFECT, f"a refusal that is not one printable line: {said!r}"
     if len(said) > MESSAGE_CHARACTERS:
         return DEFECT, f"a refusal of {len(said)} characters: {said[:200]!r}"
