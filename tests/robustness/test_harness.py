@@ -34,7 +34,16 @@ def test_what_ends_well_is_clean_and_what_says_why_is_refused() -> None:
 
 @pytest.mark.parametrize("said", ["", "two\nlines", "\x1b[31mred", "x" * 10_000])
 def test_a_refusal_that_is_not_one_short_printable_line_is_a_defect(said: str) -> None:
-    assert run_case(lambda: refuse(said)).kind == DEFECT
+    class RawError(ModelError):
+        """Its text is not escaped, as that of our errors is."""
+
+        def __str__(self) -> str:
+            return said
+
+    def fail() -> None:
+        raise RawError
+
+    assert run_case(fail).kind == DEFECT
 
 
 def test_another_exception_and_an_exit_are_defects() -> None:
