@@ -124,19 +124,6 @@ def grown(operator: str, size: int) -> onnx.ModelProto:
     return network([grow, back, CONV], {**WEIGHT, **small, "by": more})
 
 
-def expensive(kernel: int, channels: int) -> onnx.ModelProto:
-    """Convolutions that take minutes a frame."""
-    weights = {
-        "a": np.ones((channels, 1, 1, 1), np.float32),
-        "b": np.ones((channels, channels, kernel, kernel), np.float32),
-        "c": np.ones((4, channels, 1, 1), np.float32),
-    }
-    pads = [kernel // 2] * 4
-    nodes = [helper.make_node("Conv", ["image", "a"], ["x0"])]
-    nodes += [helper.make_node("Conv", [f"x{n}", "b"], [f"x{n + 1}"], pads=pads) for n in range(100)]
-    return network([*nodes, helper.make_node("Conv", ["x100", "c"], ["logits"])], weights)
-
-
 def promised() -> onnx.ModelProto:
     """Weights of many terabytes, of which the file holds 16 bytes."""
     model = network([helper.make_node("Conv", ["image", "w"], ["logits"])], WEIGHT)
@@ -214,9 +201,6 @@ BOMBS: dict[str, Callable[[], onnx.ModelProto]] = {
         helper.make_node("Constant", [], ["t"], value_strings=[b"\x1b[2J"]), helper.make_node("Relu", ["t"], ["x"])
     ),
 }
-
-SLOW = {"minutes a frame": lambda: expensive(15, 160)}
-"""Stopped after `TRIAL_S`, which is too long for each `make test`."""
 
 
 def mutate_graph(draw: Random, path: Path) -> str:
