@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echo_rt.checked import AtMost, Between, MismatchError, UnknownFieldError, Verbatim, parse_json, record
+from echo_rt.checked import AtMost, Between, ManyLines, MismatchError, UnknownFieldError, Verbatim, parse_json, record
 from echo_rt.errors import ModelError, SourceError, first_line, printable
 
 
@@ -33,11 +33,13 @@ class Thing:
     shares: Mapping[str, float] = field(default_factory=dict)
     more: Any = None
     text: Verbatim | None = None
+    licence: Annotated[str, ManyLines()] = ""
 
 
 FULL: dict[str, Any] = {
     "name": "Zürich 患者", "size": 2, "kind": "b", "ready": True, "place": {"x": 3, "y": 4}, "limits": [1, 2.5],
     "tags": ["u", "v"], "shares": {"w": 0.5}, "more": [{"k": None}], "text": "\x1b[2J",
+    "licence": "a line\nand another",
 }  # fmt: skip
 
 
@@ -58,8 +60,8 @@ def test_a_part_that_is_not_there_has_the_value_of_its_default() -> None:
     ("change", "said"),
     [
         ({"name": 1}, "expected text as name, found 1"),
-        ({"name": "a\x07"}, r"expected printable text of at most 4000 characters as name, found 'a\x07'"),
-        ({"name": "x" * 5000}, "expected printable text of at most 4000 characters as name"),
+        ({"name": "a\x07"}, r"expected printable text of at most 20000 characters as name, found 'a\x07'"),
+        ({"name": "x" * 50_000}, "expected printable text of at most 20000 characters as name"),
         ({"size": "2"}, "expected a finite number as size, found '2'"),
         ({"size": True}, "expected a finite number as size, found True"),
         ({"size": 11}, "expected 0 to 10 as size, found 11"),
@@ -70,6 +72,7 @@ def test_a_part_that_is_not_there_has_the_value_of_its_default() -> None:
         ({"limits": [1]}, "expected 2 values in a list as limits, found [1]"),
         ({"tags": ["u", "u"]}, "expected at most 3 different values as tags"),
         ({"shares": {"w": []}}, "expected a finite number as shares.w, found []"),
+        ({"licence": "a\rb"}, "expected printable text of at most 20000 characters as licence"),
         ({"more": {"k": "\ud800"}}, r"as more.k, found '\ud800'"),
     ],
 )

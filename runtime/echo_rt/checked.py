@@ -22,8 +22,8 @@ DEPTH = 16
 DIGITS = 20
 """Of a whole number: a file's size in bytes has fewer, and longer ones take time to read."""
 
-CHARACTERS = 4000
-"""Of one text, such as a citation."""
+CHARACTERS = 20_000
+"""Of one text: a licence has 12,000."""
 
 QUOTED = 80
 """Characters of what was found that a message repeats."""
@@ -47,6 +47,11 @@ class Between:
 
     least: float
     most: float
+
+
+@dataclass(frozen=True)
+class ManyLines:
+    """Text that may have ends of lines in it, such as a licence. It is escaped where it is shown on one."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +173,9 @@ def record(
 def value(kind: Any, found: object, name: str, *, more: bool = False, start: Any = None) -> Any:
     """One value, checked against a type; see `record`."""
     origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated and isinstance(inner[1], ManyLines):
+        _text(found.replace("\n", " ") if isinstance(found, str) else found, name)
+        return found
     if origin is Annotated:
         return _limited(inner[1], value(inner[0], found, name, more=more), name)
     if origin in (Union, types.UnionType):  # something, or None

@@ -287,6 +287,6 @@ def summary_line(status: LiveStatus, feed: Live, whole: bool = True) -> str:
         parts.append(f"EF {ef.percent:.0f} %" if ef.percent is not None and not ef.stale else f"no EF: {ef.reason}")
     if lost := [f"{name} {n}" for name, n in counts.lost.items() if name != TERMINAL]:
         parts.append("lost by " + ", ".join(lost))
-    if status.recording is not None and whole:
+    if status.recording is not None and whole and counts.frames:
         parts.append(f"recorded in {status.recording}")
     return "; ".join(filter(None, (*parts, status.message)))

@@ -29,10 +29,10 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print them as a JS
         spec, (height, width) = model.spec, model.spec.input.grid
         typer.echo(f"{model.name}  version {spec.version}, input {height}x{width}, {', '.join(model.files)}")
         typer.echo(f"    views       {', '.join(spec.views)}")
-        typer.echo(f"    data        {spec.origin.training_data}")
-        typer.echo(f"    licence     {spec.origin.licence}")
+        typer.echo(f"    data        {printable(spec.origin.training_data)}")
+        typer.echo(f"    licence     {printable(spec.origin.licence)}")
         if spec.origin.citation:
-            typer.echo(f"    cite        {spec.origin.citation}")
+            typer.echo(f"    cite        {printable(spec.origin.citation)}")
         for name, figures in spec.origin.figures.items():
             typer.echo(f"    {name:<11} {', '.join(f'{key} {value:g}' for key, value in figures.items())}")
         if spec.tuning.ef_calibration is not None:

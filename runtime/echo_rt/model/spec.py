@@ -13,7 +13,18 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from echo_rt.checked import AtMost, Between, Figure, MismatchError, UnknownFieldError, parse_json, record, shown, value
+from echo_rt.checked import (
+    AtMost,
+    Between,
+    Figure,
+    ManyLines,
+    MismatchError,
+    UnknownFieldError,
+    parse_json,
+    record,
+    shown,
+    value,
+)
 from echo_rt.errors import ModelError
 from echo_rt.model.akinesia import AkinesiaRule
 from echo_rt.model.contour import DEFAULT_CONTOUR, ContourRule
@@ -56,6 +67,7 @@ DEFAULT_QUALITY: Mapping[str, float] = {
 
 Pixels = Annotated[int, Between(8, 4096)]
 Line = tuple[Annotated[float, Between(-100, 100)], Annotated[float, Between(-1000, 1000)]]
+Lines = Annotated[str, ManyLines()]
 Names = Annotated[tuple[str, ...], AtMost(16)]
 
 
@@ -125,9 +137,9 @@ class Tuning:
 class Origin:
     """Where the weights come from, for people; `figures` are what was measured, by name."""
 
-    training_data: str = ""
-    licence: str = ""
-    citation: str = ""
+    training_data: Lines = ""
+    licence: Lines = ""
+    citation: Lines = ""
     figures: Mapping[str, Mapping[str, Figure]] = field(default_factory=dict)
 
 
