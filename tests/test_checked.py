@@ -135,4 +135,7 @@ def test_whatever_an_error_quotes_of_a_file_is_escaped_once() -> None:
     assert said == r"m\x1b[31m.onnx: found\nthis [bold]é\u202e"
     assert str(SourceError(said)) == said
     assert printable("non\u00a0breaking") == "non\u00a0breaking"
+    long = str(SourceError("x" * 10**6 + "; copy it again"))
+    assert long.endswith("; copy it again")
+    assert len(long) < 2000
     assert len(first_line(ValueError("x" * 10**6))) < 1000

@@ -27,6 +27,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unicodedata import category
 
+MESSAGE_CHARACTERS = 1200, 300
+"""Of the start and the end of a message. What is longer quotes a file at length, and the end says what to do."""
+
 LINE_CHARACTERS = 400
 """Of a library's error that are worth repeating: some quote a whole file."""
 
@@ -36,7 +39,7 @@ class EchoRtError(Exception):
 
     def __str__(self) -> str:
         # OSError's own __str__ would print "[Errno ...]" or a tuple; the message is the whole story here.
-        return printable(str(self.args[0])) if self.args else ""
+        return message(str(self.args[0])) if self.args else ""
 
 
 class SourceError(EchoRtError, OSError):
@@ -103,6 +106,13 @@ def output_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         advice = "free some space, or choose another folder" if full else "choose a folder that can be written to"
         found = error.strerror or str(error) or type(error).__name__
         raise OutputError(f"{os.fspath(path)}: expected to write there, found: {found}; {advice}") from error
+
+
+def message(text: str) -> str:
+    """A message as it is shown: printable, on one line, without its middle where it is very long."""
+    start, end = MESSAGE_CHARACTERS
+    shown = printable(text)
+    return shown if len(shown) <= start + end else f"{shown[:start]} ... {shown[-end:]}"
 
 
 def printable(text: str) -> str:
