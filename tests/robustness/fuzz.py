@@ -49,7 +49,7 @@ def work(name: str, first: int, cases: int) -> None:
     talk = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a library prints is no answer
     for seed in range(first, first + cases):
-        with tempfile.TemporaryDirectory(prefix="echo-rt-fuzz-") as folder:
+        with tempfile.TemporaryDirectory() as folder:
             print(json.dumps({"seed": seed, "case": "being made"}), file=talk)
             case = mutator.make(seed, Path(folder))
             print(json.dumps({"seed": seed, "case": case.name}), file=talk)
@@ -62,10 +62,13 @@ def explore(name: str, first: int, cases: int, until_s: float) -> Tally:
     tally, seed = Tally(), first
     while seed < first + cases and time.monotonic() < until_s:
         command = [sys.executable, "-m", "robustness.fuzz", "--work", name, str(seed), str(first + cases - seed)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0) as worker:
-            last = _listen(worker, tally, until_s)
-            worker.kill()
-            status = worker.wait()
+        # What a worker that is killed leaves behind lies in a folder of ours.
+        with tempfile.TemporaryDirectory(prefix="echo-rt-fuzz-") as scratch:
+            quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "env": {**os.environ, "TMPDIR": scratch}}
+            with subprocess.Popen(command, bufsize=0, **quiet) as worker:
+                last = _listen(worker, tally, until_s)
+                worker.kill()
+                status = worker.wait()
         if last is None:
             raise SystemExit(f"{name}: the worker did not begin, status {status}; run  {' '.join(command[1:])}")
         if "kind" not in last and time.monotonic() < until_s:
