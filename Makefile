@@ -1,5 +1,5 @@
 # demo: the main job on a real recording, in a virtual environment of its own.    test: all tests.
-# bench: each stage, measured.    lint: ruff, clang-format and mypy.
+# fuzz: files that lie or are damaged, for SECONDS.    bench: each stage, measured.    lint: ruff, clang-format and mypy.
 # models: every shipped model from the data (train/models.mk).    models-precisions: their FP16 and INT8 files alone.
 # clean: remove what these make.
 PYTHON ?= python3
@@ -8,7 +8,9 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 SOURCES = pyproject.toml CMakeLists.txt constraints.txt $(wildcard cmake/*) $(wildcard runtime/native/*)
 
-.PHONY: demo test bench lint models-precisions clean
+SECONDS ?= 600
+
+.PHONY: demo test fuzz bench lint models-precisions clean
 .DEFAULT_GOAL := demo
 
 # A stamp for each environment: the package is built again when its build files change.
@@ -32,6 +34,10 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest $(PYTEST)
+
+# Every mutator of tests/robustness from a seed drawn at random; `make test` replays some seeds of each.
+fuzz: $(VENV)/.dev
+	@PYTHONPATH=tests $(BIN)/python -m robustness.fuzz --seconds $(SECONDS) $(FUZZ)
 
 # Every stage, measured; `make test` only sees that they run.
 bench: $(VENV)/.dev

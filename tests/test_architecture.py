@@ -24,7 +24,7 @@ PACKAGES = {
 """Where each package lies, and which others it may import."""
 
 GROUND = set(
-    "errors frame grid_map segmentation reading fields provenance result model arrays native reference _native "
+    "errors checked frame grid_map segmentation reading fields provenance result model arrays native reference _native "
     "telemetry".split()
 )
 WINGS = {"sources", "phantom", "engine", "cardiac", "outputs"}

@@ -14,7 +14,8 @@ from rich.cells import cell_len
 
 from echo_rt.commands.batch import Batch
 from echo_rt.commands.job import Options
-from echo_rt.commands.table import HEADINGS, labels, lines, print_table, printable
+from echo_rt.commands.table import HEADINGS, labels, lines, print_table
+from echo_rt.errors import printable
 from support.program import echo_rt
 from support.results import result_of
 from support.synthetic import clip

@@ -29,7 +29,6 @@ def test_a_rule_goes_into_the_file_and_comes_back(numbers: list[float]) -> None:
     rule = ContourRule(*numbers)
     spec = replace(SPEC, tuning=Tuning(contour=rule))
     assert ModelSpec.from_json(spec.to_json()) == spec
-    assert ContourRule.read(json.loads(json.dumps(asdict(rule))), "a model") == rule
 
 
 def test_an_older_file_has_the_default_and_a_part_of_a_rule_the_rest_of_it() -> None:
@@ -47,7 +46,7 @@ def test_an_older_file_has_the_default_and_a_part_of_a_rule_the_rest_of_it() -> 
 ])  # fmt: skip
 def test_a_wrong_rule_is_refused_in_one_line(bad: object) -> None:
     text = json.dumps({**json.loads(SPEC.to_json()), "contour": bad})
-    with pytest.raises(ModelError, match=r"m\.onnx: .*contour rule") as refused:
+    with pytest.raises(ModelError, match=r"^m\.onnx: .*(contour|finite number)") as refused:
         ModelSpec.from_json(text, "m.onnx")
     assert "\n" not in str(refused.value)
 

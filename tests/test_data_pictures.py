@@ -104,7 +104,7 @@ def test_a_picture_without_a_ventricle_may_have_an_empty_mask(png: Path) -> None
             "index.csv: expected the split of p2 to be one of train, val, test, found 'dev'",
         ),
         ("100,120,0.3", "100,120,wide", "index.csv: expected a number for spacing_mm in line 2, found 'wide'"),
-        ("100,120,0.3", "100,120,-1", "index.csv: expected spacing_mm above 0 or empty in line 2"),
+        ("100,120,0.3", "100,120,-1", "index.csv: expected spacing_mm above 0 to 1000 or empty in line 2"),
         ("phase,", "moment,", "index.csv: expected the columns .*phase not found"),
     ],
 )  # fmt: skip

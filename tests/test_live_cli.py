@@ -50,6 +50,22 @@ def test_not_in_real_time_every_frame_is_read_and_file_gives_the_same(tmp_path: 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
+def test_a_recording_whose_folder_was_moved_away_is_not_called_kept(tmp_path: Path) -> None:
+    program = [sys.executable, "-c", "from echo_rt.commands.app import main; main()"]
+    command = [*program, "live", SMALL, "--view", "none", "--roi", "none", "--record", str(tmp_path / "kept")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    lines = tmp_path / "kept" / "take-001" / "readings.jsonl"
+    eventually(lambda: lines.exists() and len(lines.read_bytes().splitlines()) > 3)
+    (tmp_path / "kept").rename(tmp_path / "elsewhere")
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    assert process.returncode == 2, error
+    assert "recorded in" not in out
+    assert "echo-rt: not all is recorded" in error
+    assert "moved away" in error
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_end_cleanly_with_whole_files(number: int, tmp_path: Path) -> None:
     command = [

@@ -191,3 +191,83 @@ def test_a_take_without_one_of_its_files_says_what_is_expected(missing: str, tmp
     os.remove(tmp_path / "take-001" / missing)
     with pytest.raises(SourceFormatError, match="recording of `echo-rt live`"), open_source(tmp_path / "take-001"):
         pass
+
+
+def test_a_frame_of_one_pixel_among_others_costs_no_other(tmp_path: Path) -> None:
+    shown = [*frames(3), *frames(1, size=(1, 1), start=3), *frames(3, start=4)]
+    record(tmp_path, readings(shown))
+    lines = [line for path in sorted(tmp_path.glob("*/readings.jsonl")) for line in path.read_text().splitlines()]
+    kept = [json.loads(line)["index"] for line in lines]
+    assert kept == list(range(7))
+
+
+@pytest.mark.parametrize("after", ["moved", "replaced", "removed at the end"])
+def test_a_take_that_is_no_longer_there_is_not_called_kept(after: str, tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "out", {})
+    for frame, reading in readings(frames(4)):
+        recorder.write(frame, reading, "given:", 1)
+    take = tmp_path / "out" / "take-001"
+    if after == "removed at the end":
+        recorder.close()
+        assert recorder.unkept() == []
+        take.rename(tmp_path / "elsewhere")
+    else:
+        take.rename(tmp_path / "elsewhere")
+        if after == "replaced":
+            take.mkdir()
+            (take / "readings.jsonl").write_text("of somebody else")
+        with pytest.raises(OutputError, match="moved away or removed"):
+            recorder.close()
+        assert not (take / "recording.json").exists()
+    (why,) = recorder.unkept()
+    assert str(take) in why
+    with open_source(tmp_path / "elsewhere") as source:
+        assert len(list(source)) == 4, "what was written is whole, wherever it is"
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_what_is_damaged_of_a_take_is_left_out_and_noted_and_the_rest_is_read(older: bool, tmp_path: Path) -> None:
+    record(tmp_path, readings(frames(40)))
+    lines = tmp_path / "take-001" / "readings.jsonl"
+    rows = [json.loads(line) for line in lines.read_text().splitlines()]
+    if older:  # they did not say at which millisecond of the video their frame is
+        rows = [{name: value for name, value in row.items() if name != "ms"} for row in rows]
+    rows[7]["t_s"] = None
+    rows[9]["index"] = "nine"
+    rows[11]["t_s"] = 1e9
+    rows[13]["index"] = 0
+    rows[15]["spacing_mm"] = [0.1]
+    written = [json.dumps(row).encode() for row in rows]
+    written[5] = written[5][:20] + b"\xff" + written[5][21:]
+    written[39] = written[39][:30]
+    lines.write_bytes(b"\n".join(written))
+    with open_source(tmp_path / "take-001") as source:
+        found = list(source)
+        notes = source.notes
+    assert [frame.index for frame in found] == [n for n in range(40) if n not in (5, 7, 9, 11, 13, 15, 39)]
+    assert [int(frame.image[0, 0]) for frame in found] == [frame.index for frame in found]
+    assert notes == ["7 lines and 7 frames are damaged or without their counterpart: left out"]
+
+
+def test_a_lost_end_of_a_line_shifts_no_frame_to_another_line(tmp_path: Path) -> None:
+    record(tmp_path, readings(frames(20)))
+    lines = tmp_path / "take-001" / "readings.jsonl"
+    whole = lines.read_bytes().splitlines(keepends=True)
+    lines.write_bytes(b"".join([*whole[:4], whole[4].rstrip(b"\n"), *whole[5:]]))
+    with open_source(tmp_path / "take-001") as source:
+        found = list(source)
+    assert [frame.index for frame in found] == [n for n in range(20) if n not in (4, 5)]
+    assert [int(frame.image[0, 0]) for frame in found] == [frame.index for frame in found]
+
+
+@pytest.mark.parametrize("about", [
+    "", "[]", "null", "[" * 5000, '{"frames": 1e99}', '{"frames": "4"}', '{"cut": 3}', '{"cut": {"x": -1}}',
+    '{"cut": {"x": 60, "y": 0, "width": 10, "height": 10}}', '{"frames": ' + "9" * 5000 + "}", '{"roi": "\x1b[0m"}',
+    '{"cut": {"x": 0, "y": 0, "width": 10, "height": 10, "outline": [[1, 1], [2, "2"], [3, 3]]}}',
+])  # fmt: skip
+def test_a_description_that_is_not_ours_is_refused_in_one_line(about: str, tmp_path: Path) -> None:
+    record(tmp_path, readings(frames(4)))
+    (tmp_path / "take-001" / "recording.json").write_text(about)
+    with pytest.raises(SourceFormatError, match="recording of `echo-rt live`") as refused:
+        list(open_source(tmp_path / "take-001").__enter__())
+    assert str(refused.value).isprintable()

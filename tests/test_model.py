@@ -17,7 +17,10 @@ def test_the_spec_comes_back_from_the_file_as_it_went_in(tmp_path: Path) -> None
     assert read_spec(toy_model(tmp_path / "m.onnx", spec)) == spec
 
 
-@given(st.floats(0, 255), st.floats(0.1, 200), st.integers(8, 4096), st.text(max_size=20))
+PRINTABLE = st.text(max_size=20).filter(str.isprintable)
+
+
+@given(st.floats(0, 255), st.floats(0.1, 200), st.integers(8, 4096), PRINTABLE)
 def test_the_json_of_a_spec_keeps_every_value(mean: float, std: float, width: int, name: str) -> None:
     spec = changed(SPEC, mean=mean, std=std, width=width, name=name)
     assert ModelSpec.from_json(spec.to_json()) == spec
@@ -29,9 +32,9 @@ def test_the_json_of_a_spec_keeps_every_value(mean: float, std: float, width: in
         ({"format": 99}, "format 1"),
         ({"fit": "stretch"}, "expected fit"),
         ({"classes": ["background", "lv_cavity"]}, "expected classes"),
-        ({"std": 0}, "std > 0"),
+        ({"std": 0}, r"expected 0.01 to 10000 as std, found 0"),
         ({"colour": "red"}, "unknown fields colour"),
-        ({"mean": None, "drop": "mean"}, "incomplete"),
+        ({"mean": None, "drop": "mean"}, r"expected a value as mean, found none"),
     ],
 )
 def test_a_spec_that_this_version_cannot_serve_is_refused(change: dict, message: str, tmp_path: Path) -> None:
@@ -44,7 +47,7 @@ def test_a_spec_that_this_version_cannot_serve_is_refused(change: dict, message:
 def test_a_file_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="without an echo-rt spec"):
         read_spec(toy_model(tmp_path / "foreign.onnx", None))
-    with pytest.raises(ModelError, match="not JSON"):
+    with pytest.raises(ModelError, match="expected JSON"):
         read_spec(toy_model(tmp_path / "broken.onnx", "{"))
     (tmp_path / "text.onnx").write_text("this is no model, it is a text about models")
     with pytest.raises(ModelError, match="expected an ONNX file"):

@@ -113,7 +113,7 @@ def test_a_full_disk_leaves_nothing(recipe: Path, user_cache: Path, monkeypatch)
             lambda recipe: recipe.write_text(replace(TOY, version="2").to_json()),
             "a recipe for toy 1, found one for toy 2",
         ),
-        (lambda recipe: recipe.write_text("{"), r"toy\.fp16\.json: .* not JSON"),
+        (lambda recipe: recipe.write_text("{"), r"toy\.fp16\.json: .* expected JSON"),
         (lambda recipe: recipe.write_bytes(b"\xff"), r"toy\.fp16\.json: expected a recipe, found none"),
         (lambda recipe: recipe.with_name("toy.fp32.onnx").write_bytes(b"no model"), "expected an ONNX file"),
     ],

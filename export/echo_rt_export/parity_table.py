@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from echo_rt.errors import printable
 from echo_rt_export.parity import Parity
 
 
@@ -27,9 +28,10 @@ def print_parity(parity: Parity) -> None:
     table.add_row("probability apart, mean", f"{parity.probability_mean:.6f}", "")
     table.add_row("Dice of the worst frame", f"{parity.worst['dice']:.4f}", "")
     console = Console(soft_wrap=True)
-    console.print(f"{parity.candidate}\nagainst {parity.reference}", markup=False, highlight=False)
+    said = f"{printable(parity.candidate)}\nagainst {printable(parity.reference)}"
+    console.print(said, markup=False, highlight=False, emoji=False)
     console.print(table)
-    worst = f"{Path(parity.worst['recording']).name}, frame {parity.worst['index']}"
+    worst = f"{printable(Path(parity.worst['recording']).name)}, frame {parity.worst['index']}"
     verdict = "passed" if parity.ok else "NOT passed"
     console.print(
         f"{parity.frames} frames of {parity.recordings} recordings, the worst: {worst}; {verdict}",

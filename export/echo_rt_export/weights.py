@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from echo_rt.checked import MismatchError, parse_json, shown
 from echo_rt.errors import DataError, OutputError
 from echo_rt.model import ModelSpec
 from echo_rt_network.onnx_file import write_onnx
@@ -112,8 +113,8 @@ def _main_figures(path: Path) -> dict[str, Any]:
 def _json(path: Path, command: str) -> Iterator[dict[str, Any]]:
     """The output of a command of echo-rt; whatever is missing in it is one error."""
     try:
-        yield json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+        yield parse_json(path.read_bytes())
+    except (OSError, MismatchError, OverflowError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{path}: expected the output of `echo-rt {command}`, found something else ({error!r})"
+            f"{path}: expected the output of `echo-rt {command}`, found something else ({shown(error)})"
         ) from None

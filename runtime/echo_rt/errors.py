@@ -15,7 +15,8 @@
     └── MissingExtraError(ImportError)     an optional part is not installed
 
 Each also derives from the builtin that fits, so that code which knows nothing of echo-rt can still catch it. A message
-says what was expected, what was found and what to do, in one line: the command line prints it as it is.
+says what was expected, what was found and what to do, in one line: the command line prints it as it is. Text of a file
+that it quotes is escaped here, see `printable`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,13 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unicodedata import category
+
+MESSAGE_CHARACTERS = 1200, 300
+"""Of the start and the end of a message. What is longer quotes a file at length, and the end says what to do."""
+
+LINE_CHARACTERS = 400
+"""Of a library's error that are worth repeating: some quote a whole file."""
 
 
 class EchoRtError(Exception):
@@ -31,7 +39,7 @@ class EchoRtError(Exception):
 
     def __str__(self) -> str:
         # OSError's own __str__ would print "[Errno ...]" or a tuple; the message is the whole story here.
-        return str(self.args[0]) if self.args else ""
+        return message(str(self.args[0])) if self.args else ""
 
 
 class SourceError(EchoRtError, OSError):
@@ -100,6 +108,29 @@ def output_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         raise OutputError(f"{os.fspath(path)}: expected to write there, found: {found}; {advice}") from error
 
 
+def message(text: str) -> str:
+    """A message as it is shown: printable, on one line, without its middle where it is very long."""
+    start, end = MESSAGE_CHARACTERS
+    shown = printable(text)
+    return shown if len(shown) <= start + end else f"{shown[:start]} ... {shown[-end:]}"
+
+
+def printable(text: str) -> str:
+    """One line of the text: what a terminal would obey, or cannot show, is escaped.
+
+    The one place where text of a file, a header or a name becomes text for a terminal, a page or a log. Text that went
+    through it already stays as it is.
+    """
+    if text.isprintable():
+        return text
+    shown = (sign if sign.isprintable() or category(sign) == "Zs" else _escaped(sign) for sign in text)
+    return "".join(shown)
+
+
+def _escaped(sign: str) -> str:
+    return sign.encode("unicode_escape").decode()
+
+
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or the name of its class where it has no text."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """The start of the first line of an error's text, or the name of its class where it has no text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:LINE_CHARACTERS]

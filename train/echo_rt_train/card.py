@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from echo_rt.checked import parse_json, shown
 from echo_rt.errors import DataError, output_errors
 from echo_rt.model import ModelSpec, read_spec
 
@@ -29,11 +29,11 @@ def write_card(model: Path, evaluation: Path, tuning: Path, out: Path) -> None:
     """
     spec = read_spec(model)
     try:
-        text = "\n".join(card(spec, *(json.loads(path.read_text()) for path in (evaluation, tuning))))
-    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+        text = "\n".join(card(spec, *(parse_json(path.read_bytes()) for path in (evaluation, tuning))))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise DataError(
             f"card: expected {evaluation} of `echo-rt evaluate --shifts --negatives DIR --json` and {tuning} of "
-            f"`echo-rt tune`, found something else ({error!r})"
+            f"`echo-rt tune`, found something else ({shown(error)})"
         ) from None
     with output_errors(out):
         out.write_text(text + "\n")

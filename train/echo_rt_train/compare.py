@@ -15,7 +15,8 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from echo_rt.errors import ParameterError
+from echo_rt import checked
+from echo_rt.errors import DataError, ParameterError
 from echo_rt_train.loop import train
 
 
@@ -87,8 +88,11 @@ def _run(config: DictConfig) -> dict[str, float]:
         with open_model(str(weights)) as engine:
             found = dict(_main_figures(evaluate(engine, open_data(config.data), "val")))
         kept.write_text(json.dumps(found))
-    found = json.loads(kept.read_text())
-    return {str(name): float(value) for name, value in found.items()}
+    try:
+        figures: dict[str, float] = checked.value(Mapping[str, float], checked.parse_json(kept.read_bytes()), "it")
+    except checked.MismatchError as error:
+        raise DataError(f"{kept}: {error}; remove it to measure anew") from None
+    return figures
 
 
 def _main_figures(found: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

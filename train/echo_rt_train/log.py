@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from echo_rt_train.data.tables import read_table, whole
+
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
@@ -26,8 +28,8 @@ class Log:
         self._rows: list[dict[str, float] | dict[str, str]] = []
         self._board: SummaryWriter | None = None
         if self._path is not None and epoch and self._path.is_file():
-            with self._path.open(newline="") as stream:
-                self._rows = [row for row in csv.DictReader(stream) if int(row["epoch"]) <= epoch]
+            kept = read_table(self._path, ("epoch",))
+            self._rows = [row for n, row in enumerate(kept, 2) if whole(self._path, n, "epoch", row["epoch"]) <= epoch]
         if out is not None and tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 

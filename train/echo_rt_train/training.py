@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from echo_rt.errors import ParameterError
+from echo_rt.errors import DataError, ParameterError, first_line
 from echo_rt.model import CLASSES
 from echo_rt_network.unet import UNet
 from echo_rt_network.weights import build_network, load_weights, weights_path
@@ -174,11 +174,22 @@ class Training:
         os.replace(part, path)
 
     def load(self, path: Path) -> None:
-        """Go on from a checkpoint of the same configuration."""
-        saved = torch.load(path, map_location=next(self.network.parameters()).device, weights_only=True)
-        for name in ("network", "averaged", "optimizer", "schedule"):
-            getattr(self, name).load_state_dict(saved[name])
-        self.epoch = saved["epoch"]
+        """Go on from a checkpoint of the same configuration.
+
+        Raises:
+            DataError: it is another one, or damaged.
+        """
+        device = next(self.network.parameters()).device
+        try:
+            saved = torch.load(path, map_location=device, weights_only=True)
+            for name in ("network", "averaged", "optimizer", "schedule"):
+                getattr(self, name).load_state_dict(saved[name])
+            self.epoch = int(saved["epoch"])
+        except Exception as error:  # noqa: BLE001 - what a damaged archive may raise is not said
+            found = f"found another or a damaged one ({first_line(error)})"
+            raise DataError(
+                f"{path}: expected the checkpoint of this training, {found}; remove it to begin anew"
+            ) from None
 
 
 def _begin_with(network: UNet, config: DictConfig) -> None:

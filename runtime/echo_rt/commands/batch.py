@@ -7,7 +7,8 @@ from pathlib import Path
 
 from echo_rt.commands.job import Here, Job, Opening, Options, Outcome, Refused, Runner, default_jobs, usable_cores
 from echo_rt.commands.progress import BatchProgress
-from echo_rt.commands.table import console, labels, print_table, printable
+from echo_rt.commands.table import console, labels, print_table
+from echo_rt.errors import printable
 from echo_rt.outputs.names import Choice, Names
 from echo_rt.result import RecordingResult
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from echo_rt.commands.exit_status import BAD_INPUT
+from echo_rt.errors import printable
 
 
 def doctor(
@@ -47,7 +48,7 @@ def doctor(
         typer.echo(dumps([finding.to_dict() for finding in findings], indent=2))
     else:
         for finding in findings:
-            typer.echo(f"{'ok  ' if finding.ok else '-   '}{finding.name:<22} {finding.text}")
+            typer.echo(printable(f"{'ok  ' if finding.ok else '-   '}{finding.name:<22} {finding.text}"))
     if any(not finding.ok and finding.needed for finding in findings):
         raise typer.Exit(BAD_INPUT)
 
@@ -63,7 +64,7 @@ def _self_test(model: str | None, device: str, json: bool) -> None:
     if json:
         typer.echo(dumps({"engine": description, "cases": [result.to_dict() for result in results]}, indent=2))
     else:
-        typer.echo(description)
+        typer.echo(printable(description))
         for result in results:
             typer.echo(f"{'ok  ' if result.ok else 'BAD '}{result.uri}")
             if result.ef_percent is None:

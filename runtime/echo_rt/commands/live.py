@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from echo_rt.errors import ParameterError
+from echo_rt.errors import OutputError, ParameterError, printable
 
 if TYPE_CHECKING:
     from echo_rt.live.outputs import Taker
@@ -160,6 +160,7 @@ def follow_feed(options: LiveOptions) -> None:
         EchoRtError: an option is not as it should be, or source, engine or an output cannot be opened.
     """
     from echo_rt.engine import open_engine
+    from echo_rt.live.outputs import Recording
     from echo_rt.live.session import Live, Settings
     from echo_rt.sources import is_feed
     from echo_rt.viewer import open_viewer
@@ -189,7 +190,11 @@ def follow_feed(options: LiveOptions) -> None:
             before = signal.signal(number, lambda *_: feed.end())
             opened.callback(signal.signal, number, before)
         status = feed.run()
-    typer.echo(summary_line(status, feed))
+    unkept = [line for taker, *_ in takers if isinstance(taker, Recording) for line in taker.unkept()]
+    typer.echo(printable(summary_line(status, feed, whole=not unkept)))
+    if unkept:
+        more = f" (and {len(unkept) - 1} more)" if len(unkept) > 1 else ""
+        raise OutputError(f"not all is recorded: {unkept[0]}{more}")
 
 
 def open_takers(options: LiveOptions, model: str, engine: str) -> list[tuple[Taker, str, int]]:
@@ -254,7 +259,7 @@ def _list_cameras() -> None:
 
     found = cameras()
     for address, name in found:
-        typer.echo(f"{address}  {name}")
+        typer.echo(printable(f"{address}  {name}"))
     if not found:
         typer.echo(
             "no cameras or capture cards found; any address works too: rtsp://, udp://, http://, igtl://host:port, "
@@ -271,8 +276,8 @@ def _size(text: str | None) -> tuple[int, int] | None:
     return int(numbers[1]), int(numbers[2])
 
 
-def summary_line(status: LiveStatus, feed: Live) -> str:
-    """What a followed feed came to."""
+def summary_line(status: LiveStatus, feed: Live, whole: bool = True) -> str:
+    """What a followed feed came to; `whole` says whether all of it is recorded."""
     counts, timing = status.counts, status.timing
     dropped = ", ".join(f"{n} {why.value}" for why, n in counts.dropped.items()) or "none"
     parts = [f"{status.source}: {counts.frames} readings, dropped: {dropped}", f"reopened {counts.reopened} times"]
@@ -282,6 +287,6 @@ def summary_line(status: LiveStatus, feed: Live) -> str:
         parts.append(f"EF {ef.percent:.0f} %" if ef.percent is not None and not ef.stale else f"no EF: {ef.reason}")
     if lost := [f"{name} {n}" for name, n in counts.lost.items() if name != TERMINAL]:
         parts.append("lost by " + ", ".join(lost))
-    if status.recording is not None:
+    if status.recording is not None and whole and counts.frames:
         parts.append(f"recorded in {status.recording}")
     return "; ".join(filter(None, (*parts, status.message)))

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from echo_rt.errors import printable
 from echo_rt.fields import significant
 from echo_rt.provenance import AS_RECORDED, FOUND, NOT_FOUND
 from echo_rt.reading import AREA_EXTREMES, CLIP_EXTREMES
@@ -24,11 +25,6 @@ NAME_WIDTH = 9, 48
 def console(*, stderr: bool = False) -> Console:
     """A console that prints text as it is: a path with ``:x:`` or ``[bold]`` in it is no markup."""
     return Console(stderr=stderr, soft_wrap=True, markup=False, emoji=False, highlight=False)
-
-
-def printable(text: str) -> str:
-    """One line of the text: what a terminal would obey, or cannot show, is escaped."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def labels(recordings: Sequence[str]) -> list[str]:

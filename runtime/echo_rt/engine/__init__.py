@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from echo_rt.errors import DeviceError, MissingExtraError, ParameterError
-from echo_rt.model import ModelSpec, Precision, model_path, read_spec
+from echo_rt.model import ModelSpec, Precision, check_graph, model_path, read_spec
 
 if TYPE_CHECKING:
     from echo_rt.arrays import Image
@@ -106,5 +106,9 @@ def open_engine(model: str | os.PathLike[str] | None = None, device: str = "auto
     chosen = DEVICES[choose()[0] if device == "auto" else device]
     path = model_path(model, chosen.precisions)
     more = [threads] if chosen.threaded else []
-    engine: Engine = getattr(chosen.load(), chosen.engine)(os.fspath(path), read_spec(path), *more)
+    spec = read_spec(path)
+    check_graph(path)
+    engine: Engine = getattr(chosen.load(), chosen.engine)(os.fspath(path), spec, *more)
+    if (try_out := getattr(engine, "try_out", None)) is not None:
+        try_out()
     return engine

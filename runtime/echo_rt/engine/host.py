@@ -13,8 +13,10 @@ import numpy as np
 
 from echo_rt import native
 from echo_rt.arrays import Field, Image
+from echo_rt.engine.in_time import in_time
 from echo_rt.engine.preprocess import Preprocess
 from echo_rt.engine.signature import closed_engine, foreign_state
+from echo_rt.errors import ModelError
 from echo_rt.model import VIEWS, ModelSpec
 from echo_rt.segmentation import Segmentation
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 Tensors = dict[str, Any]
 """A temporal model's state: tensors of its runtime, by the names of the spec's state."""
+
+TRIAL_S = 10.0
+"""A frame that takes longer is nothing to wait for: the network may not end at all."""
 
 MOST_THREADS = 4  # more gain nothing in so small a network
 
@@ -106,6 +111,26 @@ class HostEngine(ABC):
             return Segmentation(
                 probability, labels, grid_map, said.view, said.confidence, after or None, times, said.apical, tally
             )
+
+    def try_out(self) -> None:
+        """Run a blank frame, which takes as long as any other.
+
+        Raises:
+            ModelError: the network fails, gives no finite numbers, or does not end in `TRIAL_S`.
+        """
+        blank = np.zeros(self.spec.input.grid, np.uint8)
+        try:
+            in_time(TRIAL_S, lambda: self.segment(blank), self._stop)
+        except TimeoutError:
+            found = f"expected a frame to take less than {TRIAL_S:g} s, found that the network takes longer"
+            raise ModelError(f"{self.description}: {found}; take a smaller one") from None
+        if not np.isfinite(self._out["logits"]).all():
+            found = "expected finite logits of a blank frame, found others"
+            raise ModelError(f"{self.description}: {found}; its weights are damaged, export the model again")
+
+    def _stop(self) -> None:
+        """End a frame that takes too long, where the runtime can."""
+        return
 
     def _own(self, state: Any) -> Tensors:
         """A state that fits this network; the one that it begins with for None."""

@@ -9,9 +9,13 @@ import numpy as np
 
 from echo_rt.arrays import Field
 from echo_rt.engine.host import HostEngine, Tensors, default_threads
+from echo_rt.engine.in_time import in_time
 from echo_rt.engine.signature import check_signature
-from echo_rt.errors import MissingExtraError, ModelError
+from echo_rt.errors import MissingExtraError, ModelError, first_line
 from echo_rt.model import ModelSpec
+
+LOAD_S = 60.0
+"""How long it may compile a network."""
 
 
 def probe() -> str:
@@ -45,7 +49,9 @@ class OpenVinoEngine(HostEngine):
             "INFERENCE_NUM_THREADS": threads or default_threads(),
         }
         try:
-            compiled = core.compile_model(core.read_model(path), "CPU", settings)
+            compiled = in_time(LOAD_S, lambda: core.compile_model(core.read_model(path), "CPU", settings))
+        except TimeoutError:
+            raise ModelError(f"{path}: expected to be loaded in {LOAD_S:g} s, found that it takes longer") from None
         except Exception as error:  # noqa: BLE001 - OpenVINO's errors have no public base class
             last = str(error).strip().splitlines()[-1].strip()
             raise ModelError(f"{path}: OpenVINO cannot load it ({last}); export the model again") from None
@@ -68,7 +74,11 @@ class OpenVinoEngine(HostEngine):
         for name, tensor in before.items():
             self._set(name, tensor)
             self._set(f"{name}_next", after[name])
-        self._request.infer()
+        try:
+            self._request.infer()
+        except Exception as error:  # noqa: BLE001 - OpenVINO's errors have no public base class
+            found = f"expected OpenVINO to run a frame, found {first_line(error)}"
+            raise ModelError(f"device openvino: {found}; export the model again") from None
         return after
 
     def _free(self) -> None:

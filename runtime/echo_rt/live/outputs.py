@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from echo_rt.errors import EchoRtError
 from echo_rt.frame import Frame
@@ -48,6 +48,14 @@ class Taker(Protocol):
 
     def close(self) -> None:
         """Complete the output."""
+
+
+@runtime_checkable
+class Recording(Taker, Protocol):
+    """A taker that keeps what it is given."""
+
+    def unkept(self) -> list[str]:
+        """Why some of it is not kept, a line each; whole after `close`."""
 
 
 class Mailbox(Generic[Item]):

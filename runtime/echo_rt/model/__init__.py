@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from echo_rt.model.akinesia import AkinesiaRule
 from echo_rt.model.contour import DEFAULT_CONTOUR, ContourRule
+from echo_rt.model.graph import check_graph
 from echo_rt.model.shipped import DEFAULT_MODEL, ShippedModel, model_path, models, models_dir
 from echo_rt.model.spec import (
     CLASSES,
@@ -26,4 +27,4 @@ from echo_rt.model.spec import (
 
 __all__ = ["CLASSES", "DEFAULT_CONTOUR", "DEFAULT_MODEL", "DEFAULT_QUALITY", "FORMAT", "HEADS", "METADATA_KEY"]
 __all__ += ["PRECISIONS", "VIEWS", "AkinesiaRule", "ContourRule", "ModelInput", "ModelSpec", "Origin", "Precision"]
-__all__ += ["ShippedModel", "Tuning", "model_path", "models", "models_dir", "read_spec"]
+__all__ += ["ShippedModel", "Tuning", "check_graph", "model_path", "models", "models_dir", "read_spec"]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-from echo_rt.errors import ModelError
-
-_DIVISORS = ("least_percent", "pattern", "scatter")
+from echo_rt.checked import Divisor, Figure
 
 
 @dataclass(frozen=True)
@@ -25,11 +21,11 @@ class Measure:
         scatter: standard deviation of the share, in both.
     """
 
-    least_percent: float
-    pattern: tuple[float, float, float, float, float, float]
-    middle: float
-    apart: float
-    scatter: float
+    least_percent: Divisor
+    pattern: tuple[Divisor, Divisor, Divisor, Divisor, Divisor, Divisor]
+    middle: Figure
+    apart: Figure
+    scatter: Divisor
 
 
 @dataclass(frozen=True)
@@ -41,9 +37,9 @@ class StillLimits:
         thickening_percent: of the wall.
     """
 
-    motion_percent: float = 4.5
-    motion_share: float = 0.5
-    thickening_percent: float = 25.0
+    motion_percent: Figure = 4.5
+    motion_share: Figure = 0.5
+    thickening_percent: Figure = 25.0
 
 
 @dataclass(frozen=True)
@@ -79,45 +75,8 @@ class AkinesiaRule:
     strain: Measure = Measure(10.0, (0.9, 0.95, 1.0, 1.1, 1.3, 1.05), middle=0.65, apart=0.90, scatter=0.45)
     speckle_motion: Measure = Measure(2.0, (0.7, 1.1, 1.55, 1.2, 0.9, 0.9), middle=0.82, apart=0.37, scatter=0.30)
     still: StillLimits = StillLimits()
-    followed_strain_percent: float = 5.0
-    least_share: float = -2.0
-    most_share: float = 3.0
-    agree_share: float = 1.0
-    least_evidence: float = -0.9
-
-    @classmethod
-    def read(cls, raw: object, origin: str = "the model") -> AkinesiaRule:
-        """The rule of a model's JSON; what it does not name is as in the default.
-
-        Raises:
-            ModelError: it has unknown names, or something else than a finite number; divisors must be above 0.
-        """
-        rule: AkinesiaRule = read_rule(cls(), raw, "akinesia", origin)
-        return rule
-
-
-def read_rule(default: Any, raw: object, name: str, origin: str) -> Any:
-    """A rule: `default` with what `raw` names in place of its own.
-
-    Raises:
-        ModelError: a name is unknown, or a value no finite number.
-    """
-    if is_dataclass(default) and not isinstance(default, type):
-        if not isinstance(raw, dict):
-            raise ModelError(f"{origin}: expected names and numbers as {name}, found {raw!r}; export the model again")
-        if unknown := sorted(raw.keys() - {f.name for f in fields(default)}):
-            raise ModelError(f"{origin}: {name} has unknown fields {', '.join(unknown)}; a newer echo-rt is needed")
-        own = {key: read_rule(getattr(default, key), value, f"{name}.{key}", origin) for key, value in raw.items()}
-        return replace(default, **own)
-    if isinstance(default, tuple):
-        if not isinstance(raw, list) or len(raw) != len(default):
-            found = f"expected {len(default)} numbers as {name}, found {raw!r}"
-            raise ModelError(f"{origin}: {found}; export the model again")
-        return tuple(read_rule(one, value, name, origin) for one, value in zip(default, raw, strict=True))
-    # The comparison is false for NaN, and a large integer does not fit a float.
-    number = isinstance(raw, (int, float)) and not isinstance(raw, bool) and abs(raw) <= sys.float_info.max
-    above_0 = name.endswith(_DIVISORS)
-    if not number or (above_0 and not raw > 0):  # type: ignore[operator]
-        kind = "a number above 0" if above_0 else "a finite number"
-        raise ModelError(f"{origin}: expected {kind} as {name}, found {raw!r}; export the model again")
-    return float(raw)  # type: ignore[arg-type]
+    followed_strain_percent: Figure = 5.0
+    least_share: Figure = -2.0
+    most_share: Figure = 3.0
+    agree_share: Figure = 1.0
+    least_evidence: Figure = -0.9

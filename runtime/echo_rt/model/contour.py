@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import Annotated
 
-from echo_rt.errors import ModelError
+from echo_rt.checked import Between, Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +29,16 @@ class ContourRule:
             farthest one. That one alone jumps along a blunt apex from frame to frame.
     """
 
-    beside: float = 0.06
-    corner_reach: float = 0.12
-    max_sharpen_px: float = 2.5
-    min_corner_sine: float = 0.3
-    wall_probability: float = 0.5
-    min_atrium_contact: float = 0.02
-    min_gap: float = 0.05
-    max_valve: float = 0.25
-    min_wall: float = 0.25
-    apex_shell: float = 0.97
-
-    @classmethod
-    def read(cls, raw: object, origin: str) -> ContourRule:
-        """Read what `dataclasses.asdict` made, else ModelError for the file `origin`; what lacks has its default."""
-        if not isinstance(raw, dict):
-            raise ModelError(f"{origin}: expected its contour rule by name, found {raw!r}; export the model again")
-        if unknown := sorted(map(str, raw.keys() - {f.name for f in fields(cls)})):
-            raise ModelError(f"{origin}: its contour rule has unknown {', '.join(unknown)}; a newer echo-rt is needed")
-        for name, number in raw.items():
-            most = 100 if name.endswith("_px") else 1
-            # NaN is no number from 0 on either.
-            if not isinstance(number, (int, float)) or isinstance(number, bool) or not 0 <= number <= most:
-                found = f"expected {name} of its contour rule from 0 to {most}, found {number!r}"
-                raise ModelError(f"{origin}: {found}; export the model again")
-        return cls(**raw)
+    beside: Share = 0.06
+    corner_reach: Share = 0.12
+    max_sharpen_px: Annotated[float, Between(0, 100)] = 2.5
+    min_corner_sine: Share = 0.3
+    wall_probability: Share = 0.5
+    min_atrium_contact: Share = 0.02
+    min_gap: Share = 0.05
+    max_valve: Share = 0.25
+    min_wall: Share = 0.25
+    apex_shell: Share = 0.97
 
 
 DEFAULT_CONTOUR = ContourRule()

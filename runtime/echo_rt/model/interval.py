@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
-from echo_rt.model.akinesia import read_rule
+from echo_rt.checked import Between
 
 DICE_RANGE = (0.5, 0.99)
 """Expected Dice between which the rule was fitted; beyond them it goes on as at its end."""
+
+Exponent = Annotated[float, Between(-20, 20)]
+Points = Annotated[float, Between(0, 100)]
 
 Z_95 = 1.96
 """Half-width of a 95 % interval over the standard error."""
@@ -27,22 +31,12 @@ class IntervalRule:
         least_points, most_points: between which the half-width stays.
     """
 
-    a4c: float = 2.7
-    a2c: float = 2.8
-    biplane: float = 2.5
-    per_logit: float = 0.0
-    least_points: float = 3.0
-    most_points: float = 25.0
-
-    @classmethod
-    def read(cls, raw: object, origin: str = "the model") -> IntervalRule | None:
-        """The rule of a model's JSON; None where it has none.
-
-        Raises:
-            ModelError: it has unknown names, or something else than a finite number.
-        """
-        rule: IntervalRule | None = None if raw is None else read_rule(cls(), raw, "interval", origin)
-        return rule
+    a4c: Exponent = 2.7
+    a2c: Exponent = 2.8
+    biplane: Exponent = 2.5
+    per_logit: Exponent = 0.0
+    least_points: Points = 3.0
+    most_points: Points = 25.0
 
     def half_points(self, view: str, expected_dice: float) -> float:
         """Half-width in points.

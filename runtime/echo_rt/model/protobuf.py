@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import mmap
 from collections.abc import Iterator
+from pathlib import Path
+
+
+def opened(path: Path) -> memoryview:
+    """The message in a file. It is mapped, not read: of a model's weights no page is touched.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is empty.
+    """
+    if not path.is_file():  # a pipe would block
+        raise FileNotFoundError(errno.ENOENT, "no such file")
+    with path.open("rb") as stream:
+        return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def varint(number: int) -> bytes:

@@ -7,21 +7,32 @@ Size, normalisation, classes and thresholds come from there alone.
 from __future__ import annotations
 
 import json
-import math
-import mmap
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from echo_rt.checked import (
+    AtMost,
+    Between,
+    Figure,
+    ManyLines,
+    MismatchError,
+    UnknownFieldError,
+    parse_json,
+    record,
+    shown,
+    value,
+)
 from echo_rt.errors import ModelError
 from echo_rt.model.akinesia import AkinesiaRule
 from echo_rt.model.contour import DEFAULT_CONTOUR, ContourRule
 from echo_rt.model.interval import IntervalRule
-from echo_rt.model.protobuf import messages, text
+from echo_rt.model.protobuf import messages, opened, text
 
 METADATA_KEY = "echo_rt"
+METADATA_BYTES = 2**22
 FORMAT = 1
 """Version of the JSON's own layout, in which all fields stand side by side."""
 
@@ -54,6 +65,12 @@ DEFAULT_QUALITY: Mapping[str, float] = {
 `benchmarks/quality_thresholds.py` where they come from."""
 
 
+Pixels = Annotated[int, Between(8, 4096)]
+Line = tuple[Annotated[float, Between(-100, 100)], Annotated[float, Between(-1000, 1000)]]
+Lines = Annotated[str, ManyLines()]
+Names = Annotated[tuple[str, ...], AtMost(16)]
+
+
 @dataclass(frozen=True)
 class ModelInput:
     """What the network is given.
@@ -65,10 +82,10 @@ class ModelInput:
         pixel_order: only ``grey``: one channel, BT.601 luma.
     """
 
-    width: int
-    height: int
-    mean: float
-    std: float
+    width: Pixels
+    height: Pixels
+    mean: Annotated[float, Between(-1e4, 1e4)]
+    std: Annotated[float, Between(1e-2, 1e4)]
     fit: str = "letterbox"
     pixel_order: str = "grey"
 
@@ -81,10 +98,6 @@ class ModelInput:
         """Raise ModelError, for the file `origin`, at what this version does not do."""
         _one_of(origin, "fit", self.fit, ("letterbox",))
         _one_of(origin, "pixel_order", self.pixel_order, ("grey",))
-        if not (8 <= self.width <= 4096 and 8 <= self.height <= 4096 and self.std > 0):
-            found = f"found {self.width}x{self.height}, std {self.std}"
-            expected = "expected an input of 8 to 4096 pixels and std > 0"
-            raise ModelError(f"{origin}: {expected}, {found}; export the model again")
 
 
 @dataclass(frozen=True)
@@ -98,10 +111,10 @@ class Tuning:
         quality: thresholds of the quality rules, by default those of `DEFAULT_QUALITY`.
     """
 
-    ef_calibration: tuple[float, float] | None = None
-    ef_calibration_a2c: tuple[float, float] | None = None
+    ef_calibration: Line | None = None
+    ef_calibration_a2c: Line | None = None
     interval: IntervalRule | None = None
-    quality: Mapping[str, float] = field(default_factory=dict)
+    quality: Mapping[str, Figure] = field(default_factory=dict)
     akinesia: AkinesiaRule = field(default_factory=AkinesiaRule)
     contour: ContourRule = DEFAULT_CONTOUR
 
@@ -118,30 +131,20 @@ class Tuning:
         if unknown := sorted(self.quality.keys() - DEFAULT_QUALITY.keys()):
             found = f"its quality thresholds {', '.join(unknown)} are unknown"
             raise ModelError(f"{origin}: {found}; a newer echo-rt is needed")
-        for name, threshold in self.quality.items():
-            if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not math.isfinite(threshold):
-                found = f"expected a number as quality threshold {name}, found {threshold!r}"
-                raise ModelError(f"{origin}: {found}; export the model again")
 
 
 @dataclass(frozen=True)
 class Origin:
     """Where the weights come from, for people; `figures` are what was measured, by name."""
 
-    training_data: str = ""
-    licence: str = ""
-    citation: str = ""
-    figures: Mapping[str, Any] = field(default_factory=dict)
+    training_data: Lines = ""
+    licence: Lines = ""
+    citation: Lines = ""
+    figures: Mapping[str, Mapping[str, Figure]] = field(default_factory=dict)
 
 
-# Fields of `ModelSpec` whose own fields stand in the JSON in their place, fields that are an object there, and tuples.
+# Fields of `ModelSpec` whose own fields stand in the JSON in their place.
 _GROUPS: Mapping[str, type[Any]] = {"input": ModelInput, "tuning": Tuning, "origin": Origin}
-_READERS: Mapping[str, Callable[[Any, str], Any]] = {
-    "akinesia": AkinesiaRule.read,
-    "contour": ContourRule.read,
-    "interval": IntervalRule.read,
-}
-_TUPLES = ("classes", "views", "heads", "state", "ef_calibration", "ef_calibration_a2c")
 
 
 @dataclass(frozen=True, repr=False)
@@ -163,10 +166,10 @@ class ModelSpec:
     name: str
     version: str
     input: ModelInput
-    classes: tuple[str, ...] = CLASSES
-    views: tuple[str, ...] = ("A4C",)
-    heads: tuple[str, ...] = ()
-    state: tuple[str, ...] = ()
+    classes: Names = CLASSES
+    views: Names = ("A4C",)
+    heads: Names = ()
+    state: Names = ()
     tuning: Tuning = field(default_factory=Tuning)
     origin: Origin = field(default_factory=Origin)
     precision: str = "fp32"
@@ -178,8 +181,8 @@ class ModelSpec:
     def to_json(self) -> str:
         """The text that stands in the model file."""
         flat: dict[str, Any] = {"format": FORMAT}
-        for name, value in asdict(self).items():
-            flat.update(value if name in _GROUPS else {name: value})
+        for name, part in asdict(self).items():
+            flat.update(part if name in _GROUPS else {name: part})
         return json.dumps(flat)
 
     @classmethod
@@ -190,24 +193,25 @@ class ModelSpec:
             ModelError: it is not JSON, of another format, incomplete, or asks for something this version does not do.
         """
         try:
-            raw = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ModelError(f"{origin}: its echo-rt spec is not JSON ({error}); export the model again") from None
-        if not isinstance(raw, dict) or raw.pop("format", None) != FORMAT:
-            expected = f"expected an echo-rt spec of format {FORMAT}"
-            raise ModelError(f"{origin}: {expected}; export the model with this version of echo-rt")
-        raw.update({name: tuple(raw[name]) for name in _TUPLES if isinstance(raw.get(name), list)})
-        raw.update({name: read(raw[name], origin) for name, read in _READERS.items() if name in raw})
-        grouped = {
-            group: {f.name: raw.pop(f.name) for f in fields(kind) if f.name in raw} for group, kind in _GROUPS.items()
-        }
-        if unknown := sorted(raw.keys() - {f.name for f in fields(cls) if f.name not in _GROUPS}):
-            raise ModelError(f"{origin}: its spec has unknown fields {', '.join(unknown)}; a newer echo-rt is needed")
-        try:
-            spec = cls(**raw, **{group: kind(**grouped[group]) for group, kind in _GROUPS.items()})
-        except TypeError as error:
-            raise ModelError(f"{origin}: its spec is incomplete ({error}); export the model again") from None
+            raw = parse_json(text)
+            if not isinstance(raw, dict) or type(raw.get("format")) is not int or raw.pop("format") != FORMAT:
+                raise MismatchError(f"expected an echo-rt spec of format {FORMAT}, found another")
+            spec = cls._of(raw)
+        except UnknownFieldError as error:
+            raise ModelError(f"{origin}: {error}; a newer echo-rt is needed") from None
+        except MismatchError as error:
+            raise ModelError(f"{origin}: its echo-rt spec: {error}; export the model again") from None
         spec._check(origin)
+        return spec
+
+    @classmethod
+    def _of(cls, raw: dict[str, Any]) -> ModelSpec:
+        groups = {
+            name: record(group, {f.name: raw.pop(f.name) for f in fields(group) if f.name in raw})
+            for name, group in _GROUPS.items()
+        }
+        spec = record(cls, raw, made=groups)
+        value(tuple[str, ...], spec.parity.get("kept_in_fp32", ()), "parity.kept_in_fp32")
         return spec
 
     def _check(self, origin: str) -> None:
@@ -223,7 +227,7 @@ class ModelSpec:
 def _one_of(origin: str, name: str, found: object, supported: tuple[object, ...]) -> None:
     if found not in supported:
         expected = f"expected {name} to be one of {supported}"
-        raise ModelError(f"{origin}: {expected}, found {found!r}; a newer echo-rt is needed")
+        raise ModelError(f"{origin}: {expected}, found {shown(found)}; a newer echo-rt is needed")
 
 
 def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
@@ -247,10 +251,9 @@ def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
 
 
 def _metadata(path: Path) -> Iterator[tuple[str, str]]:
-    with path.open("rb") as stream:
-        # Mapped, not read: of the weights no page is touched. An empty file cannot be mapped, a ValueError.
-        whole = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
-    for number, content in messages(whole):
+    for number, content in messages(opened(path)):
         if number == 14:  # metadata_props of ModelProto: messages of 1: key, 2: value
+            if len(content) > METADATA_BYTES:
+                raise ValueError(f"expected at most {METADATA_BYTES} bytes of metadata, found {len(content)}")
             pair = {1: "", 2: "", **{n: text(part) for n, part in messages(content)}}
             yield pair[1], pair[2]

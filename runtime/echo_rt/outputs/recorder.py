@@ -5,7 +5,8 @@ Each history is a take of its own, a folder ``take-001`` that `echo-rt file` rea
 
 - ``frames.mkv``: FFV1 in Matroska, each frame whole in itself, written out at least every `FLUSH_S`. It holds what was
   followed: the ultrasound alone, cut out of a screen. With `Frame.kept` it holds that picture instead.
-- ``readings.jsonl``: a line a frame, with its exact time, number and spacing; written out with each line.
+- ``readings.jsonl``: a line a frame, with its exact time, number and spacing, and its millisecond in the video;
+  written out with each line.
 - ``recording.json``: source, model, region of interest, and in the end how many frames there are; of frames that hold
   more than was followed, ``cut``: the rectangle that was, and the outline in it.
 
@@ -44,7 +45,11 @@ FLUSH_S = 0.25
 RETRY_S = 5.0
 """After a refusal, such as of a full disk, nothing is tried for that long."""
 
-_OPTIONS = {"level": "3", "slices": "4", "slicecrc": "1", "context": "0"}
+_OPTIONS = {"level": "3", "slicecrc": "1", "context": "0"}
+
+SLICES, LEAST_SLICED_PX = 4, 16
+"""Of a frame, each written by a thread of its own. FFV1 refuses more slices than there are rows or columns."""
+
 _KINDS = {2: ("gray", "gray"), 3: ("bgr24", "bgr0")}
 """Of NumPy and of FFV1, by the axes of an image."""
 
@@ -67,6 +72,8 @@ class Recorder:
         self._history: object = None
         self._wait_until_s = 0.0
         self._refused = ""
+        self._kept: list[Path] = []
+        self._unkept: list[str] = []
         with output_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             if not os.access(self.folder, os.W_OK | os.X_OK):
@@ -87,11 +94,12 @@ class Recorder:
                 self._take, self._history = _Take(self.folder, frame, {"source": source, **self._about}), kind
             self._take.write(frame, reading)
         except OutputError as error:
-            self._refused, self._wait_until_s = str(error), time.monotonic() + RETRY_S
-            if (take := self._take) is not None:
-                self._take = None
-                with suppress(OutputError):
-                    take.close()
+            self._note(str(error))
+            # What the encoder refuses is this one frame, and the next may be another.
+            if isinstance(error.__cause__, OSError):
+                self._refused, self._wait_until_s = str(error), time.monotonic() + RETRY_S
+            with suppress(OutputError):
+                self._finish()
             raise
 
     def idle(self, why: str) -> None:
@@ -105,10 +113,28 @@ class Recorder:
         """
         self._finish()
 
+    def unkept(self) -> list[str]:
+        """Why some of what was to be recorded is not kept, a line each; whole after `close`."""
+        gone = [path for path in self._kept if not (path / RECORDING).is_file()]
+        unfinished = [] if self._take is None else [f"{self._take.path}: expected to finish the take, found no time"]
+        return [*self._unkept, *(f"{path}: expected what was recorded, found none there" for path in gone), *unfinished]
+
+    def _note(self, why: str) -> None:
+        if why not in self._unkept:
+            self._unkept.append(why)
+
     def _finish(self) -> None:
-        if (take := self._take) is not None:
-            self._take = None
+        if (take := self._take) is None:
+            return
+        try:
             take.close()
+        except OutputError as error:
+            self._note(str(error))
+            raise
+        else:
+            self._kept.append(take.path)
+        finally:
+            self._take = None
 
 
 class _Take:
@@ -152,11 +178,16 @@ class _Take:
         with _errors(self.path):
             for packet in self._stream.encode(image):
                 self._container.mux(packet)
-            line = {"spacing_mm": frame.spacing_mm, **reading_fields(reading, Scale.of(frame.spacing_mm))}
+            line = {
+                "ms": self._last_ms,
+                "spacing_mm": frame.spacing_mm,
+                **reading_fields(reading, Scale.of(frame.spacing_mm)),
+            }
             self._lines.write(json.dumps(line, separators=(",", ":")) + "\n")
         self._frames += 1
 
     def close(self) -> None:
+        """Complete the files; OutputError where that fails, or they are not where they were begun."""
         try:
             with _errors(self.path):
                 assert self._container is not None
@@ -164,9 +195,20 @@ class _Take:
                     self._container.mux(packet)
                 self._container.close()
                 self._container = None
+                if not self._is_there():
+                    found = "found it moved away or removed; what was written before is wherever it is now"
+                    raise OutputError(f"{self.path}: expected the take where it was begun, {found}")
                 self._describe(frames=self._frames)
         finally:
             self._let_go()
+
+    def _is_there(self) -> bool:
+        """Whether the file at the path is the one that the lines go to."""
+        assert self._lines is not None
+        try:
+            return os.path.samestat(os.fstat(self._lines.fileno()), (self.path / READINGS).stat())
+        except OSError:
+            return False
 
     def _describe(self, **more: Any) -> None:
         """Write recording.json, whole at any moment."""
@@ -185,8 +227,9 @@ class _Take:
 
     def _open_stream(self, first: Frame) -> VideoStream:
         assert self._container is not None
-        stream = self._container.add_stream("ffv1", rate=1000, options=dict(_OPTIONS))
         picture = _picture_of(first)
+        slices = SLICES if min(picture.shape[:2]) >= LEAST_SLICED_PX else 1
+        stream = self._container.add_stream("ffv1", rate=1000, options={**_OPTIONS, "slices": str(slices)})
         stream.height, stream.width = picture.shape[:2]
         stream.pix_fmt = _KINDS[picture.ndim][1]
         stream.codec_context.time_base = Fraction(1, 1000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from echo_rt.errors import printable
 from echo_rt.live.status import LiveUpdate, Phase
 
 RENEWED_S = 1.0
@@ -24,7 +25,7 @@ class TerminalViewer:
         due = self._console.is_terminal and status.t_wall_s - self._told_s >= RENEWED_S
         if due or (status.phase, status.message) != self._told:
             self._told, self._told_s = (status.phase, status.message), status.t_wall_s
-            self._console.print(status_text(update), markup=False, highlight=False)
+            self._console.print(printable(status_text(update)), markup=False, highlight=False, emoji=False)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -25,6 +25,7 @@ from echo_rt_train.data.report import DataReport
 from echo_rt_train.data.sample import Pair, Sample, SampleError
 from echo_rt_train.data.splits import check_splits, hash_split
 
+FPS_RANGE = 0.1, 1e5
 SUBGROUPS = {"train": "subgroup_training.txt", "val": "subgroup_validation.txt", "test": "subgroup_testing.txt"}
 
 
@@ -105,7 +106,7 @@ def _splits(folder: Path) -> dict[str, str]:
             path = parent / "database_split" / name
             if not path.is_file():
                 continue
-            for patient in path.read_text().split():
+            for patient in path.read_text(encoding="utf-8", errors="replace").split():
                 if found.setdefault(patient, split) != split:
                     raise DataError(
                         f"{path}: expected each patient in one split, "
@@ -131,7 +132,7 @@ def _sequences(path: Path, view: str, split: str, report: DataReport) -> Iterato
         fps = float(info.get("FrameRate", "nan"))
     except ValueError:
         fps = float("nan")
-    if not 0 < fps < np.inf:
+    if not FPS_RANGE[0] <= fps <= FPS_RANGE[1]:
         config = path / f"Info_{view}.cfg"
         report.add(
             "clip without a clock",

@@ -24,7 +24,7 @@ from echo_rt_train.data.clips import Clip, ClipFrames
 from echo_rt_train.data.report import DataReport
 from echo_rt_train.data.sample import Pair, Sample
 from echo_rt_train.data.splits import check_splits
-from echo_rt_train.data.tables import Row, number, read_table
+from echo_rt_train.data.tables import Row, number, read_table, whole
 from echo_rt_train.data.video import read_frame, read_frames
 
 FILES = ("FileName", "FrameHeight", "FrameWidth", "FPS", "NumberOfFrames", "Split")
@@ -32,7 +32,7 @@ TRACINGS = ("FileName", "X1", "Y1", "X2", "Y2", "Frame")
 KNOWN = (1,)
 """Nobody traced wall and atrium: a mask says where the cavity is and where it is not, and nothing else."""
 
-MIN_CHORDS = 3
+MIN_CHORDS, MOST_PX = 3, 4096
 FRAME_SLACK_PX = 1.0
 """Tracings were made on larger images and scaled down with them: their rounding may put a point this far outside the
 frame."""
@@ -124,11 +124,13 @@ def read_echonet(root: Path, report: DataReport) -> tuple[list[Sample], list[Cli
                 f"{root / 'Videos' / stem}.avi: expected the clip of line {line} of FileList.csv, found no file",
             )
             continue
-        height, width, fps, count = (number(root / "FileList.csv", line, c, row[c]) for c in FILES[1:5])
-        path, size, split = there[stem], (int(height), int(width)), row["Split"].lower()
+        table = root / "FileList.csv"
+        height, width = (whole(table, line, c, row[c], 1, MOST_PX) for c in FILES[1:3])
+        fps, count = number(table, line, "FPS", row["FPS"]), whole(table, line, FILES[4], row[FILES[4]])
+        path, size, split = there[stem], (height, width), row["Split"].lower()
         if not tracings.get(stem):
             report.add("no tracing", f"{path}: expected two traced frames, found none; the clip remains")
-        outlines = dict(_usable(path, tracings.get(stem, {}), size, int(count), report))
+        outlines = dict(_usable(path, tracings.get(stem, {}), size, count, report))
         # ED is where the ventricle is larger. One frame alone has nothing to be larger than.
         order = sorted(outlines, key=lambda frame: polygon_area(outlines[frame]), reverse=True)
         phases = {order[0]: "ED", order[-1]: "ES"} if len(order) > 1 else {}
@@ -144,7 +146,7 @@ def read_echonet(root: Path, report: DataReport) -> tuple[list[Sample], list[Cli
                 "4CH",
                 str(path),
                 TracedClip(path, outlines, clock),
-                int(count),
+                count,
                 clock,
                 known=KNOWN,
                 ef_percent=ef,
@@ -177,7 +179,7 @@ def _tracings(path: Path) -> dict[str, dict[int, list[Sequence[float]]]]:
     found: dict[str, dict[int, list[Sequence[float]]]] = {}
     for line, row in enumerate(read_table(path, TRACINGS), 2):
         points = tuple(number(path, line, column, row[column]) for column in TRACINGS[1:5])
-        frame = int(number(path, line, "Frame", row["Frame"]))
+        frame = whole(path, line, "Frame", row["Frame"], -(10**7))
         found.setdefault(_stem(row), {}).setdefault(frame, []).append(points)
     return found
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 
 import csv
 import re
-import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from echo_rt.errors import DataError, MissingExtraError
+from echo_rt.errors import DataError, MissingExtraError, first_line
 from echo_rt_train.data.sample import SampleError
+from echo_rt_train.data.tables import is_file
 
 VARIABLE = "predicted"
+_NUMBER = r"\d{1,7}(\.0)?"
+
+UNPACKED_BYTES = 2**28
+"""Of an Excel file, which is a ZIP archive: those of HMC-QU have less than a thousandth."""
 
 
 def read_walls(path: Path) -> NDArray[np.bool_]:
@@ -28,18 +33,17 @@ def read_walls(path: Path) -> NDArray[np.bool_]:
     """
     try:
         from scipy.io import loadmat
-        from scipy.io.matlab import MatReadError
     except ImportError:
         raise MissingExtraError("reading MATLAB files", "train") from None
+    if not is_file(path):  # a pipe would block
+        raise SampleError(f"{path}: expected a .mat file, found no file", "missing file")
     try:
         stored = loadmat(path, variable_names=[VARIABLE]).get(VARIABLE)
-    except FileNotFoundError:
-        raise SampleError(f"{path}: expected a .mat file, found no file", "missing file") from None
     except NotImplementedError:  # what SciPy says to the HDF5 of version 7.3
         raise SampleError(
             f"{path}: expected a .mat file up to version 7, found version 7.3; in MATLAB, save it with '-v7'"
         ) from None
-    except (OSError, ValueError, TypeError, MatReadError, zlib.error) as error:
+    except Exception as error:  # noqa: BLE001 - SciPy does not say what a damaged file raises
         raise SampleError(
             f"{path}: expected a .mat file, found none that can be read ({type(error).__name__}); copy it again"
         ) from None
@@ -79,12 +83,14 @@ def read_cycles(table: Path) -> dict[str, tuple[int, int]]:
     found = {}
     for row in rows[head + 1 :]:
         first, last = (row[place] if place is not None and place < len(row) else "" for place in places)
-        if row[0] and re.fullmatch(r"\d+(\.0)?", first) and re.fullmatch(r"\d+(\.0)?", last):
+        if row[0] and re.fullmatch(_NUMBER, first) and re.fullmatch(_NUMBER, last):
             found[key(row[0])] = (int(float(first)), int(float(last)))
     return found
 
 
 def _rows(table: Path) -> Iterator[list[str]]:
+    if not is_file(table):
+        raise DataError(f"{table}: expected a table, found no file; copy it again")
     if table.suffix == ".csv":
         try:
             with table.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
@@ -97,17 +103,15 @@ def _rows(table: Path) -> Iterator[list[str]]:
     except ImportError:
         raise MissingExtraError(f"reading {table.name}", "train") from None
     try:
-        book = load_workbook(table, read_only=True, data_only=True)
-    except (OSError, KeyError, BadZipFile) as error:
-        raise DataError(
-            f"{table}: expected an Excel file, found none that can be read ({error}); save it as {table.stem}.csv"
-        ) from None
-    try:
-        for row in book.worksheets[0].iter_rows(values_only=True):
-            if cells := ["" if cell is None else str(cell).strip() for cell in row]:
-                yield cells
-    finally:
-        book.close()
+        with ZipFile(table) as archive:
+            if sum(part.file_size for part in archive.infolist()) > UNPACKED_BYTES:
+                raise ValueError(f"it holds more than {UNPACKED_BYTES} bytes")
+        with closing(load_workbook(table, read_only=True, data_only=True)) as book:
+            rows = [["" if cell is None else str(cell).strip() for cell in row] for row in book.worksheets[0].values]
+    except Exception as error:  # noqa: BLE001 - neither openpyxl nor its XML parser says what a damaged file raises
+        found = f"found none that can be read ({first_line(error)})"
+        raise DataError(f"{table}: expected an Excel file, {found}; save it as {table.stem}.csv") from None
+    yield from filter(None, rows)
 
 
 def _word(text: str) -> str:

@@ -18,7 +18,7 @@ from echo_rt_train.data.pictures import read_grey
 from echo_rt_train.data.report import DataReport
 from echo_rt_train.data.sample import Pair, Sample
 from echo_rt_train.data.splits import hash_split
-from echo_rt_train.data.tables import Row, read_table
+from echo_rt_train.data.tables import Row, is_file, read_table
 from echo_rt_train.data.video import read_frames
 
 COLUMNS = ("file", "source", "organ_or_view", "patient_or_clip")
@@ -112,7 +112,7 @@ def read_negatives(root: Path, report: DataReport, val_fraction: float) -> tuple
     samples: list[Sample] = []
     clips: list[Clip] = []
     for one in list_negatives(root):
-        if not one.path.is_file():
+        if not is_file(one.path):
             report.add("missing file", f"{root}: expected {one.path}, found no such file")
             continue
         split, name = hash_split(one.source, val_fraction), str(one.path)

@@ -6,7 +6,7 @@ same two facts.
 
 from __future__ import annotations
 
-import zlib
+import math
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 
 from echo_rt.errors import MissingExtraError
 from echo_rt_train.data.sample import SampleError
+from echo_rt_train.data.tables import is_file
+
+MOST_PIXELS = 2**28
+"""Of all frames: a thousand of 512x512."""
 
 SQUARE = 0.01
 """Pixels whose sides differ by less than this share count as square: headers round."""
@@ -35,11 +39,14 @@ def nifti(path: Path) -> Any:
         import nibabel
     except ImportError:
         raise MissingExtraError("reading NIfTI", "train") from None
+    if not is_file(path):  # a pipe would block
+        raise SampleError(f"{path}: expected a NIfTI file, found no file", "missing file")
     try:
-        return nibabel.load(path)
-    except FileNotFoundError:
-        raise SampleError(f"{path}: expected a NIfTI file, found no file", "missing file") from None
-    except (OSError, EOFError, ValueError, zlib.error, nibabel.filebasedimages.ImageFileError) as error:
+        found: Any = nibabel.load(path)
+        if len(found.shape) < 2 or 0 in found.shape or len(found.header.get_zooms()) < 2:
+            raise ValueError(f"expected pictures, found an array of {found.shape}")
+        return found
+    except Exception as error:  # noqa: BLE001 - nibabel does not say what a damaged header raises
         raise SampleError(
             f"{path}: expected a NIfTI file, found none that can be read ({type(error).__name__}); copy it again"
         ) from None
@@ -62,9 +69,11 @@ def frames_of(path: Path, labels: bool) -> tuple[NDArray[np.uint8], Spacing]:
         SampleError: it cannot be read, or holds something else than 8 bits.
     """
     image = nifti(path)
+    if math.prod(image.shape) > MOST_PIXELS:
+        raise SampleError(f"{path}: expected at most {MOST_PIXELS} pixels, found a header of {image.shape}")
     try:
         stored = np.asanyarray(image.dataobj)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except Exception as error:  # noqa: BLE001 - as above
         raise SampleError(
             f"{path}: expected a whole NIfTI file, found a damaged one ({type(error).__name__}); copy it again"
         ) from None

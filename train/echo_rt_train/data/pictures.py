@@ -6,20 +6,24 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from echo_rt.checked import shown
 from echo_rt.errors import DataError
 from echo_rt_train.data.report import DataReport
 from echo_rt_train.data.sample import LABELS, Pair, Sample, SampleError
 from echo_rt_train.data.specks import without_specks
 from echo_rt_train.data.splits import check_splits, hash_split
-from echo_rt_train.data.tables import Row, number, read_table
+from echo_rt_train.data.tables import Row, is_file, number, read_table
 
 COLUMNS = ("patient", "split", "view", "phase", "file", "height", "width", "spacing_mm")
 SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg")
+MOST_PIXELS, MOST_MM = 2**26, 1000
 MASK_ENDINGS = ("_gt", "_mask")
 
 
@@ -63,7 +67,7 @@ def read_grey(path: Path, colour: bool) -> NDArray[np.uint8]:
     Raises:
         SampleError: it is missing, no picture, or of another kind.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    image = decoded(path, cv2.IMREAD_UNCHANGED)
     if image is None:
         there = path.exists()
         found = "an unreadable file" if there else "no file"
@@ -75,6 +79,31 @@ def read_grey(path: Path, colour: bool) -> NDArray[np.uint8]:
     if image.ndim != 2 or image.dtype != np.uint8:
         raise SampleError(f"{path}: expected 8-bit grey, found {image.shape} {image.dtype}; save it as such")
     return image.astype(np.uint8, copy=False)
+
+
+def decoded(path: Path, flag: int) -> NDArray[Any] | None:
+    """The picture as `cv2.imread` gives it; None where there is none that can be read.
+
+    Raises:
+        SampleError: it has more than `MOST_PIXELS`.
+    """
+    if not is_file(path):  # OpenCV would print a warning of its own, and wait for a pipe
+        return None
+    if _pixels_of(path) > MOST_PIXELS:
+        raise SampleError(f"{path}: expected at most {MOST_PIXELS} pixels, found more; make it smaller")
+    try:
+        return cv2.imread(str(path), flag)
+    except cv2.error:  # a header that OpenCV does not believe
+        return None
+
+
+def _pixels_of(path: Path) -> int:
+    """Rows times columns by the header; 0 where it cannot be read, and OpenCV says why."""
+    try:
+        with Image.open(path) as picture:
+            return picture.width * picture.height
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return MOST_PIXELS + 1 if isinstance(error, Image.DecompressionBombError) else 0
 
 
 def read_index(root: Path, report: DataReport | None = None) -> list[Sample]:
@@ -94,8 +123,8 @@ def read_index(root: Path, report: DataReport | None = None) -> list[Sample]:
     lost: list[Path] = []
     for line, row in enumerate(read_table(index, COLUMNS), 2):
         image = root / row["file"]
-        mask = image.with_name(image.stem + "_gt.png")
-        if missing := [path for path in (image, mask) if not path.is_file()]:
+        mask = image.parent / f"{image.stem}_gt.png"
+        if missing := [path for path in (image, mask) if not is_file(path)]:
             lost += missing
             if report is not None:
                 report.add("missing file", f"{index}: expected {missing[0]} of line {line}, found no such file")
@@ -112,8 +141,9 @@ def _spacing(index: Path, line: int, row: Row) -> tuple[float, float] | None:
     if not row.get("spacing_mm"):
         return None
     spacing = number(index, line, "spacing_mm", row["spacing_mm"])
-    if not spacing > 0:
-        raise DataError(f"{index}: expected spacing_mm above 0 or empty in line {line}, found {row['spacing_mm']!r}")
+    if not 0 < spacing <= MOST_MM:
+        found = f"found {shown(row['spacing_mm'])}"
+        raise DataError(f"{index}: expected spacing_mm above 0 to {MOST_MM} or empty in line {line}, {found}")
     return spacing, spacing
 
 

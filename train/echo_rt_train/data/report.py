@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from echo_rt import errors
 from echo_rt.errors import DataError
 from echo_rt_train.data.sample import SampleError
 
@@ -37,6 +38,7 @@ class DataReport:
 
     def add(self, kind: str, message: str) -> None:
         """Note one problem; `message` says what was expected and what was found."""
+        message = errors.message(message)
         self.counts[kind] += 1
         named = self.examples.setdefault(kind, [])
         if len(named) < EXAMPLES:

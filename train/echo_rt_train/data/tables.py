@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from echo_rt.checked import shown
 from echo_rt.errors import DataError
 
 Row = dict[str, str]
@@ -18,6 +21,8 @@ def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
         DataError: it cannot be read, a column is not there, or a row is too short for the columns.
     """
     try:
+        if not is_file(path):  # a pipe would block
+            raise FileNotFoundError(errno.ENOENT, "no such file")
         with path.open(newline="", encoding="utf-8-sig") as stream:  # Excel writes a byte-order mark
             reader = csv.DictReader(stream)
             if missing := [c for c in columns if c not in (reader.fieldnames or ())]:
@@ -36,6 +41,23 @@ def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
     return rows
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file: False, too, for a name that no file can have."""
+    return os.path.isfile(path)
+
+
+def whole(path: Path, line: int, name: str, text: str, least: int = 0, most: int = 10**7) -> int:
+    """A whole number in a table.
+
+    Raises:
+        DataError: it is none, or out of its range.
+    """
+    found = number(path, line, name, text)
+    if not least <= found <= most:  # also where it is none
+        raise DataError(f"{path}: expected {least} to {most} for {name} in line {line}, found {shown(text)}")
+    return int(found)
+
+
 def number(path: Path, line: int, name: str, text: str) -> float:
     """A number in a table.
 
@@ -45,4 +67,4 @@ def number(path: Path, line: int, name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise DataError(f"{path}: expected a number for {name} in line {line}, found {text!r}") from None
+        raise DataError(f"{path}: expected a number for {name} in line {line}, found {shown(text)}") from None

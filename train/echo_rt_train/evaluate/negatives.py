@@ -14,6 +14,8 @@ import echo_rt
 from echo_rt.engine import Engine
 from echo_rt.errors import DataError, SourceError
 from echo_rt_train.data import DataReport, Negative, SampleError
+from echo_rt_train.data.pictures import decoded
+from echo_rt_train.data.tables import is_file
 from echo_rt_train.evaluate.first_frame import as_first_frame
 
 
@@ -65,9 +67,9 @@ def _answer(engine: Engine, negative: Negative, report: DataReport) -> Answer | 
 
 
 def _shown(engine: Engine, negative: Negative) -> Answer:
-    if not negative.path.is_file():  # OpenCV would print a warning of its own
+    if not is_file(negative.path):
         raise SampleError(f"{negative.path}: expected an image, found no file", "missing file")
-    image = cv2.imread(str(negative.path), cv2.IMREAD_COLOR)
+    image = decoded(negative.path, cv2.IMREAD_COLOR)
     if image is None:
         raise SampleError(f"{negative.path}: expected a readable image, found an unreadable file")
     return Answer(negative, as_first_frame(engine, np.asarray(image, np.uint8))[1])

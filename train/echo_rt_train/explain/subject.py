@@ -17,6 +17,7 @@ from echo_rt.reference.preprocess import preprocess
 from echo_rt.segmentation import GridMap, Segmentation
 from echo_rt.sources import open_source
 from echo_rt.sources.paths import IMAGE_SUFFIXES
+from echo_rt_train.data.pictures import decoded
 from echo_rt_train.explain.attribution import logits_of
 
 MAX_FRAMES = 400
@@ -53,7 +54,7 @@ def read_images(recording: str, count: int) -> list[tuple[str, NDArray[np.uint8]
         raise ParameterError(f"--frames: expected a number from 1 up, found {count}")
     path = Path(recording)
     if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        image = decoded(path, cv2.IMREAD_COLOR)
         if image is None:
             raise SourceFormatError(f"{path}: expected a readable image, found an unreadable file; give another")
         return [(path.stem, image.astype(np.uint8, copy=False))]

@@ -9,7 +9,8 @@ import numpy as np
 
 from echo_rt.arrays import Field
 from echo_rt.engine.host import HostEngine, Tensors, default_threads
-from echo_rt.engine.onnx_runtime.session import VERSION, open_session, ort
+from echo_rt.engine.onnx_runtime.session import SILENT, VERSION, open_session, ort
+from echo_rt.errors import ModelError, first_line
 from echo_rt.model import ModelSpec
 
 
@@ -33,6 +34,8 @@ class CpuEngine(HostEngine):
         super().__init__(spec, shapes)
         how = f"{spec.precision}, {count} thread{'s' * (count != 1)}"
         self.description = f"{Path(path).name} on {VERSION} (cpu, {how})"
+        self._run = ort.RunOptions()
+        self._run.log_severity_level = SILENT
         self._binding = self._session.io_binding()
         self._binding.bind_cpu_input("image", self._image)
         for name, out in self._out.items():
@@ -46,8 +49,15 @@ class CpuEngine(HostEngine):
         for name, tensor in before.items():
             self._binding.bind_cpu_input(name, tensor)
             self._bind_output(f"{name}_next", after[name])
-        self._session.run_with_iobinding(self._binding)
+        try:
+            self._session.run_with_iobinding(self._binding, self._run)
+        except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no public base class
+            found = f"expected ONNX Runtime to run a frame, found {first_line(error)}"
+            raise ModelError(f"device cpu: {found}; export the model again") from None
         return after
+
+    def _stop(self) -> None:
+        self._run.terminate = True
 
     def _free(self) -> None:
         self._binding = self._session = None

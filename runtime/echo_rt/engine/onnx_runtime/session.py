@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
+from echo_rt.engine.in_time import in_time
 from echo_rt.engine.signature import check_signature
 from echo_rt.errors import DeviceError, ModelError, first_line
 from echo_rt.model import ModelSpec
@@ -22,6 +24,22 @@ if hasattr(ort, "disable_telemetry_events"):
 
 VERSION = f"ONNX Runtime {ort.__version__}"
 
+LOAD_S = {"CPUExecutionProvider": 15.0}
+OTHER_LOAD_S = 120.0
+"""How long loading may take. A GPU's libraries may be read from a slow disk first."""
+
+NETWORK_MB = 1024
+"""Memory of all networks of a process on the processor, weights included; lv-edge takes 30."""
+
+SILENT = 4
+"""What the library would write to the terminal quotes the file as it is. We raise what it raises."""
+
+
+@cache
+def _limit_memory() -> None:
+    place = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(place, ort.OrtArenaCfg({"max_mem": NETWORK_MB << 20}))
+
 
 def open_session(
     path: str, spec: ModelSpec, options: Any, provider: tuple[str, Mapping[str, Any]], where: str = ""
@@ -33,9 +51,15 @@ def open_session(
     Raises:
         ModelError: ONNX Runtime cannot load it, or the network contradicts its spec.
     """
-    options.log_severity_level = 3
+    options.log_severity_level = SILENT
+    if provider[0] == "CPUExecutionProvider":
+        _limit_memory()
+        options.add_session_config_entry("session.use_env_allocators", "1")
+    seconds = LOAD_S.get(provider[0], OTHER_LOAD_S)
     try:
-        session = ort.InferenceSession(path, options, providers=[provider])
+        session = in_time(seconds, lambda: ort.InferenceSession(path, options, providers=[provider]))
+    except TimeoutError:
+        raise ModelError(f"{path}: expected to be loaded in {seconds:g} s, found that it takes longer") from None
     except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no public base class
         found = f"ONNX Runtime cannot load it{where} ({first_line(error)})"
         raise ModelError(f"{path}: {found}; export the model again") from None
