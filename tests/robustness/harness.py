@@ -18,6 +18,8 @@ from types import FrameType
 from typing import Any, NamedTuple, Protocol, cast
 from unicodedata import category
 
+import av
+
 from echo_rt.errors import EchoRtError
 
 SECONDS, MEGABYTES = 20.0, 1500.0
@@ -122,7 +124,8 @@ def _refusal(error: EchoRtError) -> tuple[str, str]:
         return DEFECT, f"a refusal of {len(said)} characters: {said[:200]!r}"
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, MemoryError):
+        # FFmpeg says MemoryError of a number that is too large, too.
+        if isinstance(cause, MemoryError) and not isinstance(cause, av.FFmpegError):
             return DEFECT, f"memory ran out before it was refused: {said}"
         cause = cause.__cause__ or cause.__context__
     return REFUSED, said

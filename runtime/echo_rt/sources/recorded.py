@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from echo_rt.checked import Between, MismatchError, parse_json, record
 from echo_rt.errors import SourceFormatError
 from echo_rt.sources.base import Picture, Recording, one_line
+from echo_rt.sources.display import max_pixels
 from echo_rt.sources.paths import RECORDING
 from echo_rt.sources.screen.region import Region
 from echo_rt.sources.video import image_of
@@ -101,7 +102,11 @@ class Recorded(Recording):
             about = _read_about(self.path / RECORDING)
             lines = resources.enter_context((self.path / READINGS).open("rb"))
             container = resources.enter_context(
-                av.open(f"file:{self.path / FRAMES}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+                av.open(
+                    f"file:{self.path / FRAMES}",
+                    options={"protocol_whitelist": "file", **max_pixels()},
+                    metadata_errors="replace",
+                )
             )
             stream = container.streams.best("video")
             if stream is None or stream.codec_context is None:
