@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from echo_rt.commands.ending import ending
 from echo_rt.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -185,11 +185,9 @@ def follow_feed(options: LiveOptions) -> None:
             feed.outputs.add_taker(taker, name, depth)
         viewer = open_viewer(view.kind, feed, host=view.host, port=view.port, token=view.token)
         feed.outputs.add_viewer(viewer, TERMINAL if view.kind == "none" else "viewer")
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before = signal.signal(number, lambda *_: feed.end())
-            opened.callback(signal.signal, number, before)
+        opened.enter_context(ending.gently(feed.end))
         status = feed.run()
-    typer.echo(summary_line(status, feed))
+        typer.echo(summary_line(status, feed))
 
 
 def open_takers(options: LiveOptions, model: str, engine: str) -> list[tuple[Taker, str, int]]:
