@@ -197,10 +197,8 @@ def main() -> None:
             found = ended(seed, spans_s, Path(folder), given.only)
         kinds["defect" if found.wrong else "told" if found.told else "over before"] += 1
         if found.wrong:
-            print(
-                f"DEFECT {found.case}, {found.took_s:.1f} s later: {'; '.join(found.wrong)}\n  {found.out}{found.error}",
-                flush=True,
-            )
+            print(f"DEFECT {found.case}, {found.took_s:.1f} s later: {'; '.join(found.wrong)}", flush=True)
+            print(f"  {found.out}{found.error}", flush=True)
     print(f"{given.signals} signals from seed {given.first}: {dict(kinds)}")
     sys.exit(bool(kinds["defect"]))
 

@@ -134,9 +134,9 @@ class Ending:
             pass
         first_s = time.monotonic()
         while (left_s := first_s + GRACE_S - time.monotonic()) > 0:
-            if select.select([heard], [], [], left_s)[0] and os.read(heard, 1)[0] in SIGNALS:
-                if time.monotonic() > first_s + AGAIN_S:
-                    break
+            again = select.select([heard], [], [], left_s)[0] and os.read(heard, 1)[0] in SIGNALS
+            if again and time.monotonic() > first_s + AGAIN_S:
+                break
         self._leave_now(number)
 
     def _leave_now(self, number: int) -> None:

@@ -82,12 +82,11 @@ _Source = Annotated[
 _Model = Annotated[str | None, typer.Option(help="A shipped model's name or an .onnx file; see `echo-rt models`.")]
 _Device = Annotated[str, typer.Option(help="Where the network runs; see `echo-rt doctor`.")]
 _View = Annotated[str, typer.Option(help="window, web, or none: a line of figures on the terminal.")]
-_Host = Annotated[
-    str, typer.Option(help="Address that the web page is served on; any but this machine's own needs a token.")
-]
+_Host = Annotated[str, typer.Option(help="Address that the web page is served on.")]
 _Port = Annotated[int, typer.Option(help="Port of the web page.")]
 _Token = Annotated[
-    str | None, typer.Option(help="What the web page asks for; made up where one is needed and none given.")
+    str | None,
+    typer.Option(envvar="ECHO_RT_TOKEN", help="What the web page asks for; made up where none is given."),
 ]
 _Roi = Annotated[str, typer.Option(help="auto finds the ultrasound on a scanner's screen; x,y,w,h sets it; none.")]
 _KeepScreen = Annotated[bool, typer.Option(help="Record all of the screen, not the ultrasound alone.")]

@@ -48,11 +48,10 @@ class Standard(io.TextIOWrapper):
 
 def hold_numbers() -> None:
     """Let standard input, output and error that are closed lead nowhere, before another file gets their numbers."""
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    # A file that is opened takes the lowest number that is free.
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
 
 
 def guard() -> None:
