@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from echo_rt import private
 from echo_rt.commands.bench import bench
 from echo_rt.commands.doctor import doctor
 from echo_rt.commands.ending import ending
@@ -47,8 +48,12 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Let others read what is written, as the umask says; else its owner alone.")
+    ] = False,
 ) -> None:
-    pass
+    if shared:
+        private.share()
 
 
 for _command in (file, live, models, bench, doctor, phantom):
@@ -59,6 +64,7 @@ def main() -> None:
     """Run the command line; raises SystemExit with its status."""
     ending.watch()
     guard()
+    private.close_to_others()
     try:
         ending.work()
         status = _status()
