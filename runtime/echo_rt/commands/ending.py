@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
+from functools import partial
 from types import FrameType
 from typing import NoReturn
 
@@ -156,7 +157,10 @@ class Ending:
             sys.__unraisablehook__(dropped)
             return
         number, self.told = self.told or signal.SIGINT, None
-        timer = threading.Timer(RETRY_S, signal.raise_signal, [number])
+        # To the main thread, or nothing would interrupt what it waits for.
+        again = getattr(signal, "pthread_kill", None)
+        call = partial(again, threading.main_thread().ident) if again else signal.raise_signal
+        timer = threading.Timer(RETRY_S, call, [number])
         timer.daemon = True
         timer.start()
 

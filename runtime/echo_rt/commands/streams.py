@@ -18,8 +18,8 @@ class NobodyReads(Exception):
 class Standard(io.TextIOWrapper):
     """One of the two, in the place of Python's own. A letter that it cannot show is escaped.
 
-    Standard output says why it cannot be written: NobodyReads, or OutputError. What standard error does not take is
-    lost.
+    Standard output says at each try why it cannot be written: NobodyReads, or OutputError. What standard error does not
+    take is lost.
     """
 
     def write(self, text: str) -> int:
@@ -31,13 +31,15 @@ class Standard(io.TextIOWrapper):
         with self._refusals():
             super().flush()
 
+    def close(self) -> None:
+        with self._refusals():
+            super().close()
+
     @contextmanager
     def _refusals(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            # What is still buffered goes nowhere, or the interpreter would try again, and fail, at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
             if self is sys.stderr:
                 return
             if isinstance(error, BrokenPipeError):
