@@ -1,5 +1,8 @@
 # demo: the main job on a real recording, in a virtual environment of its own.    test: all tests.
-# fuzz: files that lie or are damaged, for SECONDS.    bench: each stage, measured.    lint: ruff, clang-format and mypy.
+# fuzz: files that lie or are damaged, for SECONDS.
+# explore: tests on examples drawn at random.    endings: signals at random moments.
+# audit: known holes in what it is made of, and the list of that.    lock: its checksums.
+# bench: each stage, measured.    lint: ruff, clang-format and mypy.
 # models: every shipped model from the data (train/models.mk).    models-precisions: their FP16 and INT8 files alone.
 # clean: remove what these make.
 PYTHON ?= python3
@@ -10,7 +13,7 @@ SOURCES = pyproject.toml CMakeLists.txt constraints.txt $(wildcard cmake/*) $(wi
 
 SECONDS ?= 600
 
-.PHONY: demo test fuzz bench lint models-precisions clean
+.PHONY: demo test fuzz explore endings audit lock bench lint models-precisions clean
 .DEFAULT_GOAL := demo
 
 # A stamp for each environment: the package is built again when its build files change.
@@ -38,6 +41,33 @@ test: $(VENV)/.dev
 # Every mutator of tests/robustness from a seed drawn at random; `make test` replays some seeds of each.
 fuzz: $(VENV)/.dev
 	@PYTHONPATH=tests $(BIN)/python -m robustness.fuzz --seconds $(SECONDS) $(FUZZ)
+
+# The tests on examples that Hypothesis draws: each time others, where `make test` has the same. What fails is printed with
+# what makes it again; it becomes an @example.
+explore: $(VENV)/.dev
+	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore $(PYTEST)
+
+SIGNALS ?= 500
+endings: $(VENV)/.dev
+	@PYTHONPATH=tests $(BIN)/python -m robustness.endings --signals $(SIGNALS)
+
+# In an environment of their own, for they bring libraries of their own. The SBOM is CycloneDX: build/sbom.json.
+AUDIT = build/audit
+$(AUDIT)/.tools:
+	@$(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/python -m pip --disable-pip-version-check install --quiet 'pip-audit>=2.7' 'cyclonedx-bom>=5' 'uv>=0.5'
+	@touch $@
+
+audit: $(AUDIT)/.tools $(VENV)/.runtime
+	@$(AUDIT)/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-file build/sbom.json
+	@$(AUDIT)/bin/pip-audit --requirement requirements.lock --disable-pip --require-hashes
+	@$(AUDIT)/bin/pip-audit --requirement constraints.txt --disable-pip --no-deps
+
+# Checksums cannot stand in constraints.txt: pip would then refuse `--editable .`, which has none.
+lock: $(AUDIT)/.tools
+	@{ sed -n 1p requirements.lock; $(AUDIT)/bin/uv pip compile pyproject.toml --extra web --extra igtl --generate-hashes \
+	  --constraint constraints.txt --python-version 3.11 --no-header --no-annotate --quiet; } >build/requirements.lock
+	@mv build/requirements.lock requirements.lock
 
 # Every stage, measured; `make test` only sees that they run.
 bench: $(VENV)/.dev

@@ -4,8 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import echo_rt  # noqa: F401 - before a test imports ONNX Runtime: it switches off its telemetry
+
+# The same examples in every run, on every machine; `make explore` draws others.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("explore", derandomize=False, print_blob=True)
+settings.load_profile("same")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

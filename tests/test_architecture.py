@@ -25,7 +25,7 @@ PACKAGES = {
 
 GROUND = set(
     "errors checked frame grid_map segmentation reading fields provenance result model arrays native reference _native "
-    "telemetry".split()
+    "private telemetry".split()
 )
 WINGS = {"sources", "phantom", "engine", "cardiac", "outputs"}
 JOINS = ("ahead", "framing", "pipeline", "live", "viewer", "bench", "doctor", "commands", "__main__")

@@ -164,3 +164,15 @@ def test_the_repository_is_small_enough_to_clone() -> None:
 
 def report(offenders: list[str], expected: str) -> str:
     return "\n  ".join([f"expected {expected}, found", *offenders])
+
+
+def test_tests_on_drawn_examples_draw_the_same_ones_in_every_run() -> None:
+    from hypothesis import settings
+
+    assert settings.get_profile("same").derandomize
+    assert not settings.get_profile("explore").derandomize
+    own = "derandomize="
+    assert [name for name in files(".py", under=("tests/",)) if own in (ROOT / name).read_text()] == [
+        "tests/conftest.py",
+        "tests/test_house.py",
+    ], "a test of its own mind would not be explored"

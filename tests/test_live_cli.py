@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,19 @@ def test_not_in_real_time_every_frame_is_read_and_file_gives_the_same(tmp_path: 
     assert followed["beats"]
 
 
+def started(*arguments: str) -> subprocess.Popen[str]:
+    """The command line, begun."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "echo_rt", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COLUMNS": "220"},
+        # A shell that starts this in the background has it ignore Ctrl-C, and its children inherit that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
 def test_a_recording_whose_folder_was_moved_away_is_not_called_kept(tmp_path: Path) -> None:
     program = [sys.executable, "-c", "from echo_rt.commands.app import main; main()"]
@@ -68,25 +82,12 @@ def test_a_recording_whose_folder_was_moved_away_is_not_called_kept(tmp_path: Pa
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_end_cleanly_with_whole_files(number: int, tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-c",
-        "from echo_rt.commands.app import main; main()",
-        "live",
-        SMALL,
-        "--view",
-        "none",
-        "--record",
-        str(tmp_path),
-    ]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "220"}
-    )
+    process = started("live", SMALL, "--view", "none", "--record", str(tmp_path))
     lines = tmp_path / "take-001" / "readings.jsonl"
     eventually(lambda: lines.exists() and len(lines.read_bytes().splitlines()) > 10)
     process.send_signal(number)
     out, error = process.communicate(timeout=30)
-    assert process.returncode == 0, error
+    assert process.returncode == 128 + number, error
     assert "readings" in out
     assert "Traceback" not in error
     kept = len(lines.read_text().splitlines())
@@ -97,18 +98,7 @@ def test_ctrl_c_and_sigterm_end_cleanly_with_whole_files(number: int, tmp_path: 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
 def test_a_feed_that_is_not_there_yet_is_waited_for_and_can_be_ended() -> None:
-    command = [
-        sys.executable,
-        "-c",
-        "from echo_rt.commands.app import main; main()",
-        "live",
-        "rtsp://127.0.0.1:9/x",
-        "--view",
-        "none",
-    ]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "220"}
-    )
+    process = started("live", "rtsp://127.0.0.1:9/x", "--view", "none")
     assert process.stderr is not None
     said = ""
     while "source lost" not in said:
@@ -117,7 +107,7 @@ def test_a_feed_that_is_not_there_yet_is_waited_for_and_can_be_ended() -> None:
     assert "refused" in said
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=30)
-    assert process.returncode == 0
+    assert process.returncode == 128 + signal.SIGTERM
     assert "0 readings" in out
 
 

@@ -31,6 +31,16 @@ def test_a_frame_on_demand_equals_the_frame_in_its_turn(options: dict) -> None:
         assert (frame.index, frame.t_s, frame.spacing_mm) == (k, in_turn[k].t_s, in_turn[k].spacing_mm)
 
 
+def test_the_coverage_of_a_pixel_is_whole_and_its_largest_share_is_its_label_but_at_a_border() -> None:
+    phantom = heart(seed=4)
+    shares, labels = phantom.coverage(3), phantom.mask(3)
+    np.testing.assert_allclose(shares.sum(axis=0), 1, atol=1e-6)
+    whole = shares.max(axis=0) == 1
+    assert 0.9 < whole.mean() < 1
+    np.testing.assert_array_equal(shares.argmax(axis=0)[whole], labels[whole])
+    assert shares[1].sum() == pytest.approx((labels == 1).sum(), rel=0.01)
+
+
 def test_the_uri_gives_the_same_recording_as_the_options_and_it_ends_on_time() -> None:
     with open_source(
         "phantom:?seed=3&height=240&width=320&seconds=0.2&fps=30&akinetic=mid_septal,apical_septal&mirror=1"

@@ -16,13 +16,16 @@ from echo_rt.model import ModelInput, ModelSpec
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.phantom.options import RhythmName
 from echo_rt.reading import Beat, LeftVentricle
+from echo_rt.segmentation import GridMap, Segmentation
 from support.shapes import segmentation_of
 
 SPEC = ModelSpec("the phantom's own masks", "1", ModelInput(480, 640, 0.0, 1.0))
 
 
 def measured(phantom: Phantom, k: int) -> LeftVentricle:
-    segmentation = segmentation_of(phantom.mask(k))
+    shares = phantom.coverage(k)
+    size = (shares.shape[1], shares.shape[2])
+    segmentation = Segmentation(shares, phantom.mask(k), GridMap.letterbox(size, size))
     border = outline(segmentation)
     assert border is not None
     found = find_ventricle(segmentation, border, phantom.spacing_mm)
@@ -30,10 +33,14 @@ def measured(phantom: Phantom, k: int) -> LeftVentricle:
     return found
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None)
 @given(st.floats(15, 75), st.floats(40, 180), st.floats(15, 120), st.integers(0, 10_000), st.booleans())
-@example(70.25, 82.0, 17.0, 2942, False).xfail(raises=AssertionError, reason="a small ES volume is 1.2 % off")
-def test_volumes_from_the_masks_are_true_within_1_percent_and_ef_within_half_a_point(ef, hr, fps, seed, mirror) -> None:
+# Small at ES, with a mitral line along the rows: their masks alone, a label a pixel, are 1.1 and 1.2 % off.
+@example(74.0, 144.0, 16.0, 284, False)
+@example(70.25, 82.0, 17.0, 2942, False)
+def test_volumes_from_what_is_drawn_are_true_within_1_percent_and_ef_within_half_a_point(
+    ef, hr, fps, seed, mirror
+) -> None:
     phantom = Phantom(
         PhantomOptions.of(ef=ef, hr=hr, fps=fps, seconds=4, seed=seed, mirror=mirror, height=600, width=800)
     )
@@ -77,7 +84,7 @@ def found_by_the_curve(phantom: Phantom) -> list[Beat]:
     return [beat for beat in found if beat is not None]
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None)
 @given(st.floats(15, 75), st.floats(40, 180), st.sampled_from([25, 50, 60, 120]), st.integers(5000, 5999))
 @example(41.0, 174.0, 25, 5318).xfail(raises=AssertionError, reason="at 8.6 frames a beat EF is 3.01 points off")
 def test_ed_and_es_of_every_beat_of_the_true_curve_are_found_within_a_frame(ef, hr, fps, seed) -> None:

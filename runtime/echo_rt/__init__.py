@@ -14,7 +14,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from echo_rt import telemetry
-from echo_rt.pipeline import process, stream
 
 if TYPE_CHECKING:
     from echo_rt.cardiac.monitor import Monitor
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     )
     from echo_rt.frame import Frame
     from echo_rt.model import ModelSpec, ShippedModel, models
+    from echo_rt.pipeline import process, stream
     from echo_rt.reading import (
         SEGMENTS,
         Beat,
@@ -88,6 +88,8 @@ _HOME = {
     "models": "model",
     "open_engine": "engine",
     "open_source": "sources",
+    "process": "pipeline",
+    "stream": "pipeline",
 }
 
 __all__ = [

@@ -82,3 +82,15 @@ ssize_t sendto(int socket, const void *data, size_t size, int flags, const struc
     ssize_t (*next)(int, const void *, size_t, int, const struct sockaddr *, socklen_t) = dlsym(RTLD_NEXT, "sendto");
     return outside(address) ? -1 : next(socket, data, size, flags, address, length);
 }
+
+ssize_t sendmsg(int socket, const struct msghdr *message, int flags) {
+    ssize_t (*next)(int, const struct msghdr *, int) = dlsym(RTLD_NEXT, "sendmsg");
+    return outside(message->msg_name) ? -1 : next(socket, message, flags);
+}
+
+int sendmmsg(int socket, struct mmsghdr *messages, unsigned int count, int flags) {
+    int (*next)(int, struct mmsghdr *, unsigned int, int) = dlsym(RTLD_NEXT, "sendmmsg");
+    for (unsigned int n = 0; n < count; n++)
+        if (outside(messages[n].msg_hdr.msg_name)) return -1;
+    return next(socket, messages, count, flags);
+}

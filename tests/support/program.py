@@ -9,6 +9,6 @@ from pathlib import Path
 
 
 def echo_rt(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from echo_rt.commands.app import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-m", "echo_rt", *map(str, arguments)]
     settings = {**os.environ, "COLUMNS": "220", **environment}
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=settings, check=False)

@@ -7,14 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
+from echo_rt import private
 from echo_rt.commands.bench import bench
 from echo_rt.commands.doctor import doctor
-from echo_rt.commands.exit_status import BAD_INPUT, INTERRUPTED, NO_DEVICE, NOBODY_READS
+from echo_rt.commands.ending import ending
+from echo_rt.commands.exit_status import BAD_INPUT, NO_DEVICE, NOBODY_READS
 from echo_rt.commands.file import file
 from echo_rt.commands.live import live
 from echo_rt.commands.models import models
 from echo_rt.commands.phantom import phantom
 from echo_rt.commands.plugins import WithPlugins
+from echo_rt.commands.streams import NobodyReads, guard
 from echo_rt.errors import EchoRtError, NoDeviceError
 
 app = typer.Typer(
@@ -45,8 +48,12 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Let others read what is written, as the umask says; else its owner alone.")
+    ] = False,
 ) -> None:
-    pass
+    if shared:
+        private.share()
 
 
 for _command in (file, live, models, bench, doctor, phantom):
@@ -54,27 +61,48 @@ for _command in (file, live, models, bench, doctor, phantom):
 
 
 def main() -> None:
-    """Run the command line; the process ends with its status."""
+    """Run the command line; raises SystemExit with its status."""
+    ending.watch()
+    guard()
+    private.close_to_others()
+    try:
+        ending.work()
+        status = _status()
+        ending.done()
+    except BaseException:
+        ending.done()
+        if ending.told is None:
+            raise
+        status = 0  # whatever the signal's exception has become on its way
+    sys.exit(ending.status(status))
+
+
+def _status() -> int:
+    """Run the command; every error that may be expected is a line."""
     try:
         status = app(standalone_mode=False)
-    except EchoRtError as error:
+        sys.stdout.flush()  # a disk that is full may say so here only
+    except Exception as error:
+        if ending.told is not None:
+            raise
+        return _refused(error)
+    return status or 0
+
+
+def _refused(error: Exception) -> int:
+    """Say in a line what was wrong; returns the status of it. Anything but an expected error is raised."""
+    if isinstance(error, EchoRtError):
         typer.echo(f"echo-rt: {error}", err=True)
-        status = NO_DEVICE if isinstance(error, NoDeviceError) else BAD_INPUT
-    except _UsageError as error:
+        return NO_DEVICE if isinstance(error, NoDeviceError) else BAD_INPUT
+    if isinstance(error, _UsageError):
         error.show()
-        status = BAD_INPUT
-    except ImportError as error:
+        return BAD_INPUT
+    if isinstance(error, NobodyReads):
+        return NOBODY_READS
+    if isinstance(error, ImportError):
         from echo_rt.doctor.machine import missing_library
 
-        if (advice := missing_library(error)) is None:
-            raise
-        typer.echo(f"echo-rt: {advice}", err=True)
-        status = BAD_INPUT
-    except (KeyboardInterrupt, typer.Abort):
-        typer.echo("echo-rt: interrupted; results that were not finished are not kept", err=True)
-        status = INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output left, as `head` does; nobody is there to be told.
-        sys.stderr.close()
-        status = NOBODY_READS
-    sys.exit(status or 0)
+        if (advice := missing_library(error)) is not None:
+            typer.echo(f"echo-rt: {advice}", err=True)
+            return BAD_INPUT
+    raise error

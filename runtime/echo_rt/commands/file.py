@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from echo_rt.commands.exit_status import BAD_INPUT, INTERRUPTED
+from echo_rt.commands.exit_status import BAD_INPUT
 
 if TYPE_CHECKING:
     from echo_rt.commands.batch import Batch
@@ -70,30 +69,19 @@ def file(
         raise ParameterError(f"expected one A4C recording beside --a2c, found {len(found)}")
     parse_roi(roi)  # what is misspelt is said once
     batch = Batch(found, Options(out, a2c, ef_method, fps, overlay, roi, keep_screen, read_screen))
-    try:
-        batch.run(Opening(model, device), jobs)
-    except KeyboardInterrupt:  # said here, for some releases of Typer end without a word
-        batch.console.print("echo-rt: interrupted; results that were not finished are not kept")
-        raise typer.Exit(INTERRUPTED) from None
+    batch.run(Opening(model, device), jobs)
     _print(batch, json)
     if batch.failed:
         raise typer.Exit(BAD_INPUT)
 
 
 def _print(batch: Batch, json: bool) -> None:
-    _show_all_letters()
     if json:
         _print_json([result.to_dict() for result in batch.results])
         batch.print_elsewhere()
     else:
         batch.print_table()
     batch.print_failed()
-
-
-def _show_all_letters() -> None:
-    """Let a letter that standard output cannot show be escaped, as on standard error, in place of an error."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _print_json(found: Any) -> None:

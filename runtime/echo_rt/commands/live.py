@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from echo_rt.commands.ending import ending
 from echo_rt.errors import OutputError, ParameterError, printable
 
 if TYPE_CHECKING:
@@ -82,12 +82,11 @@ _Source = Annotated[
 _Model = Annotated[str | None, typer.Option(help="A shipped model's name or an .onnx file; see `echo-rt models`.")]
 _Device = Annotated[str, typer.Option(help="Where the network runs; see `echo-rt doctor`.")]
 _View = Annotated[str, typer.Option(help="window, web, or none: a line of figures on the terminal.")]
-_Host = Annotated[
-    str, typer.Option(help="Address that the web page is served on; any but this machine's own needs a token.")
-]
+_Host = Annotated[str, typer.Option(help="Address that the web page is served on.")]
 _Port = Annotated[int, typer.Option(help="Port of the web page.")]
 _Token = Annotated[
-    str | None, typer.Option(help="What the web page asks for; made up where one is needed and none given.")
+    str | None,
+    typer.Option(envvar="ECHO_RT_TOKEN", help="What the web page asks for; made up where none is given."),
 ]
 _Roi = Annotated[str, typer.Option(help="auto finds the ultrasound on a scanner's screen; x,y,w,h sets it; none.")]
 _KeepScreen = Annotated[bool, typer.Option(help="Record all of the screen, not the ultrasound alone.")]
@@ -186,9 +185,7 @@ def follow_feed(options: LiveOptions) -> None:
             feed.outputs.add_taker(taker, name, depth)
         viewer = open_viewer(view.kind, feed, host=view.host, port=view.port, token=view.token)
         feed.outputs.add_viewer(viewer, TERMINAL if view.kind == "none" else "viewer")
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before = signal.signal(number, lambda *_: feed.end())
-            opened.callback(signal.signal, number, before)
+        opened.enter_context(ending.gently(feed.end))
         status = feed.run()
     unkept = [line for taker, *_ in takers if isinstance(taker, Recording) for line in taker.unkept()]
     typer.echo(printable(summary_line(status, feed, whole=not unkept)))

@@ -49,9 +49,12 @@ class WithPlugins(TyperGroup):
 
         Raises:
             MissingExtraError: a plug-in's command needs a library that is not installed.
+            Abort: a signal came. Left to Typer, it is a status or an empty line, by its release.
         """
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise typer.Abort from None
         except ModuleNotFoundError as error:
             point = _plugins().get(ctx.invoked_subcommand or "")
             if point is None or not point.extras or (error.name or "echo_rt").startswith("echo_rt"):

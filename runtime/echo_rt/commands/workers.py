@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 from echo_rt.commands.job import Job, Opening, Options, Outcome, Refused, Tell, follow
@@ -126,7 +125,8 @@ class Workers:
         process = self._context.Process(
             target=serve, args=(theirs, self._opening, self._options), name="echo-rt job", daemon=True
         )
-        with _without_interrupts(), _without_main():
+        resource_tracker.ensure_running()  # it lets interrupts through again, so it must not begin in here
+        with _interrupts_later(), _without_main():
             process.start()
         theirs.close()
         return _Worker(process, ours)
@@ -170,16 +170,17 @@ class Workers:
 
 
 @contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """A process that begins meanwhile leaves Ctrl-C, which reaches it too, to the one that began it."""
-    if threading.current_thread() is not threading.main_thread():
+def _interrupts_later() -> Iterator[None]:
+    """A process that begins meanwhile leaves Ctrl-C, which reaches it too, to the one that began it; that one hears of
+    it afterwards."""
+    if sys.platform == "win32":
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -198,9 +199,16 @@ class _Stopped(BaseException):
     """Nobody waits for the result any more."""
 
 
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Where the system ends all processes of a run, each removes what it has half written."""
+    signal.signal(number, signal.SIG_IGN)
+    raise _Stopped
+
+
 def serve(talk: Connection, opening: Opening, options: Options) -> None:
     """What a process does: it opens its engine, then follows what it is sent until it is sent None."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _stop)
     told_s = 0.0
 
     def tell(number: int, done: int, expected: int | None) -> None:

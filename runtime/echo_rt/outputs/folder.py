@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from echo_rt.errors import OutputError, ParameterError, output_errors
 from echo_rt.outputs.owner import SUMMARY, UNKNOWN, Owner, owner_of
+from echo_rt.private import check_links, check_mine, close_file, make_folder
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -117,6 +118,7 @@ class Folder:
         """
         with output_errors(self.path):
             # Now rather than after minutes of work.
+            check_links(self.path)
             if self.path.exists() and not self.path.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "a file of that name")
             if self.path.exists() and not os.access(self.path, os.W_OK | os.X_OK):
@@ -153,6 +155,9 @@ class Folder:
         """
         with output_errors(self.path):
             self.file(AT_WORK).unlink(missing_ok=True)
+            for written in self.part.iterdir():
+                close_file(written)
+            check_links(self.path)
             if not self.path.exists():
                 os.rename(self.part, self.path)
             else:
@@ -190,7 +195,8 @@ class Folder:
         """Make the hidden folder and hold it."""
         until = time.monotonic() + LOCK_S
         while True:
-            self.part.mkdir(parents=True, exist_ok=True)
+            make_folder(self.part)
+            check_mine(self.part)
             with suppress(BlockingIOError):
                 handle = _locked(self.part)
                 # Another run may have moved it to its place between the two steps.

@@ -84,6 +84,7 @@ class Lane:
         try:
             while (task := self._waiting.get()) is not None and not self._left.is_set():
                 for output in self._outputs:
-                    task(output)
+                    if not self._left.is_set():  # the last task completes files, which takes some a second
+                        task(output)
         except BaseException as error:  # noqa: BLE001 - raised where the next frame is left
             self._error = error

@@ -30,6 +30,7 @@ import numpy as np
 from echo_rt.errors import OutputError, output_errors
 from echo_rt.fields import reading_fields
 from echo_rt.frame import Frame
+from echo_rt.private import file_mode, folder_mode, make_folder, write_new
 from echo_rt.reading import Reading, Scale
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Recorder:
         self._kept: list[Path] = []
         self._unkept: list[str] = []
         with output_errors(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             if not os.access(self.folder, os.W_OK | os.X_OK):
                 raise PermissionError(13, os.strerror(13))
 
@@ -150,6 +151,8 @@ class _Take:
         self._lines: TextIO | None = None
         with _errors(self.path):
             try:
+                for name in (READINGS, FRAMES):
+                    (self.path / name).touch(file_mode())
                 self._lines = (self.path / READINGS).open("w", encoding="utf-8", buffering=1)
                 self._container = av.open(
                     str(self.path / FRAMES),
@@ -212,9 +215,7 @@ class _Take:
 
     def _describe(self, **more: Any) -> None:
         """Write recording.json, whole at any moment."""
-        part = self.path / f".{RECORDING}.part"
-        part.write_text(json.dumps({**self._about, **more}, indent=2) + "\n", encoding="utf-8")
-        os.replace(part, self.path / RECORDING)
+        write_new(self.path / RECORDING, (json.dumps({**self._about, **more}, indent=2) + "\n").encode())
 
     def _let_go(self) -> None:
         if self._container is not None:
@@ -245,7 +246,7 @@ class _Take:
             path = folder / f"take-{number:03d}"
             with output_errors(path):
                 try:
-                    path.mkdir()
+                    path.mkdir(folder_mode())
                 except FileExistsError:
                     number += 1
                     continue

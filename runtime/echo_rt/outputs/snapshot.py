@@ -12,6 +12,7 @@ from echo_rt.fields import reading_fields
 from echo_rt.frame import Frame
 from echo_rt.outputs.overlay import draw
 from echo_rt.outputs.summary import as_json
+from echo_rt.private import make_folder, write_new
 from echo_rt.reading import Reading, Scale
 
 
@@ -30,13 +31,13 @@ def write_snapshot(folder: Path, frame: Frame, reading: Reading) -> Path:
     """
     path = folder / f"snapshot-{time.strftime('%Y%m%d-%H%M%S')}-{frame.index}.png"
     with output_errors(path):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         made, png = cv2.imencode(".png", draw(frame, reading))
         if not made:
             raise OutputError(
                 f"{path}: expected to encode the picture, found that OpenCV refused; install opencv-python again"
             )
         found = reading_fields(reading, Scale.of(frame.spacing_mm))
-        path.with_suffix(".json").write_text(as_json(found), encoding="utf-8")
-        path.write_bytes(png.tobytes())
+        write_new(path.with_suffix(".json"), as_json(found).encode())
+        write_new(path, png.tobytes())
     return path

@@ -26,8 +26,8 @@ def open_viewer(
     Args:
         kind: of `VIEWS`: ``none`` is a line on the terminal.
         control: of the feed.
-        host, port: that the page is served on. Any host but this machine's own needs a token.
-        token: what the page asks for; made up, and printed, where one is needed and none is given.
+        host, port: that the page is served on.
+        token: what the page asks for; made up, and printed with the address, where none is given.
 
     Raises:
         ParameterError: there is no such kind.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from echo_rt.live.commands import LiveControl
     from echo_rt.live.status import LiveUpdate
+    from echo_rt.viewer.gate import Allowance
     from echo_rt.viewer.state import Board
 
 PICTURES_HZ = 20.0
@@ -38,6 +40,12 @@ ANSWER_S = 3.0
 
 JPEG_QUALITY = 85
 
+WISH_S = 0.05
+"""Before a wish is done: so many a second are more than a person has."""
+
+NOTES = 8
+"""That wait to be said; of more the newest."""
+
 
 class Browser:
     """Talks with one browser until either side ends.
@@ -46,12 +54,13 @@ class Browser:
         socket: not yet accepted.
         control: of the feed.
         board: what is shown.
+        snapshots: how many may be written.
     """
 
-    def __init__(self, socket: WebSocket, control: LiveControl, board: Board) -> None:
-        self._socket, self._control, self._board = socket, control, board
+    def __init__(self, socket: WebSocket, control: LiveControl, board: Board, snapshots: Allowance) -> None:
+        self._socket, self._control, self._board, self._snapshots = socket, control, board, snapshots
         self._shown = asyncio.Event()
-        self._notes: asyncio.Queue[str] = asyncio.Queue()
+        self._notes: deque[str] = deque(maxlen=NOTES)
 
     async def serve(self) -> None:
         """Accept it, and return when it has gone or the feed has ended."""
@@ -71,8 +80,8 @@ class Browser:
         seen, curve_s, picture_of = -1, 0.0, None
         await self._say({"sources": await asyncio.to_thread(self._control.sources)})
         while not self._board.closed:
-            while not self._notes.empty():
-                await self._say({"note": self._notes.get_nowait()})
+            while self._notes:
+                await self._say({"note": self._notes.popleft()})
             start_s = loop.time()
             newest = self._board.newest(seen, with_trace=start_s - curve_s >= 1 / CURVE_HZ)
             if newest is None:
@@ -102,10 +111,12 @@ class Browser:
         while True:
             try:
                 wish = await self._socket.receive_json()
-            except (WebSocketDisconnect, json.JSONDecodeError, KeyError):
+            except (WebSocketDisconnect, json.JSONDecodeError, KeyError, RecursionError):
                 return
             asked = wish.get("do") if isinstance(wish, dict) else None
-            if asked in calls:
+            if asked != "shown":
+                await asyncio.sleep(WISH_S)
+            if isinstance(asked, str) and asked in calls:
                 calls[asked]()
             elif asked == "snapshot":
                 await self._answer(self._snapshot)
@@ -113,16 +124,18 @@ class Browser:
                 await self._answer(self._select, wish["source"])
 
     async def _say(self, said: dict[str, Any]) -> None:
-        await self._socket.send_text(json.dumps(said))
+        await asyncio.wait_for(self._socket.send_text(json.dumps(said)), ANSWER_S)
 
     async def _answer(self, call: Callable[..., str], *given: str) -> None:
         try:
             note = await asyncio.to_thread(call, *given)
         except EchoRtError as error:
             note = str(error)
-        await self._notes.put(note)
+        self._notes.append(note)
 
     def _snapshot(self) -> str:
+        if not self._snapshots.take():
+            return "expected a few snapshots a minute, found many; wait a minute"
         return f"written: {self._control.snapshot()}"
 
     def _select(self, source: str) -> str:

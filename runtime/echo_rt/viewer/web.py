@@ -13,22 +13,29 @@ from pathlib import Path
 from echo_rt.errors import MissingExtraError, OutputError
 from echo_rt.live.commands import LiveControl
 from echo_rt.live.status import LiveUpdate
-from echo_rt.viewer.gate import COOKIE, Gate
+from echo_rt.viewer.gate import Allowance, Gate
 from echo_rt.viewer.state import Board
 
 try:
-    import uvicorn
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
     from starlette.routing import Route, WebSocketRoute
     from starlette.websockets import WebSocket
+
+    from echo_rt.viewer.serving import ACCEPTED, make_server
 except ImportError:
     raise MissingExtraError("--view web", "web") from None
 from echo_rt.viewer.browser import Browser
 
 PAGE = Path(__file__).with_name("page")
 FILES = {"/": "index.html", "/page.js": "page.js", "/page.css": "page.css"}
+
+BROWSERS = 64
+"""That look at the same time, at most: each has its own pictures made."""
+
+SNAPSHOTS, SNAPSHOTS_S = 20, 60.0
+"""That all browsers together may have written in that time."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -62,19 +69,11 @@ class WebViewer:
         self._control = control
         self._gate, self._board = Gate(host, token), Board()
         routes = [*(Route(path, self._file) for path in FILES), WebSocketRoute("/feed", self._feed)]
-        config = uvicorn.Config(
-            Starlette(routes=routes),
-            log_level="error",
-            lifespan="off",
-            ws_max_size=4096,
-            access_log=False,
-            timeout_graceful_shutdown=1,
-        )
-        self._server = uvicorn.Server(config)
+        self._server = make_server(Starlette(routes=routes))
+        self._snapshots = Allowance(SNAPSHOTS, SNAPSHOTS_S)
+        self._browsers = 0
         self._socket = _listen(host, port)
-        name = f"[{host}]" if ":" in host else host
-        query = f"?token={self._gate.token}" if self._gate.token else ""
-        self.url = f"http://{name}:{self._socket.getsockname()[1]}/{query}"
+        self.url = self._gate.address(host, self._socket.getsockname()[1])
         self._thread = threading.Thread(target=self._serve, name="echo-rt web", daemon=True)
         self._thread.start()
         print(f"watch it at {self.url}", file=sys.stderr)
@@ -94,20 +93,24 @@ class WebViewer:
 
     async def _file(self, request: Request) -> Response:
         if (refusal := self._gate.refusal(request)) is not None:
-            return PlainTextResponse(f"echo-rt: {refusal}\n", 401, HEADERS)
+            return PlainTextResponse(f"echo-rt: {refusal.text}\n", refusal.status, HEADERS)
         if request.url.path == "/" and "token" in request.query_params:
             # Out of the address, which others may read over somebody's shoulder, into a cookie that scripts cannot
             # read.
             response: Response = RedirectResponse("/", 303, HEADERS)
-            response.set_cookie(COOKIE, self._gate.token or "", httponly=True, samesite="strict")
+            response.set_cookie(self._gate.cookie, self._gate.secret, httponly=True, samesite="strict")
             return response
         return FileResponse(PAGE / FILES[request.url.path], headers=HEADERS)
 
     async def _feed(self, asked: WebSocket) -> None:
-        if self._gate.refusal(asked) is not None or asked.headers.get("origin") is None:
+        if self._gate.refusal(asked) is not None or asked.headers.get("origin") is None or self._browsers >= BROWSERS:
             await asked.close(1008)
-        else:
-            await Browser(asked, self._control, self._board).serve()
+            return
+        self._browsers += 1
+        try:
+            await Browser(asked, self._control, self._board, self._snapshots).serve()
+        finally:
+            self._browsers -= 1
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -117,7 +120,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
-        listening.listen(64)  # from now on, not from when the thread has started
+        listening.listen(ACCEPTED)  # from now on, not from when the thread has started
     except (OSError, OverflowError) as error:
         if listening is not None:
             listening.close()

@@ -1,0 +1,273 @@
+"""How the program ends: told to, with nobody reading, with no room, with no home. One line, its status, no traceback.
+
+A process takes a second to begin: here are few of them. `make endings` tells hundreds, at moments drawn by chance.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from echo_rt.commands.ending import Ending, Told
+from echo_rt.commands.streams import NobodyReads, Standard
+from echo_rt.errors import OutputError
+from robustness.endings import COMMANDS, ended
+from support.program import echo_rt
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and streams of Unix")
+HEART = "phantom:?height=120&width=160&fps=20&seconds=1"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_signal_ends_every_command_with_a_line_and_whole_files(name: str, tmp_path: Path) -> None:
+    if not Path("/proc/self/status").exists():
+        pytest.skip("sees in /proc whether a process heeds signals yet")
+    found = ended(list(COMMANDS).index(name), {}, tmp_path, name)
+    assert found.wrong == [], found
+
+
+# -- the rules, without a process --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ending(monkeypatch: pytest.MonkeyPatch) -> Ending:
+    """One that ends no process: a test that would is told its status."""
+    made = Ending()
+
+    def leave(status: int) -> None:
+        raise SystemExit(status)
+
+    monkeypatch.setattr(os, "_exit", leave)
+    return made
+
+
+def test_while_modules_load_nothing_is_raised_into_them(ending: Ending, capfd) -> None:
+    with pytest.raises(SystemExit) as end:
+        ending._heed(signal.SIGINT, None)
+    assert end.value.code == 130
+    assert capfd.readouterr().err == "echo-rt: interrupted; results that were not finished are not kept\n"
+
+
+def test_a_command_is_told_once_and_the_status_and_the_line_are_those_of_the_first_signal(
+    ending: Ending, capfd
+) -> None:
+    ending.work()
+    with pytest.raises(Told):
+        ending._heed(signal.SIGTERM, None)
+    ending._heed(signal.SIGINT, None)  # it is letting go of its files: nothing is raised into that
+    ending.done()
+    assert ending.status(0) == 143
+    assert ending.status(0) == 143
+    assert capfd.readouterr().err == "echo-rt: ended by SIGTERM; results that were not finished are not kept\n"
+
+
+def test_a_command_that_ends_by_itself_says_how_it_went_instead(ending: Ending, capfd) -> None:
+    ending.work()
+    calls: list[str] = []
+    with ending.gently(lambda: calls.append("end")):
+        ending._heed(signal.SIGINT, None)
+    assert calls == ["end"]
+    assert ending.status(0) == 130
+    assert capfd.readouterr().err == ""
+
+
+def test_without_a_signal_the_status_is_the_commands(ending: Ending) -> None:
+    ending.work()
+    ending.done()
+    assert [ending.status(number) for number in (0, 2, 3)] == [0, 2, 3]
+
+
+HANGS = """
+import sys, threading, time
+from echo_rt.commands import ending
+ending.GRACE_S, ending.AGAIN_S = {grace_s}, 0.2
+ending.ending.watch()
+ending.ending.work()
+{body}
+"""
+DROPPED = """
+class Dropped:
+    def __del__(self):
+        print("ready", flush=True)
+        time.sleep(600)
+try:
+    made = Dropped()
+    del made
+    time.sleep(600)
+except ending.Told:
+    print("told", flush=True)
+    sys.exit(7)
+"""
+
+
+@pytest.fixture
+def start():
+    """Starts a program that works on something, and ends it if the test has not."""
+    running: list[subprocess.Popen[str]] = []
+
+    def begin(body: str, grace_s: float = 600) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", HANGS.format(grace_s=grace_s, body=body)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        )
+        running.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    yield begin
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+SWALLOWS = """
+def sleep():
+    try:
+        print("ready", flush=True)
+        time.sleep(600)
+    except BaseException:
+        sleep()
+sleep()
+"""
+
+
+def test_what_swallows_the_exception_is_ended_after_a_while(start) -> None:
+    process = start(SWALLOWS, grace_s=0.5)
+    process.send_signal(signal.SIGTERM)
+    out, error = process.communicate(timeout=60)
+    assert (process.returncode, error.count("\n")) == (143, 1), (out, error)
+
+
+def test_a_second_signal_ends_at_once_what_hangs(start) -> None:
+    process = start(SWALLOWS)
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.3)
+    assert process.returncode == 130
+
+
+def test_a_signal_whose_exception_python_drops_comes_again(start) -> None:
+    process = start(DROPPED)
+    process.send_signal(signal.SIGTERM)
+    out, error = process.communicate(timeout=60)
+    assert (process.returncode, out, error) == (7, "told\n", "")
+
+
+# -- standard output and error -----------------------------------------------------------------------------------------
+
+
+def standard(path: str, encoding: str = "utf-8") -> Standard:
+    return Standard(open(path, "wb"), encoding, "backslashreplace")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_is_one_line() -> None:
+    stream = standard("/dev/full")
+    with pytest.raises(OutputError, match=r"standard output: expected to write there, found: No space .*; free some"):
+        stream.write("figures\n")
+        stream.flush()
+    with pytest.raises(OutputError):
+        stream.close()
+
+
+def test_a_reader_that_left_is_no_error_of_ours() -> None:
+    heard, tell = os.pipe()
+    os.close(heard)
+    stream = Standard(os.fdopen(tell, "wb"), "utf-8")
+    stream.write("figures\n")
+    with pytest.raises(NobodyReads):
+        stream.flush()
+    with pytest.raises(NobodyReads):
+        stream.close()
+
+
+def test_a_letter_that_cannot_be_shown_is_escaped(tmp_path: Path) -> None:
+    stream = standard(str(tmp_path / "out"), "ascii")
+    stream.write("EF 55 ± 3 \udcff\n")
+    stream.close()
+    assert (tmp_path / "out").read_text() == "EF 55 \\xb1 3 \\udcff\n"
+
+
+# -- the program in surroundings of all kinds --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("redirection", "status", "said"),
+    [
+        ("| true", 141, ""),
+        ("> /dev/full", 2, "echo-rt: standard output: expected to write there, found: No space left on device"),
+        (">&- 2>&- <&-", 0, ""),
+    ],
+)
+def test_where_nobody_reads_or_nothing_fits_it_ends_well(redirection: str, status: int, said: str) -> None:
+    command = f"{sys.executable} -m echo_rt models {redirection}; exit ${{PIPESTATUS[0]}}"
+    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert run.returncode == status, run.stderr
+    assert run.stderr.startswith(said)
+    assert len(run.stderr.splitlines()) == bool(said)
+
+
+SURROUNDINGS = {
+    "ASCII": ([], {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
+    "optimised": (["-O"], {}),
+    "warnings are errors": ([], {"PYTHONWARNINGS": "error"}),
+    "no home": ([], {"HOME": "/proc/nowhere", "XDG_CACHE_HOME": "/proc/nowhere", "MPLCONFIGDIR": "/proc/nowhere"}),
+}
+
+
+@pytest.mark.parametrize("name", SURROUNDINGS)
+def test_it_works_in_surroundings_of_all_kinds(name: str, tmp_path: Path) -> None:
+    options, environment = SURROUNDINGS[name]
+    command = [sys.executable, *options, "-m", "echo_rt", "file", HEART, "--out", str(tmp_path / "õut")]
+    run = subprocess.run(command, capture_output=True, env={**os.environ, **environment}, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stderr == b""
+    assert len(list((tmp_path / "õut").glob("*/*"))) == 5
+
+
+def test_a_user_without_home_name_or_rights_gets_results_or_one_line(tmp_path: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root becomes another user")
+    own = tmp_path / "own"
+    own.mkdir()
+    os.chown(own, 54321, 54321)
+    for folder in (tmp_path, *tmp_path.parents[:-1]):
+        if folder.stat().st_uid == 0 and folder.stat().st_mode & 0o011 == 0:
+            folder.chmod(0o711)
+    environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CACHE_HOME")}
+
+    def run(out: Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "echo_rt", "file", HEART, "--out", str(out), "--no-overlay"]
+        given = {"env": environment, "cwd": own, "capture_output": True, "text": True, "check": False}
+        return subprocess.run(command, user=54321, group=54321, extra_groups=[], **given)
+
+    try:
+        whole = run(own / "out")
+    except PermissionError:
+        pytest.skip("another user may not read this Python")
+    assert whole.returncode == 0, whole.stderr
+    assert [path.name for path in own.iterdir()] == ["out"], "and nothing in a folder called ~"
+    refused = run(tmp_path / "readonly")
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1, refused.stderr
+    assert "Permission denied" in refused.stderr
+
+
+def test_the_entry_point_is_the_one_that_heeds_signals_first() -> None:
+    run = echo_rt("--version")
+    assert run.returncode == 0
+    code = "import sys; import echo_rt.__main__; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"numpy", "typer", "rich", "cv2"} & set(loaded)
