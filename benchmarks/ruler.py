@@ -90,8 +90,9 @@ def draw(number: int, ruler: bool) -> Case:
     placed = Placed(rect.x, rect.y, rect.width, rect.height, apex, px_per_mm, depth_mm, shown.half_angle_deg)
     manner = RulerManner.draw(rng, size[1])
     # No machine writes over its ruler.
-    if ruler and manner.side == "right" and layout.bar is not None and layout.bar.x > rect.x + rect.width // 2:
-        layout = replace(layout, bar=None)
+    if ruler and layout.bar is not None:
+        barred = "right" if layout.bar.x > rect.x + rect.width // 2 else "left"
+        layout = replace(layout, bar=None) if manner.side == barred else layout
     art = draw_furniture(layout, rng)
     if ruler and manner.side == "left":
         art[rect.y : rect.bottom, rect.x : rect.x + rect.width // 4] = 0

@@ -30,6 +30,14 @@ def test_the_ruler_gives_the_scale_of_a_drawn_screen_where_it_is_asked_for(layou
     assert any("ruler" in note for note in result.provenance.notes)
 
 
+def test_a_list_of_words_on_a_screen_without_a_ruler_gives_no_scale() -> None:
+    with echo_rt.open_source(screen(2)) as source:
+        assert isinstance(source, Phantom)
+        assert source.screen is not None
+        assert source.screen.ruler is None
+    assert read(2, read_screen=True).frames.spacing_mm is None
+
+
 def test_a_screen_with_a_ruler_has_no_scale_unless_it_is_asked_for() -> None:
     result = read(LAYOUTS[0], read_screen=False)
     assert result.frames.spacing_mm is None

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from echo_rt.frame import Frame
-from echo_rt.phantom.screen.ruler import COLOURS, RulerManner
+from echo_rt.phantom.screen.ruler import COLOURS, RulerManner, Side
 from echo_rt.sources import open_source
 from echo_rt.sources.screen.ruler import NO_RULER, Found, RulerReader
 from echo_rt.sources.screen.scaled import Scaled
@@ -117,7 +117,18 @@ def bar(canvas: np.ndarray) -> None:
         cv2.line(canvas, (584, int(y)), (590, int(y)), (200, 200, 200), 1)
 
 
-TRAPS = [a_list, bullets, dashes, frames_of_buttons, bar]
+def words_of_some_length(canvas: np.ndarray) -> None:
+    # By chance every fifth one is long: as if these were the long marks of a ruler.
+    for n, y in enumerate(rows(10)):
+        write(canvas, "Annotate" if n % 5 == 0 else ("Gain", "Zoom", "Cine")[n % 3], 10, y + 4)
+
+
+def one_word(canvas: np.ndarray) -> None:
+    for y in range(24, 400, 26):
+        write(canvas, "Gain", 590, y)
+
+
+TRAPS = [a_list, bullets, dashes, frames_of_buttons, bar, words_of_some_length, one_word]
 
 
 @pytest.mark.parametrize("trap", TRAPS)
@@ -127,8 +138,45 @@ def test_what_is_evenly_spaced_too_is_no_ruler(trap) -> None:
 
 @pytest.mark.parametrize("trap", TRAPS)
 def test_and_hides_none(trap) -> None:
-    side = "left" if trap in (dashes, frames_of_buttons, bar) else "right"
+    side = "left" if trap in (dashes, frames_of_buttons, bar, one_word) else "right"
     assert off(read(screens(150, replace(PLAIN, side=side), trap)), 150) < 0.01
+
+
+def buttons_close_by(canvas: np.ndarray) -> None:
+    for y in range(20, 400, 26):
+        cv2.rectangle(canvas, (585, y), (616, y + 21), (190, 190, 190), 1)
+
+
+CLOSE = {
+    "long ticks that touch a panel": (
+        replace(PLAIN, numbers=False, offset_px=17),
+        lambda canvas: canvas[:, 582:].fill(45),
+    ),
+    "dots beside framed buttons": (replace(PLAIN, marks=("dot", "tick"), numbers=False), buttons_close_by),
+    "dots alike, beside words": (replace(PLAIN, major=0, marks=("dot", "dot"), offset_px=4), one_word),
+}
+
+
+@pytest.mark.parametrize("name", CLOSE)
+def test_a_ruler_close_to_something_else_is_read(name: str) -> None:
+    manner, other = CLOSE[name]
+    assert off(read(screens(150, manner, other)), 150) < 0.01
+
+
+@pytest.mark.parametrize("side", ["left edge", "right edge"])
+@pytest.mark.parametrize("depth_mm", [93, 123])
+def test_half_centimetres_are_told_by_the_numbers_along_a_side_of_the_sector_too(side: Side, depth_mm: float) -> None:
+    halves = replace(PLAIN, side=side, step_mm=5, major=2, lengths_px=(5, 9), offset_px=40)
+    assert off(read(screens(depth_mm, halves)), depth_mm) < 0.01
+    thick = replace(halves, width_px=2, lengths_px=(8, 14))
+    assert off(read(screens(depth_mm, thick)), depth_mm) < 0.01
+
+
+def test_numbers_of_a_small_screen_are_seen() -> None:
+    halves = replace(PLAIN, side="right edge", step_mm=5, major=2, lengths_px=(5, 9), offset_px=40)
+    found = read([cv2.resize(f, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA) for f in screens(123, halves)])
+    assert isinstance(found, Found), found
+    assert found.scale.mm_per_px == pytest.approx(123 / DEPTH_PX / 0.7, rel=0.01)
 
 
 def test_marks_that_may_be_half_centimetres_give_no_scale() -> None:
@@ -140,7 +188,7 @@ def test_marks_that_may_be_half_centimetres_give_no_scale() -> None:
 
 
 def test_a_ruler_that_does_not_begin_at_the_sectors_tip_is_not_believed() -> None:
-    frames = [np.roll(frame, 0, axis=0) for frame in screens(150, PLAIN)]
+    frames = screens(150, PLAIN)
     for frame in frames:
         # The ruler alone is moved down by 2 cm.
         frame[:, 560:] = np.roll(frame[:, 560:], 46, axis=0)
@@ -248,6 +296,3 @@ def test_the_boxes_of_a_ruler_hold_its_marks_and_numbers_alone() -> None:
             held[y : y + height, x : x + width] = True
         assert (drawn & held).sum() > 0.95 * drawn.sum()
         assert held.mean() < most
-
-
-# -- what comes of it --------------------------------------------------------------------------------------------------

@@ -171,9 +171,7 @@ def process(
             _follow_recording(path, source, framing, running, ef_method, made, lambda: progress(next(done), expected))
             for path, source, framing, made in zip(paths, sources, framings, files, strict=True)
         ]
-        results = [result for result, _ in followed]
-        if a2c is not None:
-            results[0] = _joined(followed[0], followed[1], running)
+        results = _results(followed, running)
         for made, result in reversed(list(zip(files, results, strict=True))):  # those of the first view tell of both
             if made is not None:
                 made.finish(result)
@@ -279,18 +277,19 @@ def _follow_recording(
     return framing.told(history.result(provenance, figures, whole_clip=whole_clip)), evidence
 
 
-def _joined(
-    first: tuple[RecordingResult, ViewEvidence], second: tuple[RecordingResult, ViewEvidence], engine: Engine
-) -> RecordingResult:
+def _results(followed: list[tuple[RecordingResult, ViewEvidence]], engine: Engine) -> list[RecordingResult]:
+    """Those of the recordings; of two that of the first tells of both."""
     from echo_rt.cardiac.biplane import biplane, no_biplane
     from echo_rt.cardiac.ejection_fraction import error_points
     from echo_rt.cardiac.two_views import doubts, why_not
 
-    (a4c, one), (a2c, other) = first, second
+    if len(followed) == 1:
+        return [followed[0][0]]
+    (a4c, one), (a2c, other) = followed
     if (reason := why_not(one, other)) is not None:
-        return a4c.with_second_view(a2c, no_biplane(reason))
+        return [a4c.with_second_view(a2c, no_biplane(reason)), a2c]
     known = (a4c.frames.scale.calibrated, a2c.frames.scale.calibrated)
     beats = [beat for beat in (*a4c.beats, *a2c.beats) if beat.accepted]
     error = error_points(engine.spec, "biplane", beats)
     found = biplane(a4c.beats, a2c.beats, calibrated=known, error_points=error)
-    return a4c.with_second_view(a2c, replace(found, doubts=doubts(one, other)))
+    return [a4c.with_second_view(a2c, replace(found, doubts=doubts(one, other))), a2c]

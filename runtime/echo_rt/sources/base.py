@@ -71,7 +71,6 @@ class Recording(ABC):
 
     Attributes:
         path: the file or folder.
-        identity: whose it is, where the file says so.
         skipped: frames so far that the file holds but that could not be decoded. `Frame.index` counts them.
     """
 
@@ -83,12 +82,16 @@ class Recording(ABC):
         self.spacing_mm: tuple[float, float] | None = None
         self.spacing_note: str | None = None
         self.view: str | None = None
-        self.identity = Identity()
         self.notes: list[str] = []
         self.skipped = 0
         self._given_fps = fps
         self._resources = ExitStack()
         self._reading: Generator[Frame, None, None] | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """Whose it is; empty where the file does not say so."""
+        return Identity()
 
     @abstractmethod
     def _open(self, resources: ExitStack) -> Iterator[Picture]:

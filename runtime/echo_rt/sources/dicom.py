@@ -20,6 +20,7 @@ from pydicom.uid import (
 )
 
 from echo_rt.arrays import Image
+from echo_rt.provenance import Identity
 from echo_rt.sources.aside import Aside
 from echo_rt.sources.base import MIN_FRAMES, Picture, Recording, too_short
 from echo_rt.sources.clock import StampClock
@@ -62,6 +63,13 @@ class DicomCine(Recording):
             before its last frame, or is stored in a way that cannot be decoded here; or most of its frames are damaged.
     """
 
+    _identity = Identity()
+
+    @property
+    def identity(self) -> Identity:
+        """By its header, once it has been entered."""
+        return self._identity
+
     def _open(self, resources: ExitStack) -> Iterator[Picture]:
         # Scanners and exporters bend the standard in harmless ways, and pydicom warns of each.
         warnings.filterwarnings("ignore", module=r"pydicom\.")
@@ -73,7 +81,7 @@ class DicomCine(Recording):
             raise self._error("pixel data", found, "the file is damaged, copy it again") from error
         if element is None:
             raise self._error("a recording", "a DICOM file without pixel data", "check that it is the right file")
-        self.view, self.identity = view(header), identity(header)
+        self.view, self._identity = view(header), identity(header)
         stated = number(header, "NumberOfFrames")
         claimed = int(stated) if 0 <= stated < 2**31 else 0
         try:

@@ -90,7 +90,7 @@ class EcgReader:
 
     def _learn(self) -> None:
         learned, self._learning = self._learning, []
-        self._pen = learn_pen(learned)
+        self._pen = learn_pen(learned, self._strip.moved)
         self._lost = self._pen is None
         if self._pen is not None:
             for t_s, profile in learned:

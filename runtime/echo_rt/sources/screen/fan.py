@@ -13,15 +13,24 @@ from echo_rt.arrays import Array, Image
 COARSE_PX = 320
 """Pixels along the longer side of the image on which the outline is drawn: enough for 0.5 % of a depth."""
 
-MOVES = 10
+MOVES = 8
 """Grey levels between the brightest and the darkest moment from which on a coarse pixel moves. Compressed letters stay
 below."""
+
+OFTEN = 0.3
+"""Share of the neighbourhood that moves where there is ultrasound."""
 
 SPECK = 0.03
 """Share of the screen below which a moving piece is no sector."""
 
+MOST = 3
+"""Sectors of one screen that are looked at."""
+
 ANGLES_DEG = np.arange(12.0, 62.0, 0.5)
 """Of a side against the vertical."""
+
+PEAK = 4
+"""Of those angles, how many on either side of a side's own fit less."""
 
 BESIDE = 0.012
 """How far, as a share of the outline's size, its points lie from a straight side."""
@@ -59,6 +68,21 @@ class Fan:
         """From the tip to the bottom."""
         return self.bottom - self.tip[1]
 
+    def mask(self, shape: tuple[int, ...]) -> Image:
+        """(H, W) 1 in the sector, of a screen of that shape."""
+        angles = np.radians(np.linspace(-self.sides_deg[0], self.sides_deg[1], 33))
+        rim = np.array(self.tip) + self.depth * np.stack([np.sin(angles), np.cos(angles)], axis=1)
+        mask = np.zeros(shape[:2], np.uint8)
+        corners = np.concatenate([[self.tip], rim])
+        cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 1)
+        return mask
+
+    def reaches(self, points: Array) -> NDArray[np.bool_]:
+        """Which of some points (N, 2) x, y lie in the sector."""
+        right, down = points[:, 0] - self.tip[0], points[:, 1] - self.tip[1]
+        angle, (left_deg, right_deg) = np.degrees(np.arctan2(right, down)), self.sides_deg
+        return np.asarray((angle > -left_deg) & (angle < right_deg) & (np.hypot(right, down) < self.depth))
+
     def holds(self, x: Array, y: Array) -> NDArray[np.bool_]:
         """Which points lie well inside, away from the two sides and from the bottom."""
         right, down = x - self.tip[0], y - self.tip[1]
@@ -67,8 +91,8 @@ class Fan:
         return np.asarray((angle > WELL_DEG - left_deg) & (angle < right_deg - WELL_DEG) & (radius < 0.98 * self.depth))
 
 
-def find_fan(highest: Image, lowest: Image) -> Fan | None:
-    """The largest moving sector on a screen; None where there is none.
+def find_fans(highest: Image, lowest: Image) -> list[Fan]:
+    """The moving sectors on a screen, the largest first.
 
     Args:
         highest, lowest: (H, W) the brightest and the darkest moment of each pixel.
@@ -77,19 +101,26 @@ def find_fan(highest: Image, lowest: Image) -> Fan | None:
     factor = min(COARSE_PX / max(change.shape), 1.0)
     if factor < 1:
         change = cv2.resize(change, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    return fan_of((np.asarray(change) > MOVES).astype(np.uint8), factor)
+    moves = np.asarray(change) > MOVES
+    # Or much of the neighbourhood: weak speckle moves here and there.
+    often = np.asarray(cv2.boxFilter(moves.astype(np.float32), -1, (5, 5))) > OFTEN
+    outlines = _outlines((moves | often).astype(np.uint8))[:MOST]
+    return [fan for fan in (_fan(outline, factor) for outline in outlines) if fan is not None]
 
 
 def fan_of(lit: Image, factor: float = 1.0) -> Fan | None:
-    """The sector that is the largest piece of a coarse mask (h, w).
+    """The sector that is the largest piece of a coarse mask (h, w); None where that is no sector.
 
     Args:
         lit: 1 in the ultrasound, 0 elsewhere; specks, traces and letters do no harm.
         factor: coarse pixels to a pixel of the screen.
     """
-    outline = _outline(lit)
-    if outline is None:
-        return None
+    outlines = _outlines(lit)
+    return _fan(outlines[0], factor) if outlines else None
+
+
+def _fan(outline: Outline, factor: float) -> Fan | None:
+    """The sector with that outline, in coarse pixels."""
     size = float(np.ptp(outline, axis=0).max())
     height = float(np.ptp(outline[:, 1]))
     left, right = (_side(outline, sign, BESIDE * size) for sign in (-1.0, 1.0))
@@ -105,17 +136,16 @@ def fan_of(lit: Image, factor: float = 1.0) -> Fan | None:
     return Fan((tip_x, tip_y), (left[0], right[0]), (top + 0.5) / factor - 0.5, (bottom + 0.5) / factor - 0.5)
 
 
-def _outline(lit: Image) -> Outline | None:
+def _outlines(lit: Image) -> list[Outline]:
+    """Those of the large pieces of a mask, the largest first."""
     opened = cv2.morphologyEx(lit, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, _disk(13), borderType=cv2.BORDER_CONSTANT, borderValue=0)
     pieces, _ = cv2.findContours(
         np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, _disk(9))), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
     )
-    largest = max(pieces, key=cv2.contourArea, default=None)
-    if largest is None or cv2.contourArea(largest) < SPECK * lit.size:
-        return None
-    hull = np.asarray(cv2.convexHull(largest)[:, 0, :], np.float64)
-    return _dense(hull)
+    large = [piece for piece in pieces if cv2.contourArea(piece) >= SPECK * lit.size]
+    large.sort(key=cv2.contourArea, reverse=True)
+    return [_dense(np.asarray(cv2.convexHull(piece)[:, 0, :], np.float64)) for piece in large]
 
 
 def _dense(polygon: Array) -> Outline:
@@ -129,15 +159,17 @@ def _dense(polygon: Array) -> Outline:
 def _side(outline: Outline, sign: float, beside: float) -> tuple[float, float, float] | None:
     """The straight side left (-1) or right (1): its angle in degrees, its distance from the origin along its normal,
     and how many pixels of the outline lie along it."""
-    best: tuple[float, float, float] | None = None
+    sides = []
     for angle in ANGLES_DEG:
         along = outline @ _normal(float(angle), sign)
-        reach = along.max()
-        near = along > reach - beside
+        near = along > along.max() - beside
         length = float(np.ptp(outline[near, 1])) / np.cos(np.radians(angle))
-        if best is None or length > best[2]:
-            best = float(angle), float(along[near].mean()), length
-    return best
+        sides.append((float(angle), float(along[near].mean()), length))
+    # The steepest angle is no peak where the side of a cut sector, which is upright, lies near it.
+    lengths = np.array([length for _, _, length in sides])
+    inner = range(PEAK, len(sides) - PEAK)
+    peaks = [n for n in inner if lengths[n] == lengths[n - PEAK : n + PEAK + 1].max()]
+    return max((sides[n] for n in peaks), key=lambda side: side[2], default=None)
 
 
 def _normal(angle_deg: float, sign: float) -> Array:

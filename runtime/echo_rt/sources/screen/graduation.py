@@ -18,6 +18,9 @@ LONGER, STRONGER, HINT = 0.25, 0.5, 0.08
 """By how much major marks are longer than the others, or have more ink; by how much longer, so that there is a doubt
 whether they are."""
 
+HINT_PX = 1.5
+"""Pixels by which they must be longer for that doubt."""
+
 LEAST_LENGTH_PX = 4.0
 """Shorter marks count as so long."""
 
@@ -39,7 +42,7 @@ Majors = dict[int, int]
 def majors(ticks: Ticks) -> Majors:
     """The marks that are longer, stronger or numbered."""
     found = longer(ticks)
-    for written in ticks.written:
+    for written in ticks.writing.columns:
         for many in (2, 5, 10):
             for rest in range(many):
                 if many not in found and _numbered(written > 0, ticks.there, many, rest):
@@ -86,7 +89,8 @@ def step_mm(ticks: Ticks, pattern: Majors, zero: int, count: float) -> float | s
     if 2 in pattern:
         return 5.0 if count > most else 10.0 if count < 2 * least else _by_numbers(ticks, zero) or UNSURE
     length = np.maximum(ticks.length, LEAST_LENGTH_PX)
-    if max(_gap(length, ticks.there, 2, rest) for rest in (0, 1)) > HINT:
+    # A pixel more or less says nothing.
+    if max(_gap(length, ticks.there, 2, rest) for rest in (0, 1)) > max(HINT, HINT_PX / float(np.median(length))):
         return UNSURE
     # One long mark 10 or 20 marks down: the others may be hidden, and the marks be 5 mm.
     down = np.flatnonzero(ticks.there) - zero
@@ -101,7 +105,9 @@ def _gap(feature: Array, there: Flags, many: int, rest: int) -> float:
     # Two long marks may be so by chance, unless they are where one expects them.
     if len(major) < (2 if many in (5, 10) else SEVERAL) or len(minor) < 3:
         return -1.0
-    return float((np.quantile(major, 0.15) - np.quantile(minor, 0.9)) / max(np.median(minor), 1.0))
+    # Of two, each must be long: one alone may be crossed by something else.
+    least = major.min() if len(major) < SEVERAL else np.quantile(major, 0.15)
+    return float((least - np.quantile(minor, 0.9)) / max(np.median(minor), 1.0))
 
 
 def _numbered(written: Flags, there: Flags, many: int, rest: int) -> bool:
@@ -121,14 +127,14 @@ def _by_numbers(ticks: Ticks, zero: int) -> float | None:
 
     The numbers are not read: those from 10 on are twice as wide. Is that the fifth, they count 2, 4, 6, 8, 10 cm.
     """
-    side = int(np.argmax((ticks.written > 0).sum(axis=1)))
     last = int(np.flatnonzero(ticks.there)[-1])
-    wide = ticks.written[side][max(zero, -2) + 2 : last + 1 : 2]
+    beside = ticks.writing.widths[:, max(zero, -2) + 2 : last + 1 : 2]
+    wide = beside[int(np.argmax((beside > 0).sum(axis=1)))]
     if zero < 0 or len(wide) < 5 or (wide > 0).mean() < COMPARED:
         return None
-    digit, later, from_ten = np.median(wide[:4]), np.median(wide[4:9]), wide[9:]
-    if later >= TWO_DIGITS[1] * digit:
+    digit, later, from_ten = (np.median(part[part > 0]) if part.any() else 0.0 for part in np.split(wide, (4, 9)))
+    if later >= TWO_DIGITS[1] * digit > 0:
         return 10.0
-    if later <= TWO_DIGITS[0] * digit and (not len(from_ten) or np.median(from_ten) >= TWO_DIGITS[1] * digit):
+    if 0 < later <= TWO_DIGITS[0] * digit and (not from_ten or from_ten >= TWO_DIGITS[1] * digit):
         return 5.0
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,8 +22,9 @@ STANDS = 0.5
 BESIDE_PX, LETTER_PX = 5, 8
 """Pixels between a mark and what is written beside it, and that are lit in it, at least."""
 
-CROWD = 0.5
-"""With that share of a mark's own pixels lit beside it, it may be a letter or a bullet."""
+CROWD, NEAR = 0.5, 0.6
+"""With that share of a mark's own pixels lit beside it, it may be a letter or a bullet; how far beside it counts, as a
+share of how far is looked."""
 
 ASKEW_PX = 4
 """Pixels by which a mark may lie beside the line."""
@@ -41,12 +43,13 @@ class Shapes:
 
     Attributes:
         stands: (K,) whether the mark is brighter than the screen around it.
+        ends: (2, K) where it ends on either side, in pixels across the ruler from the point.
     """
 
     def __init__(self, patches: Field, around: Field, offsets: Array, brightness: Array, step: float) -> None:
         count, height, width = patches.shape
         self.length, self.thick, self.ink = np.zeros(count), np.zeros(count), np.zeros(count)
-        self.stands = np.zeros(count, bool)
+        self.stands, self.ends = np.zeros(count, bool), np.zeros((2, count))
         self.written, self.crowded = np.zeros((2, count)), np.zeros(count, bool)
         usual = THERE * float(np.median(brightness[are_there(brightness)]))
         band, far = max(1, round(0.25 * step)), max(1, round(0.1 * step))
@@ -61,6 +64,7 @@ class Shapes:
             self.stands[k] = level[max(middle - 2, 0) : middle + 3].max() > STANDS * brightness[k]
             top, bottom = _run(patch[:, middle] > SHARE * brightness[k], row)
             self.length[k], self.thick[k] = right - left + 1, bottom - top + 1
+            self.ends[:, k] = left - width // 2, right - width // 2
             self.ink[k] = patch[max(row - 3, 0) : row + 4, max(left - 2, 0) : right + 3].sum() / 255
             lit = (patch[max(row - band, 0) : row + band + 1] > usual).sum(axis=0)
             # What goes on half-way to the next mark is no writing, but a bar or a picture.
@@ -68,13 +72,21 @@ class Shapes:
             sides = lit[: max(left - BESIDE_PX, 0)], lit[right + 1 + BESIDE_PX :]
             self.written[:, k] = [(side > 0).sum() if side.sum() >= LETTER_PX else 0 for side in sides]
             own = lit[left : right + 1].sum()
-            self.crowded[k] = lit[: max(left - 1, 0)].sum() + lit[right + 2 :].sum() > max(CROWD * own, LETTER_PX)
+            near = round(NEAR * (width // 2))
+            nearby = lit[max(left - near, 0) : max(left - 1, 0)].sum() + lit[right + 2 : right + 1 + near].sum()
+            self.crowded[k] = nearby > max(CROWD * own, LETTER_PX)
 
 
-def likeness(patches: Field, offsets: Array, there: Flags, length: float) -> Array:
-    """(K,) correlation of each mark and what touches it with the mean of those that are there."""
+def likeness(patches: Field, offsets: Array, there: Flags, length: Array) -> tuple[Array, float]:
+    """(K,) correlation of each mark and what touches it with the mean of the shorter ones that are there; and how plain
+    that mean is.
+
+    A plain mark is the product of a profile along the ruler and one across it, with share 1 of its energy: so are ticks
+    and dots, and words are not.
+    """
     _, height, width = patches.shape
-    across = min(round(length / 2) + 2, width // 2 - 1)
+    short = there & (length <= 1.3 * float(np.quantile(length[there], 0.3)))
+    across = min(round(float(np.median(length[short])) / 2) + 2, width // 2 - 1)
     along = max(2, min(4, height // 2 - 1))
     pieces = []
     for patch, offset in zip(patches, offsets, strict=True):
@@ -85,12 +97,15 @@ def likeness(patches: Field, offsets: Array, there: Flags, length: float) -> Arr
         shift = float((weight * np.arange(-ASKEW_PX, ASKEW_PX + 1)).sum() / max(float(weight.sum()), 1e-6))
         middle = int(np.clip(width // 2 + round(shift), across, width - 1 - across))
         pieces.append(patch[row - along : row + along + 1, middle - across : middle + across + 1])
-    cut = np.stack(pieces)
+    # Blurred, for the same dot fills two pixels here and three there.
+    cut = np.stack([cv2.blur(piece, (3, 3)) for piece in pieces])
+    energy = np.square(np.linalg.svd(np.median(cut[short], axis=0).astype(np.float64), compute_uv=False))
+    plain = float(energy[0] / max(energy.sum(), 1e-6))
     flat = cut.reshape(len(cut), -1).astype(np.float64)
     flat -= flat.mean(axis=1, keepdims=True)
     flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
-    mean = np.median(flat[there], axis=0)
-    return np.asarray(flat @ mean / max(float(np.linalg.norm(mean)), 1e-6), np.float64)
+    mean = np.median(flat[short], axis=0)
+    return np.asarray(flat @ mean / max(float(np.linalg.norm(mean)), 1e-6), np.float64), plain
 
 
 def cut_off(lattice: Lattice, width: int, length: float) -> bool:

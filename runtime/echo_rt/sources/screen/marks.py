@@ -20,7 +20,8 @@ LETTERS = 0.018
 """Share of the screen's shorter side within which letters of a word follow one another."""
 
 FRAME_PX = 7
-"""Pixels that the level line of a frame is thick at most. Its corners and the sides of a low one lie close to it."""
+"""Pixels that the level line of a frame is thick at most. Its corners, and the sides of one that is lower than the
+longest mark, lie close to it."""
 
 MOST_MARKS = 6000
 """More marks are no writing on a screen but a noisy picture."""
@@ -63,19 +64,25 @@ def longest_mark(shape: tuple[int, ...]) -> int:
     return max(round(LONGEST * min(shape[:2])), 9)
 
 
-def small_things(still: Image) -> Image:
-    """(H, W) what of a still picture is short in both directions; lines and surfaces are gone, and so are the corners
-    of frames."""
+def small_things(still: Image, sector: Image) -> Image:
+    """(H, W) what of a still picture is short in both directions; lines and surfaces are gone, and frames beside the
+    sector with their corners.
+
+    Args:
+        still: the picture.
+        sector: (H, W) 1 in the sector, where speckle has lines of its own.
+    """
     span = longest_mark(still.shape)
     upright = cv2.morphologyEx(still, cv2.MORPH_OPEN, np.ones((span, 1), np.uint8))
     level = np.asarray(cv2.morphologyEx(still, cv2.MORPH_OPEN, np.ones((1, span), np.uint8)), np.uint8)
-    # Of the level lines the thin and long ones: speckle has short ones.
     long = cv2.morphologyEx(level, cv2.MORPH_OPEN, np.ones((1, 2 * span), np.uint8))
     thin = cv2.subtract(long, cv2.morphologyEx(long, cv2.MORPH_OPEN, np.ones((FRAME_PX, 1), np.uint8)))
-    near = max(FRAME_PX, round(0.75 * span))
-    frames = cv2.dilate((np.asarray(thin) > LEAST).view(np.uint8), np.ones((near, near), np.uint8))
+    # Thin along all of its length: a mark that touches a panel is not.
+    thin = cv2.morphologyEx(thin, cv2.MORPH_OPEN, np.ones((1, 2 * span), np.uint8))
+    lines = ((np.asarray(thin) > LEAST) & (sector == 0)).view(np.uint8)
     small = np.asarray(cv2.subtract(still, cv2.max(upright, level)), np.uint8)
-    small[np.asarray(frames) > 0] = 0
+    around = np.ones((span + FRAME_PX, FRAME_PX), np.uint8)
+    small[np.asarray(cv2.dilate(lines, around)) > 0] = 0
     return small
 
 

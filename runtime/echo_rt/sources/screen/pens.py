@@ -27,6 +27,9 @@ STRAY_S = 0.12
 NEAR_PX, NEAR_S = 3.0, 0.02
 """How near to a steady pen each picture shows it, in pixels or in seconds."""
 
+MEASURED = 16
+"""Shifts from which the speed of a scroll is taken."""
+
 LAG_S = 0.2
 """Between two pictures of which the shift is measured: several columns, and less than a beat."""
 
@@ -46,11 +49,16 @@ class Pen(Protocol):
         """The columns that were not read yet, after the last picture."""
 
 
-def learn_pen(seen: list[tuple[float, Profile]]) -> Pen | None:
-    """The pen that wrote these pictures; None where nothing is written at a steady speed."""
+def learn_pen(seen: list[tuple[float, Profile]], moved: tuple[int, int]) -> Pen | None:
+    """The pen that wrote these pictures; None where nothing is written at a steady speed.
+
+    Args:
+        seen: times in seconds, and what the strip shows.
+        moved: the first and the last column that moved in the first of them.
+    """
     if len(seen) < 8:
         return None
-    return learn_sweep(seen) or learn_scroll(seen)
+    return learn_sweep(seen) or learn_scroll(seen, moved)
 
 
 def _columns(times_s: Array, profile: Profile, columns: NDArray[np.int64]) -> Columns:
@@ -197,22 +205,24 @@ class ScrollPen:
         return _columns(times_s[chosen], profile, columns[chosen])
 
 
-def learn_scroll(seen: list[tuple[float, Profile]]) -> ScrollPen | None:
+def learn_scroll(seen: list[tuple[float, Profile]], moved: tuple[int, int]) -> ScrollPen | None:
     """A pen that moves the whole trace steadily; None where it does not."""
     width = len(seen[0][1].lit)
     shares = np.mean([profile.lit for _, profile in seen], axis=0)
-    there = np.flatnonzero(shares > 0.6)
+    # All of a scroll moves: what is lit beside it is something else.
+    there = moved[0] + np.flatnonzero(shares[moved[0] : moved[1] + 1] > 0.6)
     if len(there) < 0.1 * width:
         return None
     first, end = int(there[0]), int(there[-1])
     speeds = []
-    for n, (t_s, profile) in enumerate(seen):
+    for n in range(0, len(seen), max(1, len(seen) // MEASURED)):
+        t_s, profile = seen[n]
         later = next(((t, p) for t, p in seen[n + 1 :] if t - t_s >= LAG_S), None)
         if later is None:
             break
-        moved = _moved(profile, later[1], first, end, round(SPEEDS[1] * width * (later[0] - t_s)))
-        if moved is not None:
-            speeds.append(moved / (later[0] - t_s))
+        shift = _moved(profile, later[1], first, end, round(SPEEDS[1] * width * (later[0] - t_s)))
+        if shift is not None:
+            speeds.append(shift / (later[0] - t_s))
     if len(speeds) < 4:
         return None
     speed = float(np.median(speeds))

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from echo_rt.arrays import Array, Image
+from echo_rt.arrays import Image
 from echo_rt.provenance import RulerScale
-from echo_rt.sources.screen.fan import Fan, find_fan
+from echo_rt.sources.screen.fan import Fan, find_fans
 from echo_rt.sources.screen.graduation import DEPTH_MM, Majors, in_fifths, majors, step_mm
 from echo_rt.sources.screen.lattice import Lattice, find_lattices
 from echo_rt.sources.screen.marks import find_marks, small_things
+from echo_rt.sources.screen.plausible import IN_FIFTHS, IN_HALVES, PLAIN, like_a_ruler
 from echo_rt.sources.screen.still import Still
 from echo_rt.sources.screen.ticks import Ticks, measure_ticks
 
@@ -25,56 +26,8 @@ SAMPLE_S, SAMPLES, LEAST_SAMPLES = 0.1, 12, 4
 
 NO_RULER = "no ruler is seen beside the sector"
 
-
-@dataclass(frozen=True, slots=True)
-class Demands:
-    """What marks must be like to be a ruler's.
-
-    Attributes:
-        seen: share of the marks, from the first to the last, that must be there.
-        between: share of the gaps between them in which something may be lit.
-        crowded: share of the marks that may have something beside them, as letters and a list's bullets have.
-        alike: brightness of the faintest sixth of the marks over that of the brightest, at least.
-        shape: how much all but a fifth of the minor marks look like the mean one, a correlation.
-        uneven: share of the length by which marks of one kind may differ in length.
-        hidden: share of the depth at its lower end in which the marks may be hidden by tissue.
-    """
-
-    seen: float
-    between: float
-    crowded: float
-    alike: float
-    shape: float
-    uneven: float
-    hidden: float
-
-
-PLAIN = Demands(seen=0.8, between=0.25, crowded=0.5, alike=0.4, shape=0.8, uneven=0.25, hidden=0.06)
-"""Where all marks are alike: so are the bullets of a list."""
-
-GRADED = Demands(seen=0.65, between=0.5, crowded=0.9, alike=0.25, shape=0.7, uneven=0.5, hidden=0.06)
-"""Where every second or every fifth mark is long, which no list has."""
-
-IN_FIFTHS = replace(GRADED, shape=0.0, hidden=0.25)
-"""Where several fifth marks are long: nothing else on a screen is like that."""
-
 BUSY = 0.6
 """With something in more than that share of the gaps, shorter marks may stand between the long ones."""
-
-THICK_PX, THICK = 5.0, 0.2
-"""Pixels, or share of the distance between marks, that a mark is thick at most."""
-
-LONG = 0.75
-"""Where all marks are alike, the length of one over the distance to the next, at most."""
-
-LONGEST = 0.06
-"""A minor mark's length over the sector's depth, at most."""
-
-UNEVEN_PX, UNEVEN_THICK_PX = 3.0, 2.0
-"""Pixels by which marks of one kind always may differ in length, and in thickness."""
-
-UPRIGHT = 1.3
-"""A mark's thickness over its length, at most: what is taller is a stroke of a letter or the side of a frame."""
 
 ENDS = 0.06
 """Share of the depth by which the first mark may lie above the sector's tip or below its top, and the last mark below
@@ -92,6 +45,9 @@ SYSTEMATIC_PERCENT = 0.5
 
 AGREE = 0.02
 """Two rulers of one screen may differ by that share."""
+
+ASKEW_DEG = 5.0
+"""Angles by which an oblique ruler may be seen askew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +104,10 @@ def read_still(still: Still) -> Found | str:
     """The scale of a screen, or the reason why it has none."""
     if still.count < LEAST_SAMPLES:
         return NO_RULER
-    fan = find_fan(still.highest, still.lowest)
-    return NO_RULER if fan is None else read_ruler(still.picture, fan)
+    verdicts = [read_ruler(still.picture, fan) for fan in find_fans(still.highest, still.lowest)]
+    return _agreed(
+        [one for one in verdicts if isinstance(one, Found)], [one for one in verdicts if isinstance(one, str)]
+    )
 
 
 def read_ruler(still: Image, fan: Fan) -> Found | str:
@@ -159,23 +117,36 @@ def read_ruler(still: Image, fan: Fan) -> Found | str:
         still: (H, W) what of the screen does not move, see `marks.brightness`.
         fan: the sector.
     """
-    small = small_things(still)
+    small = small_things(still, fan.mask(still.shape))
     marks = find_marks(small)
     if marks is None:
         return "the screen is too noisy for a ruler"
     found: list[Found] = []
-    reasons: list[str] = []
+    doubts: list[tuple[Lattice, str]] = []
     for lattice in find_lattices(marks, fan):
         ticks = _measured(still, small, lattice, fan)
         verdict = judge(ticks, fan) if ticks is not None else ""
         if isinstance(verdict, Found):
             found.append(verdict)
-        elif verdict:
-            reasons.append(verdict)
+        elif verdict and ticks is not None:
+            doubts.append((ticks.lattice, verdict))
+    # A ruler that was read is seen at other angles too, and worse.
+    reasons = [doubt for lattice, doubt in doubts if not any(_askew(lattice, one.ticks.lattice) for one in found)]
     # Several long fifth marks say more than evenness alone. Without them, another ruler that is unclear is a doubt.
     found = [one for one in found if one.sure] or (found if not reasons else [])
+    return _agreed(found, reasons)
+
+
+def _askew(one: Lattice, other: Lattice) -> bool:
+    """Whether two oblique lattices are of one ruler."""
+    turned = abs(one.angle_deg - other.angle_deg)
+    return bool(one.angle_deg and turned < ASKEW_DEG and abs(one.step / other.step - 1) < AGREE)
+
+
+def _agreed(found: list[Found], reasons: list[str]) -> Found | str:
+    """The surest of some scales where they agree; else the first reason."""
     if not found:
-        return reasons[0] if reasons else NO_RULER
+        return next((reason for reason in reasons if reason != NO_RULER), NO_RULER)
     best = min(found, key=lambda one: one.scale.error_percent)
     if any(abs(one.scale.mm_per_px / best.scale.mm_per_px - 1) > AGREE for one in found):
         return "two rulers on the screen have different scales"
@@ -185,8 +156,9 @@ def read_ruler(still: Image, fan: Fan) -> Found | str:
 def _measured(still: Image, small: Image, lattice: Lattice, fan: Fan) -> Ticks | None:
     """The marks of a lattice; of a finer one where something stands in most gaps: shorter marks between."""
     ticks = measure_ticks(still, small, lattice, fan)
-    if ticks is not None and ticks.between > BUSY:
-        finer = measure_ticks(still, small, replace(ticks.lattice, step=ticks.lattice.step / 2), fan)
+    if ticks is None or ticks.between > BUSY:
+        coarse = lattice if ticks is None else ticks.lattice
+        finer = measure_ticks(still, small, replace(coarse, step=coarse.step / 2), fan)
         if finer is not None and finer.between <= PLAIN.between:
             return finer
     return ticks
@@ -196,8 +168,8 @@ def judge(ticks: Ticks, fan: Fan) -> Found | str:
     """The scale by these marks; a reason where they are a ruler that cannot be read, and "" where they are none."""
     pattern = majors(ticks)
     sure = in_fifths(ticks)
-    demands = IN_FIFTHS if sure else GRADED if 2 in pattern else PLAIN
-    if not _like_a_ruler(ticks, pattern, demands, fan.depth):
+    demands = IN_FIFTHS if sure else IN_HALVES if 2 in pattern else PLAIN
+    if not like_a_ruler(ticks, pattern, demands, fan.depth):
         return ""
     along, _ = ticks.lattice.axes()
     tip, depth, step = float(along @ np.array(fan.tip)), fan.depth, ticks.lattice.step
@@ -221,41 +193,6 @@ def judge(ticks: Ticks, fan: Fan) -> Found | str:
         return f"a ruler is seen that would be {depth_mm / 10:.0f} cm deep" if 5 in pattern else ""
     error_percent = 100 * 2 * ticks.error / step + SYSTEMATIC_PERCENT
     return Found(RulerScale(float(between_mm / step), float(error_percent), depth_mm), ticks, sure)
-
-
-def _like_a_ruler(ticks: Ticks, pattern: Majors, demands: Demands, depth: float) -> bool:
-    """Whether the marks look like those of a ruler: thin, alike, nothing between them, and no list's bullets."""
-    there, step = ticks.there, ticks.lattice.step
-    first, last = np.flatnonzero(there)[[0, -1]]
-    if there[first : last + 1].mean() < demands.seen or ticks.between > demands.between:
-        return False
-    thick = float(np.median(ticks.thick[there]))
-    if thick > max(THICK_PX, THICK * step):
-        return False
-    faint, bright = np.quantile(ticks.brightness[there], (0.15, 0.85))
-    if faint < demands.alike * bright or ticks.crowded[there].mean() > demands.crowded:
-        return False
-    minor = there.copy()
-    for many, rest in pattern.items():
-        minor[rest::many] = False
-    minor = minor if minor.sum() > 2 else there
-    typical = float(np.median(ticks.length[minor]))
-    if thick > UPRIGHT * typical + 1 or float(np.quantile(ticks.shape[minor], 0.2)) < demands.shape:
-        return False
-    if typical > LONGEST * depth or (demands is PLAIN and (ticks.cut or typical > LONG * step)):
-        return False
-    kinds = [kind for kind in (minor, there & ~minor) if kind.any()]
-    return all(
-        _even(ticks.length[kind], demands.uneven, UNEVEN_PX)
-        and _even(ticks.thick[kind], demands.uneven, UNEVEN_THICK_PX)
-        for kind in kinds
-    )
-
-
-def _even(size: Array, uneven: float, least_px: float) -> bool:
-    """Whether marks of one kind are of one size, but for a few."""
-    small, typical, large = np.quantile(size, (0.2, 0.5, 0.8))
-    return bool(large - small <= max(least_px, uneven * typical))
 
 
 def _zero(ticks: Ticks, pattern: Majors, low: float, high: float) -> int | None:

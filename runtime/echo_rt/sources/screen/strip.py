@@ -63,12 +63,14 @@ class Strip:
     Attributes:
         first, last: its rows.
         least: grey level of the trace.
+        moved: its first and last column in which it was seen to move.
         beside: (rows, W) what is not looked at: ultrasound, and texts that stand still.
     """
 
     first: int
     last: int
     least: int
+    moved: tuple[int, int]
     beside: Flags
 
     def profile(self, image: Image) -> Profile:
@@ -101,11 +103,12 @@ def find_strips(highest: Image, lowest: Image, outlines: Sequence[NDArray[np.int
     found = []
     for n, (_, top, wide, tall, _) in enumerate(boxes.tolist()):
         if n and wide >= LONG * width and tall <= TALL * height and wide >= 1.5 * tall:
-            bright = float(np.median(highest[(names == n) & (moved > 0)]))
-            found.append((wide, top, top + tall, bright))
+            own = (names == n) & (moved > 0)
+            lit = np.flatnonzero(own.any(axis=0))
+            found.append((wide, top, top + tall, float(np.median(highest[own])), (int(lit[0]), int(lit[-1]))))
     found = sorted(found, reverse=True)[:MOST]
     strips = []
-    for _, top, bottom, bright in found:
+    for _, top, bottom, bright, columns in found:
         # Not into another trace, unless it touches this one.
         above = [min(other[2], top) for other in found if other[1] < top]
         below = [max(other[1], bottom) for other in found if other[2] > bottom]
@@ -116,7 +119,7 @@ def find_strips(highest: Image, lowest: Image, outlines: Sequence[NDArray[np.int
         )
         # Letters are blurred, and their edges flicker.
         beside = cv2.dilate(beside.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        strips.append(Strip(first, last, round(SHARE * bright), np.asarray(beside)))
+        strips.append(Strip(first, last, round(SHARE * bright), columns, np.asarray(beside)))
     return strips
 
 

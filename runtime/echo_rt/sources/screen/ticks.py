@@ -9,15 +9,19 @@ import numpy as np
 
 from echo_rt.arrays import Array, Field, Image
 from echo_rt.sources.screen.fan import Fan
-from echo_rt.sources.screen.lattice import Lattice
-from echo_rt.sources.screen.mark_shapes import Flags, Shapes, are_there, cut_off, likeness, lit_between
+from echo_rt.sources.screen.lattice import Lattice, axes
+from echo_rt.sources.screen.mark_shapes import THERE, Flags, Shapes, are_there, cut_off, likeness, lit_between
 from echo_rt.sources.screen.marks import longest_mark
+from echo_rt.sources.screen.writing import Writing, number_widths
 
 OVERLAP = (0.14, 0.06)
 """Shares of the depth by which a ruler is looked for above the sector's tip and below its bottom."""
 
 REACH = 1.6
 """How far to either side of a mark is looked, in lengths of the longest mark."""
+
+SPINE_PX, ASKEW_PX = 2, 4
+"""Pixels that a mark may lie beside its line, and beside that of a lattice at an angle known to half a degree."""
 
 FEW = 4
 """Fewer marks are not measured."""
@@ -33,9 +37,9 @@ class Ticks:
         brightness: of each mark, in grey levels above what lies around it.
         length, thick: of each mark in pixels, across the ruler and along it.
         ink: sum of the brightness of each mark, in pixels of full brightness.
-        written: (2, K) how many columns are written beside it, on either side; 0 for nothing.
-        shape: how much it looks like the mean mark, a correlation.
-        crowded: whether much is lit beside the mark, as beside a letter or a bullet.
+        writing: what is written beside the marks.
+        shape: how much it looks like the mean minor mark, a correlation.
+        inside: whether it lies in the sector, where tissue may hide it.
         between: share of the gaps between the marks in which something is lit.
         cut: whether the marks reach to the side of the screen, so that something longer may have been cut off.
         error: standard error of `lattice.step`, in pixels.
@@ -47,9 +51,9 @@ class Ticks:
     length: Array
     thick: Array
     ink: Array
-    written: Array
+    writing: Writing
     shape: Array
-    crowded: Flags
+    inside: Flags
     between: float
     cut: bool
     error: float
@@ -75,7 +79,7 @@ def measure_ticks(still: Image, small: Image, lattice: Lattice, fan: Fan) -> Tic
         patches = _patches(small, lattice, fan)
         if patches is None:
             return None
-        offsets, brightness = _peaks(patches, lattice.step)
+        offsets, sideways, brightness = _peaks(patches, lattice.step, ASKEW_PX if lattice.angle_deg else SPINE_PX)
         there = are_there(brightness)
         if there.sum() < FEW:
             return None
@@ -83,10 +87,13 @@ def measure_ticks(still: Image, small: Image, lattice: Lattice, fan: Fan) -> Tic
             lattice = wider
             continue
         lattice, error = _fitted(lattice, offsets, there)
+        if lattice.angle_deg:
+            lattice = _straightened(lattice, sideways, there)
+    lattice = _from_the_top(lattice, fan)
     patches = _patches(small, lattice, fan)
     if patches is None:
         return None
-    offsets, brightness = _peaks(patches, lattice.step)
+    offsets, _, brightness = _peaks(patches, lattice.step, SPINE_PX)
     there = are_there(brightness) & (np.abs(offsets) < max(1.5, 0.1 * lattice.step))
     if there.sum() < FEW:
         return None
@@ -96,6 +103,10 @@ def measure_ticks(still: Image, small: Image, lattice: Lattice, fan: Fan) -> Tic
     there &= shapes.stands
     if there.sum() < FEW:
         return None
+    points = points_of(lattice, fan, small.shape)
+    usual = THERE * float(np.median(brightness[there]))
+    widths = number_widths(small, lattice, points, shapes.ends, usual)
+    shape, plain = likeness(patches, offsets, there, shapes.length)
     thickest = min(float(np.quantile(shapes.thick[there], 0.9)), 0.3 * lattice.step)
     between = lit_between(patches, there, brightness, thickest)
     return Ticks(
@@ -105,9 +116,9 @@ def measure_ticks(still: Image, small: Image, lattice: Lattice, fan: Fan) -> Tic
         length=shapes.length,
         thick=shapes.thick,
         ink=shapes.ink,
-        written=shapes.written,
-        shape=likeness(patches, offsets, there, float(np.median(shapes.length[there]))),
-        crowded=shapes.crowded,
+        writing=Writing(shapes.written, widths, shapes.crowded, plain),
+        inside=fan.reaches(points),
+        shape=shape,
         between=between,
         cut=cut_off(lattice, small.shape[1], float(np.median(shapes.length[there]))),
         error=error,
@@ -151,20 +162,47 @@ def _patches(small: Image, lattice: Lattice, fan: Fan) -> Field | None:
     return np.asarray(found, np.float32).reshape(len(points), len(v), len(u))
 
 
-def _peaks(patches: Field, step: float) -> tuple[Array, Array]:
-    """Of each point: how far from it its mark is along the ruler, and how bright."""
+def _peaks(patches: Field, step: float, reach: int) -> tuple[Array, Array, Array]:
+    """Of each point: how far from it its mark is along the ruler and across it, and how bright.
+
+    Args:
+        patches: around the points.
+        step: from point to point.
+        reach: how far across the ruler a mark may lie.
+    """
     rows, columns = patches.shape[1] // 2, patches.shape[2] // 2
     near = max(1, round(0.25 * step))
-    spine = patches[:, rows - near : rows + near + 1, columns - 2 : columns + 3].max(axis=2)
+    place = patches[:, rows - near : rows + near + 1, columns - reach : columns + reach + 1]
+    spine = place.max(axis=2)
     top = spine.max(axis=1)
-    weight = np.maximum(spine - 0.3 * top[:, None], 0) ** 1.0
+    weight = np.maximum(spine - 0.3 * top[:, None], 0)
     # Only what belongs to the brightest mark: a second one nearby would pull the centre towards it.
     rows_of = np.arange(-near, near + 1)
     peak = rows_of[spine.argmax(axis=1)]
     weight = weight * (np.abs(rows_of[None, :] - peak[:, None]) <= max(2.0, 0.12 * step))
-    total = weight.sum(axis=1)
-    offsets = (weight * rows_of).sum(axis=1) / np.maximum(total, 1e-6)
-    return np.asarray(offsets, np.float64), np.asarray(top, np.float64)
+    offsets = (weight * rows_of).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-6)
+    beside = place.max(axis=1)
+    pull = np.maximum(beside - 0.5 * top[:, None], 0)
+    sideways = (pull * np.arange(-reach, reach + 1)).sum(axis=1) / np.maximum(pull.sum(axis=1), 1e-6)
+    return np.asarray(offsets, np.float64), np.asarray(sideways, np.float64), np.asarray(top, np.float64)
+
+
+def _straightened(lattice: Lattice, sideways: Array, there: Flags) -> Lattice:
+    """The lattice on the line through its marks: it was found at one of some angles."""
+    k = np.flatnonzero(there)
+    keep = np.ones(len(k), bool)
+    slope = shift = 0.0
+    for _ in range(3):
+        if keep.sum() < FEW:
+            return lattice
+        slope, shift = np.polyfit(k[keep], sideways[k[keep]], 1)
+        left = np.abs(sideways[k] - shift - slope * k)
+        keep = left <= max(2.5 * float(np.median(left)), 0.6)
+    along, across = lattice.axes()
+    turned = lattice.angle_deg + float(np.degrees(np.arctan(slope / lattice.step)))
+    first = across * (lattice.across + shift) + along * lattice.first
+    new_along, new_across = axes(turned)
+    return replace(lattice, angle_deg=turned, across=float(first @ new_across), first=float(first @ new_along))
 
 
 def _wider(lattice: Lattice, there: Flags) -> Lattice | None:
