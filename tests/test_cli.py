@@ -40,11 +40,12 @@ def test_the_main_job_on_a_real_recording(result, cine: Path) -> None:
     assert summary["fps"] == pytest.approx(30, rel=0.01)
     assert summary["ef_method"] == "clip-extremes", "one second from end-systole holds no whole beat"
     assert 40 < summary["ef_percent"] < 80
-    assert summary["spacing_mm"] is None, "its calibration is stale"
-    assert summary["volume_unit"] == "px3"
+    # The header's region is stale; its size of a pixel is that of the ruler, before the image was resized.
+    assert (summary["scale"], summary["volume_unit"]) == ("ruler", "mL")
+    assert summary["spacing_mm"] == pytest.approx([1.021, 1.021], abs=0.005)
     assert f"{summary['ef_percent']:.0f}" in run.stdout
     assert "largest and the smallest volume" in run.stdout
-    assert "region" in run.stdout, "why it is uncalibrated"
+    assert "scale by the ruler on the screen: 1.02 mm a pixel" in run.stdout
     masks = np.load(folder / "masks.npz")["labels"]
     assert masks.shape == (30, 240, 320)
     assert set(np.unique(masks)) == {0, 1, 2, 3}
@@ -56,7 +57,7 @@ def test_the_python_api_gives_the_same_readings(result, cine: Path) -> None:
 
     rows = (result[1] / "readings.csv").read_text().splitlines()
     heading = rows[0].split(",")
-    volumes = [row.split(",")[heading.index("volume_px3")] for row in rows[1:]]
+    volumes = [row.split(",")[heading.index("volume_ml")] for row in rows[1:]]
     found = [f"{reading.ventricle.volume:.6g}" for reading in echo_rt.stream(cine)]
     assert found == volumes
 

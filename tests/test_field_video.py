@@ -35,7 +35,7 @@ def test_a_turned_video_has_the_ejection_fraction_of_the_upright_one(field: Path
     result = process(field / "display-matrix" / "turned180.mp4", engine)
     assert result.ef.percent == pytest.approx(39, abs=1.5)
     assert result.heart_rate_bpm == pytest.approx(75, abs=1.5)
-    assert result.provenance.notes == ("turned by 180 degrees clockwise, as its display matrix says",)
+    assert result.provenance.notes[0] == "turned by 180 degrees clockwise, as its display matrix says"
 
 
 @pytest.mark.parametrize("fps", [None, 25])

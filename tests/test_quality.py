@@ -230,7 +230,7 @@ def test_a_model_without_a_newer_threshold_goes_by_the_default_and_an_unknown_on
     assert ModelSpec.from_json(old.to_json()).tuning.quality == {**DEFAULT_QUALITY, "min_confidence": 0.6}
     with pytest.raises(ModelError, match="thresholds min_luck are unknown; a newer echo-rt is needed"):
         ModelSpec.from_json(replace(old, tuning=Tuning(quality={"min_luck": 1.0})).to_json())
-    with pytest.raises(ModelError, match="expected a number as quality threshold min_confidence, found 'high'"):
+    with pytest.raises(ModelError, match=r"expected a finite number as quality\.min_confidence, found 'high'"):
         ModelSpec.from_json(replace(old, tuning=Tuning(quality={"min_confidence": "high"})).to_json())
 
 

@@ -156,7 +156,7 @@ NAMES = {
     "PatientName": "Quillfeather^Zebediah", "PatientID": "PID-90210-QX", "PatientBirthDate": "19310217",
     "OtherPatientIDs": "OTHER-77-ZZ", "AccessionNumber": "ACC4455QX", "StudyID": "STQX9",
     "ReferringPhysicianName": "Ostrander^Wilhelmina", "InstitutionName": "Saint Brannock Infirmary",
-    "OperatorsName": "Throckmorton^Ivy", "StudyDescription": "Zebediah follow-up", "StationName": "ROOMQX77",
+    "OperatorsName": "Throckmorton^Isolde", "StudyDescription": "Zebediah follow-up", "StationName": "ROOMQX77",
     "PatientAddress": "9 Larkspur Mews", "PatientComments": "Quillfeather is frail", "DeviceSerialNumber": "SERQX123",
 }  # fmt: skip
 

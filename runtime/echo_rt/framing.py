@@ -64,7 +64,7 @@ class Framing:
         return self.scaled.told(result) if isinstance(self.scaled, Beside) else result
 
 
-def frame_feed(roi: str, read_screen: bool = False) -> Framing:
+def frame_feed(roi: str, read_screen: bool = True) -> Framing:
     """How the frames of a feed are cut: what it shows can be looked at once.
 
     Args:
@@ -111,7 +111,7 @@ def live_cut(roi: str, keep: Keep, recording: Callable[[], Source] | None = None
 
 
 def frame_recording(
-    source: Source, engine: Engine, roi: str = "auto", keep: Keep | None = None, read_screen: bool = False
+    source: Source, engine: Engine, roi: str = "auto", keep: Keep | None = None, read_screen: bool = True
 ) -> Framing:
     """How the frames of a recording are cut.
 

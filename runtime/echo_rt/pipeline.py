@@ -83,7 +83,7 @@ def stream(
     ef_method: str = "disks",
     fps: float | None = None,
     roi: str = "auto",
-    read_screen: bool = False,
+    read_screen: bool = True,
 ) -> Iterator[Reading]:
     """A reading for every frame of a recording or a feed.
 
@@ -95,8 +95,7 @@ def stream(
         fps: frames a second, for images without a clock or to correct a wrong one.
         roi: what of the pictures is looked at: ``auto`` finds the ultrasound on a scanner's screen, ``x,y,w,h`` sets a
             rectangle in pixels, ``none`` takes all. A source of one's own is never looked at twice: ``auto`` takes all.
-        read_screen: read the scale from the ruler on the screen where the source has none. Experimental: the ruler is
-            read wrongly at times.
+        read_screen: read the scale from the ruler on the screen where the source has none.
 
     Raises:
         EchoRtError: the source, the model or an option is not as it should be.
@@ -130,7 +129,7 @@ def process(
     roi: str = "auto",
     overlay: bool = True,
     keep_screen: bool = False,
-    read_screen: bool = False,
+    read_screen: bool = True,
     progress: Callable[[int, int | None], None] = lambda done, expected: None,
 ) -> RecordingResult:
     """One recording from the first frame to its result; or two views of one heart.

@@ -83,7 +83,7 @@ def _status() -> int:
         status = app(standalone_mode=False)
         sys.stdout.flush()  # a disk that is full may say so here only
     except Exception as error:
-        if ending.told is not None:
+        if ending.told is not None and not ending.gentle:
             raise
         return _refused(error)
     return status or 0

@@ -54,13 +54,14 @@ class Ending:
 
     Attributes:
         told: the first signal that came, None before.
+        gentle: whether it raised nothing, so that the command ends by itself.
     """
 
     def __init__(self) -> None:
         self.told: int | None = None
         self._stage = _Stage.LOADING
         self._gently: Callable[[], None] | None = None
-        self._was_gentle = self._said = False
+        self.gentle = self._said = False
         self._ear: threading.Thread | None = None
 
     def watch(self) -> None:
@@ -99,10 +100,11 @@ class Ending:
             self._gently = None
 
     def status(self, status: int) -> int:
-        """What the process ends with, where the command alone would end with `status`; says so once in a line."""
-        if self.told is None:
+        """What the process ends with, where the command alone would end with `status`; says so once in a line. What a
+        command that ended by itself found wrong outranks the signal."""
+        if self.told is None or (self.gentle and status):
             return status
-        if not self._was_gentle:
+        if not self.gentle:
             self._say(self.told)
         return 128 + self.told
 
@@ -127,7 +129,7 @@ class Ending:
         if self._stage is _Stage.LOADING:
             self._leave_now(number)
         elif self._stage is _Stage.WORKING and self._gently is not None:
-            self._was_gentle = True
+            self.gentle = True
             self._gently()
         elif self._stage is _Stage.WORKING and first:
             raise Told(number)

@@ -17,7 +17,7 @@ _Roi = Annotated[
     str, typer.Option(help="auto finds the ultrasound on a scanner's screen; x,y,w,h sets it; none takes all.")
 ]
 _KeepScreen = Annotated[bool, typer.Option(help="Show all of the screen in overlay.mp4.")]
-_ReadScreen = Annotated[bool, typer.Option(help="Experimental: read the ruler and the ECG on the screen.")]
+_ReadScreen = Annotated[bool, typer.Option(help="Read the scale from the ruler on the screen, and the ECG.")]
 
 
 def file(
@@ -43,7 +43,7 @@ def file(
     roi: _Roi = "auto",
     overlay: Annotated[bool, typer.Option(help="Write overlay.mp4.")] = True,
     keep_screen: _KeepScreen = False,
-    read_screen: _ReadScreen = False,
+    read_screen: _ReadScreen = True,
     jobs: Annotated[
         int | None, typer.Option(min=1, show_default=False, help="Recordings side by side; by default as many as help.")
     ] = None,

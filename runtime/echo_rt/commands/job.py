@@ -36,7 +36,7 @@ class Options:
     overlay: bool = True
     roi: str = "auto"
     keep_screen: bool = False
-    read_screen: bool = False
+    read_screen: bool = True
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class ScreenOptions:
     """What of a screen is kept beside the ultrasound, and whether ruler and ECG on it are read."""
 
     keep: bool = False
-    read: bool = False
+    read: bool = True
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ _Token = Annotated[
 ]
 _Roi = Annotated[str, typer.Option(help="auto finds the ultrasound on a scanner's screen; x,y,w,h sets it; none.")]
 _KeepScreen = Annotated[bool, typer.Option(help="Record all of the screen, not the ultrasound alone.")]
-_ReadScreen = Annotated[bool, typer.Option(help="Experimental: read the scale from the ruler on the screen.")]
+_ReadScreen = Annotated[bool, typer.Option(help="Read the scale from the ruler on the screen.")]
 _Record = Annotated[Path | None, typer.Option(help="Keep frames and readings in this folder.")]
 _IgtlOut = Annotated[int | None, typer.Option(help="Serve mask and EF to OpenIGTLink clients on this port.")]
 _Realtime = Annotated[
@@ -117,7 +117,7 @@ def live(
     roi: _Roi = "auto",
     record: _Record = None,
     keep_screen: _KeepScreen = False,
-    read_screen: _ReadScreen = False,
+    read_screen: _ReadScreen = True,
     igtl_out: _IgtlOut = None,
     realtime: _Realtime = True,
     size: _Size = None,
