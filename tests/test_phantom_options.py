@@ -68,8 +68,8 @@ def test_an_address_may_name_every_option_and_python_takes_the_same_names() -> N
         "hr_variability": 0.1, "rhythm": "af", "foreshorten": 0.1, "depth_mm": 150.0, "sector_deg": 80.0,
         "tilt_deg": 3.0, "rotation_deg": -10.0, "named": "A2C", "mirror": True, "margin": 0.05,
         "dynamic_range_db": 60.0, "gain_db": 2.0, "dropout": 0.2, "shadow": 0.3, "noise": 0.4, "contrast": 0.6,
-        "persistence": 0.1, "overlay": False, "variety": 0.7, "fps": 30.0, "seconds": 2.0, "seed": 9, "height": 240, "width": 320,
-        "screen": "1280x720", "layout": 7,
+        "persistence": 0.1, "overlay": False, "variety": 0.7, "fps": 30.0, "seconds": 2.0, "seed": 9, "height": 240,
+        "width": 320, "screen": "1280x720", "layout": 7,
     }  # fmt: skip
     texts = {name: ",".join(value) if isinstance(value, tuple) else value for name, value in named.items()}
     query = "&".join(f"{name}={int(value) if isinstance(value, bool) else value}" for name, value in texts.items())
