@@ -67,7 +67,8 @@ def started(*arguments: str) -> subprocess.Popen[str]:
 def test_a_recording_whose_folder_was_moved_away_is_not_called_kept(tmp_path: Path) -> None:
     program = [sys.executable, "-c", "from echo_rt.commands.app import main; main()"]
     command = [*program, "live", SMALL, "--view", "none", "--roi", "none", "--record", str(tmp_path / "kept")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # see `started`
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heeds)
     lines = tmp_path / "kept" / "take-001" / "readings.jsonl"
     eventually(lambda: lines.exists() and len(lines.read_bytes().splitlines()) > 3)
     (tmp_path / "kept").rename(tmp_path / "elsewhere")
