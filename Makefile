@@ -74,7 +74,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only --benchmark-columns=min,median,iqr,ops
 
 lint: $(VENV)/.dev
-	@$(BIN)/ruff check .
+	@$(BIN)/ruff check --no-cache .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/clang-format --dry-run --Werror $(wildcard runtime/native/*.* tests/support/*.hpp tests/support/*.cpp)
 	@$(BIN)/mypy

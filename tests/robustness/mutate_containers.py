@@ -15,10 +15,10 @@ from tempfile import TemporaryDirectory
 import nibabel
 import nrrd
 import numpy as np
-from robustness.harness import Case, chance
 
 from echo_rt.sources import open_source
 from robustness.changes import HOSTILE, any_change, put_number
+from robustness.harness import Case, chance
 from support import clips
 from support.volumes import IMAGES, STEADY, along_x, metaimage, nifti, nrrd_file, stamps
 

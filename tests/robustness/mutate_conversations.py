@@ -17,10 +17,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyigtl
 import pytest
-from robustness.harness import Case, chance
 
 from echo_rt.sources import igtl, network, open_source
 from robustness.changes import any_change, put_number
+from robustness.harness import Case, chance
 from support import clips
 
 SEEDS = 40

@@ -21,11 +21,11 @@ from pydicom.uid import (
     JPEGLSLossless,
     RLELossless,
 )
-from robustness.harness import Case, chance
 
 from echo_rt.sources import open_source
 from echo_rt.sources.limits import variable
 from robustness.changes import HOSTILE, TEXTS, any_change, put_number, some_bytes
+from robustness.harness import Case, chance
 from support import clips
 from support.dicom_files import compressed, jpegs, lossless_jpeg
 
