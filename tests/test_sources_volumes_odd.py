@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import math
+import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -114,3 +117,20 @@ def test_a_damaged_header_prints_nothing(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout + done.stderr == ""
+
+
+def test_samples_scaled_by_no_number_are_refused_by_their_header(tmp_path: Path) -> None:
+    path = nifti(tmp_path / "a.nii", along_x(IMAGES))
+    data = bytearray(path.read_bytes())
+    data[112:120] = struct.pack("<ff", 1.0, math.nan)  # scl_slope and scl_inter
+    path.write_bytes(data)
+    assert "a NIfTI header, found a damaged one" in refused(path, fps=40)
+
+
+@pytest.mark.parametrize("sound", [6000, 30000])
+def test_a_packed_file_that_is_damaged_behind_its_header_is_refused(tmp_path: Path, sound: int) -> None:
+    path = nifti(tmp_path / "a.nii", along_x(IMAGES))
+    packer = zlib.compressobj(0, wbits=31)
+    packed = packer.compress(path.read_bytes()[:sound]) + packer.flush(zlib.Z_FULL_FLUSH)
+    (tmp_path / "a.nii.gz").write_bytes(packed + b"\x07" * 100)  # a block of a kind that there is not
+    assert "copy it again" in refused(tmp_path / "a.nii.gz", fps=40)

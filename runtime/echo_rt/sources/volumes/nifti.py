@@ -57,24 +57,28 @@ def _header(path: Path, kind: Kind) -> Any:
         from nibabel.spatialimages import HeaderDataError
     except ImportError:
         raise MissingExtraError(f"{path}: to read {kind.name}", "volumes") from None
+    kinds: Any = {
+        (False, False): Nifti1Header,
+        (False, True): Nifti1PairHeader,
+        (True, False): Nifti2Header,
+        (True, True): Nifti2PairHeader,
+    }
     with _opened(path) as file:
-        first = file.read(4)
-        file.seek(0)
-        second = 540 in (int.from_bytes(first, "little"), int.from_bytes(first, "big"))
-        file.seek(4 if second else 344)
-        pair = file.read(3)[:2] == b"ni"
-        file.seek(0)
-        header: Any = {
-            (False, False): Nifti1Header,
-            (False, True): Nifti1PairHeader,
-            (True, False): Nifti2Header,
-            (True, True): Nifti2PairHeader,
-        }[second, pair]
         # It prints what it mends, such as a pixel size of 0.
         level = logger.level
         logger.setLevel(logging.CRITICAL + 1)
         try:
-            return header.from_fileobj(file)
+            # A packed file may break off or be damaged at any of these reads.
+            first = file.read(4)
+            file.seek(0)
+            second = 540 in (int.from_bytes(first, "little"), int.from_bytes(first, "big"))
+            file.seek(4 if second else 344)
+            pair = file.read(3)[:2] == b"ni"
+            file.seek(0)
+            header = kinds[second, pair].from_fileobj(file)
+            # A slope without an offset shows here, not when the header is read.
+            header.get_slope_inter()
+            return header
         except (HeaderDataError, OSError, EOFError, ValueError, zlib.error) as error:
             found = f"a damaged one ({type(error).__name__})"
             raise refusal(path, "a NIfTI header", found, "copy it again") from None
