@@ -19,7 +19,8 @@ from echo_rt.cardiac.acceptance import (
 from echo_rt.cardiac.beats import BeatFinder
 from echo_rt.cardiac.curve import SAMPLES_KEPT_S, Sample
 from echo_rt.cardiac.turning_points import AMPLITUDE_MEMORY_S
-from echo_rt.reading import Beat, BeatDisks, Disks
+from echo_rt.chambers import BeatDisks, Disks
+from echo_rt.reading import Beat
 from support.hearts import volume_at
 
 

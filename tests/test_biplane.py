@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from echo_rt import process
 from echo_rt.cardiac.biplane import biplane
 from echo_rt.cardiac.monitor import Monitor
+from echo_rt.chambers import BeatDisks, Disks
 from echo_rt.errors import ParameterError, SourceNotFoundError
 from echo_rt.frame import Frame
-from echo_rt.reading import Beat, BeatDisks, Disks
+from echo_rt.reading import Beat
 from echo_rt.result import Biplane
 from support.hearts import A2C, A4C, SPEC, Traced, volume_at
 from support.program import echo_rt

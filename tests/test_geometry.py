@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from echo_rt.cardiac import geometry
 from echo_rt.cardiac.geometry import disks_volume, endocardium, find_ventricle, measure, outline
-from echo_rt.reading import Disks
+from echo_rt.chambers import Disks
 from support.shapes import half_ellipsoid, labels_of, segmentation_of, ventricle
 
 

@@ -11,11 +11,12 @@ from echo_rt.cardiac.beats import BeatFinder
 from echo_rt.cardiac.curve import Sample
 from echo_rt.cardiac.geometry import find_ventricle, outline
 from echo_rt.cardiac.monitor import Monitor
+from echo_rt.chambers import LeftVentricle
 from echo_rt.frame import Frame
 from echo_rt.model import ModelInput, ModelSpec
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.phantom.options import RhythmName
-from echo_rt.reading import Beat, LeftVentricle
+from echo_rt.reading import Beat
 from echo_rt.segmentation import GridMap, Segmentation
 from support.shapes import segmentation_of
 

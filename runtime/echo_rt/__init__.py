@@ -17,6 +17,7 @@ from echo_rt import telemetry
 
 if TYPE_CHECKING:
     from echo_rt.cardiac.monitor import Monitor
+    from echo_rt.chambers import LeftVentricle
     from echo_rt.engine import Engine, open_engine
     from echo_rt.errors import (
         DataError,
@@ -36,17 +37,7 @@ if TYPE_CHECKING:
     from echo_rt.frame import Frame
     from echo_rt.model import ModelSpec, ShippedModel, models
     from echo_rt.pipeline import process, stream
-    from echo_rt.reading import (
-        SEGMENTS,
-        Beat,
-        EjectionFraction,
-        LeftVentricle,
-        Quality,
-        Reading,
-        Reason,
-        WallBeat,
-        WallReading,
-    )
+    from echo_rt.reading import SEGMENTS, Beat, EjectionFraction, Quality, Reading, Reason, WallBeat, WallReading
     from echo_rt.result import RecordingResult
     from echo_rt.segmentation import Segmentation
     from echo_rt.sources import Source, open_source
@@ -65,7 +56,7 @@ _HOME = {
     "EngineClosedError": "errors",
     "Frame": "frame",
     "FrameError": "errors",
-    "LeftVentricle": "reading",
+    "LeftVentricle": "chambers",
     "MissingExtraError": "errors",
     "ModelError": "errors",
     "ModelSpec": "model",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from echo_rt.reading import SEGMENTS, Beat, Reading, Scale
+from echo_rt.chambers import Scale
+from echo_rt.reading import SEGMENTS, Beat, Reading
 
 
 def exact(number: float | None) -> float | None:

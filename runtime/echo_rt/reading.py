@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
+
+from echo_rt.chambers import BeatDisks
+from echo_rt.measures import Rolling, Value
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from echo_rt.chambers import LeftAtrium, LeftVentricle, Scale
     from echo_rt.segmentation import Segmentation
 
 EfMethod = Literal["disks", "biplane", "area-length", "area"]
@@ -27,41 +32,6 @@ CLIP_METHODS = (CLIP_EXTREMES, AREA_EXTREMES)
 """EF from the largest and the smallest volume, or area, of a whole recording; a live feed has none."""
 
 
-class Scale(Enum):
-    """In what lengths, areas and volumes are given: mm where the size of a pixel is known, else pixels."""
-
-    MM = ("mm", "mm2", "mL")
-    PX = ("px", "px2", "px3")
-
-    @classmethod
-    def of(cls, spacing_mm: tuple[float, float] | None) -> Scale:
-        """That of a frame."""
-        return cls.PX if spacing_mm is None else cls.MM
-
-    def __repr__(self) -> str:
-        return f"Scale.{self.name}"
-
-    @property
-    def calibrated(self) -> bool:
-        """Whether the size of a pixel is known."""
-        return self is Scale.MM
-
-    @property
-    def length(self) -> str:
-        """``mm`` or ``px``."""
-        return self.value[0]
-
-    @property
-    def area(self) -> str:
-        """``mm2`` or ``px2``."""
-        return self.value[1]
-
-    @property
-    def volume(self) -> str:
-        """``mL`` or ``px3``."""
-        return self.value[2]
-
-
 class Reason:
     """Why a frame is not used. The texts stand in outputs; the constants are for code."""
 
@@ -72,54 +42,6 @@ class Reason:
     LOW_CONFIDENCE = "low confidence"
     COLOUR_DOPPLER = "colour Doppler"
     FROZEN = "frozen frame"
-
-
-@dataclass(frozen=True, slots=True)
-class Disks:
-    """The disks that a cavity is made of, from the mitral plane to the apex; the biplane volume needs them.
-
-    Attributes:
-        diameters: (20,) in the unit of the length.
-        length: of the long axis; mm or px.
-    """
-
-    diameters: tuple[float, ...]
-    length: float
-
-
-class BeatDisks(NamedTuple):
-    """The disks of a cavity at end-diastole and at end-systole."""
-
-    ed: Disks
-    es: Disks
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LeftVentricle:
-    """The cavity of one frame, measured: in the units of `scale`.
-
-    Attributes:
-        contour: (N, 2) x, y in image pixels: the endocardium from one mitral hinge point over the apex to the other.
-            Open: the straight line between its ends is the mitral plane.
-        apex: (2,) x, y in image pixels.
-        hinges: (2, 2) x, y in image pixels: the two ends of the mitral annulus, in the order of the contour.
-        length: of the long axis, from the mid-point between the hinges to the apex; mm or px.
-        area: inside the contour and the mitral plane; mm² or px².
-        volume: by the method of disks, single plane; mL or px³.
-        volume_area_length: 8 area² / (3 pi length), a cross-check; mL or px³.
-        scale: in which these are given.
-        disks: those that the volume is made of; in mm or px.
-    """
-
-    contour: NDArray[np.float64] = field(repr=False)
-    apex: NDArray[np.float64] = field(repr=False)
-    hinges: NDArray[np.float64] = field(repr=False)
-    length: float
-    area: float
-    volume: float
-    volume_area_length: float
-    scale: Scale
-    disks: Disks = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,6 +79,8 @@ class WallBeat:
         thickness_ed: at ED, in the length of `scale`.
         akinetic: bool, the segment does not move, see `echo_rt.cardiac.akinesia`.
         scale: in which these are given.
+        along_percent: strain along the wall from ED to ES by the speckle, one number for both walls; NaN where it was
+            not followed.
     """
 
     motion_percent: NDArray[np.float64]
@@ -168,6 +92,7 @@ class WallBeat:
     thickness_ed: NDArray[np.float64]
     akinetic: NDArray[np.bool_]
     scale: Scale
+    along_percent: float = math.nan
 
     def __repr__(self) -> str:
         akinetic = [name for name, still in zip(SEGMENTS, self.akinetic, strict=True) if still]
@@ -191,6 +116,22 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
+class BeatDetails:
+    """What else is known of a beat.
+
+    Attributes:
+        disks: the ventricle at ED and ES; None where the samples had none.
+        expected_dice: of the cavity, by the model itself, mean over the frames; None where it does not say.
+        measures: of `echo_rt.measures.Measure.name`, the figure of this beat, or the reason why there is none; empty
+            for a beat that does not count.
+    """
+
+    disks: BeatDisks | None = field(default=None, repr=False)
+    expected_dice: float | None = None
+    measures: Mapping[str, Value] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Beat:
     """One heart beat, from end-diastole to the next end-diastole.
 
@@ -201,8 +142,7 @@ class Beat:
         ef_percent: (EDV - ESV) / EDV x 100, the model's calibration applied where it has one.
         fac_percent: (EDA - ESA) / EDA x 100, fractional area change.
         reason: why it does not count; None where it does.
-        disks: the ventricle at the two moments; None where the samples had none.
-        expected_dice: of the cavity, by the model itself, mean over the frames; None where it does not say.
+        details: its disks, its further measures, and what the model expects of itself.
     """
 
     t_ed_s: float
@@ -215,8 +155,7 @@ class Beat:
     ef_percent: float
     fac_percent: float
     reason: str | None = None
-    disks: BeatDisks | None = field(default=None, repr=False)
-    expected_dice: float | None = None
+    details: BeatDetails = field(default=BeatDetails(), repr=False)
 
     @property
     def accepted(self) -> bool:
@@ -261,8 +200,8 @@ class Reading:
         quality: of this frame.
         beat: the beat that was completed with this frame, accepted or not; None at most frames.
         ef: the rolling ejection fraction.
-        fac_percent: the rolling fractional area change, median of the same beats; None until there is one.
-        heart_rate_bpm: median of the same beats; None until there is one.
+        rolling: heart rate, fractional area change and every further measure, of the same beats.
+        atrium: the left atrium; None where none was found or the frame cannot be used.
         time_ms: milliseconds that each stage took for this frame, by name.
         wall: thickness and displacement of the wall in this frame; None where the frame cannot be used.
         wall_beat: what the wall did in the last accepted beat, from the frame on that completed it; None until there is
@@ -276,15 +215,25 @@ class Reading:
     quality: Quality
     beat: Beat | None
     ef: EjectionFraction
-    fac_percent: float | None
-    heart_rate_bpm: float | None
+    rolling: Rolling
     time_ms: dict[str, float] = field(default_factory=dict)
     wall: WallReading | None = None
     wall_beat: WallBeat | None = None
+    atrium: LeftAtrium | None = None
 
     def __repr__(self) -> str:
         quality, ef = "ok" if self.quality.ok else self.quality.reason, self.ef
         return f"Reading(index={self.index}, t_s={self.t_s}, {quality=!s}, ef={ef.percent}, beats={ef.beats})"
+
+    @property
+    def fac_percent(self) -> float | None:
+        """The rolling fractional area change; None until there is one."""
+        return self.rolling.fac_percent
+
+    @property
+    def heart_rate_bpm(self) -> float | None:
+        """The rolling heart rate; None until there is one."""
+        return self.rolling.heart_rate_bpm
 
     @property
     def latency_ms(self) -> float:

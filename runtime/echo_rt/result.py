@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from echo_rt.chambers import Scale
 from echo_rt.fields import beat_fields, rounded, significant
 from echo_rt.provenance import AS_RECORDED, ORIENTATIONS, TURNED, Provenance
-from echo_rt.reading import CLIP_EXTREMES, Beat, EjectionFraction, Scale
+from echo_rt.reading import CLIP_EXTREMES, Beat, EjectionFraction
 
 __all__ = ["AS_RECORDED", "ORIENTATIONS", "TURNED", "Provenance"]
 

@@ -10,8 +10,9 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from echo_rt.chambers import Disks, LeftVentricle, Scale
 from echo_rt.frame import Frame
-from echo_rt.reading import Beat, Disks, EjectionFraction, LeftVentricle, Quality, Reading, Reason, Scale
+from echo_rt.reading import Beat, EjectionFraction, Quality, Reading, Reason
 from echo_rt.segmentation import GridMap, Segmentation
 
 GRID = (96, 128)

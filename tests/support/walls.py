@@ -7,8 +7,9 @@ import numpy as np
 from echo_rt.cardiac.geometry import find_ventricle, outline
 from echo_rt.cardiac.wall_geometry import measure_wall
 from echo_rt.cardiac.wall_motion import wall_beat
+from echo_rt.chambers import Scale
 from echo_rt.model import ModelInput, ModelSpec
-from echo_rt.reading import SEGMENTS, Scale, WallBeat
+from echo_rt.reading import SEGMENTS, WallBeat
 from echo_rt.segmentation import Segmentation
 from support.shapes import segmentation_of
 

@@ -16,14 +16,18 @@ import numpy as np
 
 from echo_rt.arrays import Array
 from echo_rt.cardiac.curve import Sample
-from echo_rt.cardiac.systole import ejected_s, fit_beginning, fit_systole
+from echo_rt.cardiac.systole import Systole, ejected_s, fit_beginning, fit_systole
 from echo_rt.cardiac.turning_points import Cycle, TurningPoint
+from echo_rt.chambers import BeatDisks, Disks
 from echo_rt.frame import CLOCK_S
-from echo_rt.reading import Beat, BeatDisks, Disks
+from echo_rt.reading import Beat, BeatDetails
 
 
-def beat_between(ed: Sample, es: Sample, next_ed_s: float, reason: str | None) -> Beat:
+def beat_between(
+    ed: Sample, es: Sample, next_ed_s: float, reason: str | None, expected_dice: float | None = None
+) -> Beat:
     """The beat of these moments; `reason` says why it does not count."""
+    disks = BeatDisks(ed.disks, es.disks) if ed.disks is not None and es.disks is not None else None
     return Beat(
         t_ed_s=ed.t_s,
         t_es_s=es.t_s,
@@ -35,7 +39,7 @@ def beat_between(ed: Sample, es: Sample, next_ed_s: float, reason: str | None) -
         ef_percent=100 * (ed.volume - es.volume) / ed.volume,
         fac_percent=100 * (ed.area - es.area) / ed.area,
         reason=reason,
-        disks=BeatDisks(ed.disks, es.disks) if ed.disks is not None and es.disks is not None else None,
+        details=BeatDetails(disks, expected_dice),
     )
 
 
@@ -45,13 +49,13 @@ class Moments(NamedTuple):
     Attributes:
         ed, es: the samples at the two moments.
         next_ed_s: when the next beat begins.
-        fit: see `echo_rt.cardiac.systole.Systole`; None where no systole was fitted.
+        systole: that was fitted; None where none was.
     """
 
     ed: Sample
     es: Sample
     next_ed_s: float
-    fit: float | None
+    systole: Systole | None
 
 
 def expected_dice(samples: Sequence[Sample], from_s: float, to_s: float) -> float | None:
@@ -108,7 +112,7 @@ def _fitted_moments(cycle: Cycle, samples: Sequence[Sample], times: Array) -> Mo
     if first_s is not None and next_s is not None:
         beat_s = next_s - first_s
     # Those of a ripple on noise may come out in any order.
-    return Moments(ed, es, ed.t_s + beat_s, systole.fit) if systole_s < beat_s else None
+    return Moments(ed, es, ed.t_s + beat_s, systole) if systole_s < beat_s else None
 
 
 def _systole_begins(end_diastole: TurningPoint, cycle: Cycle) -> float:

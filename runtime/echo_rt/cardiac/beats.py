@@ -7,11 +7,13 @@ extremes, `beat_assembly` the moments of ED and ES, `acceptance` says whether th
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from echo_rt.cardiac.acceptance import OUT_OF_LINE, rejection
 from echo_rt.cardiac.beat_assembly import beat_between, expected_dice, moments
 from echo_rt.cardiac.curve import Curve, Sample
+from echo_rt.cardiac.systole import Systole
 from echo_rt.cardiac.turning_points import Cycle, TurningPoints
 from echo_rt.cardiac.verdict import MAX_GAP_S
 from echo_rt.reading import Beat
@@ -20,8 +22,21 @@ COMPARED = 5
 """Beats that the next one is compared with."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What a beat was found on: the samples of its frames and of some around it, and the systole that was fitted, whose
+    weights are of these samples; None where none was."""
+
+    samples: Sequence[Sample]
+    systole: Systole | None
+
+
 class BeatFinder:
-    """Feed it every frame's sample; it gives each beat when it is certain. Its memory is bounded."""
+    """Feed it every frame's sample; it gives each beat when it is certain. Its memory is bounded.
+
+    Attributes:
+        found: what the last beat was found on.
+    """
 
     def __init__(self) -> None:
         self._curve = Curve()
@@ -32,6 +47,7 @@ class BeatFinder:
     def reset(self) -> None:
         """Forget everything."""
         self._frames = self._good_frames = 0
+        self.found: Found | None = None
         self._falls.clear()
         self._begin()
 
@@ -64,7 +80,8 @@ class BeatFinder:
 
     def _beat(self, cycle: Cycle) -> Beat | None:
         samples = list(self._curve.samples)
-        ed, es, next_ed_s, fit = moments(cycle, samples)
+        ed, es, next_ed_s, systole = moments(cycle, samples)
+        fit = None if systole is None else systole.fit
         reason = rejection(cycle, next_ed_s - ed.t_s, fit, (s.t_s for s in samples), self._falls)
         if reason == OUT_OF_LINE and not self._falls:
             # Where the curve begins its amplitude is not known yet, and a ripple passes for a beat: there was none.
@@ -72,5 +89,5 @@ class BeatFinder:
         if reason in (None, OUT_OF_LINE):
             # Rejected ones too: where the heart or the view has changed, what is usual changes.
             self._falls.append(cycle.fall)
-        beat = beat_between(ed, es, next_ed_s, reason)
-        return replace(beat, expected_dice=expected_dice(samples, ed.t_s, next_ed_s))
+        self.found = Found(samples, systole)
+        return beat_between(ed, es, next_ed_s, reason, expected_dice(samples, ed.t_s, next_ed_s))

@@ -42,7 +42,7 @@ def biplane(
     """
     missing = [name for name, known in zip(APICAL_VIEWS, calibrated, strict=True) if not known]
     note = f"no biplane volumes: {' and '.join(missing)} without a scale" if missing else None
-    ones, others = ([beat for beat in found if beat.accepted and beat.disks] for found in (a4c, a2c))
+    ones, others = ([beat for beat in found if beat.accepted and beat.details.disks] for found in (a4c, a2c))
     if not ones or not others:
         without = " and ".join(name for name, found in (("A4C", ones), ("A2C", others)) if not found)
         return no_biplane(f"no accepted beat in the {without} recording to pair", note)
@@ -75,10 +75,11 @@ def _pairs(ones: Sequence[Beat], others: Sequence[Beat]) -> list[tuple[Beat, Bea
 
 
 def _joined(one: Beat, other: Beat, calibrated: bool) -> BiplaneBeat:
-    assert one.disks is not None
-    assert other.disks is not None
-    edv = disks_volume(one.disks.ed, other.disks.ed, same_scale=calibrated) * ML_PER_MM3
-    esv = disks_volume(one.disks.es, other.disks.es, same_scale=calibrated) * ML_PER_MM3
+    disks, others = one.details.disks, other.details.disks
+    assert disks is not None
+    assert others is not None
+    edv = disks_volume(disks.ed, others.ed, same_scale=calibrated) * ML_PER_MM3
+    esv = disks_volume(disks.es, others.es, same_scale=calibrated) * ML_PER_MM3
     return BiplaneBeat(one, other, edv if calibrated else None, esv if calibrated else None, 100 * (edv - esv) / edv)
 
 

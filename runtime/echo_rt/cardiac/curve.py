@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from echo_rt.chambers import Disks
 from echo_rt.frame import CLOCK_S
-from echo_rt.reading import Disks
 
 SMOOTHING_HALF_WINDOW_S = 0.08
 """Half of the smoothing window, which is also the lag of the smooth curve: 9 frames at 50 fps, at low rates one frame
@@ -22,12 +22,19 @@ MIN_AMPLITUDE = 0.06
 """Share of the largest volume below which the curve is noise: an EF of 6 % is not compatible with life."""
 
 
+NOT_SEEN = (math.nan, math.nan)
+"""The volumes of an atrium that is cut off or not seen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What one frame measures: time, volume by the chosen method, area, and the disks that a biplane volume needs.
 
     The long axis and the atrium's size, in any units, help to find ED and ES; nan where they are not known. So is the
     Dice that the model expects of itself, where it says nothing.
+
+    The shape is the length of the endocardium and x, y of both hinges and the apex, in the unit of length; the atrium's
+    volumes are those by disks and by area and length. The further measures are made of them.
     """
 
     t_s: float
@@ -37,6 +44,8 @@ class Sample:
     length: float = math.nan
     atrium: float = math.nan
     expected_dice: float = math.nan
+    shape: tuple[float, ...] = (math.nan,) * 7
+    atrium_volumes: tuple[float, float] = NOT_SEEN
 
 
 class Curve:

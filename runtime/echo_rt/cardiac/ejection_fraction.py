@@ -68,7 +68,7 @@ def error_points(spec: ModelSpec, view: str | None, beats: Sequence[Beat]) -> fl
         view: ``A4C``, ``A2C``, ``biplane``, or None where it is not known.
         beats: of one view or, with ``biplane``, of both.
     """
-    dice = mean_dice([beat.expected_dice for beat in beats if beat.expected_dice is not None])
+    dice = mean_dice([dice for beat in beats if (dice := beat.details.expected_dice) is not None])
     if spec.tuning.interval is None or dice is None:
         return model_error_points(spec, {"A2C": "2CH", "biplane": "biplane"}.get(view or "", "4CH"))
     return max(MEASUREMENT_POINTS, spec.tuning.interval.error_points(view or "A4C", dice))
@@ -161,12 +161,17 @@ class RollingEjectionFraction:
         if age_s > WITHDRAWN_S:
             self._beats.clear()
             self._found.clear()
+            self._current = self._figure()
             return EjectionFraction(None, None, None, 0, self.method, f"withdrawn: no good beat for {age_s:.0f} s")
         if self._current.percent is None:
             return self._current
-        if age_s > max(STALE_S, STALE_PERIODS * 60 / (self.heart_rate_bpm or 60)):
+        if age_s > max(STALE_S, STALE_PERIODS * self._period_s):
             return replace(self._current, reason=f"stale: no good beat for {age_s:.0f} s", stale=True)
         return self._current
+
+    @property
+    def _period_s(self) -> float:
+        return median(beat.t_next_ed_s - beat.t_ed_s for beat in self._beats)
 
     def _figure(self, share: float = 1.0) -> EjectionFraction:
         if not self._beats:
@@ -177,9 +182,6 @@ class RollingEjectionFraction:
         return EjectionFraction(percent, low, high, len(self._beats), self.method)
 
     @property
-    def fac_percent(self) -> float | None:
-        return median(b.fac_percent for b in self._beats) if self._beats and self._current.beats else None
-
-    @property
-    def heart_rate_bpm(self) -> float | None:
-        return median(b.heart_rate_bpm for b in self._beats) if self._beats and self._current.beats else None
+    def beats(self) -> tuple[Beat, ...]:
+        """Those that the figure stands on; none where there is no figure."""
+        return tuple(self._beats) if self._current.beats else ()

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from echo_rt import native
-from echo_rt.arrays import Array
+from echo_rt.arrays import Array, Field
+from echo_rt.chambers import Disks, LeftVentricle, Scale
 from echo_rt.model import DEFAULT_CONTOUR, ContourRule
-from echo_rt.reading import Disks, LeftVentricle, Scale
 from echo_rt.segmentation import Segmentation
 
 DISKS = 20
@@ -60,7 +61,24 @@ class Outline:
 def outline(segmentation: Segmentation, rule: ContourRule = DEFAULT_CONTOUR) -> Outline | None:
     """The border of the largest piece of cavity, its holes filled; None where there is no cavity to speak of."""
     cavity, wall, atrium = segmentation.probability[1:4]
-    smoothed = native.smoothed(cavity, 0.5, MARGIN, PAD, _SMOOTHING)
+    found = largest_piece(cavity)
+    if found is None:
+        return None
+    field, chain, origin = found
+    return Outline(*native.trace(field, chain, 0.5, wall, atrium, origin, rule.beside))
+
+
+def largest_piece(label: Field) -> tuple[Field, NDArray[np.int32], tuple[int, int]] | None:
+    """The largest piece of a label on the grid.
+
+    Args:
+        label: (h, w) its probability.
+
+    Returns:
+        The smoothed part of the grid that holds it, the pixels (N, 2) along its border there, and where that part
+        begins; None where there is no piece to speak of.
+    """
+    smoothed = native.smoothed(label, 0.5, MARGIN, PAD, _SMOOTHING)
     if smoothed is None:
         return None
     field, origin = smoothed
@@ -68,9 +86,7 @@ def outline(segmentation: Segmentation, rule: ContourRule = DEFAULT_CONTOUR) -> 
     if not pieces:
         return None
     chain = np.asarray(max(pieces, key=cv2.contourArea)[:, 0, :], np.int32)
-    if len(chain) < 8 or cv2.contourArea(chain) < MIN_PIXELS:
-        return None
-    return Outline(*native.trace(field, chain, 0.5, wall, atrium, origin, rule.beside))
+    return None if len(chain) < 8 or cv2.contourArea(chain) < MIN_PIXELS else (field, chain, origin)
 
 
 def endocardium(border: Outline, rule: ContourRule = DEFAULT_CONTOUR) -> Array | None:
@@ -99,6 +115,12 @@ def disks_volume(one: Disks, other: Disks, *, same_scale: bool = True) -> float:
     """
     length = max(one.length, other.length) if same_scale else one.length
     return float(np.pi / 4 * np.dot(one.diameters, other.diameters) * length / len(one.diameters))
+
+
+def polyline_length(points: Array) -> float:
+    """Length of a line through points (N, 2), in their unit."""
+    steps = np.diff(points, axis=0)
+    return float(np.sqrt(np.einsum("ni,ni->n", steps, steps)).sum())
 
 
 def measure(
@@ -132,6 +154,7 @@ def measure(
         volume_area_length=8 * area**2 / (3 * np.pi * length) * to_ml,
         scale=Scale.of(spacing_mm),
         disks=disks,
+        endocardium=polyline_length(contour * scale),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from echo_rt.cardiac.atrium_geometry import atrium_volumes, find_atrium
 from echo_rt.cardiac.beats import BeatFinder
 from echo_rt.cardiac.clip_extremes import Extremes
 from echo_rt.cardiac.curve import Sample
@@ -20,13 +21,17 @@ from echo_rt.cardiac.ejection_fraction import (
     error_points,
 )
 from echo_rt.cardiac.geometry import find_ventricle, outline
+from echo_rt.cardiac.measures.beat_samples import BeatSamples
+from echo_rt.cardiac.measures.rolling import RollingMeasures
 from echo_rt.cardiac.picture import Picture
 from echo_rt.cardiac.quality import Past, assess, gather
 from echo_rt.cardiac.wall_motion import WallMotion
+from echo_rt.chambers import LeftAtrium, LeftVentricle, Scale
 from echo_rt.errors import ParameterError
 from echo_rt.frame import Frame
+from echo_rt.measures import Body
 from echo_rt.model import CLASSES, ModelSpec
-from echo_rt.reading import EF_METHODS, Beat, LeftVentricle, Reading, Reason
+from echo_rt.reading import EF_METHODS, Beat, Reading, Reason, WallBeat
 from echo_rt.result import ClipFigures
 from echo_rt.segmentation import Segmentation
 
@@ -46,6 +51,7 @@ class Monitor:
         beats: how many accepted beats it stands on.
         mirrored: the septum is on the right of the picture, not on the left as in the standard display.
         view: ``A4C`` or ``A2C``, where the recording says; else the one that the model sees in most usable frames.
+        body: how large the patient is, where that is known.
 
     Raises:
         ParameterError: there is no such method, or the number of beats is not positive.
@@ -58,6 +64,7 @@ class Monitor:
         beats: int = BEATS,
         mirrored: bool = False,
         view: str | None = None,
+        body: Body | None = None,
     ) -> None:
         if ef_method not in EF_METHODS or ef_method == "biplane":
             offered = ", ".join(m for m in EF_METHODS if m != "biplane")
@@ -70,6 +77,7 @@ class Monitor:
         self._rolling = RollingEjectionFraction(ef_method, beats, self._error_points)
         self._extremes = Extremes(by_area=ef_method == "area")
         self._wall = WallMotion(spec.tuning.akinesia, mirrored)
+        self._mirrored, self._measures = mirrored, RollingMeasures(body or Body())
         self._state: object = None
         self._spacing_mm: tuple[float, float] | None = None
         self._given_view, self._views = view, Counter[str]()
@@ -96,6 +104,7 @@ class Monitor:
         self._rolling.reset()
         self._extremes.reset()
         self._wall.reset()
+        self._measures.reset()
         self._views.clear()
         self._state = self._spacing_mm = None
 
@@ -122,18 +131,21 @@ class Monitor:
         self._past.update(frame.t_s, picture, ventricle, quality)
         if quality.ok and segmentation.view is not None:
             self._views[segmentation.view] += 1
-        sample = self._sample(frame.t_s, ventricle, segmentation) if quality.ok and ventricle is not None else None
-        beat = None
+        sample = atrium = beat = None
+        if quality.ok and ventricle is not None:
+            least = self.spec.tuning.quality["min_atrium_confidence"]
+            atrium = find_atrium(segmentation, ventricle, picture, frame.spacing_mm, least)
+            sample = self._sample(frame, ventricle, segmentation, atrium)
         # A frozen frame tells nothing, neither good nor bad: a recording whose frames were each written twice has the
         # beats it had.
         if quality.reason != Reason.FROZEN:
             self._extremes.update(frame.t_s, sample)
             beat = self._finder.update(frame.t_s, sample)
+        wall, wall_beat = self._wall.update(segmentation, frame, ventricle if quality.ok else None, beat)
         if beat is not None:
-            beat = self._judge(beat)
+            beat = self._judge(self._measured(beat, wall_beat))
             self._rolling.update(beat, self._extremes.stretches.share)
         ef = self._rolling.at(frame.t_s)
-        wall, wall_beat = self._wall.update(segmentation, frame, ventricle if quality.ok else None, beat)
         steps = dict(segmentation.time_ms or {})
         steps["monitor"] = 1e3 * (time.perf_counter() - start)
         return Reading(
@@ -144,11 +156,11 @@ class Monitor:
             quality=quality,
             beat=beat,
             ef=ef,
-            fac_percent=self._rolling.fac_percent,
-            heart_rate_bpm=self._rolling.heart_rate_bpm,
+            rolling=self._measures.of(self._rolling.beats),
             time_ms=steps,
             wall=wall,
             wall_beat=wall_beat,
+            atrium=atrium,
         )
 
     def clip_figures(self, *, even_with_beats: bool = False) -> ClipFigures:
@@ -162,12 +174,36 @@ class Monitor:
             return ClipFigures(reason=self._rolling.current.reason or "whole beats were seen")
         return self._extremes.result(self.spec.tuning.calibration(self.view))
 
-    def _sample(self, t_s: float, ventricle: LeftVentricle, segmentation: Segmentation) -> Sample:
+    def _measured(self, beat: Beat, wall_beat: WallBeat | None) -> Beat:
+        """With the further measures, where it counts."""
+        found = self._finder.found
+        assert found is not None
+        scale, wall = Scale.of(self._spacing_mm), wall_beat if beat.accepted else None
+        known = BeatSamples(beat, found.samples, found.systole, scale, wall, self.view, self._mirrored)
+        return self._measures.update(known)
+
+    def _sample(
+        self, frame: Frame, ventricle: LeftVentricle, segmentation: Segmentation, left_atrium: LeftAtrium | None
+    ) -> Sample:
         volume = ventricle.volume_area_length if self.ef_method == "area-length" else ventricle.volume
         # In pixels of the grid, the uncertain ones in part: only how it changes counts.
         atrium = float(segmentation.tally[1, _ATRIUM])
         dice = math.nan if segmentation.confidence is None else segmentation.confidence
-        return Sample(t_s, volume, ventricle.area, ventricle.disks, ventricle.length, atrium, dice)
+        row, column = frame.spacing_mm or (1.0, 1.0)
+        (x0, y0), (x1, y1) = ventricle.hinges.tolist()
+        x, y = ventricle.apex.tolist()
+        places = x0 * column, y0 * row, x1 * column, y1 * row, x * column, y * row
+        return Sample(
+            frame.t_s,
+            volume,
+            ventricle.area,
+            ventricle.disks,
+            ventricle.length,
+            atrium,
+            dice,
+            (ventricle.endocardium, *places),
+            atrium_volumes(left_atrium),
+        )
 
     def _judge(self, beat: Beat) -> Beat:
         """With the EF of the chosen method. The area method reports FAC as EF, as two published systems do."""

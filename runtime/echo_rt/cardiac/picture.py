@@ -6,6 +6,7 @@ All is read off a coarse grid, every 5th pixel of a 640 x 480 image, in some 0.1
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 from typing import Any
 
@@ -44,11 +45,14 @@ into halves."""
 OFTEN, MEMORY, LEAST_COMPARISONS = 0.2, 16, 8
 """Share of the comparisons in which a pixel that moves has changed; how many count; and the fewest that tell."""
 
+RENEWED = 4
+"""Comparisons after which it is found anew where the feed moves."""
+
 LEAST_SECTOR = 0.03
 """Share of the picture that a sector covers at least: a clock and a cursor move too."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """An image on the coarse grid.
 
@@ -98,6 +102,7 @@ class Picture:
                 changed, lit = changed & where, inside
         return min(1.0, cv2.countNonZero(changed) / cv2.countNonZero(lit))
 
+    @cached_property
     def sector(self) -> Array | None:
         """The corners (N, 2) x, y in image pixels, in order, of the part of the image that shows ultrasound; None in a
         black image.
@@ -111,7 +116,7 @@ class Picture:
     def edge_share(self, contour: Array) -> float:
         """Share of the points of an endocardial contour (N, 2), in image pixels, that lie on the sector's edge or
         outside of it."""
-        sector = self.sector()
+        sector = self.sector
         if sector is None:
             return 0.0
         reach = EDGE * cv2.contourArea(contour.astype(np.float32)) ** 0.5
@@ -144,7 +149,7 @@ class Movement:
         self._count += 1
         # The plain mean at first, then one that forgets.
         self._often += (changed - self._often) / min(self._count, MEMORY)
-        if self._count >= LEAST_COMPARISONS:
+        if self._count >= LEAST_COMPARISONS and self._count % RENEWED == 0:
             self.where = _hull((self._often > OFTEN).astype(np.uint8))
 
 

@@ -24,6 +24,8 @@
 ``min_length_to_width``
     length over width of the cavity. A ventricle cut through obliquely is as wide as it is long; so is a very dilated
     one, for which this threshold has to leave room.
+``min_atrium_confidence``
+    mean probability of the atrium where it won. Below it the atrium has no volume; the frame is used all the same.
 
 A model that names the view has its say before the last rules: what it calls ``other`` is not apical.
 `benchmarks/quality_thresholds.py` shows how much of the training data each rule refuses.
@@ -40,7 +42,8 @@ import numpy as np
 from echo_rt.cardiac.geometry import Outline
 from echo_rt.cardiac.picture import Movement, Picture
 from echo_rt.cardiac.running_extremes import RunningExtremes
-from echo_rt.reading import LeftVentricle, Quality, Reason
+from echo_rt.chambers import LeftVentricle
+from echo_rt.reading import Quality, Reason
 from echo_rt.segmentation import Segmentation
 
 RECENT_S = 0.8

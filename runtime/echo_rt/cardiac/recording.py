@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from echo_rt.cardiac.verdict import DOUBTS
+from echo_rt.chambers import Scale
 from echo_rt.frame import Frame
-from echo_rt.reading import SEGMENTS, Beat, EjectionFraction, Reading, Scale, WallBeat
+from echo_rt.reading import SEGMENTS, Beat, EjectionFraction, Reading, WallBeat
 from echo_rt.result import ClipFigures, FrameCounts, Provenance, RecordingResult, SegmentMotion, Wall, ranked
 
 NO_FRAMES = "no frames"

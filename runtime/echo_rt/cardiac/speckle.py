@@ -11,6 +11,7 @@ speckle does not. The contour only says where to look. Two things are measured:
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from math import ceil, log
@@ -20,8 +21,9 @@ import numpy as np
 
 from echo_rt import native
 from echo_rt.arrays import Array
+from echo_rt.chambers import LeftVentricle
 from echo_rt.frame import CLOCK_S, Frame
-from echo_rt.reading import Beat, LeftVentricle
+from echo_rt.reading import Beat
 from echo_rt.reference.types import SpecklePicture, SpeckleSearch
 
 CELL = 1 / 90
@@ -97,12 +99,17 @@ class Followed(NamedTuple):
         strain_percent, strain_error_percent: thickening of the wall, and its standard error.
         inwards, inwards_error: motion of the middle of the wall towards the cavity, against the heart as a rigid body,
             and the standard error; in the unit of the ventricle's length.
+        along_percent: strain of the middle of the wall along it, the mean of both sides; one number.
     """
 
     strain_percent: Array
     strain_error_percent: Array
     inwards: Array
     inwards_error: Array
+    along_percent: float = math.nan
+
+
+UNKNOWN = Followed(*(np.full((2, 3), np.nan) for _ in range(4)))
 
 
 class SpeckleTracking:
@@ -164,7 +171,7 @@ class SpeckleTracking:
         first_s, last_s = beat.t_ed_s - MIN_STEP_S - CLOCK_S, beat.t_next_ed_s + MIN_STEP_S + CLOCK_S
         pairs = [pair for pair in self._pairs if pair.begin_s >= first_s and pair.end_s <= last_s]
         if len(pairs) < FEWEST or not 0 < beat.esv < beat.edv:
-            return Followed(*np.full((4, 2, 3), np.nan))
+            return UNKNOWN
         fall = np.array([pair.fall for pair in pairs])[:, None, None, None]
         # A curve that does not come back to where it began has drifted.
         fall = fall - fall.mean()
@@ -179,9 +186,13 @@ class SpeckleTracking:
         whole = log(beat.edv / beat.esv)
         error = whole * np.sqrt(left / information)
         middle, normal = (np.mean([getattr(pair, name) for pair in pairs], axis=0) for name in ("middle", "normal"))
-        outwards = whole * (share[..., 0] - as_a_rigid_body(share[..., 0], share[..., 2], middle, normal))
+        body = as_a_rigid_body(share[..., 0], share[..., 2], middle, normal)
+        outwards = whole * (share[..., 0] - body)
+        moved = np.where(100 * error[..., 1:2] <= MOST_ERROR, whole * share, np.nan)
         said = np.array([100 * np.expm1(share[..., 1] * whole), 100 * error[..., 1], -outwards, error[..., 0]])
-        return Followed(*np.where(100 * error[..., 1] <= MOST_ERROR, said, np.nan))
+        along_percent = strain_along_percent(moved[..., 0], moved[..., 2], middle, normal)
+        strain, strain_error, inwards, inwards_error = np.where(100 * error[..., 1] <= MOST_ERROR, said, np.nan)
+        return Followed(strain, strain_error, inwards, inwards_error, along_percent)
 
 
 def as_a_rigid_body(shift: Array, slide: Array, middle: Array, normal: Array) -> Array:
@@ -208,6 +219,31 @@ def as_a_rigid_body(shift: Array, slide: Array, middle: Array, normal: Array) ->
     )[0]
     explained: Array = across_by @ body
     return explained
+
+
+def strain_along_percent(outwards: Array, slides: Array, middle: Array, normal: Array) -> float:
+    """Strain of the middle of the wall along it, the mean of both sides; NaN where a third was not followed.
+
+    A line that turns by an angle gets longer by how far its ends slide apart, and by the angle times how far it moves
+    outwards. A shift or a turn of the whole heart changes nothing of it.
+
+    Args:
+        outwards, slides: (2, 3) motion across and along the wall, of each side and third, in the unit of the places.
+        middle, normal: (2, L, 2) places and directions of lines, L a multiple of 3.
+    """
+    strains = []
+    for side in range(2):
+        steps = np.diff(middle[side], axis=0)
+        way = np.concatenate([[0.0], np.cumsum(np.hypot(*steps.T))]).reshape(3, -1).mean(axis=1)
+        out = normal[side].reshape(3, -1, 2).mean(axis=1)
+        along, up = np.stack([-out[:, 1], out[:, 0]], axis=-1), middle[side][-1] - middle[side][0]
+        sign = np.where(along @ up > 0, 1.0, -1.0)  # of sliding towards the apex
+        angle = np.arctan2(out[:, 1], out[:, 0])
+        turns = np.angle(np.exp(1j * np.diff(angle)))
+        slide = sign * slides[side]
+        turned = float((sign[:-1] * turns) @ (outwards[side][:-1] + outwards[side][1:]) / 2)
+        strains.append((slide[2] - slide[0] + turned) / (way[2] - way[0]))
+    return float(100 * np.mean(strains))
 
 
 def _cut(frame: Frame, ventricle: LeftVentricle, length_px: tuple[float, float], cell: int) -> _Patch | None:

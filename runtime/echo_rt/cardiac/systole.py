@@ -52,6 +52,10 @@ SEARCH_S = ((0.02, 4), (0.005, 2), (0.0015, 2))
 """The search, coarse to fine: steps of so many seconds, so many to either side of the mean so far. Together they reach
 94 ms."""
 
+VALVES_SEARCH_S, VALVES_WITHIN_S, LEAST_VALVES_S = ((0.012, 5), (0.004, 2)), 0.02, 0.015
+"""The search for isovolumic phases of other lengths, as `SEARCH_S`; the standard deviation of both in adults; and the
+least of them."""
+
 VALVE_S = 0.05
 """How long the mitral valve takes to close, half of it before ED, and to open, from the end of relaxation on."""
 
@@ -213,6 +217,61 @@ def _contraction_s(beat_s: float) -> float:
     return CONTRACTION_S * _shorter(beat_s)
 
 
+def _relaxation_s(beat_s: float) -> float:
+    return RELAXATION_S * _shorter(beat_s)
+
+
+def _kick_and_filling(diastole_s: Array) -> tuple[Array, Array]:
+    """How long the kick and rapid filling last in diastoles of that length, relaxation left out."""
+    return np.minimum(KICK_S, KICK_SHARE * diastole_s), np.minimum(FILLING_S, FILLING_SHARE * diastole_s)
+
+
+def kick_s(beat_s: float, systole_s: float) -> float:
+    """How long before the next ED the atrium begins to contract, in a heart as most.
+
+    Args:
+        beat_s: length of the beat.
+        systole_s: from ED to ES.
+    """
+    return float(_kick_and_filling(np.array(max(beat_s - systole_s - _relaxation_s(beat_s), 0.05)))[0])
+
+
+def fit_valves(t_s: Array, volume: Array, t_ed_s: float, t_es_s: float, beat_s: float) -> tuple[float, float] | None:
+    """How long isovolumic contraction and relaxation of a systole take whose moments are known.
+
+    Of the durations that are possible, each counts as much as it is likely, as in `fit_systole`. A curve with noise
+    tells little of corners that are 1 % of the stroke volume high; then they are what they usually are.
+
+    Args:
+        t_s, volume: (M,) the samples.
+        t_ed_s, t_es_s: the moments.
+        beat_s: length of the beat.
+
+    Returns:
+        In seconds; None with fewer than `MIN_SAMPLES` samples.
+    """
+    part = _part(t_s, volume[None], t_ed_s, t_es_s, beat_s)
+    if part is None:
+        return None
+    usual = _contraction_s(beat_s), _relaxation_s(beat_s)
+    found = usual
+    for step_s, steps in VALVES_SEARCH_S:
+        along = step_s * np.arange(-steps, steps + 1, dtype=np.float64)
+        contraction, relaxation = np.repeat(found[0] + along, len(along)), np.tile(found[1] + along, len(along))
+        possible = (contraction >= LEAST_VALVES_S) & (relaxation >= LEAST_VALVES_S)
+        possible &= t_es_s - t_ed_s - contraction >= MIN_EJECTION_S
+        if not possible.any():
+            return usual
+        contraction, relaxation = contraction[possible], relaxation[possible]
+        moments = np.full(len(contraction), t_ed_s), np.full(len(contraction), t_es_s)
+        misfit = native.systole_misfits(part.t, part.y, *_slopes(*moments, beat_s, (contraction, relaxation)))
+        odd = ((contraction - usual[0]) ** 2 + (relaxation - usual[1]) ** 2) / VALVES_WITHIN_S**2
+        costs = 0.5 * EFFECTIVE_SHARE * len(part.t) * np.log(_floored(misfit, part.y)).sum(axis=1) + 0.5 * odd
+        likely = np.exp(costs.min() - costs)
+        found = float(likely @ contraction / likely.sum()), float(likely @ relaxation / likely.sum())
+    return found
+
+
 def _usual_systole_s(beat_s: float) -> float:
     """From the closing of the mitral valve to that of the aortic one."""
     return _ejection_s(beat_s) + _contraction_s(beat_s)
@@ -226,23 +285,27 @@ def ejected_s(share: float, beat_s: float) -> float:
 def _costs(t: Array, y: Array, eds: Array, ess: Array, beat_s: float) -> Array:
     """(K,) minus the logarithm of how likely K pairs of moments are, whatever the heights and the noise of each curve
     of `y` (C, N)."""
-    misfit = native.systole_misfits(t, y, *_slopes(eds, ess, beat_s))
-    # The least that can be told from rounding and from a form that is not quite the heart's.
-    misfit = np.maximum(misfit, 0.0) + 1e-6 * (y * y).sum(axis=1) + 1e-30
+    misfit = _floored(native.systole_misfits(t, y, *_slopes(eds, ess, beat_s)), y)
     late = (ess - eds - _usual_systole_s(beat_s)) / USUAL_WITHIN_S
     costs: Array = 0.5 * EFFECTIVE_SHARE * len(t) * np.log(misfit).sum(axis=1) + np.log1p(late * late)
     return costs
 
 
-def _slopes(eds: Array, ess: Array, beat_s: float) -> tuple[Array, Array]:
+def _floored(misfit: Array, y: Array) -> Array:
+    """With the least that can be told from rounding and from a form that is not quite the heart's."""
+    floored: Array = np.maximum(misfit, 0.0) + 1e-6 * (y * y).sum(axis=1) + 1e-30
+    return floored
+
+
+def _slopes(
+    eds: Array, ess: Array, beat_s: float, valves_s: tuple[Array | float, Array | float] | None = None
+) -> tuple[Array, Array]:
     """When the slopes of `systole_form` begin for K pairs of moments, and how long they last: (5, K) each, in
-    seconds."""
-    relaxation, valve = RELAXATION_S * _shorter(beat_s), np.full(len(eds), VALVE_S * _shorter(beat_s))
-    systole = ess - eds
-    diastole = np.maximum(beat_s - systole - relaxation, 0.05)
-    kick, filling = np.minimum(KICK_S, KICK_SHARE * diastole), np.minimum(FILLING_S, FILLING_SHARE * diastole)
+    seconds. `valves_s` are isovolumic contraction and relaxation, where they are not as usual."""
+    contraction, relaxation = valves_s or (_contraction_s(beat_s), _relaxation_s(beat_s))
+    valve, systole = np.full(len(eds), VALVE_S * _shorter(beat_s)), ess - eds
+    kick, filling = _kick_and_filling(np.maximum(beat_s - systole - relaxation, 0.05))
     opens = ess + relaxation
-    contraction = _contraction_s(beat_s)
     begins = np.stack([eds - kick, eds + contraction, opens, eds - valve / 2, opens])
     lasts = np.stack([kick, np.maximum(systole - contraction, MIN_EJECTION_S), filling, valve, valve])
     return begins, lasts

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from echo_rt import native
 from echo_rt.arrays import Array
-from echo_rt.reading import LeftVentricle
+from echo_rt.chambers import LeftVentricle
 from echo_rt.reference.types import WallLines
 from echo_rt.segmentation import Segmentation
 

@@ -10,9 +10,10 @@ from echo_rt.arrays import Array
 from echo_rt.cardiac.akinesia import UNKNOWN, akinetic
 from echo_rt.cardiac.speckle import Followed, SpeckleTracking
 from echo_rt.cardiac.wall_geometry import by_segment, measure_wall
+from echo_rt.chambers import LeftVentricle, Scale
 from echo_rt.frame import CLOCK_S, Frame
 from echo_rt.model import AkinesiaRule
-from echo_rt.reading import Beat, LeftVentricle, Scale, WallBeat, WallReading
+from echo_rt.reading import Beat, WallBeat, WallReading
 from echo_rt.segmentation import Segmentation
 
 MOMENT_HALF_WINDOW_S = 0.045
@@ -95,7 +96,8 @@ class WallMotion:
         if next_ed is not None:
             self._ed, self._ed_certain = next_ed[0], True
         if beat.accepted:
-            followed = Followed(*by_segment(np.array(self._speckle.of_beat(beat))))
+            by_third = self._speckle.of_beat(beat)
+            followed = Followed(*by_segment(np.array(by_third[:4])))._replace(along_percent=by_third.along_percent)
             self._beat = wall_beat(self.rule, ed, es, scale, followed) if ed is not None and es is not None else None
 
 
@@ -106,10 +108,12 @@ def wall_beat(rule: AkinesiaRule, ed: Array, es: Array, scale: Scale, followed: 
         rule: for akinesia.
         ed, es: (2, 6) distance of the endocardium from the long axis and thickness of the wall, by segment.
         scale: in whose length they are given.
-        followed: (6,) each, what the speckle did; None where it was not followed at all.
+        followed: what the speckle did, its arrays by segment (6,); None where it was not followed at all.
     """
     whole = np.where(ed > 0, ed, np.nan)
     motion, thickening = 100 * (ed[0] - es[0]) / whole[0], 100 * (es[1] - ed[1]) / whole[1]
-    strain, strain_error, inwards, inwards_error = followed or [UNKNOWN] * 4
-    speckle = strain, strain_error, 100 * inwards / whole[0], 100 * inwards_error / whole[0]
-    return WallBeat(motion, thickening, *speckle, ed[1], akinetic(rule, motion, thickening, *speckle), scale)
+    known = followed or Followed(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
+    shares = 100 * known.inwards / whole[0], 100 * known.inwards_error / whole[0]
+    speckle = known.strain_percent, known.strain_error_percent, *shares
+    still = akinetic(rule, motion, thickening, *speckle)
+    return WallBeat(motion, thickening, *speckle, ed[1], still, scale, known.along_percent)

@@ -60,6 +60,7 @@ DEFAULT_QUALITY: Mapping[str, float] = {
     "max_edge_share": 0.12,
     "min_length_share": 0.85,
     "min_length_to_width": 1.0,
+    "min_atrium_confidence": 0.0,
 }
 """Thresholds of a model that does not bring its own. `echo_rt.cardiac.quality` says what they mean,
 `benchmarks/quality_thresholds.py` where they come from."""

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from echo_rt.chambers import Scale
 from echo_rt.errors import MissingExtraError, OutputError, ParameterError
 from echo_rt.fields import reading_fields
 from echo_rt.frame import Frame
-from echo_rt.reading import Reading, Scale
+from echo_rt.reading import Reading
 
 MASK, EF, STATE = "LeftVentricle", "EjectionFraction", "EchoRT"
 """Names of the devices: the label image, the figure in percent as a text, empty where there is none, and all of it as

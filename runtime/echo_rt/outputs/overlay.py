@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from echo_rt import native
 from echo_rt.arrays import Array, Image
+from echo_rt.chambers import LeftVentricle
 from echo_rt.frame import Frame
 from echo_rt.model import CLASSES
 from echo_rt.outputs.palette import AMBER, BACKDROP, ENDOCARDIUM, PALE, WALL, WHITE, Colour
 from echo_rt.outputs.panel import PANEL_HEIGHT, Panel
-from echo_rt.reading import SEGMENTS, LeftVentricle, Reading, WallBeat, WallReading
+from echo_rt.reading import SEGMENTS, Reading, WallBeat, WallReading
 from echo_rt.reference.types import Tint
 from echo_rt.segmentation import Segmentation
 

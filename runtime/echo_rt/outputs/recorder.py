@@ -27,11 +27,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 import av
 import numpy as np
 
+from echo_rt.chambers import Scale
 from echo_rt.errors import OutputError, output_errors
 from echo_rt.fields import reading_fields
 from echo_rt.frame import Frame
 from echo_rt.private import file_mode, folder_mode, make_folder, write_new
-from echo_rt.reading import Reading, Scale
+from echo_rt.reading import Reading
 
 if TYPE_CHECKING:
     from av.container import OutputContainer

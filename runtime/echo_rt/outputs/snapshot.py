@@ -7,13 +7,14 @@ from pathlib import Path
 
 import cv2
 
+from echo_rt.chambers import Scale
 from echo_rt.errors import OutputError, output_errors
 from echo_rt.fields import reading_fields
 from echo_rt.frame import Frame
 from echo_rt.outputs.overlay import draw
 from echo_rt.outputs.summary import as_json
 from echo_rt.private import make_folder, write_new
-from echo_rt.reading import Reading, Scale
+from echo_rt.reading import Reading
 
 
 def write_snapshot(folder: Path, frame: Frame, reading: Reading) -> Path:

@@ -7,11 +7,12 @@ import os
 from contextlib import suppress
 from typing import Any
 
+from echo_rt.chambers import Scale
 from echo_rt.errors import output_errors
 from echo_rt.fields import reading_fields
 from echo_rt.frame import Frame
 from echo_rt.outputs.base import FileOutput
-from echo_rt.reading import Beat, Reading, Scale
+from echo_rt.reading import Beat, Reading
 from echo_rt.result import RecordingResult
 
 LEFT_OUT = ("index", "t_s", "ef_method", "ef_reason", "beat")

@@ -16,6 +16,7 @@ from echo_rt.frame import Frame
 from echo_rt.phantom.anatomy import State
 from echo_rt.phantom.cavity import SIDE
 from echo_rt.phantom.chance import Chance, random_stream
+from echo_rt.phantom.measures import beat_measures
 from echo_rt.phantom.options import PhantomOptions
 from echo_rt.phantom.overlay import Overlay
 from echo_rt.phantom.scene import Scene
@@ -209,6 +210,10 @@ class Phantom:
             edv, esv = (self.scene.ventricle.at(v).volume_ml for v in (cycle.edv_ml, cycle.esv_ml))
             found.append(BeatTruth(cycle.start_s, cycle.es_s, cycle.end_s, edv, esv, cycle.ectopic))
         return found
+
+    def measures(self, beat: BeatTruth) -> dict[str, float]:
+        """The truth of every further measure of one of `beats`, by name with its unit."""
+        return beat_measures(self.scene, self.scene.rhythm.at(beat.t_ed_s + 1e-6), self.options.heart.akinetic)
 
     def _to_image(self, points: Array, t_s: float, state: State) -> Array:
         pose = self.scene.placement.pose(t_s, state.contraction)

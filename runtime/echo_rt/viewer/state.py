@@ -7,9 +7,10 @@ import threading
 from collections import deque
 from typing import Any
 
+from echo_rt.chambers import Scale
 from echo_rt.fields import beat_fields, exact, reading_fields, rounded
 from echo_rt.live.status import LiveUpdate, Phase
-from echo_rt.reading import SEGMENTS, Beat, Reading, Scale
+from echo_rt.reading import SEGMENTS, Beat, Reading
 
 CURVE_S = 10.0
 """Of the curve that is shown."""

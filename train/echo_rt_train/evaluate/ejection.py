@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_rt.cardiac.geometry import disks_volume, find_ventricle, outline
+from echo_rt.chambers import LeftVentricle
 from echo_rt.model import CLASSES, DEFAULT_CONTOUR, ContourRule
-from echo_rt.reading import LeftVentricle
 from echo_rt.segmentation import GridMap, Segmentation
 
 PHASES = ("ED", "ES")

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
+from echo_rt.chambers import LeftVentricle
 from echo_rt.engine import Engine
 from echo_rt.model import CLASSES
 from echo_rt.model.spec import Tuning
-from echo_rt.reading import LeftVentricle
 from echo_rt_train.data import VIEWS, DataReport, Sample, read_all
 from echo_rt_train.evaluate.agreement import Pairs, ef_agreement
 from echo_rt_train.evaluate.bootstrap import by_patient, intervals, mean_of, point

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from rich.progress import track
 
+from echo_rt.chambers import LeftVentricle
 from echo_rt.engine import Engine
 from echo_rt.errors import DataError
 from echo_rt.model import ContourRule
-from echo_rt.reading import LeftVentricle
 from echo_rt.segmentation import Segmentation
 from echo_rt_train.data import DataSet, Sample, list_negatives, open_data, read_all
 from echo_rt_train.evaluate.ejection import Ventricles, expert_segmentation, ventricle
