@@ -24,11 +24,11 @@ PACKAGES = {
 """Where each package lies, and which others it may import."""
 
 GROUND = set(
-    "errors checked frame grid_map segmentation reading fields provenance result model arrays native reference _native "
-    "private telemetry".split()
+    "errors checked frame grid_map segmentation chambers measures reading fields provenance wall result model arrays native "
+    "reference _native private telemetry".split()
 )
 WINGS = {"sources", "phantom", "engine", "cardiac", "outputs"}
-JOINS = ("ahead", "framing", "pipeline", "live", "viewer", "bench", "doctor", "commands", "__main__")
+JOINS = ("ahead", "framing", "together", "pipeline", "live", "viewer", "bench", "doctor", "commands", "__main__")
 """The rooms of `echo_rt` that join the wings, from the lowest to the highest."""
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from echo_rt.chambers import Scale
+from echo_rt.measures import Rolling
 from echo_rt.reading import SEGMENTS, Beat, Reading
 
 
@@ -42,6 +43,19 @@ def beat_fields(beat: Beat) -> dict[str, Any]:
     }
 
 
+def measure_fields(figures: Rolling, scale: Scale) -> dict[str, float | None]:
+    """The rolling figures of all further measures, by name with the unit; None where there is none.
+
+    Args:
+        figures: of a reading.
+        scale: in what lengths they are named; figures of the other kind are None.
+    """
+    return {
+        figure.measure.column(scale): exact(figure.value) if figure.scale is scale else None
+        for figure in figures.measures
+    }
+
+
 def reading_fields(reading: Reading, scale: Scale) -> dict[str, Any]:
     """One reading, ready for JSON, its figures exact so that they can be read back.
 
@@ -56,6 +70,7 @@ def reading_fields(reading: Reading, scale: Scale) -> dict[str, Any]:
         "quality": "ok" if quality.ok else quality.reason or "not ok",
         "confidence": exact(quality.confidence),
         **_ventricle_fields(reading, scale),
+        **_atrium_fields(reading, scale),
         **_wall_fields(reading, scale),
         "ef_percent": exact(ef.percent),
         "ef_low": exact(ef.low),
@@ -72,17 +87,30 @@ def reading_fields(reading: Reading, scale: Scale) -> dict[str, Any]:
 
 def _ventricle_fields(reading: Reading, scale: Scale) -> dict[str, float | None]:
     length, area, volume = scale.length, scale.area, scale.volume.lower()
-    names = (f"area_{area}", f"length_{length}", f"volume_{volume}", f"volume_area_length_{volume}")
+    names = (
+        f"area_{area}",
+        f"length_{length}",
+        f"volume_{volume}",
+        f"volume_area_length_{volume}",
+        f"endocardium_{length}",
+    )
     points = [f"{point}_{axis}_px" for point in ("apex", "hinge1", "hinge2") for axis in "xy"]
     found = reading.ventricle
     if found is None:
         return dict.fromkeys((*names, *points))
-    measures = (found.area, found.length, found.volume, found.volume_area_length)
+    measures = (found.area, found.length, found.volume, found.volume_area_length, found.endocardium)
     places = (*found.apex, *found.hinges[0], *found.hinges[1])
     known = found.scale is scale
     return {name: exact(number) if known else None for name, number in zip(names, measures, strict=True)} | {
         name: exact(number) for name, number in zip(points, places, strict=True)
     }
+
+
+def _atrium_fields(reading: Reading, scale: Scale) -> dict[str, float | None]:
+    """The atrium's volume by disks, where it is to be trusted."""
+    atrium, name = reading.atrium, f"atrium_volume_{scale.volume.lower()}"
+    whole = atrium is not None and atrium.reason is None and atrium.scale is scale
+    return {name: exact(atrium.volume) if atrium is not None and whole else None}
 
 
 def _wall_fields(reading: Reading, scale: Scale) -> dict[str, float | None]:

@@ -64,6 +64,7 @@ class Measure:
         group: under which heading people look for it.
         normal: the usual range; None without a known one.
         foremost: one of the few that stand beside EF, where there is no room for all.
+        view: the only view that it can be measured in, ``A4C`` or ``A2C``; None for either.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Measure:
     group: str = "Ventricle"
     normal: Normal | None = None
     foremost: bool = False
+    view: str | None = None
 
     def unit_at(self, scale: Scale) -> str:
         """The unit that it has at that scale."""
@@ -130,40 +132,13 @@ class MeasureFigure:
         digits, normal = self.measure.digits, self.measure.normal
         known = self.value is not None and math.isfinite(self.value)
         return {
-            "value": round(self.value, digits) if known and self.value is not None else None,
+            "value": round(self.value, digits or None) if known and self.value is not None else None,
             "unit": self.unit,
             "reason": self.reason,
             "spread": None if self.spread is None else round(self.spread, digits + 1),
             "beats": self.beats,
             "normal": None if normal is None else [normal.low, normal.high],
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Rolling:
-    """What stands beside the rolling EF, of the same beats.
-
-    Attributes:
-        fac_percent: fractional area change, their median; None until there is one.
-        heart_rate_bpm: their median; None until there is one.
-        rr_variation_percent: standard deviation over mean of the length of the last beats, those that do not count
-            too; None for fewer than five.
-        irregular: it varies by more than in sinus rhythm, as in atrial fibrillation.
-        measures: all of the table, in its order, with or without a figure; empty until a beat was complete.
-    """
-
-    fac_percent: float | None = None
-    heart_rate_bpm: float | None = None
-    rr_variation_percent: float | None = None
-    irregular: bool = False
-    measures: tuple[MeasureFigure, ...] = field(default=(), repr=False)
-
-    def __getitem__(self, name: str) -> MeasureFigure:
-        """The figure of the measure of that name, with or without its unit; `KeyError` where there is none."""
-        for figure in self.measures:
-            if name in (figure.name, figure.measure.name):
-                return figure
-        raise KeyError(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +158,42 @@ class Body:
         if self.height_cm is None or self.weight_kg is None:
             return None
         return float(0.007184 * self.height_cm**0.725 * self.weight_kg**0.425)
+
+
+@dataclass(frozen=True, slots=True)
+class Rolling:
+    """What stands beside the rolling EF, of the same beats.
+
+    Attributes:
+        fac_percent: fractional area change, their median; None until there is one.
+        heart_rate_bpm: their median; None until there is one.
+        rr_variation_percent: standard deviation over mean of the length of the last beats, those that do not count
+            too; None for fewer than five.
+        irregular: it varies by more than in sinus rhythm, as in atrial fibrillation.
+        measures: all of the table, in its order, with or without a figure; empty until a beat was accepted.
+        body: how large the patient is.
+    """
+
+    fac_percent: float | None = None
+    heart_rate_bpm: float | None = None
+    rr_variation_percent: float | None = None
+    irregular: bool = False
+    measures: tuple[MeasureFigure, ...] = field(default=(), repr=False)
+    body: Body = field(default=Body(), repr=False)
+
+    @property
+    def rhythm(self) -> str:
+        """For people."""
+        return "irregular" if self.irregular else "regular"
+
+    @property
+    def known(self) -> tuple[MeasureFigure, ...]:
+        """The measures that have a figure."""
+        return tuple(figure for figure in self.measures if figure.value is not None)
+
+    def __getitem__(self, name: str) -> MeasureFigure:
+        """The figure of the measure of that name, with or without its unit; `KeyError` where there is none."""
+        for figure in self.measures:
+            if name in (figure.name, figure.measure.name):
+                return figure
+        raise KeyError(name)

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from itertools import chain, count, islice
 from typing import TYPE_CHECKING
 
@@ -152,6 +151,7 @@ def process(
         EchoRtError: nothing is left half-written, and results of an earlier run stay as they were.
     """
     from echo_rt.sources import open_source
+    from echo_rt.together import together
 
     _check_method(ef_method, a2c is not None)
     with ExitStack() as opened:
@@ -170,7 +170,7 @@ def process(
             _follow_recording(path, source, framing, running, ef_method, made, lambda: progress(next(done), expected))
             for path, source, framing, made in zip(paths, sources, framings, files, strict=True)
         ]
-        results = _results(followed, running)
+        results = together(followed, running)
         for made, result in reversed(list(zip(files, results, strict=True))):  # those of the first view tell of both
             if made is not None:
                 made.finish(result)
@@ -274,21 +274,3 @@ def _follow_recording(
     identity = source.identity if isinstance(source, Recording) else Identity()
     evidence = ViewEvidence(source.view, identity, monitor.seen, pictures.kept())
     return framing.told(history.result(provenance, figures, whole_clip=whole_clip)), evidence
-
-
-def _results(followed: list[tuple[RecordingResult, ViewEvidence]], engine: Engine) -> list[RecordingResult]:
-    """Those of the recordings; of two that of the first tells of both."""
-    from echo_rt.cardiac.biplane import biplane, no_biplane
-    from echo_rt.cardiac.ejection_fraction import error_points
-    from echo_rt.cardiac.two_views import doubts, why_not
-
-    if len(followed) == 1:
-        return [followed[0][0]]
-    (a4c, one), (a2c, other) = followed
-    if (reason := why_not(one, other)) is not None:
-        return [a4c.with_second_view(a2c, no_biplane(reason)), a2c]
-    known = (a4c.frames.scale.calibrated, a2c.frames.scale.calibrated)
-    beats = [beat for beat in (*a4c.beats, *a2c.beats) if beat.accepted]
-    error = error_points(engine.spec, "biplane", beats)
-    found = biplane(a4c.beats, a2c.beats, calibrated=known, error_points=error)
-    return [a4c.with_second_view(a2c, replace(found, doubts=doubts(one, other))), a2c]

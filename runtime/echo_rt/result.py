@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from echo_rt.chambers import Scale
 from echo_rt.fields import beat_fields, rounded, significant
+from echo_rt.measures import Rolling
 from echo_rt.provenance import AS_RECORDED, ORIENTATIONS, TURNED, Provenance
 from echo_rt.reading import CLIP_EXTREMES, Beat, EjectionFraction
+from echo_rt.wall import Wall
 
 __all__ = ["AS_RECORDED", "ORIENTATIONS", "TURNED", "Provenance"]
 
@@ -37,49 +39,6 @@ class FrameCounts:
     def scale(self) -> Scale:
         """In what lengths, areas and volumes are given."""
         return Scale.of(self.spacing_mm)
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentMotion:
-    """What one of the six segments did: medians over the accepted beats, as in `WallBeat`; None where unknown.
-
-    Attributes:
-        segment: one of `SEGMENTS`.
-        akinetic: it did not move in more than half of the beats.
-        beats: in how many its motion was seen.
-    """
-
-    segment: str
-    motion_percent: float | None
-    thickening_percent: float | None
-    strain_percent: float | None
-    speckle_motion_percent: float | None
-    thickness_ed: float | None
-    scale: Scale
-    akinetic: bool
-    beats: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON, without the segment's name."""
-        return {
-            "motion_percent": rounded(self.motion_percent, 1),
-            "thickening_percent": rounded(self.thickening_percent, 1),
-            "strain_percent": rounded(self.strain_percent, 1),
-            "speckle_motion_percent": rounded(self.speckle_motion_percent, 1),
-            "thickness_ed": rounded(self.thickness_ed, 2),
-            "unit": self.scale.length,
-            "akinetic": self.akinetic,
-            "beats": self.beats,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Wall:
-    """The six segments, in the order of `SEGMENTS`; empty without an accepted beat. The note says what a reader must
-    know of them, or why there are none."""
-
-    segments: tuple[SegmentMotion, ...] = ()
-    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +118,7 @@ class RecordingResult:
 
     Attributes:
         ef: the last rolling figure, else that of the clip's extremes; without a percentage it has the reason.
-        fac_percent, heart_rate_bpm: of the same beats; None without.
+        figures: heart rate, fractional area change and the further measures, of the same beats.
         edv, esv: medians of the same beats, in `volume_unit`; None without.
         beats: all, accepted and rejected, in the order of time.
         rolling: the rolling EF wherever it changed, with the time in seconds.
@@ -170,14 +129,13 @@ class RecordingResult:
     provenance: Provenance
     frames: FrameCounts
     ef: EjectionFraction
-    fac_percent: float | None = None
-    heart_rate_bpm: float | None = None
+    figures: Rolling = field(default_factory=Rolling)
     edv: float | None = None
     esv: float | None = None
     beats: tuple[Beat, ...] = ()
     rolling: tuple[tuple[float, EjectionFraction], ...] = ()
     extremes: ClipExtremes | None = None
-    wall: Wall = Wall()
+    wall: Wall = field(default_factory=Wall)
     two_views: TwoViews | None = None
 
     def __repr__(self) -> str:
@@ -187,6 +145,16 @@ class RecordingResult:
         return (
             f"RecordingResult({self.provenance.recording!r}, {ef}, {len(self.beats)} beats, {self.frames.total} frames)"
         )
+
+    @property
+    def fac_percent(self) -> float | None:
+        """Fractional area change, of the same beats or of the clip's extremes; None without."""
+        return self.figures.fac_percent
+
+    @property
+    def heart_rate_bpm(self) -> float | None:
+        """Of the same beats; None without."""
+        return self.figures.heart_rate_bpm
 
     @property
     def volume_unit(self) -> str | None:
@@ -217,12 +185,19 @@ class RecordingResult:
         """That of this recording alone, without a second view."""
         return self if self.two_views is None else self.two_views.a4c
 
-    def with_second_view(self, a2c: RecordingResult, found: Biplane) -> RecordingResult:
+    def with_second_view(self, a2c: RecordingResult, found: Biplane, figures: Rolling) -> RecordingResult:
         """This A4C recording's result with the biplane figures found with `a2c` in place of its own."""
         # The calibration was fitted to single-plane EF.
         provenance = replace(self.provenance, ef_calibration=None)
-        views = TwoViews(found, self, a2c)
-        return replace(self, provenance=provenance, ef=found.ef, edv=found.edv, esv=found.esv, two_views=views)
+        return replace(
+            self,
+            provenance=provenance,
+            ef=found.ef,
+            figures=figures,
+            edv=found.edv,
+            esv=found.esv,
+            two_views=TwoViews(found, self, a2c),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """What ``summary.json`` holds: no NaN, figures rounded to what they are worth."""
@@ -252,6 +227,10 @@ class RecordingResult:
             "volume_unit": self.volume_unit,
             "heart_rate_bpm": rounded(self.heart_rate_bpm, 1),
             "ecg_heart_rate_bpm": rounded(source.ecg_heart_rate_bpm, 1),
+            "rr_variation_percent": rounded(self.figures.rr_variation_percent, 1),
+            "rhythm": None if self.figures.rr_variation_percent is None else self.figures.rhythm,
+            "body_surface_m2": rounded(self.figures.body.surface_m2, 2),
+            "measures": {figure.name: figure.to_dict() for figure in self.figures.measures},
             "wall": {segment.segment: segment.to_dict() for segment in self.wall.segments} or None,
             "wall_note": self.wall.note,
             "beats": [beat_fields(beat) for beat in self.beats],

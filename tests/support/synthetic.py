@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from echo_rt.chambers import Disks, LeftVentricle, Scale
 from echo_rt.frame import Frame
+from echo_rt.measures import Rolling
 from echo_rt.reading import Beat, EjectionFraction, Quality, Reading, Reason
 from echo_rt.segmentation import GridMap, Segmentation
 
@@ -125,8 +126,10 @@ def clip(
                 quality=quality,
                 beat=beat,
                 ef=_rolling(accepted),
-                fac_percent=median(b.fac_percent for b in accepted) if accepted else None,
-                heart_rate_bpm=median(b.heart_rate_bpm for b in accepted) if accepted else None,
+                rolling=Rolling(
+                    median(b.fac_percent for b in accepted) if accepted else None,
+                    median(b.heart_rate_bpm for b in accepted) if accepted else None,
+                ),
                 time_ms=time_ms,
             ),
         )

@@ -132,6 +132,7 @@ class RollingEjectionFraction:
         self.seen = False
         self._last_good_s: float | None = None
         self._current = self._figure()
+        self._standing: tuple[Beat, ...] = ()
 
     def update(self, beat: Beat, share: float = 1.0) -> None:
         """Take the next beat, accepted or not.
@@ -147,6 +148,7 @@ class RollingEjectionFraction:
             self._last_good_s = beat.t_next_ed_s
         if beat.accepted or len(self._beats) < 2:
             self._current = self._figure(share)
+            self._standing = tuple(self._beats) if self._current.beats else ()
 
     @property
     def current(self) -> EjectionFraction:
@@ -161,7 +163,7 @@ class RollingEjectionFraction:
         if age_s > WITHDRAWN_S:
             self._beats.clear()
             self._found.clear()
-            self._current = self._figure()
+            self._standing = ()
             return EjectionFraction(None, None, None, 0, self.method, f"withdrawn: no good beat for {age_s:.0f} s")
         if self._current.percent is None:
             return self._current
@@ -184,4 +186,4 @@ class RollingEjectionFraction:
     @property
     def beats(self) -> tuple[Beat, ...]:
         """Those that the figure stands on; none where there is no figure."""
-        return tuple(self._beats) if self._current.beats else ()
+        return self._standing

@@ -156,7 +156,7 @@ class Monitor:
             quality=quality,
             beat=beat,
             ef=ef,
-            rolling=self._measures.of(self._rolling.beats),
+            rolling=self._measures.of(self._rolling.beats, Scale.of(frame.spacing_mm)),
             time_ms=steps,
             wall=wall,
             wall_beat=wall_beat,

@@ -15,8 +15,10 @@ import numpy as np
 from echo_rt.cardiac.verdict import DOUBTS
 from echo_rt.chambers import Scale
 from echo_rt.frame import Frame
+from echo_rt.measures import Rolling
 from echo_rt.reading import SEGMENTS, Beat, EjectionFraction, Reading, WallBeat
-from echo_rt.result import ClipFigures, FrameCounts, Provenance, RecordingResult, SegmentMotion, Wall, ranked
+from echo_rt.result import ClipFigures, FrameCounts, Provenance, RecordingResult, ranked
+from echo_rt.wall import SegmentMotion, Wall
 
 NO_FRAMES = "no frames"
 NO_BEATS = "no beat could be accepted in which the wall was seen"
@@ -30,8 +32,7 @@ class _Standing(NamedTuple):
     """The rolling figures of one moment."""
 
     ef: EjectionFraction
-    fac_percent: float | None
-    heart_rate_bpm: float | None
+    figures: Rolling
 
 
 class RecordingHistory:
@@ -40,7 +41,7 @@ class RecordingHistory:
     def __init__(self) -> None:
         self._times_s = (0.0, 0.0)  # of the first frame and of the last
         self._spacing_mm: tuple[float, float] | None = None
-        self._standing = _Standing(EjectionFraction(None, None, None, 0, "", NO_FRAMES), None, None)
+        self._standing = _Standing(EjectionFraction(None, None, None, 0, "", NO_FRAMES), Rolling())
         self._rolling: list[tuple[float, EjectionFraction]] = []
         self._beats: list[Beat] = []
         self._same_scale: list[bool] = []  # whether the beat's scale is that of the first frame
@@ -57,7 +58,7 @@ class RecordingHistory:
         if reading.ef.percent is not None or self._standing.ef.percent is None or reading.ef.reason in DOUBTS:
             # The last figure stays, also where the recording goes on for long without a heart, unless its later beats
             # make it doubtful.
-            self._standing = _Standing(reading.ef, reading.fac_percent, reading.heart_rate_bpm)
+            self._standing = _Standing(reading.ef, reading.rolling)
         if not self._rolling or self._rolling[-1][1] != reading.ef:
             self._rolling.append((reading.t_s, reading.ef))
         if reading.beat is not None:
@@ -79,7 +80,7 @@ class RecordingHistory:
             clip: what `Monitor.clip_figures` says; it counts where no beat gave an EF.
             whole_clip: let it count in any case.
         """
-        ef, fac_percent, heart_rate_bpm = self._standing
+        ef, figures = self._standing
         reason = self._rolling[-1][1].reason if self._rolling else NO_FRAMES
         edv = esv = found = None
         if ef.percent is not None and not whole_clip:
@@ -89,7 +90,8 @@ class RecordingHistory:
                 edv, esv = median(beat.edv for beat in used), median(beat.esv for beat in used)
             ef = replace(ef, reason=reason)
         elif clip is not None and (extremes := clip.extremes) is not None:
-            found, edv, esv, fac_percent = extremes, extremes.edv, extremes.esv, extremes.fac_percent
+            found, edv, esv = extremes, extremes.edv, extremes.esv
+            figures = replace(figures, fac_percent=extremes.fac_percent)
             ef = EjectionFraction(extremes.ef_percent, None, None, 0, extremes.method)
         else:
             ef = EjectionFraction(
@@ -99,8 +101,7 @@ class RecordingHistory:
             provenance=provenance,
             frames=self._frames(),
             ef=ef,
-            fac_percent=fac_percent,
-            heart_rate_bpm=heart_rate_bpm,
+            figures=figures,
             edv=edv,
             esv=esv,
             beats=tuple(self._beats),

@@ -109,7 +109,8 @@ class Followed(NamedTuple):
     along_percent: float = math.nan
 
 
-UNKNOWN = Followed(*(np.full((2, 3), np.nan) for _ in range(4)))
+_NOTHING: Array = np.full((2, 3), np.nan)
+UNKNOWN = Followed(_NOTHING, _NOTHING, _NOTHING, _NOTHING)
 
 
 class SpeckleTracking:

@@ -9,7 +9,7 @@ from typing import Any
 
 from echo_rt.chambers import Scale
 from echo_rt.errors import output_errors
-from echo_rt.fields import reading_fields
+from echo_rt.fields import measure_fields, reading_fields
 from echo_rt.frame import Frame
 from echo_rt.outputs.base import FileOutput
 from echo_rt.reading import Beat, Reading
@@ -41,7 +41,7 @@ class TableOutput(FileOutput):
         first = self._stages is None
         if self._stages is None:
             self._stages, self._scale = list(reading.time_ms), Scale.of(frame.spacing_mm)
-        figures = reading_fields(reading, self._scale)
+        figures = {**reading_fields(reading, self._scale), **measure_fields(reading.rolling, self._scale)}
         for name in LEFT_OUT:
             del figures[name]
         times = [reading.time_ms.get(stage) for stage in self._stages]

@@ -43,9 +43,7 @@ def mapse(beat: BeatSamples, side: str) -> float:
 
 def towards_apex(beat: BeatSamples, side: str) -> Array:
     """(N,) how far a side of the annulus is along the long axis of ED, in the beat's unit of length."""
-    view, place = SIDES[side]
-    if (beat.view or "A4C") != view:
-        raise Unknown(f"of the {view} view alone")
+    _, place = SIDES[side]
     at_ed = beat.moments[0] @ beat.shape
     hinges, apex = at_ed[1:5].reshape(2, 2), at_ed[5:7]
     # Which hinge is on the left of the picture, whichever way up it is.
@@ -83,6 +81,7 @@ def _velocities(side: str) -> tuple[Measure, ...]:
             partial(velocity, side=side, peak=peak),
             group="Annulus",
             normal=normal if peak == "e" else None,
+            view=SIDES[side][0],
         )
         for peak in ("s", "e", "a")
     )
@@ -102,6 +101,7 @@ MEASURES = tuple(
             group="Annulus",
             normal=Normal(10.0, None, MAPSE) if side in ("septal", "lateral") else None,
             foremost=True,
+            view=SIDES[side][0],
         ),
         *_velocities(side),
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from echo_rt.cardiac.measures.beat_samples import BeatSamples
+from echo_rt.cardiac.measures.output import surface_m2
 from echo_rt.measures import Measure, Normal, Unknown
 
 SOURCE = "Lang et al., J Am Soc Echocardiogr 28:1-39, 2015"
@@ -61,10 +62,7 @@ def before_kick_ml(beat: BeatSamples) -> float:
 
 def largest_index(beat: BeatSamples) -> float:
     """The largest volume over the body surface area, in mL/m²."""
-    surface = beat.body.surface_m2
-    if surface is None:
-        raise Unknown("height and weight are not known")
-    return largest_ml(beat) / surface
+    return largest_ml(beat) / surface_m2(beat.body)
 
 
 def reservoir_ml(beat: BeatSamples) -> float:

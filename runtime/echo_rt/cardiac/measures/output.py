@@ -6,10 +6,11 @@ through the mitral valve is in it. The ranges are theirs, of women and men toget
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from echo_rt.cardiac.measures.beat_samples import BeatSamples
-from echo_rt.measures import Measure, Normal, Unknown
+from echo_rt.measures import Body, Measure, Normal, Unknown
 
 SOURCE = "Lang et al., J Am Soc Echocardiogr 28:1-39, 2015"
 
@@ -34,14 +35,20 @@ def end_systolic_ml(beat: BeatSamples) -> float:
     return beat.in_mL(beat.beat.esv)
 
 
-def indexed(beat: BeatSamples, figure: object) -> float:
+def indexed(beat: BeatSamples, figure: Callable[[BeatSamples], float]) -> float:
     """A figure over the body surface area in m²."""
-    assert callable(figure)
-    found = figure(beat)
-    surface = beat.body.surface_m2
-    if surface is None:
+    return figure(beat) / surface_m2(beat.body)
+
+
+def surface_m2(body: Body) -> float:
+    """That of the patient.
+
+    Raises:
+        Unknown: height and weight are not known.
+    """
+    if body.surface_m2 is None:
         raise Unknown("height and weight are not known")
-    return float(found) / surface
+    return body.surface_m2
 
 
 MEASURES = (

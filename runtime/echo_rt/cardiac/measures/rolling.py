@@ -25,6 +25,7 @@ IRREGULAR_PERCENT = 12.0
 """Standard deviation of the beats' lengths over their mean from which on a rhythm is irregular. In sinus rhythm it is
 below 10, in atrial fibrillation 15 to 30 (Tateno and Glass, Med Biol Eng Comput 39:664-671, 2001)."""
 
+NO_BEAT = "no beat that counts"
 TOO_FEW = f"irregular rhythm: needs {FEWEST} beats"
 
 
@@ -43,27 +44,25 @@ class RollingMeasures:
     def reset(self) -> None:
         """Forget all beats."""
         self._lengths_s.clear()
+        self._beats: tuple[Beat, ...] | None = None
         self._scale = Scale.PX
-        self._beats: tuple[Beat, ...] = ()
         self._rolling = Rolling()
 
     def update(self, known: BeatSamples) -> Beat:
         """Take the next beat, accepted or not; gives it with its measures where it counts."""
         beat = known.beat
-        self._scale = known.scale
         self._lengths_s.append(beat.t_next_ed_s - beat.t_ed_s)
-        self._beats = ()  # the rhythm may be another
+        self._beats = None  # the rhythm may be another
         if not beat.accepted:
             return beat
         found = measured(replace(known, body=self._body))
         return replace(beat, details=replace(beat.details, measures=found))
 
-    def of(self, beats: tuple[Beat, ...]) -> Rolling:
-        """The figures of these beats, those of the rolling EF."""
-        if not beats:
-            return Rolling()
-        if beats != self._beats:
-            self._beats, self._rolling = beats, rolling_of(beats, self._scale, self._variation_percent)
+    def of(self, beats: tuple[Beat, ...], scale: Scale) -> Rolling:
+        """The figures of these beats, those of the rolling EF, of a feed of that scale."""
+        if beats is not self._beats or scale is not self._scale:
+            self._beats, self._scale = beats, scale
+            self._rolling = replace(rolling_of(beats, scale, self._variation_percent), body=self._body)
         return self._rolling
 
     @property
@@ -77,14 +76,14 @@ def rolling_of(beats: Sequence[Beat], scale: Scale, variation_percent: float | N
     """The rolling figures of accepted beats.
 
     Args:
-        beats: at least one.
+        beats: without one the measures have reasons alone.
         scale: of their lengths and volumes.
         variation_percent: of the lengths of the last beats, accepted or not; None where they are too few.
     """
     irregular = variation_percent is not None and variation_percent >= IRREGULAR_PERCENT
     return Rolling(
-        fac_percent=median(beat.fac_percent for beat in beats),
-        heart_rate_bpm=median(beat.heart_rate_bpm for beat in beats),
+        fac_percent=median(beat.fac_percent for beat in beats) if beats else None,
+        heart_rate_bpm=median(beat.heart_rate_bpm for beat in beats) if beats else None,
         rr_variation_percent=variation_percent,
         irregular=irregular,
         measures=figures(beats, scale, irregular),
@@ -105,7 +104,7 @@ def figures(beats: Sequence[Beat], scale: Scale, irregular: bool = False) -> tup
         known = [value for value in said if isinstance(value, float) and math.isfinite(value)]
         if not known:
             reasons = Counter(value for value in said if isinstance(value, str))
-            reason = reasons.most_common(1)[0][0] if reasons else "not measured in these beats"
+            reason = reasons.most_common(1)[0][0] if reasons else NO_BEAT
             found.append(MeasureFigure(measure, scale, None, reason))
         elif irregular and len(known) < FEWEST:
             found.append(MeasureFigure(measure, scale, None, f"{TOO_FEW}, found {len(known)}", None, len(known)))

@@ -11,7 +11,6 @@ That is of the middle of the wall, which shortens less than its inside.
 from __future__ import annotations
 
 import math
-from functools import partial
 
 from echo_rt.cardiac.measures.beat_samples import BeatSamples
 from echo_rt.measures import Measure, Normal, Unknown
@@ -26,59 +25,51 @@ def strain_percent(length_ed: float, length_es: float) -> float:
     return 100 * (length_es - length_ed) / length_ed
 
 
-def by_contour(beat: BeatSamples, view: str) -> float:
+def by_contour(beat: BeatSamples) -> float:
     """In percent of the length at ED."""
-    _check(beat, view)
     return strain_percent(*(beat.moments @ beat.shape[:, 0]).tolist())
 
 
-def by_speckle(beat: BeatSamples, view: str) -> float:
+def by_speckle(beat: BeatSamples) -> float:
     """In percent of the length at ED; the mean of both walls."""
-    _check(beat, view)
     if beat.wall is None or not math.isfinite(beat.wall.along_percent):
         raise Unknown("the speckle could not be followed along both walls")
     return beat.wall.along_percent
 
 
-def difference(beat: BeatSamples, view: str) -> float:
+def difference(beat: BeatSamples) -> float:
     """By the contour less by the speckle, in percentage points."""
-    return by_contour(beat, view) - by_speckle(beat, view)
+    return by_contour(beat) - by_speckle(beat)
 
 
-def _check(beat: BeatSamples, view: str) -> None:
-    if (beat.view or "A4C") != view:
-        raise Unknown(f"of the {view} view alone")
+def mean_of_views(beat: BeatSamples) -> float:
+    """Of one view there is no mean: see `echo_rt.cardiac.measures.two_views`."""
+    raise Unknown("needs an A4C and an A2C recording")
 
 
-MEASURES = tuple(
-    measure
-    for view in ("A4C", "A2C")
-    for measure in (
+def _in_view(view: str) -> tuple[Measure, ...]:
+    name = view.lower()
+    return (
         Measure(
-            f"ls_{view.lower()}",
+            f"ls_{name}",
             f"Longitudinal strain, {view}",
             "%",
             1,
             SOURCE,
-            partial(by_contour, view=view),
+            by_contour,
             normal=USUAL,
             foremost=True,
+            view=view,
         ),
+        Measure(f"ls_speckle_{name}", f"Longitudinal strain by speckle, {view}", "%", 1, SOURCE, by_speckle, view=view),
         Measure(
-            f"ls_speckle_{view.lower()}",
-            f"Longitudinal strain by speckle, {view}",
-            "%",
-            1,
-            SOURCE,
-            partial(by_speckle, view=view),
-        ),
-        Measure(
-            f"ls_difference_{view.lower()}",
-            f"Strain, contour less speckle, {view}",
-            "%",
-            1,
-            SOURCE,
-            partial(difference, view=view),
+            f"ls_difference_{name}", f"Strain, contour less speckle, {view}", "%", 1, SOURCE, difference, view=view
         ),
     )
+
+
+MEASURES = (
+    *_in_view("A4C"),
+    *_in_view("A2C"),
+    Measure("ls_mean", "Longitudinal strain, mean of two views", "%", 1, SOURCE, mean_of_views, normal=USUAL),
 )

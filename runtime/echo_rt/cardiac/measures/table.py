@@ -24,6 +24,9 @@ def measured(beat: BeatSamples) -> dict[str, Value]:
 
 
 def _of(measure: Measure, beat: BeatSamples) -> Value:
+    # Where the view is not known it is taken for the A4C, as everywhere.
+    if measure.view is not None and measure.view != (beat.view or "A4C"):
+        return f"of the {measure.view} view alone"
     try:
         return float(measure.of(beat))
     except Unknown as why:
