@@ -24,8 +24,8 @@ PACKAGES = {
 """Where each package lies, and which others it may import."""
 
 GROUND = set(
-    "errors checked frame grid_map segmentation chambers measures reading fields provenance wall result model arrays native "
-    "reference _native private telemetry".split()
+    "errors checked frame grid_map segmentation chambers measures reading fields provenance wall result model arrays "
+    "native reference _native private telemetry".split()
 )
 WINGS = {"sources", "phantom", "engine", "cardiac", "outputs"}
 JOINS = ("ahead", "framing", "together", "pipeline", "live", "viewer", "bench", "doctor", "commands", "__main__")

@@ -16,7 +16,7 @@ from echo_rt.cardiac.monitor import Monitor
 from echo_rt.chambers import BeatDisks, Disks
 from echo_rt.errors import ParameterError, SourceNotFoundError
 from echo_rt.frame import Frame
-from echo_rt.reading import Beat
+from echo_rt.reading import Beat, BeatDetails
 from echo_rt.result import Biplane
 from support.hearts import A2C, A4C, SPEC, Traced, volume_at
 from support.program import echo_rt
@@ -31,7 +31,7 @@ def beat(
     end = start + 60 / rate
     disks = BeatDisks(*(Disks((d,) * 20, length) for d in (ed, es)))
     reason = None if accepted else "too short"
-    return Beat(start, start + 0.3, end, *volumes, 1.0, 0.5, 50.0, 50.0, reason, disks)
+    return Beat(start, start + 0.3, end, *volumes, 1.0, 0.5, 50.0, 50.0, reason, BeatDetails(disks))
 
 
 def paired(a4c: list[Beat], a2c: list[Beat], calibrated: tuple[bool, bool] = (True, True)) -> Biplane:
@@ -127,10 +127,10 @@ def watched(radius: float, length: float, fps: float = 25.0) -> list[Beat]:
 def test_the_beats_of_a_monitor_keep_the_disks_that_give_the_volume_of_an_elliptic_ventricle() -> None:
     a4c, a2c = watched(40, 120), watched(30, 115)
     for one in a4c:
-        assert one.disks is not None
-        assert np.pi / 4 * np.sum(np.square(one.disks.ed.diameters)) * one.disks.ed.length / 20000 == pytest.approx(
-            one.edv, rel=0.01
-        )
+        assert one.details.disks is not None
+        assert np.pi / 4 * np.sum(
+            np.square(one.details.disks.ed.diameters)
+        ) * one.details.disks.ed.length / 20000 == pytest.approx(one.edv, rel=0.01)
     found = paired(a4c, a2c)
     assert found.edv == pytest.approx(2 / 3 * np.pi * 40 * 30 * 120 * 0.8**3 / 1000, rel=0.02)
     assert found.ef.percent == pytest.approx(50, abs=1.5)

@@ -38,7 +38,7 @@ def test_the_rolling_figure_is_the_median_of_the_last_accepted_beats() -> None:
     assert figure.low is not None
     assert figure.high is not None
     assert 0 <= figure.low < 52 < figure.high <= 100
-    assert rolling.fac_percent == 26
+    assert [beat.ef_percent for beat in rolling.beats] == [50, 52, 60]
 
 
 def test_student_t_is_that_of_the_tables() -> None:

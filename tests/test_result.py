@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from echo_rt.cardiac.recording import RecordingHistory
+from echo_rt.measures import Rolling
 from echo_rt.outputs import as_json
 from echo_rt.reading import EjectionFraction, Quality, Reason
 from echo_rt.result import ClipExtremes, ClipFigures
@@ -47,7 +48,7 @@ def test_a_recording_keeps_its_last_figure_and_says_that_it_went_stale() -> None
             reading = replace(reading, ef=replace(figure, stale=True, reason="stale: no good beat for 6 s"))
         if n >= 145:
             gone = EjectionFraction(None, None, None, 0, "disks", "withdrawn: no good beat for 31 s")
-            reading = replace(reading, ef=gone, fac_percent=None, heart_rate_bpm=None)
+            reading = replace(reading, ef=gone, rolling=Rolling())
         history.update(frame, reading)
         found = history.result(provenance())
         if n >= 139:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echo_rt.cardiac.systole import ejected_s, fit_beginning, fit_systole
+from echo_rt.cardiac.phases import ejected_s
+from echo_rt.cardiac.systole import fit_beginning, fit_systole
 from echo_rt.phantom.cycle import Rhythm, systole_s
 from echo_rt.phantom.options import PhantomOptions
 

@@ -36,7 +36,7 @@ def test_one_beat_is_enough_only_in_a_view_that_was_hardly_lost() -> None:
 def test_beats_that_are_unlike_each_other_give_no_figure_and_no_heart_rate() -> None:
     wild = after([beat(ef) for ef in (10, 70, 45, 12, 66)])
     assert (wild.current.percent, wild.current.reason) == (None, UNLIKE)
-    assert (wild.fac_percent, wild.heart_rate_bpm) == (None, None)
+    assert wild.beats == ()
     bigeminy = after([beat(ef) for ef in (60, 30, 58, 31, 61)])
     assert bigeminy.current.percent == 58
 

@@ -126,10 +126,7 @@ def clip(
                 quality=quality,
                 beat=beat,
                 ef=_rolling(accepted),
-                rolling=Rolling(
-                    median(b.fac_percent for b in accepted) if accepted else None,
-                    median(b.heart_rate_bpm for b in accepted) if accepted else None,
-                ),
+                rolling=_beside(accepted),
                 time_ms=time_ms,
             ),
         )
@@ -161,6 +158,13 @@ def _beat(
         ef_percent=ef,
         fac_percent=100 * (full.area - empty.area) / full.area,
     )
+
+
+def _beside(beats: list[Beat]) -> Rolling:
+    """What stands beside the rolling EF."""
+    if not beats:
+        return Rolling()
+    return Rolling(median(b.fac_percent for b in beats), median(b.heart_rate_bpm for b in beats))
 
 
 def _rolling(beats: list[Beat]) -> EjectionFraction:

@@ -16,7 +16,8 @@ import numpy as np
 
 from echo_rt.arrays import Array
 from echo_rt.cardiac.curve import Sample
-from echo_rt.cardiac.systole import Systole, ejected_s, fit_beginning, fit_systole
+from echo_rt.cardiac.phases import ejected_s
+from echo_rt.cardiac.systole import Systole, fit_beginning, fit_systole
 from echo_rt.cardiac.turning_points import Cycle, TurningPoint
 from echo_rt.chambers import BeatDisks, Disks
 from echo_rt.frame import CLOCK_S

@@ -77,7 +77,7 @@ class Monitor:
         self._rolling = RollingEjectionFraction(ef_method, beats, self._error_points)
         self._extremes = Extremes(by_area=ef_method == "area")
         self._wall = WallMotion(spec.tuning.akinesia, mirrored)
-        self._mirrored, self._measures = mirrored, RollingMeasures(body or Body())
+        self._measures = RollingMeasures(body or Body())
         self._state: object = None
         self._spacing_mm: tuple[float, float] | None = None
         self._given_view, self._views = view, Counter[str]()
@@ -179,7 +179,7 @@ class Monitor:
         found = self._finder.found
         assert found is not None
         scale, wall = Scale.of(self._spacing_mm), wall_beat if beat.accepted else None
-        known = BeatSamples(beat, found.samples, found.systole, scale, wall, self.view, self._mirrored)
+        known = BeatSamples(beat, found.samples, found.systole, scale, wall, self.view, self._wall.mirrored)
         return self._measures.update(known)
 
     def _sample(

@@ -16,7 +16,9 @@ import numpy as np
 
 from echo_rt.arrays import Array
 from echo_rt.cardiac.curve import Sample
-from echo_rt.cardiac.systole import Systole, fit_valves, kick_s
+from echo_rt.cardiac.phases import kick_s
+from echo_rt.cardiac.systole import Systole
+from echo_rt.cardiac.valves import fit_valves
 from echo_rt.chambers import Scale
 from echo_rt.frame import CLOCK_S
 from echo_rt.measures import Body, Unknown
