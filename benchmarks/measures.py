@@ -20,12 +20,9 @@ from echo_rt.cardiac.measures.table import MEASURES
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.chambers import Scale
 from echo_rt.engine import Engine, open_engine
-from echo_rt.frame import Frame
-from echo_rt.grid_map import GridMap
 from echo_rt.model import ModelInput, ModelSpec
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.reading import Reading
-from echo_rt.segmentation import Segmentation
 
 MASKS = ModelSpec("the phantom's masks", "1", ModelInput(480, 360, 0.0, 1.0))
 
@@ -37,24 +34,12 @@ def draw(seed: int, fps: float, seconds: float) -> Phantom:
     return Phantom(PhantomOptions.of(ef=ef, hr=hr, fps=fps, seconds=seconds, seed=seed, height=360, width=480))
 
 
-def own_masks(phantom: Phantom, k: int) -> tuple[Frame, Segmentation]:
-    """Frame k, and its labels, with as much of each pixel as they cover."""
-    covered = phantom.coverage(k)
-    labels = covered.argmax(axis=0).astype(np.uint8)
-    height, width = labels.shape
-    seen = Segmentation(covered, labels, GridMap(1.0, 0.0, 0.0, (height, width), (height, width)))
-    return phantom.frame(k), seen
-
-
 def readings(phantom: Phantom, engine: Engine | None) -> Iterator[Reading]:
     """By a model's masks, or by the phantom's own."""
     monitor = Monitor(engine.spec if engine else MASKS)
     for k in range(phantom.frames or 0):
-        if engine is None:
-            frame, seen = own_masks(phantom, k)
-        else:
-            frame = phantom.frame(k)
-            seen = engine.segment(frame.image, monitor.state)
+        frame = phantom.frame(k)
+        seen = phantom.segmentation(k) if engine is None else engine.segment(frame.image, monitor.state)
         yield monitor.update(seen, frame)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from echo_rt.arrays import Array, Image
 from echo_rt.errors import ParameterError
 from echo_rt.frame import Frame
+from echo_rt.grid_map import GridMap
 from echo_rt.phantom.anatomy import State
 from echo_rt.phantom.cavity import SIDE
 from echo_rt.phantom.chance import Chance, random_stream
@@ -25,6 +26,7 @@ from echo_rt.phantom.tissue import paint
 from echo_rt.phantom.truth import BeatTruth, Truth, polygon_area, rasterise
 from echo_rt.phantom.ultrasound import Ultrasound
 from echo_rt.phantom.valve import leaflets, opening
+from echo_rt.segmentation import Segmentation
 
 FINE = 3
 """Points along the height and the width of a pixel that tell how much of it a label covers."""
@@ -178,6 +180,12 @@ class Phantom:
         points = [fine[row::FINE, column::FINE] for row in range(FINE) for column in range(FINE)]
         counts = np.stack([np.sum([grid == label for grid in points], axis=0, dtype=np.uint8) for label in range(4)])
         return np.asarray(counts / FINE**2, np.float32)
+
+    def segmentation(self, k: int) -> Segmentation:
+        """What a perfect network would give for frame k: `coverage`, on the grid of the picture. Not of a screen."""
+        covered = self.coverage(k)
+        size = covered.shape[1], covered.shape[2]
+        return Segmentation(covered, covered.argmax(axis=0).astype(np.uint8), GridMap(1.0, 0.0, 0.0, size, size))
 
     def _labels(self, k: int, fine: int) -> Image:
         """The labels of frame k on a grid with so many points along the height and the width of a pixel."""

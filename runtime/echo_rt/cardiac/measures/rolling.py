@@ -21,9 +21,9 @@ FEWEST = 5
 """Beats that tell the rhythm, and that the mean in an irregular one is made of, as Lang 2015 asks for in atrial
 fibrillation."""
 
-IRREGULAR_PERCENT = 12.0
-"""Standard deviation of the beats' lengths over their mean from which on a rhythm is irregular. In sinus rhythm it is
-below 10, in atrial fibrillation 15 to 30 (Tateno and Glass, Med Biol Eng Comput 39:664-671, 2001)."""
+IRREGULAR_PERCENT = 10.0
+"""Standard deviation of the beats' lengths over their mean from which on a rhythm is irregular. In simulated sinus
+rhythm it is 2 to 4, in simulated atrial fibrillation 12 to 24."""
 
 NO_BEAT = "no beat that counts"
 TOO_FEW = f"irregular rhythm: needs {FEWEST} beats"
