@@ -85,8 +85,9 @@ def largest_piece(label: Field) -> tuple[Field, NDArray[np.int32], tuple[int, in
     pieces, _ = cv2.findContours((field > 0.5).view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if not pieces:
         return None
-    chain = np.asarray(max(pieces, key=cv2.contourArea)[:, 0, :], np.int32)
-    return None if len(chain) < 8 or cv2.contourArea(chain) < MIN_PIXELS else (field, chain, origin)
+    area, place = max((cv2.contourArea(piece), place) for place, piece in enumerate(pieces))
+    chain = np.asarray(pieces[place][:, 0, :], np.int32)
+    return None if len(chain) < 8 or area < MIN_PIXELS else (field, chain, origin)
 
 
 def endocardium(border: Outline, rule: ContourRule = DEFAULT_CONTOUR) -> Array | None:
@@ -119,8 +120,8 @@ def disks_volume(one: Disks, other: Disks, *, same_scale: bool = True) -> float:
 
 def polyline_length(points: Array) -> float:
     """Length of a line through points (N, 2), in their unit."""
-    steps = np.diff(points, axis=0)
-    return float(np.sqrt(np.einsum("ni,ni->n", steps, steps)).sum())
+    steps = points[1:] - points[:-1]
+    return float(np.sqrt((steps * steps).sum(axis=1)).sum())
 
 
 def measure(
