@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         SourceNotFoundError,
     )
     from echo_rt.frame import Frame
+    from echo_rt.measures import Body
     from echo_rt.model import ModelSpec, ShippedModel, models
     from echo_rt.pipeline import process, stream
     from echo_rt.reading import SEGMENTS, Beat, EjectionFraction, Quality, Reading, Reason, WallBeat, WallReading
@@ -48,6 +49,7 @@ telemetry.switch_off()
 _HOME = {
     "SEGMENTS": "reading",
     "Beat": "reading",
+    "Body": "measures",
     "DataError": "errors",
     "DeviceError": "errors",
     "EchoRtError": "errors",
@@ -86,6 +88,7 @@ _HOME = {
 __all__ = [
     "SEGMENTS",
     "Beat",
+    "Body",
     "DataError",
     "DeviceError",
     "EchoRtError",

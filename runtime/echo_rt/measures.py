@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from echo_rt.chambers import Scale
+from echo_rt.errors import ParameterError
 
 Value = float | str
 """A figure, or in its place the reason why there is none."""
@@ -141,16 +142,46 @@ class MeasureFigure:
         }
 
 
+HEIGHT_CM, WEIGHT_KG = (30.0, 250.0), (1.0, 400.0)
+"""Of a patient, from a newborn child on."""
+
+MASS_INDEX = 5.0, 120.0
+"""Weight in kg over height in m squared: outside of it one of the two is wrong, or they are swapped."""
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """How large the patient is; None where it is not known.
 
     Attributes:
         height_cm, weight_kg: as told.
+
+    Raises:
+        ParameterError: no patient is so large or so small.
     """
 
     height_cm: float | None = None
     weight_kg: float | None = None
+
+    def __post_init__(self) -> None:
+        limited = ("a height", self.height_cm, "cm", HEIGHT_CM), ("a weight", self.weight_kg, "kg", WEIGHT_KG)
+        for what, value, unit, (least, most) in limited:
+            if value is not None and not least <= value <= most:
+                raise ParameterError(
+                    f"expected {what} of {least:g} to {most:g} {unit}, found {value:g}; give it in {unit}"
+                )
+        if self.height_cm is not None and self.weight_kg is not None:
+            index, (least, most) = self.weight_kg / (self.height_cm / 100) ** 2, MASS_INDEX
+            if not least <= index <= most:
+                raise ParameterError(
+                    f"expected height and weight of one patient, found a body mass index of {index:.3g}; look whether "
+                    "they are swapped"
+                )
+
+    def or_else(self, other: Body) -> Body:
+        """With what is not known taken from another."""
+        height, weight = self.height_cm, self.weight_kg
+        return Body(other.height_cm if height is None else height, other.weight_kg if weight is None else weight)
 
     @property
     def surface_m2(self) -> float | None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from itertools import chain, count, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from echo_rt.framing import frame_feed, frame_recording, upside_down
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from echo_rt.engine import Engine
     from echo_rt.frame import Frame
     from echo_rt.framing import Framing
+    from echo_rt.measures import Body
     from echo_rt.outputs import RecordingFiles
     from echo_rt.reading import Reading
     from echo_rt.result import RecordingResult
@@ -83,6 +84,7 @@ def stream(
     fps: float | None = None,
     roi: str = "auto",
     read_screen: bool = True,
+    body: Body | None = None,
 ) -> Iterator[Reading]:
     """A reading for every frame of a recording or a feed.
 
@@ -95,12 +97,14 @@ def stream(
         roi: what of the pictures is looked at: ``auto`` finds the ultrasound on a scanner's screen, ``x,y,w,h`` sets a
             rectangle in pixels, ``none`` takes all. A source of one's own is never looked at twice: ``auto`` takes all.
         read_screen: read the scale from the ruler on the screen where the source has none.
+        body: how large the patient is; it outranks what a DICOM header says. Without both there are no indexed figures.
 
     Raises:
         EchoRtError: the source, the model or an option is not as it should be.
     """
     from echo_rt.cardiac.monitor import Monitor
     from echo_rt.sources import open_source
+    from echo_rt.together import bodies
 
     with ExitStack() as opened:
         # Strings and paths are ours to open and to close, objects are the caller's.
@@ -111,7 +115,8 @@ def stream(
         else:
             feed, framing = source, frame_feed("none" if roi == "auto" else roi, read_screen)
         opened.enter_context(feed)
-        for _, reading in follow(framing(feed), running, Monitor(running.spec, ef_method)):
+        monitor = Monitor(running.spec, ef_method, body=bodies(body, [feed])[0])
+        for _, reading in follow(framing(feed), running, monitor):
             yield reading
 
 
@@ -129,6 +134,7 @@ def process(
     overlay: bool = True,
     keep_screen: bool = False,
     read_screen: bool = True,
+    body: Body | None = None,
     progress: Callable[[int, int | None], None] = lambda done, expected: None,
 ) -> RecordingResult:
     """One recording from the first frame to its result; or two views of one heart.
@@ -142,7 +148,7 @@ def process(
         name: by default the recording's, or where that holds the results of another a name beside it.
         ef_method: as in `stream`, or ``area-extremes``: the largest and the smallest area of the whole recording. With
             an A2C recording ``biplane``, which is also the default there.
-        fps, roi, read_screen: as in `stream`, of both recordings; the ECG on the screen is read too.
+        fps, roi, read_screen, body: as in `stream`, of both recordings; the ECG on the screen is read too.
         overlay: whether ``overlay.mp4`` is made; it takes longer than all the rest.
         keep_screen: let the overlay show all of a scanner's screen; else it shows the ultrasound alone.
         progress: called after every frame with the number of frames done and expected, in both recordings together.
@@ -151,7 +157,7 @@ def process(
         EchoRtError: nothing is left half-written, and results of an earlier run stay as they were.
     """
     from echo_rt.sources import open_source
-    from echo_rt.together import together
+    from echo_rt.together import bodies, together
 
     _check_method(ef_method, a2c is not None)
     with ExitStack() as opened:
@@ -162,19 +168,34 @@ def process(
         keep = _kept(out is not None and overlay, keep_screen)
         framings = [frame_recording(source, running, roi, keep, read_screen) for source in unopened]
         sources = [opened.enter_context(source) for source in unopened]
-        lengths = [source.frames for source in sources]
-        expected = None if None in lengths else sum(length or 0 for length in lengths)
-        done = count(1)
+        known = bodies(body, sources)
         files = [made and opened.enter_context(made) for made in _files(out, name, sources, paths, overlay)]
+        expected, done = _expected(sources), count(1)
+        views = [_View(*parts) for parts in zip(paths, sources, framings, known, files, strict=True)]
         followed = [
-            _follow_recording(path, source, framing, running, ef_method, made, lambda: progress(next(done), expected))
-            for path, source, framing, made in zip(paths, sources, framings, files, strict=True)
+            _follow_recording(view, running, ef_method, lambda: progress(next(done), expected)) for view in views
         ]
         results = together(followed, running)
         for made, result in reversed(list(zip(files, results, strict=True))):  # those of the first view tell of both
             if made is not None:
                 made.finish(result)
         return results[0]
+
+
+class _View(NamedTuple):
+    """A recording, entered, and what is known of it and made of it before its first frame."""
+
+    path: str
+    source: Source
+    framing: Framing
+    body: Body
+    files: RecordingFiles | None
+
+
+def _expected(sources: list[Source]) -> int | None:
+    """Frames of all of them; None where one does not say."""
+    lengths = [source.frames for source in sources]
+    return None if None in lengths else sum(length or 0 for length in lengths)
 
 
 def _running(engine: Engine | str | os.PathLike[str] | None, device: str, opened: ExitStack) -> Engine:
@@ -224,17 +245,11 @@ def _files(
 
 
 def _follow_recording(
-    path: str,
-    source: Source,
-    framing: Framing,
-    engine: Engine,
-    ef_method: str,
-    files: RecordingFiles | None,
-    tell: Callable[[], object],
+    view: _View, engine: Engine, ef_method: str, tell: Callable[[], object]
 ) -> tuple[RecordingResult, ViewEvidence]:
     """The result of one recording, and what is known of its view.
 
-    `files` get its frames and are not finished yet; `tell` is called after each frame.
+    Its files get its frames and are not finished yet; `tell` is called after each frame.
     """
     from echo_rt import __version__
     from echo_rt.ahead import read_ahead, segment_ahead
@@ -245,9 +260,10 @@ def _follow_recording(
     from echo_rt.reading import AREA_EXTREMES
     from echo_rt.sources.base import Recording
 
+    path, source, framing, body, files = view
     method = {AREA_EXTREMES: "area", "biplane": "disks"}.get(ef_method, ef_method)
-    monitor, history, spec = Monitor(engine.spec, method, view=source.view), RecordingHistory(), engine.spec
-    pictures = Pictures()
+    monitor, spec = Monitor(engine.spec, method, view=source.view, body=body), engine.spec
+    history, pictures = RecordingHistory(), Pictures()
     with read_ahead(framing(source)) as decoded, segment_ahead(decoded, engine) as (frames, ahead):
         readings, orientation = follow_upright(frames, ahead, monitor)
         for frame, reading in readings:

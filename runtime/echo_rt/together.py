@@ -1,14 +1,50 @@
-"""Recordings that were followed one after the other, taken together: two views of one heart, or one alone."""
+"""Recordings of one heart, taken together: two views, or one alone."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from echo_rt.cardiac.two_views import ViewEvidence
     from echo_rt.engine import Engine
+    from echo_rt.measures import Body
     from echo_rt.result import Biplane, RecordingResult
+    from echo_rt.sources import Source
+
+
+def bodies(given: Body | None, sources: Sequence[Source]) -> list[Body]:
+    """How large the patient of each recording is.
+
+    What was given comes first, then what the recording's header says, then that of the other view of the same patient.
+
+    Args:
+        given: of the patient of all of them; None for nothing.
+        sources: entered.
+
+    Raises:
+        ParameterError: height or weight was given without the other, and no header has that.
+    """
+    from echo_rt.errors import ParameterError
+    from echo_rt.measures import Body
+    from echo_rt.sources.base import Recording
+
+    recordings = [source if isinstance(source, Recording) else None for source in sources]
+    said = [Body() if recording is None else recording.body for recording in recordings]
+    patients = {recording.identity.patient for recording in recordings if recording is not None} - {None}
+    if len(patients) <= 1:
+        whole = next((body for body in said if body.surface_m2 is not None), None)
+        said = [body if whole is None or body.surface_m2 is not None else whole for body in said]
+    if given is None:
+        return said
+    found = [given.or_else(body) for body in said]
+    if given != Body() and all(body.surface_m2 is None for body in found):
+        here, other = ("height", "weight in kg") if given.weight_kg is None else ("weight", "height in cm")
+        raise ParameterError(
+            f"expected height and weight of the patient, found the {here} alone; give the {other} too: no header has it"
+        )
+    return found
 
 
 def together(followed: list[tuple[RecordingResult, ViewEvidence]], engine: Engine) -> list[RecordingResult]:

@@ -97,6 +97,15 @@ class Monitor:
         """A temporal model's state after the last frame, for the engine's next call; None at the start."""
         return self._state
 
+    @property
+    def body(self) -> Body:
+        """How large the patient is. A reset leaves it as it is: set it anew for another patient."""
+        return self._measures.body
+
+    @body.setter
+    def body(self, body: Body) -> None:
+        self._measures.body = body
+
     def reset(self) -> None:
         """Start afresh, as for a new patient."""
         self._past.reset()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from echo_rt.commands.exit_status import BAD_INPUT
+from echo_rt.commands.patient import HeightCm, WeightKg, check_one_patient, patient_of
 
 if TYPE_CHECKING:
     from echo_rt.commands.batch import Batch
@@ -44,6 +45,8 @@ def file(
     overlay: Annotated[bool, typer.Option(help="Write overlay.mp4.")] = True,
     keep_screen: _KeepScreen = False,
     read_screen: _ReadScreen = True,
+    height_cm: HeightCm = None,
+    weight_kg: WeightKg = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, show_default=False, help="Recordings side by side; by default as many as help.")
     ] = None,
@@ -67,8 +70,10 @@ def file(
     found = [str(recording) for recording in find_recordings(recordings)]
     if a2c is not None and len(found) != 1:
         raise ParameterError(f"expected one A4C recording beside --a2c, found {len(found)}")
+    body = patient_of(height_cm, weight_kg)
+    check_one_patient(body, len(found))
     parse_roi(roi)  # what is misspelt is said once
-    batch = Batch(found, Options(out, a2c, ef_method, fps, overlay, roi, keep_screen, read_screen))
+    batch = Batch(found, Options(out, a2c, ef_method, fps, overlay, roi, keep_screen, read_screen, body))
     batch.run(Opening(model, device), jobs)
     _print(batch, json)
     if batch.failed:

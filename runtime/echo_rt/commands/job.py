@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from echo_rt.engine import Engine
+    from echo_rt.measures import Body
     from echo_rt.result import RecordingResult
 
 
@@ -37,6 +38,7 @@ class Options:
     roi: str = "auto"
     keep_screen: bool = False
     read_screen: bool = True
+    body: Body | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from echo_rt.commands.ending import ending
+from echo_rt.commands.live_options import LiveOptions, ScreenOptions, ViewOptions
+from echo_rt.commands.patient import HeightCm, WeightKg, patient_of
 from echo_rt.errors import OutputError, ParameterError, printable
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from echo_rt.live.reader import Opening
     from echo_rt.live.session import Live
     from echo_rt.live.status import LiveStatus
-    from echo_rt.sources import FeedOptions, Source
+    from echo_rt.sources import Source
 
 RECORDER_DEPTH, SCREEN_DEPTH = 120, 24
 """Readings that may wait for the disk, some 35 MB; with whole screens, some 150 MB. Who sees the feed over OpenIGTLink
@@ -28,52 +29,6 @@ gets the newest alone."""
 
 TERMINAL = "terminal"
 """Shows one reading a second of many: what it leaves out is no loss."""
-
-
-@dataclass(frozen=True)
-class ViewOptions:
-    """See `open_viewer`."""
-
-    kind: str
-    host: str
-    port: int
-    token: str | None
-
-
-@dataclass(frozen=True)
-class ScreenOptions:
-    """What of a screen is kept beside the ultrasound, and whether ruler and ECG on it are read."""
-
-    keep: bool = False
-    read: bool = True
-
-
-@dataclass(frozen=True)
-class LiveOptions:
-    """What `echo-rt live` was asked for, as in its help. `camera` is size, rate and pixel format."""
-
-    source: str
-    model: str | None
-    device: str
-    view: ViewOptions
-    roi: str
-    record: Path | None
-    igtl_out: int | None
-    realtime: bool
-    camera: FeedOptions
-    ef_method: str
-    forget_after_s: float | None
-    screen: ScreenOptions = ScreenOptions()
-
-    def __post_init__(self) -> None:
-        from echo_rt.viewer import VIEWS
-
-        if self.view.kind not in VIEWS:
-            raise ParameterError(f"--view: expected {', '.join(VIEWS)}, found {self.view.kind!r}")
-        if self.forget_after_s is not None and not self.forget_after_s > 0:
-            raise ParameterError(
-                f"--forget-after: expected a positive number of seconds, found {self.forget_after_s:g}"
-            )
 
 
 _Source = Annotated[
@@ -124,6 +79,8 @@ def live(
     fps: _Fps = None,
     pixel_format: _PixelFormat = None,
     ef_method: _EfMethod = "disks",
+    height_cm: HeightCm = None,
+    weight_kg: WeightKg = None,
     forget_after: _ForgetAfter = None,
     devices: _List = False,
 ) -> None:
@@ -148,8 +105,9 @@ def live(
 
     shown = ViewOptions(view, host, port, token)
     camera = FeedOptions(_size(size), fps, pixel_format)
-    options = source, model, device, shown, roi, record, igtl_out, realtime, camera, ef_method, forget_after
-    follow_feed(LiveOptions(*options, ScreenOptions(keep_screen, read_screen)))
+    screen, body = ScreenOptions(roi, keep_screen, read_screen), patient_of(height_cm, weight_kg)
+    options = source, model, device, shown, record, igtl_out, realtime, camera, ef_method, forget_after, screen, body
+    follow_feed(LiveOptions(*options))
 
 
 def follow_feed(options: LiveOptions) -> None:
@@ -178,6 +136,7 @@ def follow_feed(options: LiveOptions) -> None:
             model=model,
             snapshots=options.record or Path("snapshots"),
             ef_method=options.ef_method,
+            body=options.body,
         )
         feed = Live(options.source, opening, engine, settings, _cameras)
         opened.callback(feed.close)  # a thread that still reads when the interpreter ends takes the process down
@@ -204,7 +163,7 @@ def open_takers(options: LiveOptions, model: str, engine: str) -> list[tuple[Tak
         from echo_rt import __version__
         from echo_rt.outputs.recorder import Recorder
 
-        about = {"roi": options.roi, "model": model, "engine": engine, "ef_method": options.ef_method}
+        about = {"roi": options.screen.roi, "model": model, "engine": engine, "ef_method": options.ef_method}
         depth = SCREEN_DEPTH if options.screen.keep else RECORDER_DEPTH
         takers.append((Recorder(options.record, {**about, "version": __version__}), "recorder", depth))
     if options.igtl_out is not None:
@@ -240,7 +199,7 @@ def open_feed(uri: str, options: LiveOptions) -> Opening:
         return Paced(make()) if options.realtime and not lasting else make()
 
     paced()
-    cut = live_cut(options.roi, keep, None if lasting else make)
+    cut = live_cut(options.screen.roi, keep, None if lasting else make)
     return Opening(shown(uri), paced, lasting, lambda: ScaledCut(cut()) if options.screen.read else cut())
 
 

@@ -17,6 +17,7 @@ from echo_rt.live.outputs import Outputs
 from echo_rt.live.pulse import Pulse, Tally
 from echo_rt.live.reader import Opening
 from echo_rt.live.status import Drop, LiveStatus, LiveUpdate, Phase
+from echo_rt.measures import Body
 from echo_rt.pipeline import follow
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Settings:
         model: for people.
         snapshots: folder for snapshots.
         ef_method: what the rolling EF is made of, see `Monitor`.
+        body: how large the first patient is; None where it is not known.
     """
 
     every_frame: bool = False
@@ -48,6 +50,7 @@ class Settings:
     model: str = ""
     snapshots: Path = field(default_factory=lambda: Path("snapshots"))
     ef_method: str = "disks"
+    body: Body | None = None
 
 
 class History:
@@ -69,8 +72,10 @@ class History:
         self.shape: tuple[int, ...] | None = None
 
     def reset(self) -> None:
-        """Begin another history, with nothing to show."""
+        """Begin another history, with nothing to show. It may be of another patient, of whom height and weight are not
+        known."""
         self.newest = None
+        self.monitor.body = Body()
         self._begin()
 
     def admit(self, frame: Frame) -> None:
@@ -114,7 +119,7 @@ class Live(LiveControl):
     ) -> None:
         self.settings = settings or Settings()
         self._engine, self._offered = engine, offered
-        self._history = History(Monitor(engine.spec, self.settings.ef_method))
+        self._history = History(Monitor(engine.spec, self.settings.ef_method, body=self.settings.body))
         self._pulse, self._tally = Pulse(), Tally()
         self._commands = Commands()
         self.outputs = Outputs(self.settings.every_frame)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from echo_rt.errors import SourceError, SourceFormatError
 from echo_rt.frame import Frame
+from echo_rt.measures import Body
 from echo_rt.provenance import Identity
 from echo_rt.sources.limits import Limits, limits, stored_bytes
 
@@ -92,6 +93,11 @@ class Recording(ABC):
     def identity(self) -> Identity:
         """Whose it is; empty where the file does not say so."""
         return Identity()
+
+    @property
+    def body(self) -> Body:
+        """How large the patient is; empty where the file does not say so."""
+        return Body()
 
     @abstractmethod
     def _open(self, resources: ExitStack) -> Iterator[Picture]:

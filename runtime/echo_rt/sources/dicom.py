@@ -20,6 +20,7 @@ from pydicom.uid import (
 )
 
 from echo_rt.arrays import Image
+from echo_rt.measures import Body
 from echo_rt.provenance import Identity
 from echo_rt.sources.aside import Aside
 from echo_rt.sources.base import MIN_FRAMES, Picture, Recording, too_short
@@ -30,7 +31,7 @@ from echo_rt.sources.dicom_codestream import begins_frame, begins_video
 from echo_rt.sources.dicom_decode import named, reason
 from echo_rt.sources.dicom_deflated import plain
 from echo_rt.sources.dicom_element import Element, find_element
-from echo_rt.sources.dicom_header import identity, number, text, view
+from echo_rt.sources.dicom_header import body, identity, number, text, view
 from echo_rt.sources.dicom_pixels import Refusal, TooFew
 from echo_rt.sources.dicom_render import Renderer
 from echo_rt.sources.dicom_scale import scale
@@ -63,12 +64,17 @@ class DicomCine(Recording):
             before its last frame, or is stored in a way that cannot be decoded here; or most of its frames are damaged.
     """
 
-    _identity = Identity()
+    _identity, _body = Identity(), Body()
 
     @property
     def identity(self) -> Identity:
         """By its header, once it has been entered."""
         return self._identity
+
+    @property
+    def body(self) -> Body:
+        """By its header, once it has been entered."""
+        return self._body
 
     def _open(self, resources: ExitStack) -> Iterator[Picture]:
         # Scanners and exporters bend the standard in harmless ways, and pydicom warns of each.
@@ -82,6 +88,8 @@ class DicomCine(Recording):
         if element is None:
             raise self._error("a recording", "a DICOM file without pixel data", "check that it is the right file")
         self.view, self._identity = view(header), identity(header)
+        self._body, notes = body(header)
+        self.notes += notes
         stated = number(header, "NumberOfFrames")
         claimed = int(stated) if 0 <= stated < 2**31 else 0
         try:

@@ -1,4 +1,4 @@
-"""The values of a DICOM header as numbers and words, whatever stands in it, and the view that it names.
+"""The values of a DICOM header as numbers and words, whatever stands in it, the view that it names, and the patient.
 
 Functions of a pydicom `Dataset`, without pixels. A value that cannot be converted counts as missing.
 """
@@ -14,6 +14,8 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
 
+from echo_rt.errors import ParameterError
+from echo_rt.measures import HEIGHT_CM, WEIGHT_KG, Body
 from echo_rt.provenance import Identity
 
 # pydicom converts a value when it is asked for it, and raises what the conversion happens to raise.
@@ -61,6 +63,32 @@ def view(header: Dataset) -> str | None:
 def identity(header: Dataset) -> Identity:
     """Whose recording it is."""
     return Identity.of(text(header, "PatientID") or text(header, "PatientName"), text(header, "StudyInstanceUID"))
+
+
+def body(header: Dataset) -> tuple[Body, list[str]]:
+    """How large the patient is, and a line for each value that is not as it should be.
+
+    PatientSize is in m and PatientWeight in kg (PS3.3 C.7.2.2). Some files have a height in cm, which is believed.
+    The lines quote no figure: outputs keep them, and what the header says of a patient is not kept.
+    """
+    notes: list[str] = []
+    size, weight_kg = number(header, "PatientSize"), number(header, "PatientWeight")
+    height_cm = 100 * size
+    if HEIGHT_CM[0] <= size <= HEIGHT_CM[1]:
+        height_cm = size
+        notes.append("the patient's height in the header is in cm, where m is due, and is used as cm")
+    height, weight = _plausible(height_cm, HEIGHT_CM), _plausible(weight_kg, WEIGHT_KG)
+    for name, stated, found in (("height", height_cm, height), ("weight", weight_kg, weight)):
+        if found is None and not math.isnan(stated):
+            notes.append(f"the patient's {name} in the header is none that a patient has, and is not used")
+    try:
+        return Body(height, weight), notes
+    except ParameterError:
+        return Body(), [*notes, "the patient's height and weight in the header do not fit together, and are not used"]
+
+
+def _plausible(value: float, limits: tuple[float, float]) -> float | None:
+    return value if limits[0] <= value <= limits[1] else None
 
 
 def number(header: Dataset, keyword: str) -> float:

@@ -3,7 +3,8 @@
 Volumes by disks of a single plane, and by area and length (Lang et al., J Am Soc Echocardiogr 28:1-39, 2015): largest
 at the ventricle's ES, smallest at its ED. The parts are named as in Badano et al. (Eur Heart J Cardiovasc Imaging
 19:591-600, 2018): what comes in while the mitral valve is shut is the reservoir, what leaves before the atrium
-contracts the conduit, and what its contraction drives out the booster.
+contracts the conduit, and what its contraction drives out the booster. The emptying fractions are those of Hoit (J Am
+Coll Cardiol 63:493-505, 2014).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from echo_rt.measures import Measure, Normal, Unknown
 
 SOURCE = "Lang et al., J Am Soc Echocardiogr 28:1-39, 2015"
 PARTS = "Badano et al., Eur Heart J Cardiovasc Imaging 19:591-600, 2018"
+
+EMPTYING = "Hoit, J Am Coll Cardiol 63:493-505, 2014"
 
 CUT = "the atrium is cut off by the picture or not seen"
 
@@ -106,7 +109,7 @@ MEASURES = (
     Measure("la_reservoir", "LA reservoir", "mL", 0, PARTS, reservoir_ml, "Left atrium"),
     Measure("la_conduit", "LA conduit", "mL", 0, PARTS, conduit_ml, "Left atrium"),
     Measure("la_booster", "LA booster", "mL", 0, PARTS, booster_ml, "Left atrium"),
-    Measure("la_emptying", "LA emptying fraction", "%", 0, PARTS, emptying_percent, "Left atrium"),
-    Measure("la_emptying_passive", "LA emptying, passive", "%", 0, PARTS, conduit_percent, "Left atrium"),
-    Measure("la_emptying_active", "LA emptying, active", "%", 0, PARTS, booster_percent, "Left atrium"),
+    Measure("la_emptying", "LA emptying fraction", "%", 0, EMPTYING, emptying_percent, "Left atrium"),
+    Measure("la_emptying_passive", "LA emptying, passive", "%", 0, EMPTYING, conduit_percent, "Left atrium"),
+    Measure("la_emptying_active", "LA emptying, active", "%", 0, EMPTYING, booster_percent, "Left atrium"),
 )

@@ -49,5 +49,14 @@ MEASURES = (
         Normal(2.5, None, SOURCE),
     ),
     Measure("time_to_per", "ED to peak ejection", "ms", 0, SOURCE, partial(time_ms, filling=False), "Flow"),
-    Measure("time_to_pfr", "ES to peak filling", "ms", 0, SOURCE, partial(time_ms, filling=True), "Flow"),
+    Measure(
+        "time_to_pfr",
+        "ES to peak filling",
+        "ms",
+        0,
+        SOURCE,
+        partial(time_ms, filling=True),
+        "Flow",
+        Normal(None, 180.0, SOURCE),
+    ),
 )

@@ -1,8 +1,9 @@
 """The form of the ventricle at ED: how round it is, and how thick its wall is for its width.
 
-Both as in Lang et al. (J Am Soc Echocardiogr 28:1-39, 2015), in the apical view: sphericity is the diameter half-way
-up over the long axis; relative wall thickness is twice the thickness over the diameter. That is defined for the
-parasternal view. Here it is the mean of the basal and middle segments over the mean diameter of their levels.
+Sphericity is the diameter half-way up over the long axis (Douglas et al., J Am Coll Cardiol 13:311-315, 1989). Relative
+wall thickness is twice the thickness over the diameter (Lang et al., J Am Soc Echocardiogr 28:1-39, 2015). That is
+defined for the parasternal view. Here it is the mean of the basal and middle segments over the mean diameter of their
+levels.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from echo_rt.measures import Measure, Normal, Unknown
 from echo_rt.reading import SEGMENTS
 
 SOURCE = "Lang et al., J Am Soc Echocardiogr 28:1-39, 2015"
+ROUND = "Douglas et al., J Am Coll Cardiol 13:311-315, 1989"
 
 
 def sphericity_index(disks: Disks) -> float:
@@ -51,7 +53,7 @@ def _disks(beat: BeatSamples) -> Disks:
 
 
 MEASURES = (
-    Measure("sphericity", "Sphericity index at ED", "", 2, SOURCE, sphericity),
+    Measure("sphericity", "Sphericity index at ED", "", 2, ROUND, sphericity),
     Measure(
         "rwt",
         "Relative wall thickness, apical",

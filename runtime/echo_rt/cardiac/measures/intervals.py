@@ -1,8 +1,8 @@
 """How long the parts of a beat take, from the systole that was fitted to the volume curve.
 
 ED is when the mitral valve shuts, ES when the aortic one does. Isovolumic contraction lasts until ejection begins,
-isovolumic relaxation until filling does. Names as in Oh et al., The Echo Manual; the share of the beat that is left
-for filling as in Cazeau et al., Heart 84:579-581, 2000.
+isovolumic relaxation until filling does (Tei et al., J Cardiol 26:357-366, 1995). The share of the beat that is left
+for filling is that of Cazeau et al. (Pacing Clin Electrophysiol 26:137-143, 2003).
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from echo_rt.cardiac.measures.beat_samples import BeatSamples
 from echo_rt.measures import Measure, Normal, Unknown
 
-SOURCE = "Weissler et al., Circulation 37:149-159, 1968"
-FILLING = "Cazeau et al., Heart 84:579-581, 2000"
-THIRD = "Bonow et al., Circulation 64:308-315, 1981"
+EJECTION = "Weissler et al., Circulation 37:149-159, 1968"
+ISOVOLUMIC = "Tei et al., J Cardiol 26:357-366, 1995"
+FILLING = "Cazeau et al., Pacing Clin Electrophysiol 26:137-143, 2003"
+THIRD = "Inouye et al., Am Heart J 110:326-331, 1985"
 
 
 def contraction_ms(beat: BeatSamples) -> float:
@@ -48,9 +49,9 @@ def first_third_percent(beat: BeatSamples) -> float:
 
 
 MEASURES = (
-    Measure("et", "Ejection time", "ms", 0, SOURCE, ejection_ms, "Times"),
-    Measure("ivct", "Isovolumic contraction", "ms", 0, SOURCE, contraction_ms, "Times"),
-    Measure("ivrt", "Isovolumic relaxation", "ms", 0, SOURCE, relaxation_ms, "Times"),
+    Measure("et", "Ejection time", "ms", 0, EJECTION, ejection_ms, "Times"),
+    Measure("ivct", "Isovolumic contraction", "ms", 0, ISOVOLUMIC, contraction_ms, "Times"),
+    Measure("ivrt", "Isovolumic relaxation", "ms", 0, ISOVOLUMIC, relaxation_ms, "Times"),
     Measure(
         "filling_time",
         "Filling time, of the beat",

@@ -37,7 +37,7 @@ class RollingMeasures:
     """
 
     def __init__(self, body: Body) -> None:
-        self._body = body
+        self.body = body
         self._lengths_s: deque[float] = deque(maxlen=JUDGED)
         self.reset()
 
@@ -55,14 +55,14 @@ class RollingMeasures:
         self._beats = None  # the rhythm may be another
         if not beat.accepted:
             return beat
-        found = measured(replace(known, body=self._body))
+        found = measured(replace(known, body=self.body))
         return replace(beat, details=replace(beat.details, measures=found))
 
     def of(self, beats: tuple[Beat, ...], scale: Scale) -> Rolling:
         """The figures of these beats, those of the rolling EF, of a feed of that scale."""
         if beats is not self._beats or scale is not self._scale:
             self._beats, self._scale = beats, scale
-            self._rolling = replace(rolling_of(beats, scale, self._variation_percent), body=self._body)
+            self._rolling = replace(rolling_of(beats, scale, self._variation_percent), body=self.body)
         return self._rolling
 
     @property

@@ -17,7 +17,8 @@ from echo_rt.measures import Measure, Normal, Unknown
 
 SOURCE = "Voigt et al., Eur Heart J Cardiovasc Imaging 16:1-11, 2015"
 
-USUAL = Normal(-22.1, -15.9, "GLS in Yingchoncharoen et al., J Am Soc Echocardiogr 26:185-191, 2013")
+USUAL = Normal(None, -16.7, "GLS in men: Sugimoto et al., Eur Heart J Cardiovasc Imaging 18:833-840, 2017")
+"""Of 549 healthy people; the limit of the women is -17.8."""
 
 
 def strain_percent(length_ed: float, length_es: float) -> float:

@@ -1,0 +1,62 @@
+"""What `echo-rt live` can be asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from echo_rt.commands.patient import check_whole
+from echo_rt.errors import ParameterError
+
+if TYPE_CHECKING:
+    from echo_rt.measures import Body
+    from echo_rt.sources import FeedOptions
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """See `open_viewer`."""
+
+    kind: str
+    host: str
+    port: int
+    token: str | None
+
+
+@dataclass(frozen=True)
+class ScreenOptions:
+    """What of a screen is looked at, what is kept beside it, and whether ruler and ECG on it are read."""
+
+    roi: str = "auto"
+    keep: bool = False
+    read: bool = True
+
+
+@dataclass(frozen=True)
+class LiveOptions:
+    """What `echo-rt live` was asked for, as in its help. `camera` is size, rate and pixel format."""
+
+    source: str
+    model: str | None
+    device: str
+    view: ViewOptions
+    record: Path | None
+    igtl_out: int | None
+    realtime: bool
+    camera: FeedOptions
+    ef_method: str
+    forget_after_s: float | None
+    screen: ScreenOptions = ScreenOptions()
+    body: Body | None = None
+
+    def __post_init__(self) -> None:
+        from echo_rt.viewer import VIEWS
+
+        if self.view.kind not in VIEWS:
+            raise ParameterError(f"--view: expected {', '.join(VIEWS)}, found {self.view.kind!r}")
+        if self.forget_after_s is not None and not self.forget_after_s > 0:
+            raise ParameterError(
+                f"--forget-after: expected a positive number of seconds, found {self.forget_after_s:g}"
+            )
+        check_whole(self.body)
