@@ -22,8 +22,8 @@ inline float exp_negative(float x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  // Of NaN, which has no exponent, p keeps it.
-  const int32_t bits = (static_cast<int32_t>(std::max(-126.0f, n)) + 127) << 23;
+  // NaN has no exponent, p keeps it. Beside it x may be above 0, for the highest of several is then not found.
+  const int32_t bits = (static_cast<int32_t>(std::min(std::max(-126.0f, n), 0.0f)) + 127) << 23;
   float power;
   std::memcpy(&power, &bits, sizeof power);
   return p * power;
