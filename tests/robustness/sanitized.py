@@ -10,11 +10,6 @@ import os
 import sys
 from pathlib import Path
 
-from hypothesis import settings
-
-# An example may take ten times as long as without the watch.
-settings.register_profile("sanitize", derandomize=True, deadline=None)
-
 
 def _load() -> Path:
     """Put the module where `echo_rt.native` finds it before the installed one."""
