@@ -11,6 +11,8 @@ import echo_rt  # noqa: F401 - before a test imports ONNX Runtime: it switches o
 # The same examples in every run, on every machine; `make explore` draws others.
 settings.register_profile("same", derandomize=True)
 settings.register_profile("explore", derandomize=False, print_blob=True)
+# For `make sanitize`: an example may take ten times as long as else.
+settings.register_profile("sanitize", settings.get_profile("same"), deadline=None)
 settings.load_profile("same")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
