@@ -242,17 +242,14 @@ def test_a_frame_that_is_gone_or_came_in_a_burst_shifts_no_other_to_its_line(old
         (take / "readings.jsonl").write_text("\n".join(json.dumps(row) for row in of_older_take(rows)))
     with av.open(str(take / "frames.mkv")) as whole, av.open(str(tmp_path / "fewer.mkv"), "w") as fewer:
         stream = fewer.add_stream_from_template(whole.streams.video[0])
-        for number, packet in enumerate(whole.demux(video=0)):
-            if packet.size and number != 5:
-                packet.stream = stream
-                fewer.mux(packet)
+        for packet in [packet for number, packet in enumerate(whole.demux(video=0)) if packet.size and number != 5]:
+            packet.stream = stream
+            fewer.mux(packet)
     (tmp_path / "fewer.mkv").rename(take / "frames.mkv")
     with open_source(take) as source:
-        found = list(source)
+        found = [(int(frame.image[0, 0]), frame.index, frame.t_s) for frame in source]
         assert source.notes[0] == "1 lines and 0 frames are damaged or without their counterpart: left out"
-    assert [frame.index for frame in found] == [n for n in range(20) if n != 5]
-    assert [int(frame.image[0, 0]) for frame in found] == [frame.index for frame in found]
-    assert [frame.t_s for frame in found] == [frame.t_s for n, frame in enumerate(burst) if n != 5]
+    assert found == [(n, n, frame.t_s) for n, frame in enumerate(burst) if n != 5]
 
 
 @pytest.mark.parametrize("older", [False, True])

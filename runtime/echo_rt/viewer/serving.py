@@ -88,11 +88,11 @@ class _Connection(H11Protocol):
         self._stop_waiting()
         super().connection_lost(error)
 
-    def _should_upgrade(self) -> bool:
+    def _should_upgrade_to_ws(self) -> bool:
         """Whether it becomes a socket. What does not is answered as any other request: the library for sockets would
         answer without the headers of the page, and would keep what it cannot read."""
         scope: Any = self.scope
-        return bool(super()._should_upgrade()) and _is_handshake(scope) and self._admits(scope)
+        return bool(super()._should_upgrade_to_ws()) and _is_handshake(scope) and self._admits(scope)
 
     def handle_websocket_upgrade(self, event: Any) -> None:
         needed = [(name, value) for name, value in self.headers if name in _SOCKET_HEADERS]
