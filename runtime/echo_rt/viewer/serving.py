@@ -9,6 +9,7 @@ import re
 from base64 import b64decode
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -106,8 +107,9 @@ class _Connection(H11Protocol):
             self.cycle.disconnected = True
         kind = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
         head = h11.Response(status_code=400, headers=[*self.server_state.default_headers, *kind], reason=b"Bad Request")
-        for part in (head, h11.Data(data=f"{msg}\n".encode()), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(part))
+        with suppress(h11.LocalProtocolError):  # an answer is half sent, or is to have no body
+            for part in (head, h11.Data(data=f"{msg}\n".encode()), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(part))
         self.transport.close()
 
     def _stop_waiting(self) -> None:
