@@ -67,6 +67,7 @@ sanitize: $(SANITIZE)/.module
 	@PYTHONPATH=tests $(BIN)/python -m robustness.sanitize $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
 
 # In an environment of their own, for they bring libraries of their own. The SBOM is CycloneDX: build/sbom.json.
+# --strict: a library that the index does not know was not looked at, and fails the target.
 AUDIT = build/audit
 $(AUDIT)/.tools:
 	@$(PYTHON) -m venv $(AUDIT)
@@ -75,8 +76,8 @@ $(AUDIT)/.tools:
 
 audit: $(AUDIT)/.tools $(VENV)/.runtime
 	@$(AUDIT)/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-file build/sbom.json
-	@$(AUDIT)/bin/pip-audit --requirement requirements.lock --disable-pip --require-hashes
-	@$(AUDIT)/bin/pip-audit --requirement constraints.txt --disable-pip --no-deps
+	@$(AUDIT)/bin/pip-audit --requirement requirements.lock --disable-pip --require-hashes --strict
+	@$(AUDIT)/bin/pip-audit --requirement constraints.txt --disable-pip --no-deps --strict
 
 # Checksums cannot stand in constraints.txt: pip would then refuse `--editable .`, which has none.
 lock: $(AUDIT)/.tools
