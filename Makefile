@@ -1,6 +1,7 @@
 # demo: the main job on a real recording, in a virtual environment of its own.    test: all tests.
 # fuzz: files that lie or are damaged, for SECONDS.
 # explore: tests on examples drawn at random.    endings: signals at random moments.
+# sanitize: the C++ kernels, watched for errors of memory and undefined results; with SECONDS it looks further.
 # audit: known holes in what it is made of, and the list of that.    lock: its checksums.
 # bench: each stage, measured.    lint: ruff, clang-format and mypy.
 # models: every shipped model from the data (train/models.mk).    models-precisions: their FP16 and INT8 files alone.
@@ -13,7 +14,7 @@ SOURCES = pyproject.toml CMakeLists.txt constraints.txt $(wildcard cmake/*) $(wi
 
 SECONDS ?= 600
 
-.PHONY: demo test fuzz explore endings audit lock bench lint models-precisions clean
+.PHONY: demo test fuzz explore endings sanitize audit lock bench lint models-precisions clean
 .DEFAULT_GOAL := demo
 
 # A stamp for each environment: the package is built again when its build files change.
@@ -51,7 +52,22 @@ SIGNALS ?= 500
 endings: $(VENV)/.dev
 	@PYTHONPATH=tests $(BIN)/python -m robustness.endings --signals $(SIGNALS)
 
+# The kernels' tests on kernels that AddressSanitizer and UndefinedBehaviorSanitizer watch, then libFuzzer on each kernel.
+SANITIZE = build/sanitize
+$(SANITIZE)/.module: $(VENV)/.dev $(SOURCES)
+	@CXX=g++ $(PIP) --no-deps --upgrade --target $(SANITIZE)/site -C build-dir=$(SANITIZE)/cmake \
+	  -C cmake.build-type=RelWithDebInfo -C cmake.define.ECHO_RT_SANITIZE=ON -C cmake.define.ECHO_RT_CUDA=OFF .
+	@touch $@
+
+include tests/robustness/native/fuzz.mk
+
+sanitize: $(SANITIZE)/.module
+	@if command -v $(CLANG) >/dev/null; then $(MAKE) --no-print-directory --jobs 4 $(FUZZER); \
+	  else echo "no $(CLANG) (Debian: apt install clang libclang-rt-dev): libFuzzer is left out"; fi
+	@PYTHONPATH=tests $(BIN)/python -m robustness.sanitize $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
+
 # In an environment of their own, for they bring libraries of their own. The SBOM is CycloneDX: build/sbom.json.
+# --strict: a library that the index does not know was not looked at, and fails the target.
 AUDIT = build/audit
 $(AUDIT)/.tools:
 	@$(PYTHON) -m venv $(AUDIT)
@@ -60,8 +76,8 @@ $(AUDIT)/.tools:
 
 audit: $(AUDIT)/.tools $(VENV)/.runtime
 	@$(AUDIT)/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-file build/sbom.json
-	@$(AUDIT)/bin/pip-audit --requirement requirements.lock --disable-pip --require-hashes
-	@$(AUDIT)/bin/pip-audit --requirement constraints.txt --disable-pip --no-deps
+	@$(AUDIT)/bin/pip-audit --requirement requirements.lock --disable-pip --require-hashes --strict
+	@$(AUDIT)/bin/pip-audit --requirement constraints.txt --disable-pip --no-deps --strict
 
 # Checksums cannot stand in constraints.txt: pip would then refuse `--editable .`, which has none.
 lock: $(AUDIT)/.tools
@@ -76,7 +92,7 @@ bench: $(VENV)/.dev
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check --no-cache .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/clang-format --dry-run --Werror $(wildcard runtime/native/*.* tests/support/*.hpp tests/support/*.cpp)
+	@$(BIN)/clang-format --dry-run --Werror $(wildcard runtime/native/*.* $(addprefix tests/,support/*.?pp robustness/native/*.?pp))
 	@$(BIN)/mypy
 
 # Each passes the parity gate against its FP32 file, or the target fails. Of FP16 git keeps the recipe alone.

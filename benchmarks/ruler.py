@@ -15,18 +15,17 @@ from __future__ import annotations
 
 import argparse
 import csv
-import io
 import sys
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from echo_rt.arrays import Image
 from echo_rt.phantom import Phantom, PhantomOptions
 from echo_rt.phantom.screen import Placed
@@ -35,10 +34,11 @@ from echo_rt.phantom.screen.layout import Layout
 from echo_rt.phantom.screen.ruler import RulerManner, draw_ruler
 from echo_rt.sources.screen.fan import COARSE_PX, fan_of
 from echo_rt.sources.screen.marks import brightness
-from echo_rt.sources.screen.ruler import Found, RulerReader, read_ruler
+from echo_rt.sources.screen.ruler import Found, read_ruler
+from support.rulers import STEP_S, h264, read
 
 SIZES = ((640, 480), (854, 480), (960, 540), (800, 600), (1024, 768), (1280, 720), (1440, 1080), (1920, 1080))
-HEARTS, FRAMES, STEP_S = 8, 12, 0.12
+HEARTS, FRAMES = 8, 12
 RIGHT, WRONG = 0.02, 0.05
 
 
@@ -148,33 +148,12 @@ def _sent(frames: list[Image], layout: Layout, rng: np.random.Generator) -> tupl
     frames = [np.ascontiguousarray(f[: len(f) // 2 * 2, : f.shape[1] // 2 * 2]) for f in frames]
     kind = int(rng.integers(3))
     if kind == 0:
-        return _h264(frames, int(rng.integers(23, 31))), factor
+        return h264(frames, int(rng.integers(23, 31))), factor
     if kind == 1:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 95))]
         coded = (cv2.imencode(".jpg", frame, quality)[1] for frame in frames)
         return [np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8) for data in coded], factor
     return frames, factor
-
-
-def _h264(frames: list[Image], crf: int) -> list[Image]:
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=8, options={"crf": str(crf), "preset": "veryfast"})
-        stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
-        container.mux(stream.encode())
-    buffer.seek(0)
-    with av.open(buffer) as container:
-        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
-
-
-def read(frames: list[Image]) -> Found | str:
-    """The scale of these frames, or why there is none."""
-    reader = RulerReader()
-    for number, frame in enumerate(frames):
-        reader.update(frame, number * STEP_S)
-    return reader.read() or reader.reason
 
 
 def drawn(numbers: range) -> Counter[str]:

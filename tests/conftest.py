@@ -1,16 +1,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 import echo_rt  # noqa: F401 - before a test imports ONNX Runtime: it switches off its telemetry
 
+if TYPE_CHECKING:
+    from echo_rt.viewer.web import WebViewer
+    from support.looking import StandInControl
+
 # The same examples in every run, on every machine; `make explore` draws others.
 settings.register_profile("same", derandomize=True)
 settings.register_profile("explore", derandomize=False, print_blob=True)
+# For `make sanitize`: an example may take ten times as long as else.
+settings.register_profile("sanitize", settings.get_profile("same"), deadline=None)
 settings.load_profile("same")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -64,3 +72,21 @@ def user_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's cache folder of echo-rt: one of the test's own."""
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name, appauthor: tmp_path / "cache" / name)
     return tmp_path / "cache" / "echo-rt"
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> StandInControl:
+    """A feed that writes down what it is asked."""
+    from support.looking import StandInControl
+
+    return StandInControl(tmp_path / "snapshot.png")
+
+
+@pytest.fixture
+def viewer(control: StandInControl) -> Iterator[WebViewer]:
+    """The page, served on a free port of this machine."""
+    from echo_rt.viewer.web import WebViewer
+
+    opened = WebViewer(control, "127.0.0.1", 0, None)
+    yield opened
+    opened.close()

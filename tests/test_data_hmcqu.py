@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,10 @@ import pytest
 from scipy.io import savemat
 
 from echo_rt.errors import DataError
-from echo_rt_train.data import open_data, read_all
+from echo_rt_train.data import hmcqu_files, open_data, read_all
 from echo_rt_train.data.hmcqu import MASKS, fill_cavity
+from echo_rt_train.data.hmcqu_files import read_walls
+from echo_rt_train.data.sample import SampleError
 from support.clips import write_video
 from support.shapes import labels_of
 
@@ -164,6 +168,44 @@ def test_what_is_wrong_is_named_and_the_rest_is_used(root: Path) -> None:
     assert "found version 7.3; in MATLAB, save it with '-v7'" in text
     assert "expected predicted of (frames, height, width), found none" in text
     assert {s.patient for s, _ in read_all(data.samples("train"), data.report)} == {"ES0004"}
+
+
+def packed(element: bytes) -> bytes:
+    """An element of a MAT-file, packed as MATLAB does."""
+    data = zlib.compress(element)
+    return struct.pack("<2I", 15, len(data)) + data
+
+
+def test_masks_that_are_packed_are_read_and_those_that_unpack_without_end_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, walls = tmp_path / "Mask_a.mat", np.stack([wall(30), wall(20)])
+    for compress in (True, False):
+        savemat(path, {"other": "text", "predicted": walls.astype(np.uint8)}, do_compression=compress)
+        np.testing.assert_array_equal(read_walls(path), walls)
+    savemat(path, {"predicted": walls[0].astype(np.float64)}, format="4")
+    with pytest.raises(SampleError, match="expected predicted"):
+        read_walls(path)  # version 4 has two dimensions at most
+    head = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
+    monkeypatch.setattr(hmcqu_files, "UNPACKED_BYTES", 2**20)
+    path.write_bytes(head + packed(struct.pack("<2I", 14, 2**32 - 1) + bytes(2**20)))
+    assert path.stat().st_size < 2000
+    with pytest.raises(SampleError, match="expected at most 1,048,576 bytes of masks, found more"):
+        read_walls(path)
+    path.write_bytes(head + 9 * packed(bytes(2**17)))
+    with pytest.raises(SampleError, match="expected at most"):
+        read_walls(path)
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3, 4, 5, 16, 17])
+def test_masks_of_a_kind_that_holds_parts_are_refused_before_room_is_made_for_them(tmp_path: Path, kind: int) -> None:
+    name = struct.pack("<2I", 1, 9) + b"predicted".ljust(16, b"\0")
+    flags, sizes = struct.pack("<4I", 6, 8, kind, 0), struct.pack("<2I3i", 5, 12, 2**10, 2**10, 2**10) + bytes(4)
+    array = flags + sizes + name
+    head = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
+    (tmp_path / "Mask_a.mat").write_bytes(head + packed(struct.pack("<2I", 14, len(array)) + array))
+    with pytest.raises(SampleError, match=r"expected (predicted|a .mat file)"):
+        read_walls(tmp_path / "Mask_a.mat")
 
 
 def test_a_recording_shorter_than_its_cycle_is_named(root: Path) -> None:

@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -225,13 +226,39 @@ def test_a_take_that_is_no_longer_there_is_not_called_kept(after: str, tmp_path:
         assert len(list(source)) == 4, "what was written is whole, wherever it is"
 
 
+def of_older_take(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """The lines of a take that does not say at which millisecond of the video a frame is."""
+    return [{name: value for name, value in row.items() if name != "ms"} for row in rows]
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_frame_that_is_gone_or_came_in_a_burst_shifts_no_other_to_its_line(older: bool, tmp_path: Path) -> None:
+    burst = [replace(frame, t_s=frame.t_s - 0.0332 * (n == 11)) for n, frame in enumerate(frames(20, fps=30))]
+    record(tmp_path, readings(burst))
+    take = tmp_path / "take-001"
+    rows = [json.loads(line) for line in (take / "readings.jsonl").read_text().splitlines()]
+    assert rows[11]["ms"] - rows[10]["ms"] == 1
+    if older:
+        (take / "readings.jsonl").write_text("\n".join(json.dumps(row) for row in of_older_take(rows)))
+    with av.open(str(take / "frames.mkv")) as whole, av.open(str(tmp_path / "fewer.mkv"), "w") as fewer:
+        stream = fewer.add_stream_from_template(whole.streams.video[0])
+        for packet in [packet for number, packet in enumerate(whole.demux(video=0)) if packet.size and number != 5]:
+            packet.stream = stream
+            fewer.mux(packet)
+    (tmp_path / "fewer.mkv").rename(take / "frames.mkv")
+    with open_source(take) as source:
+        found = [(int(frame.image[0, 0]), frame.index, frame.t_s) for frame in source]
+        assert source.notes[0] == "1 lines and 0 frames are damaged or without their counterpart: left out"
+    assert found == [(n, n, frame.t_s) for n, frame in enumerate(burst) if n != 5]
+
+
 @pytest.mark.parametrize("older", [False, True])
 def test_what_is_damaged_of_a_take_is_left_out_and_noted_and_the_rest_is_read(older: bool, tmp_path: Path) -> None:
     record(tmp_path, readings(frames(40)))
     lines = tmp_path / "take-001" / "readings.jsonl"
     rows = [json.loads(line) for line in lines.read_text().splitlines()]
-    if older:  # they did not say at which millisecond of the video their frame is
-        rows = [{name: value for name, value in row.items() if name != "ms"} for row in rows]
+    if older:
+        rows = of_older_take(rows)
     rows[7]["t_s"] = None
     rows[9]["index"] = "nine"
     rows[11]["t_s"] = 1e9

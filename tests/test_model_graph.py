@@ -11,8 +11,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from echo_rt.engine import host, open_engine
+from echo_rt.engine.host import NETWORK_MB
 from echo_rt.engine.in_time import in_time
-from echo_rt.engine.onnx_runtime.session import NETWORK_MB
 from echo_rt.errors import ModelError
 from echo_rt.model import check_graph, models
 from support.toy import toy_model
@@ -77,15 +77,37 @@ def test_weights_that_the_file_does_not_hold_are_refused(tmp_path: Path) -> None
         check_graph(tmp_path / "m.onnx")
 
 
-def test_a_network_that_takes_more_memory_than_there_is_for_it_is_refused_when_it_is_opened(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("device", "said"), [
+    ("cpu", r"ONNX Runtime .*memory"), ("openvino", "expected tensors of at most 1024 MB together, found 1,02[4-9] MB"),
+])  # fmt: skip
+def test_a_network_that_takes_more_memory_than_there_is_for_it_is_refused_when_it_is_opened(
+    device: str, said: str, tmp_path: Path
+) -> None:
+    if device == "openvino":
+        pytest.importorskip("openvino")
     side = int((NETWORK_MB * 2**20 / 4) ** 0.5) + 1
     grow = helper.make_node("ConstantOfShape", ["shape"], ["big"])
     shrink = helper.make_node("ReduceMax", ["big"], ["most"], axes=[0, 1], keepdims=0)
     path = changed(
         tmp_path / "m.onnx", grow, shrink, helper.make_node("Add", ["image", "most"], ["x"]), shape=np.array([side] * 2)
     )
-    with pytest.raises(ModelError, match=r"ONNX Runtime .*memory"):
-        open_engine(path, "cpu")
+    with pytest.raises(ModelError, match=said):
+        open_engine(path, device)
+
+
+def test_openvino_takes_no_network_whose_memory_depends_on_the_picture(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    nodes = [
+        helper.make_node("Cast", ["image"], ["whole"], to=TensorProto.INT64),
+        helper.make_node("Reshape", ["whole", "all"], ["flat"]),
+        helper.make_node("Slice", ["flat", "none", "two"], ["sizes"]),
+        helper.make_node("ConstantOfShape", ["sizes"], ["big"]),
+        helper.make_node("ReduceMax", ["big"], ["most"], axes=[0, 1], keepdims=0),
+        helper.make_node("Add", ["image", "most"], ["x"]),
+    ]
+    path = changed(tmp_path / "m.onnx", *nodes, all=np.array([-1]), none=np.array([0]), two=np.array([2]))
+    with pytest.raises(ModelError, match="expected tensors of fixed sizes, found others"):
+        open_engine(path, "openvino")
 
 
 def test_a_network_that_takes_too_long_is_stopped_and_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,8 +176,12 @@ def test_a_run_at_work_keeps_its_name_from_others_and_a_killed_one_does_not(tmp_
         with pytest.raises(OutputError, match="another echo-rt"), RecordingFiles(tmp_path, "clip"):
             pass
         process.kill()
-    assert (tmp_path / ".clip.part").is_dir()
+    (tmp_path / ".clip.part" / "overlay.mp4").write_text("half")
     assert Names(tmp_path).choose("clip", "p2/clip.dcm").name == "clip"
+    with pytest.raises(KeyboardInterrupt), RecordingFiles(tmp_path, "clip", recording="p1/clip.dcm"):
+        assert not (tmp_path / ".clip.part" / "overlay.mp4").exists()
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == [], "the next run of the same recording takes the hidden folder away"
 
 
 def test_what_is_written_says_whose_it_is_and_the_mark_of_who_is_at_work_goes(tmp_path: Path) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
@@ -16,7 +14,7 @@ from echo_rt.phantom.screen.ruler import COLOURS, RulerManner, Side
 from echo_rt.sources import open_source
 from echo_rt.sources.screen.ruler import NO_RULER, Found, RulerReader
 from echo_rt.sources.screen.scaled import Scaled
-from support.rulers import DEPTH_PX, SIZE, TIP, read, screens, write
+from support.rulers import DEPTH_PX, SIZE, TIP, h264, read, screens, write
 
 PLAIN = RulerManner(side="right", offset_px=14)
 
@@ -61,23 +59,10 @@ def jpeg(frame: np.ndarray) -> np.ndarray:
     return cv2.imdecode(cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 65])[1], cv2.IMREAD_COLOR)
 
 
-def h264(frames: list[np.ndarray]) -> list[np.ndarray]:
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=8, options={"crf": "30"})
-        stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
-        container.mux(stream.encode())
-    buffer.seek(0)
-    with av.open(buffer) as container:
-        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
-
-
 @pytest.mark.parametrize("name", ["ticks with numbers", "dots with ticks", "all ticks alike"])
 def test_compression_and_another_size_do_no_harm(name: str) -> None:
     frames = screens(168, MANNERS[name])
-    assert off(read(h264(frames)), 168) < 0.02
+    assert off(read(h264(frames, 30)), 168) < 0.02
     smaller = [jpeg(cv2.resize(frame, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)) for frame in frames]
     found = read(smaller)
     assert isinstance(found, Found)

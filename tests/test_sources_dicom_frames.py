@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom.encaps import generate_frames
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from echo_rt.errors import SourceFormatError
@@ -191,3 +192,13 @@ def test_a_sequence_without_its_end_is_whole_if_the_header_agrees(tmp_path: Path
 def test_encoders_that_leave_out_the_end_marker_are_read(tmp_path: Path, expected: np.ndarray) -> None:
     path = compressed(tmp_path / "a.dcm", IMAGES, sequence([frame[:-2] for frame in FRAMES]), NumberOfFrames="9")
     np.testing.assert_array_equal(images_of(path), expected)
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless], ids=lambda uid: uid.keyword)
+def test_a_missing_end_marker_is_put_before_what_made_the_length_even(tmp_path: Path, syntax: Any) -> None:
+    ds = clips.dicom_dataset(IMAGES)
+    ds.compress(syntax, generate_instance_uid=False)
+    frames = [frame[: frame.rindex(b"\xff\xd9")] for frame in generate_frames(ds.PixelData, number_of_frames=9)]
+    assert {len(frame) % 2 for frame in frames} == {0, 1}
+    path = compressed(tmp_path / "a.dcm", IMAGES, sequence(frames), syntax, NumberOfFrames="9")
+    np.testing.assert_array_equal(images_of(path), IMAGES)

@@ -5,34 +5,18 @@ from __future__ import annotations
 import logging
 import socket
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+import time
 from types import SimpleNamespace
 from urllib.parse import quote, unquote, urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 from echo_rt.viewer.gate import ADDRESSES, ALL_TRIES, TRIES, TRIES_S, Allowance, Gate, is_local
-from echo_rt.viewer.serving import ACCEPTED, HEAD_BYTES, LINES, WAITING, make_server
+from echo_rt.viewer.serving import ACCEPTED, LINES, WAITING, make_server
 from echo_rt.viewer.web import WebViewer
-from support.looking import StandInControl
 from support.page import get, upgrade
-
-
-@pytest.fixture
-def control(tmp_path: Path) -> StandInControl:
-    return StandInControl(tmp_path / "snapshot.png")
-
-
-@pytest.fixture
-def viewer(control: StandInControl) -> Iterator[WebViewer]:
-    opened = WebViewer(control, "127.0.0.1", 0, None)
-    yield opened
-    opened.close()
 
 
 def test_the_page_is_whole_in_itself_and_may_load_nothing_from_elsewhere(viewer) -> None:
@@ -54,7 +38,7 @@ def test_another_name_for_this_machine_is_refused(viewer) -> None:
 def test_what_is_no_host_is_a_bad_request_and_no_defect(viewer, host: str) -> None:
     assert get(viewer, Host=host).status == 400
     assert get(viewer, Host=host, Cookie="").status == 400, "before the token is looked at"
-    assert upgrade(viewer, Host=host, Origin=f"http://{host}") == 403
+    assert upgrade(viewer, Host=host, Origin=f"http://{host}") == 400
 
 
 def test_another_page_may_not_open_the_socket(viewer) -> None:
@@ -75,7 +59,7 @@ def test_nobody_looks_without_the_token(control, token: str | None) -> None:
         assert len(shown) >= 10
         for path in ("/", "/page.js", f"/?token={shown[:-1]}", "/?token=", "/?token=%FF"):
             assert get(viewer, path, Cookie="").status == 401, path
-        assert upgrade(viewer, Origin=f"http://{host}", Cookie="") == 403
+        assert upgrade(viewer, Origin=f"http://{host}", Cookie="") == 401
         let_in = get(viewer, f"/?token={shown}", Cookie="")
         assert (let_in.status, let_in.headers["Location"]) == (303, "/"), "the token leaves the address"
         assert let_in.headers["Referrer-Policy"] == "no-referrer"
@@ -135,6 +119,8 @@ def test_a_thousand_half_open_connections_keep_nobody_out_and_fill_no_log(viewer
             half_open.append(socket.create_connection(("127.0.0.1", at.port), timeout=5))
             if number % 2:
                 half_open[-1].sendall(b"GET / HTTP/1.1\r\nHost: ")
+            if number % (ACCEPTED // 2) == 0:
+                time.sleep(0.01)  # what the system has no room for it tries again a second later
         assert get(viewer).status == 200, "one more takes the place of the oldest"
         connected = viewer._server.server_state.connections
         assert len(connected) <= WAITING + ACCEPTED
@@ -148,8 +134,8 @@ def test_a_thousand_half_open_connections_keep_nobody_out_and_fill_no_log(viewer
 def test_what_is_said_of_errors_is_a_line_and_few_of_them(caplog, monkeypatch) -> None:
     log = logging.getLogger("uvicorn.error")
     monkeypatch.setattr(log, "filters", [])
-    make_server(None)
-    make_server(None)
+    make_server(None, {}, lambda scope: False)
+    make_server(None, {}, lambda scope: False)
     assert len(log.filters) == 1
     for _ in range(1000):
         log.error("in the application", exc_info=ValueError("of the page"))
@@ -158,43 +144,16 @@ def test_what_is_said_of_errors_is_a_line_and_few_of_them(caplog, monkeypatch) -
     assert caplog.records[0].exc_info is None
 
 
-HEADS = st.binary(max_size=200) | st.builds(
-    lambda method, path, headers: b"\r\n".join([method + b" " + path + b" HTTP/1.1", *headers, b"", b""]),
-    st.sampled_from([b"GET", b"POST", b"HEAD", b"PUT", b"TRACE", b"G\0T"]),
-    st.sampled_from([b"/", b"/feed", b"/page.js", b"/?token=x", b"/%00", b"//[", b"*", b"/" + b"x" * HEAD_BYTES]),
-    st.lists(
-        st.sampled_from(
-            [
-                b"Host: 127.0.0.1", b"Host: [", b"Host: localhost:99999", b"Host: ", b"Origin: http://[",
-                b"Cookie: =;=\xff",
-                b"Upgrade: websocket", b"Connection: Upgrade", b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Key: x",
-                b"Content-Length: 1000000000", b"Transfer-Encoding: chunked", b"X: " + b"y" * HEAD_BYTES,
-            ]
-        ),
-        max_size=6,
-    ),
-)  # fmt: skip
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(HEADS)
-def test_whatever_is_asked_is_refused_and_the_page_goes_on(viewer, asked: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", urlsplit(viewer.url).port), timeout=5) as stranger:
-        stranger.sendall(asked)
-        stranger.shutdown(socket.SHUT_WR)
-        answer = b""
-        while found := _received(stranger):
-            answer += found
-    status = int(answer.split(b" ")[1]) if answer else 400
-    assert 400 <= status < 500, answer
-    assert get(viewer).status == 200
-
-
-def _received(connection: socket.socket) -> bytes:
-    try:
-        return connection.recv(4096)
-    except ConnectionResetError:
-        return b""
+def test_what_is_said_of_errors_cannot_speak_to_a_terminal_or_begin_a_line(caplog, monkeypatch) -> None:
+    log = logging.getLogger("uvicorn.error")
+    monkeypatch.setattr(log, "filters", [])
+    make_server(None, {}, lambda scope: False)
+    log.error("in the application", exc_info=ValueError("\x1b[2J" + "x" * 5000))
+    log.error("of \r\n%s", "\u202ea stranger")
+    said = [record.getMessage() for record in caplog.records]
+    assert [line.isprintable() for line in said] == [True, True]
+    assert max(map(len, said)) < 2000
+    assert said[1] == r"echo-rt: the page: of \r\n\u202ea stranger"
 
 
 def test_which_addresses_are_this_machines_alone() -> None:

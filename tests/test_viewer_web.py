@@ -7,7 +7,6 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,7 +19,7 @@ from echo_rt.viewer import open_viewer
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 from echo_rt.viewer.web import WebViewer
-from support.looking import RUNNING, StandInControl, as_phase, readings
+from support.looking import RUNNING, as_phase, readings
 from support.page import get
 
 
@@ -30,18 +29,6 @@ def with_ef(update: LiveUpdate, percent: float, stale: bool = False) -> LiveUpda
         update.reading.ef, percent=percent, stale=stale, reason="last good beat 9 s ago" if stale else None
     )
     return dataclasses.replace(update, reading=dataclasses.replace(update.reading, ef=ef))
-
-
-@pytest.fixture
-def control(tmp_path: Path) -> StandInControl:
-    return StandInControl(tmp_path / "snapshot.png")
-
-
-@pytest.fixture
-def viewer(control: StandInControl) -> Iterator[WebViewer]:
-    opened = WebViewer(control, "127.0.0.1", 0, None)
-    yield opened
-    opened.close()
 
 
 def test_a_port_that_is_taken_is_one_line(control) -> None:

@@ -15,7 +15,7 @@ from echo_rt.errors import DeviceError
 from echo_rt.live.status import LiveUpdate, Phase
 from echo_rt.outputs.overlay import draw
 from echo_rt.viewer import open_viewer
-from echo_rt.viewer.window import WindowViewer, picture
+from echo_rt.viewer.window import TITLE, WindowViewer, picture
 from support.looking import RUNNING, StandInControl, as_phase, readings
 
 
@@ -38,6 +38,17 @@ def test_a_picture_that_is_not_current_is_dim() -> None:
 def test_before_the_first_picture_there_is_a_bar_alone() -> None:
     waiting = LiveUpdate(None, None, dataclasses.replace(RUNNING, phase=Phase.OPENING, message="opening"))
     assert (picture(waiting)[-40:] > 100).any()
+
+
+def test_text_of_a_name_is_escaped_in_the_bar_and_the_title_has_none(monkeypatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr("cv2.putText", lambda canvas, text, *how: written.append(text))
+    source = dataclasses.replace(RUNNING, source="a\x1b[2J\n\u202e.mp4", message="two\rlines")
+    picture(LiveUpdate(None, None, source), note="written: \x07")
+    assert all(text.isprintable() and text.isascii() for text in written)
+    shown = " ".join(written)
+    assert all(escaped in shown for escaped in (r"a\x1b[2J\n\u202e.mp4", r"two\rlines", r"\x07"))
+    assert TITLE == "echo-rt"
 
 
 def test_the_keys_do_what_the_bar_says(monkeypatch) -> None:

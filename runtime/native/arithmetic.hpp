@@ -32,8 +32,9 @@ ECHO_RT_PIXEL Span span(int g, double scale, double shift, int image) {
   const double width = scale > 1.0 ? scale : 1.0;
   const double centre = scale * g + shift, low = centre - width / 2, high = centre + width / 2;
   const double from = floor(low + 0.5), to = ceil(high + 0.5);
-  const int first = from < 0 ? 0 : from > image ? image : static_cast<int>(from);
-  const int last = to < first ? first : to > image ? image : static_cast<int>(to);
+  // Written so that NaN becomes no index.
+  const int first = from > 0 ? from < image ? static_cast<int>(from) : image : 0;
+  const int last = to > first ? to < image ? static_cast<int>(to) : image : first;
   const auto covered = [=](int i) {
     const double left = i - 0.5 > low ? i - 0.5 : low, right = i + 0.5 < high ? i + 0.5 : high;
     return static_cast<float>((right > left ? right - left : 0.0) / width);

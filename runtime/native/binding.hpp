@@ -6,6 +6,7 @@
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/pair.h>
 
+#include <cstdint>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -34,6 +35,16 @@ using Rows = Given<double, nb::ndim<2>>;
 using Pair = std::pair<double, double>;
 using Ints = std::pair<int, int>;
 
+// The numbers of an array. Those of a view of raw bytes may begin where a processor does not look for a number.
+template <typename Array>
+auto* data_of(const Array& array) {
+  auto* data = array.data();
+  if (reinterpret_cast<std::uintptr_t>(data) % alignof(decltype(*data)) != 0) {
+    throw nb::value_error("expected an array that is aligned in memory, found another; copy it first");
+  }
+  return data;
+}
+
 // An array of NumPy's, which owns its numbers.
 template <typename Number, typename... Shape>
 nb::ndarray<nb::numpy, Number, nb::ndim<sizeof...(Shape)>> new_array(Shape... shape) {
@@ -54,10 +65,10 @@ inline nb::object array_of(const std::vector<Point>& points) {
 inline Point point_of(const Pair& pair) { return {pair.first, pair.second}; }
 inline const Point* points_in(const double* data) { return reinterpret_cast<const Point*>(data); }
 inline Point* points_in(double* data) { return reinterpret_cast<Point*>(data); }
-inline Points points_of(const PointArray& points) { return {points_in(points.data()), points.shape(0)}; }
+inline Points points_of(const PointArray& points) { return {points_in(data_of(points)), points.shape(0)}; }
 
 inline Field field_of(const Layer& layer) {
-  return {layer.data(), static_cast<std::ptrdiff_t>(layer.shape(0)), static_cast<std::ptrdiff_t>(layer.shape(1))};
+  return {data_of(layer), static_cast<std::ptrdiff_t>(layer.shape(0)), static_cast<std::ptrdiff_t>(layer.shape(1))};
 }
 
 // An attribute of a parameter object, which is a dataclass or a named tuple in Python.

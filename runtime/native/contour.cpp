@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "vectors.hpp"
+#include "whole.hpp"
 
 namespace echo_rt {
 
@@ -153,8 +154,8 @@ std::optional<std::size_t> middle_of_the_opening(const double* wall, const doubl
   }
   // The middle of a gap of an even number of points lies between two: always the one after it, whatever the last digit.
   const double middle = std::floor(all * std::atan2(sine, cosine) / (2 * std::acos(-1.0)) + 0.5 + 1e-6);
-  const auto whole = static_cast<std::ptrdiff_t>(n);
-  return static_cast<std::size_t>((static_cast<std::ptrdiff_t>(middle) % whole + whole) % whole);
+  const auto most = static_cast<std::ptrdiff_t>(n);
+  return static_cast<std::size_t>((whole(middle, -most, most) + most) % most);
 }
 
 }  // namespace
@@ -168,7 +169,7 @@ std::vector<Point> walled(Points points, const double* wall, const double* atriu
   const auto has_wall = [&](std::size_t i) { return wall[(start + i) % n] > rule.wall_probability; };
   if (has_wall(0)) {
     // A spot of wall in the middle of the opening (valve tissue); start beside it, or there is none.
-    const auto most = static_cast<std::size_t>(rule.max_valve * static_cast<double>(n));
+    const auto most = whole<std::size_t>(rule.max_valve * static_cast<double>(n), 0, n);
     std::size_t skipped = 0;
     while (skipped < most && has_wall(skipped)) ++skipped;
     if (skipped >= most) return {};
@@ -178,7 +179,8 @@ std::vector<Point> walled(Points points, const double* wall, const double* atriu
   for (std::size_t i = 0; i < n; ++i) {
     if (has_wall(i)) ++count, first = std::min(first, i), last = i;
   }
-  const auto least = std::max<std::size_t>(1, static_cast<std::size_t>(rule.min_wall * static_cast<double>(n)));
+  // One more than there are is as much too many as any number.
+  const auto least = std::max<std::size_t>(1, whole<std::size_t>(rule.min_wall * static_cast<double>(n), 0, n + 1));
   if (count < least) return {};
   first = corner_of(points, start, first, reach), last = corner_of(points, start, last, reach);
   if (last < first + least) return {};

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "vectors.hpp"
+#include "whole.hpp"
 
 namespace echo_rt {
 
@@ -17,8 +18,7 @@ struct Range {
 // The pixels of a picture that show the grid positions `first` to `last`, and two beyond either.
 Range shown(std::ptrdiff_t first, std::ptrdiff_t last, float scale, float shift, std::ptrdiff_t size) {
   const auto pixel = [&](std::ptrdiff_t position) {
-    const double place = (static_cast<double>(position) - shift) / scale;
-    return static_cast<std::ptrdiff_t>(std::clamp(place, 0.0, static_cast<double>(size)));
+    return whole<std::ptrdiff_t>((static_cast<double>(position) - shift) / scale, 0, size);
   };
   return {pixel(first - 2), pixel(last + 2)};
 }
@@ -28,10 +28,11 @@ struct Between {
   std::vector<int> low;
   std::vector<float> share;
 
-  Between(Range pixels, float scale, float shift) {
+  // Positions outside of a grid of `size` pixels are all alike.
+  Between(Range pixels, float scale, float shift, std::ptrdiff_t size) {
     for (std::ptrdiff_t p = pixels.begin; p < pixels.end; ++p) {
       const float place = scale * static_cast<float>(p) + shift, below = std::floor(place);
-      low.push_back(static_cast<int>(below)), share.push_back(place - below);
+      low.push_back(whole(below, -2, static_cast<int>(size))), share.push_back(place - below);
     }
   }
 };
@@ -43,7 +44,7 @@ ECHO_RT_CLONES void weights(const float* ECHO_RT_RESTRICT a, const float* ECHO_R
                             std::ptrdiff_t n, float* ECHO_RT_RESTRICT out) {
   for (std::ptrdiff_t x = 0; x < n; ++x) {
     const float sure = a[x] + share * (b[x] - a[x]);
-    out[x] = most * std::min(std::max(4.0f * sure - 1.5f, 0.0f), 1.0f);
+    out[x] = most * std::min(std::max(0.0f, 4.0f * sure - 1.5f), 1.0f);  // in this order NaN is 0
   }
 }
 
@@ -76,7 +77,7 @@ void tint(const Canvas& picture, const uint8_t* labels, const Field& layer, cons
   const Range rows = shown(top, bottom, how.scale, how.y_shift, picture.height);
   const Range columns = shown(left, right, how.scale, how.x_shift, picture.width);
   if (rows.begin >= rows.end || columns.begin >= columns.end) return;
-  const Between down(rows, how.scale, how.y_shift), across(columns, how.scale, how.x_shift);
+  const Between down(rows, how.scale, how.y_shift, height), across(columns, how.scale, how.x_shift, width);
   const std::ptrdiff_t n = columns.end - columns.begin;
   std::vector<float> above(n), below(n), weight(n);
   const auto read = [&](int y, std::vector<float>& wide) {

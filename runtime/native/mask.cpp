@@ -20,7 +20,7 @@ struct Steps {
 
   Steps(double scale, double shift, int grid, int image) : low(image), share(image) {
     for (int i = 0; i < image; ++i) {
-      const double place = std::min(std::max((i - shift) / scale, 0.0), static_cast<double>(grid - 1));
+      const double place = std::min(std::max(0.0, (i - shift) / scale), static_cast<double>(grid - 1));
       const int below = std::min(static_cast<int>(place), std::max(grid - 2, 0));
       low[i] = below;
       share[i] = static_cast<float>(place - below);

@@ -1,5 +1,7 @@
 // The private binding, which echo_rt/native.py chooses where it was built. It checks what a loop would break on; the
 // definitions in echo_rt/reference say what each function takes and gives.
+#include <cmath>
+
 #include "axis.hpp"
 #include "binding.hpp"
 #include "drawing.hpp"
@@ -26,10 +28,15 @@ bool is_colour(const Image& image) {
   return colour;
 }
 
+GridMap usable(const GridMap& map) {
+  expect(map.usable(), "expected a grid and an image of one pixel or more, scale > 0, and finite numbers");
+  return map;
+}
+
 // Weights for one size of image, computed once.
 class Preprocess {
  public:
-  Preprocess(nb::handle place, float mean, float std) : plan_(grid_map_of(place), mean, std) {}
+  Preprocess(nb::handle place, float mean, float std) : plan_(usable(grid_map_of(place)), mean, std) {}
 
   void operator()(Image image, nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu> out) const {
     const GridMap& place = plan_.place;
@@ -42,7 +49,7 @@ class Preprocess {
     expect(fits, "the image or the buffer does not fit this plan, or its pixels are not contiguous in a row");
     const uint8_t* data = image.data();
     const std::ptrdiff_t row_bytes = image.stride(0);
-    float* target = out.data();
+    float* target = data_of(out);
     nb::gil_scoped_release release;
     preprocess(plan_, data, row_bytes, colour ? 3 : 1, target);
   }
@@ -58,13 +65,14 @@ void check_classes(const Planes& planes) {
 nb::tuple postprocess(Planes logits) {
   check_classes(logits);
   const std::size_t height = logits.shape(1), width = logits.shape(2);
+  const float* given = data_of(logits);
   auto probability = new_array<float>(kClasses, height, width);
   auto labels = new_array<uint8_t>(height, width);
   auto tally = new_array<double>(3, kClasses);
   {
     nb::gil_scoped_release release;
     const auto pixels = static_cast<std::ptrdiff_t>(height * width);
-    const Tally found = echo_rt::postprocess(logits.data(), pixels, probability.data(), labels.data());
+    const Tally found = echo_rt::postprocess(given, pixels, probability.data(), labels.data());
     static_assert(sizeof found == 3 * kClasses * sizeof(double), "copied in one piece");
     std::memcpy(tally.data(), &found, sizeof found);
   }
@@ -75,11 +83,11 @@ nb::ndarray<nb::numpy, uint8_t, nb::ndim<2>> enlarge(Planes probability, nb::han
   check_classes(probability);
   GridMap place = grid_map_of(map);
   place.height = static_cast<int>(probability.shape(1)), place.width = static_cast<int>(probability.shape(2));
-  expect(place.image_height >= 1 && place.image_width >= 1 && place.scale > 0,
-         "expected an image of one pixel or more, and scale > 0");
+  place = usable(place);
+  const float* given = data_of(probability);
   auto labels = new_array<uint8_t>(place.image_height, place.image_width);
   nb::gil_scoped_release release;
-  echo_rt::enlarge(probability.data(), place, labels.data());
+  echo_rt::enlarge(given, place, labels.data());
   return labels;
 }
 
@@ -90,21 +98,28 @@ void tint(Picture picture, Mask labels, Layer layer, nb::handle how) {
          "expected labels as large as the layer");
   const auto [scale, x_shift, y_shift] = attribute<std::array<float, 3>>(how, "to_grid");
   const auto [blue, green, red] = attribute<std::array<float, 3>>(how, "colour");
-  expect(scale > 0, "expected scale > 0");
-  const Tint wanted{attribute<int>(how, "label"),  scale, x_shift, y_shift, {blue, green, red},
-                    attribute<float>(how, "share")};
+  const float share = attribute<float>(how, "share");
+  expect(scale > 0 && std::isfinite(scale) && std::isfinite(x_shift) && std::isfinite(y_shift),
+         "expected scale > 0, and finite numbers");
+  const auto within = [](float number, float most) { return number >= 0 && number <= most; };
+  expect(within(share, 1) && within(blue, 255) && within(green, 255) && within(red, 255),
+         "expected a share of 0 to 1, and colours of 0 to 255");
+  const Tint wanted{attribute<int>(how, "label"), scale, x_shift, y_shift, {blue, green, red}, share};
   const Canvas canvas{picture.data(), static_cast<std::ptrdiff_t>(picture.shape(0)),
                       static_cast<std::ptrdiff_t>(picture.shape(1)), picture.stride(0)};
+  const Field field = field_of(layer);
   nb::gil_scoped_release release;
-  echo_rt::tint(canvas, labels.data(), field_of(layer), wanted);
+  echo_rt::tint(canvas, labels.data(), field, wanted);
 }
 
 // All that follow take some microseconds: the interpreter's lock is kept.
 
+constexpr int kMostMargin = 1024;  // far more than any, and few enough to be counted in an int
+
 nb::object smoothed(Layer cavity, float level, int margin, int pad, Weights weights) {
-  expect(margin >= 0 && pad >= 0 && weights.shape(0) % 2 == 1,
-         "expected margins of no less than nothing, and an odd number of weights");
-  const Smoothing how{level, margin, pad, weights.data(), static_cast<int>(weights.shape(0) / 2)};
+  expect(margin >= 0 && margin <= kMostMargin && pad >= 0 && pad <= kMostMargin && weights.shape(0) % 2 == 1,
+         "expected margins of 0 to 1024 pixels, and an odd number of weights");
+  const Smoothing how{level, margin, pad, data_of(weights), static_cast<int>(weights.shape(0) / 2)};
   const Part part = echo_rt::smoothed(field_of(cavity), how);
   if (part.field.empty()) return nb::none();
   auto field = new_array<float>(part.height, part.width);
@@ -118,16 +133,17 @@ nb::tuple trace(Layer field, Chain chain, double level, Layer wall, Layer atrium
   auto beside_wall = new_array<double>(n), beside_atrium = new_array<double>(n);
   const Surroundings around{field_of(wall), field_of(atrium), point_of(origin), reach};
   const Border border{points_in(points.data()), beside_wall.data(), beside_atrium.data()};
-  const double area = echo_rt::trace(field_of(field), chain.data(), n, level, around, border);
+  const double area = echo_rt::trace(field_of(field), data_of(chain), n, level, around, border);
   return nb::make_tuple(points, beside_wall, beside_atrium, area);
 }
 
 nb::object walled(PointArray points, Numbers wall, Numbers atrium, std::size_t reach, nb::handle rule) {
   const std::size_t n = points.shape(0);
-  expect(n >= 1 && wall.shape(0) == n && atrium.shape(0) == n && reach >= 1,
-         "expected N points, wall and atrium of each");
+  constexpr std::size_t most = 1 << 20;
+  expect(n >= 1 && wall.shape(0) == n && atrium.shape(0) == n && reach >= 1 && reach <= most,
+         "expected N points, wall and atrium of each, and a reach of 1 to 1048576 points");
   const std::vector<Point> open =
-      echo_rt::walled(points_of(points), wall.data(), atrium.data(), reach, contour_rule_of(rule));
+      echo_rt::walled(points_of(points), data_of(wall), data_of(atrium), reach, contour_rule_of(rule));
   return open.empty() ? nb::none() : array_of(open);
 }
 
@@ -153,7 +169,7 @@ nb::tuple wall_lines(Layer cavity, Layer wall, PointArray points, nb::handle lin
                        attribute<double>(lines, "length"),
                        point_attribute(lines, "origin"),
                        point_attribute(lines, "to_grid"),
-                       levels.data(),
+                       data_of(levels),
                        count,
                        attribute<double>(lines, "reach"),
                        samples};
@@ -175,7 +191,8 @@ nb::ndarray<nb::numpy, double, nb::ndim<2>> systole_misfits(Numbers t, Rows y, R
   expect(n && y.shape(1) == n && begins.shape(0) == kSlopes && lasts.shape(0) == kSlopes && lasts.shape(1) == pairs,
          "expected N times, curves (C, N), begins and lasts (5, K)");
   auto misfits = new_array<double>(pairs, y.shape(0));
-  echo_rt::systole_misfits({t.data(), y.data(), n, y.shape(0)}, {begins.data(), lasts.data(), pairs}, misfits.data());
+  echo_rt::systole_misfits({data_of(t), data_of(y), n, y.shape(0)}, {data_of(begins), data_of(lasts), pairs},
+                           misfits.data());
   return misfits;
 }
 
@@ -209,7 +226,7 @@ nb::ndarray<nb::numpy, float, nb::ndim<2>> cells(Image image, Ints corner, Ints 
     return first >= 0 && count >= 1 && (static_cast<int64_t>(first) + count) * cell <= static_cast<int64_t>(pixels);
   };
   // Sixteen pixels and more would not go into the sums of the rows.
-  expect(cell >= 1 && stride >= 1 && cell <= 16 * stride && fit(row, rows, image.shape(0)) &&
+  expect(cell >= 1 && stride >= 1 && (cell - 1) / 16 < stride && fit(row, rows, image.shape(0)) &&
              fit(column, columns, image.shape(1)),
          "expected cells that lie in the image, and 16 picks along a side at most");
   auto means = new_array<float>(rows, columns);
@@ -234,12 +251,10 @@ nb::tuple follow_speckle(nb::handle before, nb::handle after, Lines start, Lines
   auto found = new_array<double>(2, 3, 3);
   auto certain = new_array<double>(2, 3);
   const std::size_t count = start.shape(1) / 3;
-  SpeckleLines lines{points_in(start.data()),
-                     points_in(normal.data()),
-                     count,
-                     point_attribute(search, "to_cells"),
-                     attribute<double>(search, "unit"),
-                     samples};
+  const double unit = attribute<double>(search, "unit");
+  expect(!(unit < 0), "expected a unit of no less than nothing");
+  SpeckleLines lines{
+      points_in(data_of(start)), points_in(data_of(normal)), count, point_attribute(search, "to_cells"), unit, samples};
   for (std::size_t third = 0; third < 6; ++third, lines.starts += count, lines.normals += count) {
     const Motion one = echo_rt::follow_speckle(patch_before, patch_after, lines, rounds);
     double* at = found.data() + 3 * third;

@@ -22,7 +22,12 @@ inline float exp_negative(float x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  const int32_t bits = (static_cast<int32_t>(n) + 127) << 23;
+  // The last bits of 1.5 * 2^23 + m are those of m. A cast would be undefined for NaN, and for the x > 0 that there is
+  // beside NaN; the sum, by which all is divided, is NaN then.
+  const float last = n + (12582912.0f + 127.0f);
+  uint32_t bits;
+  std::memcpy(&bits, &last, sizeof bits);
+  bits <<= 23;
   float power;
   std::memcpy(&power, &bits, sizeof power);
   return p * power;

@@ -111,6 +111,7 @@ std::vector<Point> convex_hull(const std::vector<Point>& points) {
 }  // namespace
 
 std::vector<Point> sector(const uint8_t* lit, int height, int width, double speck) {
+  if (height == 0 || width == 0) return {};
   Pieces found = pieces_of(cleaned(lit, height, width), height, width);
   const std::vector<Stretch>& stretches = found.stretches;
   std::vector<int> size(stretches.size());

@@ -39,7 +39,7 @@ void smooth(const std::vector<float>& raw, int rows, int columns, float* to) {
 
 void cells(const uint8_t* first, std::ptrdiff_t row_bytes, std::ptrdiff_t pixel_bytes, Cells grid, float* means) {
   const auto [rows, columns, cell, stride] = grid;
-  const int picked = (cell + stride - 1) / stride;
+  const int picked = (cell - 1) / stride + 1;
   const float share = 1.0f / static_cast<float>(picked * picked);
   const auto wide = static_cast<std::size_t>(columns), pixels = wide * static_cast<std::size_t>(cell);
   // Whole rows of bytes are added at once, those between the pixels too, where they stand close together.

@@ -58,26 +58,3 @@ def as_text(raw: Any) -> str:
     for mark, written in RAW.items():
         text = text.replace(mark, written)
     return text
-
-
-def damaged(chance: Random, data: bytes) -> tuple[str, bytes]:
-    """Bytes changed, taken out, doubled or put in; what was done."""
-    if not data:
-        return "nothing", data
-    at = chance.randrange(len(data))
-    span = chance.choice([1, 1, 2, 8, 64, 1000])
-    how = chance.choice(["flipped", "set", "cut", "taken out", "doubled", "put in", "text"])
-    if how == "flipped":
-        return f"bit flipped at {at}", data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :]
-    if how == "set":
-        byte = chance.choice([0, 0xFF, 0x80, 0x7F, 0x0A, 0x1B])
-        return f"{span} set at {at}", data[:at] + bytes([byte]) * min(span, len(data) - at) + data[at + span :]
-    if how == "cut":
-        return f"cut at {at}", data[:at]
-    if how == "taken out":
-        return f"{span} taken out at {at}", data[:at] + data[at + span :]
-    if how == "doubled":
-        return f"{span} doubled at {at}", data[: at + span] + data[at:]
-    if how == "put in":
-        return f"{span} put in at {at}", data[:at] + chance.randbytes(span) + data[at:]
-    return f"text put in at {at}", data[:at] + b'\x1b]0;x\x07"\n\xff' + data[at:]

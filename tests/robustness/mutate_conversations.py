@@ -165,6 +165,14 @@ def _part(length: int | str) -> bytes:
     return f"--x\r\nContent-Type: image/jpeg\r\nContent-Length: {length}\r\n\r\n".encode() + jpeg() + b"\r\n"
 
 
+def _undecodable() -> bytes:
+    """A picture whose quantisation table is damaged."""
+    part = bytearray(_part(-5))
+    table = part.index(b"\xff\xdb") + 4
+    part[table] = 0xEA
+    return bytes(part)
+
+
 def _playlist(*entries: str) -> bytes:
     lines = ("#EXTM3U", "#EXT-X-TARGETDURATION:2", *(line for entry in entries for line in ("#EXTINF:2,", entry)))
     return _http("\n".join(lines).encode(), "Content-Type: application/vnd.apple.mpegurl", "Connection: close")
@@ -209,6 +217,7 @@ _CONVERSATIONS: dict[str, tuple[str, Callable[[], list[bytes]], str]] = {
     "HTTP, pictures": ("http", lambda: [_http(b"", _PARTS), *[_part(len(jpeg()))] * 8], "again"),
     "HTTP, pictures of 2^40 bytes": ("http", lambda: [_http(b"", _PARTS), _part(2**40)], "again"),
     "HTTP, pictures of -5 bytes": ("http", lambda: [_http(b"", _PARTS), _part(-5)], "again"),
+    "HTTP, pictures that no decoder takes": ("http", lambda: [_http(b"", _PARTS), _undecodable()], "again"),
     "HTTP, a list of files": ("http", lambda: [_playlist("file:///etc/hosts", "/etc/passwd")], "close"),
     "HTTP, a list of itself": ("http", lambda: [_playlist("/x", "/x")], "close"),
     "HTTP, packed zeros": ("http", lambda: [_http(_zeros(), "Content-Encoding: gzip")], "close"),

@@ -20,8 +20,9 @@ from echo_rt.engine import open_engine
 from echo_rt.frame import Frame
 from echo_rt.model import METADATA_KEY, models
 from echo_rt.model.protobuf import field, text_field
+from robustness.changes import damaged
 from robustness.harness import Case, chance
-from robustness.json_values import DEEP, HUGE, as_text, damaged, mutated
+from robustness.json_values import DEEP, HUGE, as_text, mutated
 from support.toy import SPEC, toy_model
 
 SEEDS = 60

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import csv
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -21,8 +20,8 @@ from scipy.io import savemat
 from echo_rt_train.data import open_data, read_all
 from echo_rt_train.data.clips import read_clips
 from echo_rt_train.data.pictures import COLUMNS
+from robustness.changes import damaged, put_in_place_of
 from robustness.harness import Case, chance
-from robustness.json_values import damaged
 from support.clips import write_video
 from support.shapes import labels_of
 
@@ -179,17 +178,7 @@ def mutate(draw: Random, root: Path) -> str:
         return "nothing"
     path = draw.choice(tables if what == "cell" and tables else others)
     if what == "file":
-        done = draw.choice(["missing", "empty", "a folder", "a pipe", "large"])
-        path.unlink()
-        if done == "empty":
-            path.write_bytes(b"")
-        elif done == "a folder":
-            path.mkdir()
-        elif done == "a pipe":
-            os.mkfifo(path)
-        elif done == "large":
-            cv2.imwrite(str(path.with_suffix(".png")), np.zeros((9000, 9000), np.uint8))
-            path.with_suffix(".png").rename(path)
+        done = put_in_place_of(draw, path, ["missing", "empty", "a folder", "a pipe", "a large picture"])
         return f"{path.name}: {done}"
     done, data = damaged(draw, path.read_bytes())
     path.write_bytes(data)

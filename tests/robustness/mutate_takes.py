@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -21,13 +20,16 @@ from echo_rt.cardiac.monitor import Monitor
 from echo_rt.frame import Kept
 from echo_rt.outputs.recorder import Recorder
 from echo_rt.pipeline import follow
+from robustness.changes import damaged, put_in_place_of
 from robustness.harness import Case, chance
-from robustness.json_values import DEEP, HUGE, as_text, damaged, mutated
+from robustness.json_values import DEEP, HUGE, as_text, mutated
 from support.live_parts import StandInEngine, frames
 
 SEEDS = 30
 
 FILES = ("recording.json", "readings.jsonl", "frames.mkv")
+
+THINGS = ("missing", "empty", "a folder", "a pipe", "another", "a link to a device")
 
 
 def make(seed: int, folder: Path) -> Case:
@@ -77,7 +79,7 @@ def mutate(draw: Random, take: Path) -> str:
     fixed = {"recording.json": "recording.json", "line": "readings.jsonl", "order": "readings.jsonl"}
     path = take / fixed.get(what, draw.choice(FILES))
     if what == "file" or not path.is_file():  # a change before may have made it a pipe
-        done = _mutate_file(draw, path)
+        done = put_in_place_of(draw, path, THINGS)
     elif what == "recording.json":
         done, raw = mutated(draw, _json_of(path.read_bytes()))
         path.write_bytes(as_text(raw).encode("utf-8", "surrogatepass"))
@@ -124,24 +126,6 @@ def _mutate_lines(draw: Random, path: Path, what: str) -> str:
             lines[0] = b"\xef\xbb\xbf" + lines[0]
     path.write_bytes(b"\n".join(lines))
     return f"{done} at {at}"
-
-
-def _mutate_file(draw: Random, path: Path) -> str:
-    done = draw.choice(["missing", "empty", "a folder", "a pipe", "another", "a link to a device"])
-    if path.is_dir():
-        shutil.rmtree(path)
-    path.unlink(missing_ok=True)
-    if done == "empty":
-        path.write_bytes(b"")
-    elif done == "a folder":
-        path.mkdir()
-    elif done == "a pipe":
-        os.mkfifo(path)
-    elif done == "another":
-        path.write_bytes(draw.randbytes(5000))
-    elif done == "a link to a device":
-        path.symlink_to("/dev/zero")
-    return done
 
 
 ABOUT: list[dict[str, Any]] = [

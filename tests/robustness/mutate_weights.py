@@ -14,8 +14,9 @@ from typing import Any
 from echo_rt.model import METADATA_KEY
 from echo_rt_network.unet import UNet
 from echo_rt_network.weights import load_weights, save_weights
+from robustness.changes import damaged
 from robustness.harness import Case, chance
-from robustness.json_values import DEEP, HUGE, as_text, damaged, mutated
+from robustness.json_values import DEEP, HUGE, as_text, mutated
 from support.toy import SPEC, changed
 
 SEEDS = 60

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import shutil
 import subprocess
 import tempfile
@@ -27,9 +28,12 @@ def library() -> ctypes.CDLL:
         pytest.skip("no C++ compiler")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "kernels.so"
-        warnings = ["-Wall", "-Wextra", "-Werror"]
+        flags = ["-std=c++17", "-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror"]
+        if "ECHO_RT_SANITIZED" in os.environ:  # by `make sanitize`
+            checks = "-fsanitize=address,undefined,float-cast-overflow"
+            flags += ["-g", checks, "-fno-sanitize-recover=all"]
         source = Path(__file__).with_name("emulated_kernels.cpp")
-        command = [compiler, "-std=c++17", "-O2", "-shared", "-fPIC", *warnings, f"-I{NATIVE}", source, "-o", path]
+        command = [compiler, *flags, f"-I{NATIVE}", source, "-o", path]
         subprocess.run(command, check=True)
         return ctypes.CDLL(str(path))
 

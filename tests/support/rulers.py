@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from functools import cache
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,9 @@ TIP, DEPTH_PX, HALF_DEG = (330, 40), 345.0, 40.0
 """Of the sector on it, in pixels."""
 
 FRAMES = 8
+
+STEP_S = 0.12
+"""Between two frames."""
 
 Draw = Callable[[NDArray[np.uint8]], None]
 
@@ -56,11 +61,25 @@ def screens(depth_mm: float, manner: RulerManner | None, extra: Draw | None = No
 
 
 def read(frames: list[NDArray[np.uint8]]) -> Found | str:
-    """The scale of these frames, 0.12 s apart, or why there is none."""
+    """The scale of these frames, `STEP_S` apart, or why there is none."""
     reader = RulerReader()
     for n, frame in enumerate(frames):
-        reader.update(frame, 0.12 * n)
+        reader.update(frame, STEP_S * n)
     return reader.read() or reader.reason
+
+
+def h264(frames: list[NDArray[np.uint8]], crf: int) -> list[NDArray[np.uint8]]:
+    """BGR frames of even sides as they come out of H.264."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=8, options={"crf": str(crf), "preset": "veryfast"})
+        stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
+        container.mux(stream.encode())
+    buffer.seek(0)
+    with av.open(buffer) as container:
+        return [np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) for frame in container.decode(video=0)]
 
 
 def write(canvas: NDArray[np.uint8], text: str, x: int, y: int, size: float = 0.35) -> None:

@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection, wait
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
+from echo_rt.commands.ending import ending
 from echo_rt.commands.job import Job, Opening, Options, Outcome, Refused, Tell, follow
 from echo_rt.errors import DeviceError, EchoRtError, NoDeviceError
 from echo_rt.sources.limits import limits
@@ -207,6 +208,12 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 def serve(talk: Connection, opening: Opening, options: Options) -> None:
     """What a process does: it opens its engine, then follows what it is sent until it is sent None."""
+    _serve(talk, opening, options)
+    # A library that was told to end while it opened has threads which the interpreter's end would not survive.
+    ending.leave(0)
+
+
+def _serve(talk: Connection, opening: Opening, options: Options) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
     told_s = 0.0

@@ -29,6 +29,9 @@ Tensors = dict[str, Any]
 TRIAL_S = 10.0
 """A frame that takes longer is nothing to wait for: the network may not end at all."""
 
+NETWORK_MB = 1024
+"""Memory of all networks of a process on the processor, weights included; lv-edge takes 30."""
+
 MOST_THREADS = 4  # more gain nothing in so small a network
 
 

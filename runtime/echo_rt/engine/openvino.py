@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from echo_rt.arrays import Field
-from echo_rt.engine.host import HostEngine, Tensors, default_threads
+from echo_rt.engine.host import NETWORK_MB, HostEngine, Tensors, default_threads
 from echo_rt.engine.in_time import in_time
 from echo_rt.engine.signature import check_signature
 from echo_rt.errors import MissingExtraError, ModelError, first_line
@@ -49,7 +50,9 @@ class OpenVinoEngine(HostEngine):
             "INFERENCE_NUM_THREADS": threads or default_threads(),
         }
         try:
-            compiled = in_time(LOAD_S, lambda: core.compile_model(core.read_model(path), "CPU", settings))
+            compiled = in_time(LOAD_S, lambda: core.compile_model(_held(core, path), "CPU", settings))
+        except ModelError:
+            raise
         except TimeoutError:
             raise ModelError(f"{path}: expected to be loaded in {LOAD_S:g} s, found that it takes longer") from None
         except Exception as error:  # noqa: BLE001 - OpenVINO's errors have no public base class
@@ -83,6 +86,23 @@ class OpenVinoEngine(HostEngine):
 
     def _free(self) -> None:
         self._request = None
+
+
+def _held(core: Any, path: str) -> Any:
+    """The network of a file, before anything is computed of it. OpenVINO has no ceiling of memory.
+
+    Raises:
+        ModelError: its tensors come to more than `NETWORK_MB`, or nobody knows to how much.
+    """
+    network = core.read_model(path)
+    tensors = [port for operator in network.get_ops() for port in operator.outputs()]
+    if not all(port.get_partial_shape().is_static for port in tensors):
+        raise ModelError(f"{path}: expected tensors of fixed sizes, found others; export the model again")
+    size = sum(port.get_element_type().size * prod(port.get_shape()) for port in tensors)
+    if size > NETWORK_MB << 20:
+        most = f"expected tensors of at most {NETWORK_MB} MB together"
+        raise ModelError(f"{path}: {most}, found {size >> 20:,} MB; export the model again")
+    return network
 
 
 def _shapes(ports: Any, known: set[str]) -> dict[str, list[int]]:

@@ -22,6 +22,7 @@ from pydicom.uid import (
 _JPEG, _J2K = b"\xff\xd8\xff", b"\xff\x4f\xff\x51"
 _JP2 = b"\0\0\0\x0cjP  "
 _END = b"\xff\xd9"
+_TILE_PART = b"\xff\x90\0\x0a"
 
 _SOF = {
     0xC0: JPEGBaseline8Bit, 0xC1: JPEGExtended12Bit, 0xC2: JPEGBaseline8Bit, 0xC3: JPEGLossless, 0xF7: JPEGLSLossless,
@@ -94,8 +95,20 @@ def ends_frame(data: bytes) -> bool:
 
 
 def with_end(data: bytes) -> bytes:
-    """A frame with an end marker, if it is of a coding that has one."""
-    return data + _END if data.startswith((_JPEG, _J2K)) else data
+    """A frame with an end marker, if it is of a coding that has one, in place of what made its length even."""
+    if data.startswith(_J2K):
+        return _without_padding(data) + _END
+    if not data.startswith(_JPEG):
+        return data
+    bare = data.rstrip(b"\0")  # it is data behind 0xFF, and else in 3 of 100 frames of JPEG-LS alone
+    return bare + b"\0" * bare.endswith(b"\xff") + _END
+
+
+def _without_padding(data: bytes) -> bytes:
+    """JPEG 2000 up to the end of its last tile part (ISO 15444-1 A.4.2), whose marker stands nowhere in its data."""
+    at = data.rfind(_TILE_PART)
+    length = int.from_bytes(data[at + 6 : at + 10], "big")  # 0: up to the end
+    return data if at < 0 or length == 0 or any(data[at + length :]) else data[: at + length]
 
 
 def same_coding(one: UID, other: UID) -> bool:

@@ -152,7 +152,9 @@ class NetworkStream(Feed):
                         self.notes += display.notes
                     heard_s, starved_s, given = time.monotonic(), 0.0, True
                     yield image, stamp_s, None
-                if time.monotonic() - heard_s - starved_s > (READ_S if given else OPEN_S):
+                # What the network took is not the decoder's fault, up to the longest that it may take.
+                silent_s = time.monotonic() - heard_s - min(starved_s, SEGMENT_S)
+                if silent_s > (READ_S if given else OPEN_S):
                     raise SourceError(
                         f"{self.name}: expected pictures, found packets that cannot be decoded; check the sender"
                     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, cast
 
@@ -156,9 +156,11 @@ class _Rows:
         self._lines = enumerate(_lines(lines))
         self._ahead: deque[tuple[int, _Row]] = deque()
         self._last: _Row | None = None
+        self._start_s: float | None = None
+        self._ms = -1
 
     def of(self, place: int, ms: int) -> _Row | None:
-        """The line of a frame, by its time in the video or, of an older take, its place; None where it has none."""
+        """The line of a frame, by its time in the video, else by its place; None where it has none."""
         while True:
             self._fill()
             keys = [at - place if row.ms is None else row.ms - ms for at, row in self._ahead]
@@ -191,7 +193,21 @@ class _Rows:
             if (row := _row(line[1])) is None:
                 self.bad += 1
             else:
-                self._ahead.append((line[0], row))
+                self._ahead.append((line[0], self._timed(line[0], row)))
+
+    def _timed(self, at: int, row: _Row) -> _Row:
+        """The line with the millisecond that the recorder of an older take gave its frame, if the first line is there
+        to count from."""
+        if row.ms is not None:
+            return row
+        if at == 0:
+            self._start_s = row.t_s
+        if self._start_s is None:
+            return row
+        ms = round(1e3 * (row.t_s - self._start_s))
+        # Frames that came in a burst are a millisecond apart. A damaged time moves none behind it.
+        self._ms = self._ms + 1 if 0 <= self._ms - ms < AHEAD else ms
+        return replace(row, ms=self._ms)
 
 
 def _row(line: bytes) -> _Row | None:

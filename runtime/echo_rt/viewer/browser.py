@@ -61,6 +61,7 @@ class Browser:
         self._socket, self._control, self._board, self._snapshots = socket, control, board, snapshots
         self._shown = asyncio.Event()
         self._notes: deque[str] = deque(maxlen=NOTES)
+        self._ended = False
 
     async def serve(self) -> None:
         """Accept it, and return when it has gone or the feed has ended."""
@@ -69,6 +70,7 @@ class Browser:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._ended = True  # `wait_for` of Python before 3.12 may lose a cancellation
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -79,7 +81,7 @@ class Browser:
         loop = asyncio.get_running_loop()
         seen, curve_s, picture_of = -1, 0.0, None
         await self._say({"sources": await asyncio.to_thread(self._control.sources)})
-        while not self._board.closed:
+        while not (self._board.closed or self._ended):
             while self._notes:
                 await self._say({"note": self._notes.popleft()})
             start_s = loop.time()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 import secrets
 import threading
 import time
@@ -88,6 +89,18 @@ class Gate:
 
     def refusal(self, asked: HTTPConnection) -> Refusal | None:
         """Why somebody may not look; None where they may."""
+        if (refusal := self._refusal_by_name(asked)) is not None or self._has_cookie(asked):
+            return refusal
+        return self._refusal_by_token(asked)
+
+    def knows(self, asked: HTTPConnection) -> bool:
+        """Whether somebody has been let in before. That costs no try."""
+        return self._refusal_by_name(asked) is None and self._has_cookie(asked)
+
+    def _has_cookie(self, asked: HTTPConnection) -> bool:
+        return _same(asked.cookies.get(self.cookie, ""), self.secret)
+
+    def _refusal_by_name(self, asked: HTTPConnection) -> Refusal | None:
         host = _host_of(asked.headers.get("host", ""))
         if host is None:
             return Refusal(400, "expected the name of a host, found none; open the address that echo-rt printed")
@@ -98,9 +111,7 @@ class Gate:
         origin = asked.headers.get("origin")
         if origin is not None and origin.partition("://")[2] != asked.headers.get("host"):
             return Refusal(403, "expected a request from echo-rt's own page, found one from another page")
-        if _same(asked.cookies.get(self.cookie, ""), self.secret):
-            return None
-        return self._refusal_by_token(asked)
+        return None
 
     def _refusal_by_token(self, asked: HTTPConnection) -> Refusal | None:
         given = asked.query_params.get("token")
@@ -132,6 +143,8 @@ def is_local(host: str) -> bool:
 
 def _host_of(header: str) -> str | None:
     """The name in a header Host, empty where it has none; None where it is no address."""
+    if re.search(r"[^\w.:\[\]-]", header, re.ASCII):  # such as a user before the name, or a path behind it
+        return None
     try:
         parts = urlsplit(f"//{header}")
         _ = parts.port

@@ -9,18 +9,17 @@ import socket
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from echo_rt.errors import MissingExtraError, OutputError
 from echo_rt.live.commands import LiveControl
 from echo_rt.live.status import LiveUpdate
-from echo_rt.viewer.gate import Allowance, Gate
+from echo_rt.viewer.gate import Allowance, Gate, Refusal
 from echo_rt.viewer.state import Board
 
 try:
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
-    from starlette.routing import Route, WebSocketRoute
+    from starlette.requests import HTTPConnection, Request
+    from starlette.responses import PlainTextResponse, RedirectResponse, Response
     from starlette.websockets import WebSocket
 
     from echo_rt.viewer.serving import ACCEPTED, make_server
@@ -28,14 +27,24 @@ except ImportError:
     raise MissingExtraError("--view web", "web") from None
 from echo_rt.viewer.browser import Browser
 
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
 PAGE = Path(__file__).with_name("page")
-FILES = {"/": "index.html", "/page.js": "page.js", "/page.css": "page.css"}
+FILES = {
+    "/": ("index.html", "text/html"),
+    "/page.js": ("page.js", "text/javascript"),
+    "/page.css": ("page.css", "text/css"),
+}
+FEED = "/feed"
 
 BROWSERS = 64
 """That look at the same time, at most: each has its own pictures made."""
 
 SNAPSHOTS, SNAPSHOTS_S = 20, 60.0
 """That all browsers together may have written in that time."""
+
+METHODS = ("GET", "HEAD")
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -48,6 +57,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+"""Of every answer, refusals too."""
 
 
 class WebViewer:
@@ -68,8 +78,8 @@ class WebViewer:
     def __init__(self, control: LiveControl, host: str, port: int, token: str | None) -> None:
         self._control = control
         self._gate, self._board = Gate(host, token), Board()
-        routes = [*(Route(path, self._file) for path in FILES), WebSocketRoute("/feed", self._feed)]
-        self._server = make_server(Starlette(routes=routes))
+        self._page = {path: ((PAGE / name).read_bytes(), kind) for path, (name, kind) in FILES.items()}
+        self._server = make_server(self._answer, HEADERS, self._admits)
         self._snapshots = Allowance(SNAPSHOTS, SNAPSHOTS_S)
         self._browsers = 0
         self._socket = _listen(host, port)
@@ -91,19 +101,36 @@ class WebViewer:
     def _serve(self) -> None:
         self._server.run(sockets=[self._socket])
 
-    async def _file(self, request: Request) -> Response:
-        if (refusal := self._gate.refusal(request)) is not None:
-            return PlainTextResponse(f"echo-rt: {refusal.text}\n", refusal.status, HEADERS)
-        if request.url.path == "/" and "token" in request.query_params:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The one door. No route comes before the gate: one would answer strangers, and repeat what they send."""
+        if scope["type"] == "websocket":
+            await self._feed(WebSocket(scope, receive, send))
+        else:
+            await self._file(Request(scope))(scope, receive, send)
+
+    def _file(self, asked: Request) -> Response:
+        if (refusal := self._gate.refusal(asked)) is not None:
+            return _refused(refusal)
+        # Not of `asked.url`, which begins with whatever the request calls its host.
+        path = asked.scope["path"]
+        if path == FEED:
+            found = "others already" if self._browsers >= BROWSERS else "something else"
+            return _refused(Refusal(403, f"expected a socket of the page, {BROWSERS} at most, found {found}"))
+        if path not in self._page:
+            return _refused(Refusal(404, "expected the address that echo-rt printed, found another"))
+        if asked.method not in METHODS:
+            return _refused(Refusal(405, "expected GET, found another method"), Allow=", ".join(METHODS))
+        if path == "/" and "token" in asked.query_params:
             # Out of the address, which others may read over somebody's shoulder, into a cookie that scripts cannot
             # read.
-            response: Response = RedirectResponse("/", 303, HEADERS)
+            response: Response = RedirectResponse("/", 303)
             response.set_cookie(self._gate.cookie, self._gate.secret, httponly=True, samesite="strict")
             return response
-        return FileResponse(PAGE / FILES[request.url.path], headers=HEADERS)
+        content, kind = self._page[path]
+        return Response(content, media_type=kind)
 
     async def _feed(self, asked: WebSocket) -> None:
-        if self._gate.refusal(asked) is not None or asked.headers.get("origin") is None or self._browsers >= BROWSERS:
+        if self._browsers >= BROWSERS:  # several came at once
             await asked.close(1008)
             return
         self._browsers += 1
@@ -111,6 +138,16 @@ class WebViewer:
             await Browser(asked, self._control, self._board, self._snapshots).serve()
         finally:
             self._browsers -= 1
+
+    def _admits(self, scope: Scope) -> bool:
+        """Whether a request may open a socket. A browser always says which page it shows."""
+        asked = HTTPConnection(scope)
+        ours = scope["path"] == FEED and "origin" in asked.headers and self._gate.knows(asked)
+        return ours and self._browsers < BROWSERS
+
+
+def _refused(refusal: Refusal, **headers: str) -> Response:
+    return PlainTextResponse(f"echo-rt: {refusal.text}\n", refusal.status, headers)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from echo_rt.arrays import Image
-from echo_rt.errors import DeviceError, EchoRtError
+from echo_rt.errors import DeviceError, EchoRtError, printable
 from echo_rt.live.commands import LiveControl
 from echo_rt.live.status import LiveUpdate, Phase
 from echo_rt.outputs.overlay import draw
@@ -105,7 +105,7 @@ def picture(update: LiveUpdate, note: str = "") -> Image:
     keys = [KEYS] if words != KEYS else []
     figures = "   ".join([*status.timing.texts(), *dropped, *keys, status.source])
     for y, text, colour in ((22, words, PALE if current else AMBER), (46, figures, PALE)):
-        plain = text.encode("ascii", "replace").decode()  # OpenCV has no other letters
+        plain = printable(text).encode("ascii", "replace").decode()  # OpenCV has no other letters
         at, font, thickness = (round(12 * unit), round(y * unit)), cv2.FONT_HERSHEY_SIMPLEX, round(unit)
         cv2.putText(bar, plain, at, font, 0.5 * unit, colour, thickness, cv2.LINE_AA)
     return np.vstack([shown, bar])

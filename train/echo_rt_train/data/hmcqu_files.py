@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
+import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,7 +24,12 @@ VARIABLE = "predicted"
 _NUMBER = r"\d{1,7}(\.0)?"
 
 UNPACKED_BYTES = 2**28
-"""Of an Excel file, which is a ZIP archive: those of HMC-QU have less than a thousandth."""
+"""Of an Excel file, which is a ZIP archive, and of what is packed in a .mat file: those of HMC-QU have a tenth."""
+
+_HEADER, _COMPRESSED = 128, 15
+"""Bytes before the first element of a MAT-file of version 5, and the type of an element that is packed."""
+
+_NUMBERS = ("double", "single", "logical", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
 
 
 def read_walls(path: Path) -> NDArray[np.bool_]:
@@ -32,13 +40,19 @@ def read_walls(path: Path) -> NDArray[np.bool_]:
         MissingExtraError: SciPy is not installed.
     """
     try:
-        from scipy.io import loadmat
+        from scipy.io import loadmat, whosmat
     except ImportError:
         raise MissingExtraError("reading MATLAB files", "train") from None
     if not is_file(path):  # a pipe would block
         raise SampleError(f"{path}: expected a .mat file, found no file", "missing file")
     try:
-        stored = loadmat(path, variable_names=[VARIABLE]).get(VARIABLE)
+        data = _unpacked(path)
+        held = {name: (shape, kind) for name, shape, kind in whosmat(io.BytesIO(data))}.get(VARIABLE)
+        # Of other kinds SciPy makes room for as many parts as the header says.
+        plain = held is not None and held[1] in _NUMBERS
+        stored = loadmat(io.BytesIO(data), variable_names=[VARIABLE])[VARIABLE] if plain else None
+    except SampleError:
+        raise
     except NotImplementedError:  # what SciPy says to the HDF5 of version 7.3
         raise SampleError(
             f"{path}: expected a .mat file up to version 7, found version 7.3; in MATLAB, save it with '-v7'"
@@ -47,13 +61,48 @@ def read_walls(path: Path) -> NDArray[np.bool_]:
         raise SampleError(
             f"{path}: expected a .mat file, found none that can be read ({type(error).__name__}); copy it again"
         ) from None
-    if stored is None or stored.ndim != 3 or not np.issubdtype(stored.dtype, np.number) or 0 in stored.shape:
-        found = "none" if stored is None else f"{stored.shape} {stored.dtype}"
+    if stored is None or stored.ndim != 3 or 0 in stored.shape:
+        found = "none" if held is None else " ".join(map(str, held))
         raise SampleError(f"{path}: expected {VARIABLE} of (frames, height, width), found {found}")
     low, high = stored.min(), stored.max()
     if not (low >= 0 and high <= 1):  # also where one is not a number
         raise SampleError(f"{path}: expected 0 and 1 (wall), found {low:g} to {high:g}", "unknown labels")
     return np.asarray(stored > 0.5)
+
+
+def _unpacked(path: Path) -> bytes:
+    """A .mat file whose packed elements are unpacked. SciPy has no ceiling for them.
+
+    Raises:
+        SampleError: they come to more than `UNPACKED_BYTES`.
+        ValueError, zlib.error: they are damaged.
+    """
+    with path.open("rb") as stream:
+        data = stream.read(UNPACKED_BYTES + 1)
+    order = {b"IM": "<", b"MI": ">"}.get(data[_HEADER - 2 : _HEADER])
+    if order is None or 0 in data[:4]:  # version 4 packs nothing
+        return _held(path, data)
+    parts, at = [data[:_HEADER]], _HEADER
+    while at + 8 <= len(data):
+        kind, size = struct.unpack_from(f"{order}2I", data, at)
+        part = data[at : at + 8 + size]
+        at += 8 + size
+        if kind == _COMPRESSED:
+            packed = zlib.decompressobj()
+            part = packed.decompress(part[8:], UNPACKED_BYTES + 1)
+            if not packed.eof and len(part) <= UNPACKED_BYTES:
+                raise ValueError("a packed element is cut off")
+        parts.append(part)
+        _held(path, part, sum(map(len, parts[:-1])))
+    return b"".join(parts)
+
+
+def _held(path: Path, part: bytes, before: int = 0) -> bytes:
+    """The same bytes; SampleError where they and those before are too many."""
+    if before + len(part) > UNPACKED_BYTES:
+        wrong = f"expected at most {UNPACKED_BYTES:,} bytes of masks, found more"
+        raise SampleError(f"{path}: {wrong}; it is damaged, leave it out")
+    return part
 
 
 def read_cycles(table: Path) -> dict[str, tuple[int, int]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from echo_rt.engine.host import NETWORK_MB
 from echo_rt.engine.in_time import in_time
 from echo_rt.engine.signature import check_signature
 from echo_rt.errors import DeviceError, ModelError, first_line
@@ -27,9 +28,6 @@ VERSION = f"ONNX Runtime {ort.__version__}"
 LOAD_S = {"CPUExecutionProvider": 15.0}
 OTHER_LOAD_S = 120.0
 """How long loading may take. A GPU's libraries may be read from a slow disk first."""
-
-NETWORK_MB = 1024
-"""Memory of all networks of a process on the processor, weights included; lv-edge takes 30."""
 
 SILENT = 4
 """What the library would write to the terminal quotes the file as it is. We raise what it raises."""
