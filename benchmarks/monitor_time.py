@@ -29,6 +29,7 @@ LOOPS = (
     "smoothed",
     "trace",
     "walled",
+    "over_the_roof",
     "long_axis",
     "wall_lines",
     "depth",

@@ -81,6 +81,20 @@ def test_the_walled_part_of_a_border_is_found_as_defined(seed, points, reach, ru
 
 
 @built
+@settings(max_examples=200, deadline=None)
+@given(seeds, st.integers(1, 300))
+def test_the_way_over_the_roof_is_found_as_defined(seed, points) -> None:
+    rng = np.random.default_rng(seed)
+    border = np.roll(wobbling(rng, points)[:points], rng.integers(points), axis=0)
+    if rng.random() < 0.5:
+        border = border[::-1].copy()
+    hinges = border[rng.integers(points, size=2)] + rng.normal(0, 1, (2, 2))
+    apex = tuple((border.mean(axis=0) + rng.normal(0, 100, 2)).tolist())
+    fast, slow = native.over_the_roof(border, hinges, apex), reference.over_the_roof(border, hinges, apex)
+    np.testing.assert_allclose(fast, slow, atol=TOLERANCE, rtol=TOLERANCE)
+
+
+@built
 @settings(max_examples=100, deadline=None)
 @given(seeds, sizes, st.sampled_from([0.5, 1.0, 4.0, 12.0]), st.floats(0, 0.5))
 def test_a_border_is_traced_as_defined(seed, size, smooth, reach) -> None:

@@ -28,6 +28,7 @@ depth = _chosen.depth
 enlarge = _chosen.enlarge
 follow_speckle = _chosen.follow_speckle
 long_axis = _chosen.long_axis
+over_the_roof = _chosen.over_the_roof
 postprocess = _chosen.postprocess
 sector = _chosen.sector
 smoothed = _chosen.smoothed

@@ -190,4 +190,33 @@ std::vector<Point> walled(Points points, const double* wall, const double* atriu
   return open;
 }
 
+std::vector<Point> over_the_roof(Points points, Point first, Point last, Point apex) {
+  const std::size_t n = points.count;
+  const Point down = first + last - 2.0 * apex;
+  std::size_t begin = 0, end = 0;
+  double to_begin = INFINITY, to_end = INFINITY;
+  for (std::size_t i = 0; i < n; ++i) {
+    const Point from_first = points[i] - first, from_last = points[i] - last;
+    if (dot(from_first, from_first) < to_begin) to_begin = dot(from_first, from_first), begin = i;
+    if (dot(from_last, from_last) < to_end) to_end = dot(from_last, from_last), end = i;
+  }
+  const std::size_t low = std::min(begin, end), high = std::max(begin, end);
+  double inner = 0, outer = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double depth = dot(points[i], down);
+    if (i >= low && i <= high) inner += depth;
+    if (i <= low) outer += depth;
+    if (i >= high) outer += depth;
+  }
+  const std::size_t many = high - low + 1, others = (n - high) + (low + 1);
+  const bool inside = inner * static_cast<double>(others) > outer * static_cast<double>(many);
+  std::vector<Point> way{first};
+  way.reserve(n + 3);
+  // The outer part runs from the higher place over the end of the border to the lower one.
+  for (std::size_t k = 0; k < (inside ? many : others); ++k) way.push_back(points[inside ? low + k : (high + k) % n]);
+  if ((begin <= end) != inside) std::reverse(way.begin() + 1, way.end());
+  way.push_back(last);
+  return way;
+}
+
 }  // namespace echo_rt

@@ -51,4 +51,8 @@ struct ContourRule {
 std::vector<Point> walled(Points points, const double* wall, const double* atrium, std::size_t reach,
                           const ContourRule& rule);
 
+// The part of a closed border from the point nearest to one end to that nearest to the other, on the way that leads
+// away from `apex`, between the ends themselves. points: one at least.
+std::vector<Point> over_the_roof(Points points, Point first, Point last, Point apex);
+
 }  // namespace echo_rt

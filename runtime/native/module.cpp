@@ -147,6 +147,12 @@ nb::object walled(PointArray points, Numbers wall, Numbers atrium, std::size_t r
   return open.empty() ? nb::none() : array_of(open);
 }
 
+nb::object over_the_roof(PointArray points, PointArray hinges, std::pair<double, double> apex) {
+  expect(points.shape(0) >= 1 && hinges.shape(0) == 2, "expected points, and two hinge points");
+  const Points ends = points_of(hinges);
+  return array_of(echo_rt::over_the_roof(points_of(points), ends[0], ends[1], {apex.first, apex.second}));
+}
+
 nb::object long_axis(PointArray points, double shell, std::size_t disks) {
   std::vector<double> diameters(disks);
   const auto axis = echo_rt::long_axis(points_of(points), shell, disks, diameters.data());
@@ -277,6 +283,7 @@ NB_MODULE(_native, m) {
   m.def("trace", &trace, arg("field"), arg("chain"), arg("level"), arg("wall"), arg("atrium"), arg("origin"),
         arg("reach"));
   m.def("walled", &walled, arg("points"), arg("wall"), arg("atrium"), arg("reach"), arg("rule"));
+  m.def("over_the_roof", &over_the_roof, arg("points"), arg("hinges"), arg("apex"));
   m.def("long_axis", &long_axis, arg("points"), arg("shell"), arg("disks"));
   m.def("wall_lines", &wall_lines, arg("cavity"), arg("wall"), arg("points"), arg("lines"));
   m.def("depth", &depth, arg("hull"), arg("points"));

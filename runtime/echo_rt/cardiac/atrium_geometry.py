@@ -59,22 +59,9 @@ def find_atrium(
         reason = CUT_OFF
     elif sum_won < least_confidence * won:
         reason = UNCLEAR
-    return measure_atrium(from_hinge_to_hinge(points, ventricle), spacing_mm, reason)
-
-
-def from_hinge_to_hinge(points: Array, ventricle: LeftVentricle) -> Array:
-    """The part of a closed border (N, 2) that is not the mitral plane, between the ventricle's hinge points."""
-    apart = points - ventricle.hinges[:, None]
-    first, last = np.einsum("hni,hni->hn", apart, apart).argmin(axis=1).tolist()
-    low, high = min(first, last), max(first, last)
-    inner, outer = points[low : high + 1], np.concatenate([points[high:], points[: low + 1]])
-    # The way over the roof is the one that leads away from the ventricle's apex.
-    down = ventricle.hinges[0] + ventricle.hinges[1] - 2 * ventricle.apex
-    over_roof = float(inner.sum(axis=0) @ down) * len(outer) > float(outer.sum(axis=0) @ down) * len(inner)
-    # The outer part runs from the higher index to the lower.
-    way = inner if over_roof else outer[::-1]
-    way = way if first <= last else way[::-1]
-    return np.concatenate([ventricle.hinges[:1], way, ventricle.hinges[1:]])
+    apex_x, apex_y = ventricle.apex.tolist()
+    over_roof = native.over_the_roof(points, ventricle.hinges, (apex_x, apex_y))
+    return measure_atrium(over_roof, spacing_mm, reason)
 
 
 def measure_atrium(

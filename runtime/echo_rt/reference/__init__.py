@@ -7,7 +7,7 @@ May import the arrays, the map of the grid and the rules of a model.
 from __future__ import annotations
 
 from echo_rt.reference.axis import long_axis
-from echo_rt.reference.contour import smoothed, trace, walled
+from echo_rt.reference.contour import over_the_roof, smoothed, trace, walled
 from echo_rt.reference.drawing import tint
 from echo_rt.reference.mask import enlarge
 from echo_rt.reference.picture import coarse, depth, sector
@@ -25,6 +25,7 @@ __all__ = [
     "enlarge",
     "follow_speckle",
     "long_axis",
+    "over_the_roof",
     "postprocess",
     "sector",
     "smoothed",

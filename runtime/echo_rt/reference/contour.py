@@ -163,3 +163,26 @@ def _widest_gap(gap: NDArray[np.bool_]) -> Array:
     widest = int(np.argmax(ends - starts))
     kept[starts[widest] : ends[widest]] = 1
     return np.roll(kept, begin)
+
+
+def over_the_roof(points: Array, hinges: Array, apex: tuple[float, float]) -> Array:
+    """The part of the atrium's closed border that is not the mitral plane.
+
+    Args:
+        points: (N, 2) of the border, the last one followed by the first.
+        hinges: (2, 2) both ends of the mitral plane.
+        apex: of the ventricle: the roof lies the other way.
+
+    Returns:
+        (M, 2) from the first hinge point over the roof to the second.
+    """
+    apart = points - hinges[:, None]
+    first, last = np.square(apart).sum(axis=-1).argmin(axis=1).tolist()
+    low, high = min(first, last), max(first, last)
+    inner, outer = points[low : high + 1], np.concatenate([points[high:], points[: low + 1]])
+    down = hinges[0] + hinges[1] - 2 * np.array(apex)
+    inside = float((inner @ down).sum()) * len(outer) > float((outer @ down).sum()) * len(inner)
+    way = inner if inside else outer
+    # The outer part runs from the higher place over the end of the border to the lower one.
+    way = way if (first <= last) == inside else way[::-1]
+    return np.concatenate([hinges[:1], way, hinges[1:]])

@@ -113,9 +113,18 @@ void speckle(Given& given) {
   hold(!(found.certain < 0), "nothing is less certain than not at all");
 }
 
+// The atrium's border from one hinge point to the other.
+void roofs(Given& given) {
+  std::vector<Point> points;
+  for (int left = given.whole(1, 60); left > 0; --left) points.push_back(given.point());
+  const auto way = over_the_roof(of(points), given.point(), given.point(), given.point());
+  hold(way.size() >= 3 && way.size() <= points.size() + 3, "the way is part of the border, between both ends");
+}
+
 }  // namespace
 
-const std::vector<Harness> kMeasures{{"outline", outlined}, {"walled", opening},   {"long_axis", axes},
-                                     {"wall_lines", walls}, {"systole", systoles}, {"speckle", speckle}};
+const std::vector<Harness> kMeasures{{"outline", outlined}, {"walled", opening},   {"over_the_roof", roofs},
+                                     {"long_axis", axes},   {"wall_lines", walls}, {"systole", systoles},
+                                     {"speckle", speckle}};
 
 }  // namespace echo_rt::fuzz
