@@ -82,7 +82,7 @@ def test_the_walled_part_of_a_border_is_found_as_defined(seed, points, reach, ru
 
 @built
 @settings(max_examples=200, deadline=None)
-@given(seeds, st.integers(1, 300))
+@given(seeds, st.integers(3, 300))
 def test_the_way_over_the_roof_is_found_as_defined(seed, points) -> None:
     rng = np.random.default_rng(seed)
     border = np.roll(wobbling(rng, points)[:points], rng.integers(points), axis=0)
