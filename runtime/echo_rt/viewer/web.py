@@ -26,7 +26,7 @@ try:
     from echo_rt.viewer.serving import ACCEPTED, make_server
 except ImportError:
     raise MissingExtraError("--view web", "web") from None
-from echo_rt.viewer.browser import Browser
+from echo_rt.viewer.browser import Browser, Shared
 
 PAGE = Path(__file__).with_name("page")
 FILES = {"/": "index.html", "/page.js": "page.js", "/page.css": "page.css"}
@@ -66,11 +66,10 @@ class WebViewer:
     """
 
     def __init__(self, control: LiveControl, host: str, port: int, token: str | None) -> None:
-        self._control = control
         self._gate, self._board = Gate(host, token), Board()
+        self._shared = Shared(control, self._board, Allowance(SNAPSHOTS, SNAPSHOTS_S))
         routes = [*(Route(path, self._file) for path in FILES), WebSocketRoute("/feed", self._feed)]
         self._server = make_server(Starlette(routes=routes))
-        self._snapshots = Allowance(SNAPSHOTS, SNAPSHOTS_S)
         self._browsers = 0
         self._socket = _listen(host, port)
         self.url = self._gate.address(host, self._socket.getsockname()[1])
@@ -108,7 +107,7 @@ class WebViewer:
             return
         self._browsers += 1
         try:
-            await Browser(asked, self._control, self._board, self._snapshots).serve()
+            await Browser(asked, self._shared).serve()
         finally:
             self._browsers -= 1
 
