@@ -123,7 +123,8 @@ def test_a_source_that_ends_well_after_it_was_lost_is_not_opened_again(monkeypat
     assert next(opened) == 2
 
 
-def test_the_wait_doubles_up_to_the_longest_until_a_frame_comes() -> None:
+def test_the_wait_doubles_up_to_the_longest_until_a_frame_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture_module, "BACK_OFF_S", (0.5, 8.0))
     back_off, now_s, waits = BackOff(), 100.0, []
     assert not back_off.over(now_s), "nothing was lost"
     for _ in range(6):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 
 import echo_rt.live.capture as capture_module
 from echo_rt.engine import open_engine
-from echo_rt.errors import OutputError, SourceError
+from echo_rt.errors import FrameError, OutputError, SourceError
 from echo_rt.live.pulse import Pulse
 from echo_rt.live.reader import Arrived, Opening
 from echo_rt.live.session import Live, Settings
@@ -182,6 +184,41 @@ def test_while_the_sector_is_looked_for_nothing_is_shown_as_current() -> None:
         status = running.until(lambda update: update.status.counts.dropped.get(Drop.LOOKING, 0) > 30).status
     assert status.counts.frames <= 40
     assert running.looker.phases[:3] == [Phase.OPENING, Phase.RUNNING, Phase.LOST]
+
+
+def test_while_frames_come_that_the_engine_refuses_nothing_is_shown_as_current() -> None:
+    class Particular(StandInEngine):
+        def segment(self, image, state=None):
+            if image.ndim != 2:
+                raise FrameError("expected a grey image")
+            return super().segment(image, state)
+
+    good = frames(20)
+    refused = [replace(frame, image=np.zeros((48, 64, 4), np.uint8)) for frame in frames(60, start=20)]
+    with Running(lambda: Given([*good, *refused, *frames(10_000, start=80)], 0.01), Particular()) as running:
+        lost = running.until(lambda update: update.status.phase is Phase.LOST)
+        assert lost.status.message == Drop.REFUSED.value
+        assert lost.reading is not None, "the last picture stays for the eye"
+        again = running.until(lambda update: update.status.phase is Phase.RUNNING and not update.status.message)
+        assert again.status.counts.dropped[Drop.REFUSED] == 60
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_recording_that_stands_still_is_waited_for_and_not_current_meanwhile() -> None:
+    go_on = threading.Event()
+
+    def given():
+        yield from frames(5)
+        go_on.wait(30)
+        yield from frames(100, start=5)
+
+    with Running(lambda: Given(given(), 0.01), lasting=False) as running:
+        lost = running.until(lambda update: update.status.phase is Phase.LOST)
+        assert "no frame for" in lost.status.message
+        go_on.set()
+        running.until(lambda update: update.status.phase is Phase.RUNNING)
+        status = running.wait()
+    assert status.counts.frames + status.counts.dropped_frames == 105, "it was not opened again"
 
 
 def test_a_recording_that_cannot_be_opened_ends_with_its_error() -> None:

@@ -69,6 +69,19 @@ def test_a_consumer_that_fails_is_named_and_asked_again() -> None:
     assert status.counts.frames > len(failing.readings)
 
 
+def test_a_consumer_that_fails_says_how_much_it_lost() -> None:
+    def deliver(item: int) -> None:
+        error = OutputError("the disk is full")
+        error.lost = item
+        raise error
+
+    box: Mailbox[int] = Mailbox("recorder", deliver, lambda: None, depth=2)
+    box.put(3)
+    box.put(4)
+    assert box.close()
+    assert (box.lost, OutputError("of one").lost) == (7, 1)
+
+
 def test_a_consumer_that_fails_at_its_end_is_named() -> None:
     class Failing(Notes):
         def close(self) -> None:

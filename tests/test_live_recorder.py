@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -161,6 +163,28 @@ def test_a_full_disk_is_said_and_when_there_is_room_again_a_new_take_begins(tmp_
     last = find_recordings([tmp_path])[-1]
     with open_source(last) as source:
         assert list(source)[-1].index == 59
+
+
+def test_frames_that_were_not_on_disk_yet_when_it_was_full_are_counted_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("echo_rt.outputs.recorder.FLUSH_S", 60.0)
+    recorder = Recorder(tmp_path, {})
+    followed = readings(frames(8))
+    for frame, reading in followed[:7]:
+        recorder.write(frame, reading, "given:", 1)
+    held = recorder._take.unwritten
+    assert held > 1, "of one cluster"
+
+    def full(*given) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    lines = recorder._take._lines
+    broken = SimpleNamespace(write=full, close=lines.close, fileno=lines.fileno)
+    monkeypatch.setattr(recorder._take, "_lines", broken)
+    with pytest.raises(OutputError, match="free some space") as refused:
+        recorder.write(*followed[7], "given:", 1)
+    assert refused.value.lost == held + 1
 
 
 def test_after_a_refusal_nothing_is_tried_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

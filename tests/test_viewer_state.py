@@ -36,3 +36,15 @@ def test_the_trace_has_every_beat_and_the_curve_of_the_last_seconds() -> None:
     assert said["beats"][0]["t_ed_s"] < said["beats"][-1]["t_ed_s"]
     trace.add(LiveUpdate(None, None, RUNNING))
     assert trace.to_dict()["curve"] == [], "a reset begins afresh"
+
+
+def test_a_picture_is_made_once_for_all_browsers(monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = pytest.importorskip("echo_rt.viewer.browser", reason="no starlette: pip install 'echo-rt[web]'")
+    made = []
+    monkeypatch.setattr(browser, "draw_image", lambda frame, reading: made.append(reading) or frame.image)
+    pictures, (*_, one, other) = browser.Pictures(), readings()
+    first = [pictures.of(one) for _ in range(50)]
+    assert len(set(first)) == 1
+    assert pictures.of(as_phase(one, Phase.LOST)) == first[0]
+    assert pictures.of(other) != first[0]
+    assert made == [one.reading, other.reading]

@@ -83,7 +83,13 @@ class DataError(EchoRtError, ValueError):
 
 
 class OutputError(EchoRtError, OSError):
-    """A result could not be written."""
+    """A result could not be written.
+
+    Attributes:
+        lost: of what was given one by one, such as frames, how many are not kept by it.
+    """
+
+    lost: int = 1
 
 
 class MissingExtraError(EchoRtError, ImportError):

@@ -26,8 +26,9 @@ OPEN_S = 10.0
 LEAST_STEP_S = 1e-3
 """From the last frame before a loss to the first after it, by the clock of the frames."""
 
-BACK_OFF_S = (0.5, 8.0)
-"""The wait before a lost source is opened again: the first, doubled each time up to the last, until a frame comes."""
+BACK_OFF_S = (0.25, 0.5)
+"""The wait before a lost source is opened again: the first, doubled each time up to the last, until a frame comes. A
+feed that can be had again is there within 2 s, of which a stream takes one to be opened and for its key frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,10 @@ class Capture:
                     self._lose(f"no frame for {silent_s:.0f} s")
                 elif not attempt.opened and silent_s > OPEN_S:
                     self._lose(f"not open after {silent_s:.0f} s")
+                elif self.state.phase is Phase.RUNNING and silent_s > limit_s and self._slot.empty:
+                    # A recording on a disk that stands still: what was shown is not of now, and it is waited for.
+                    why = f"no frame for {silent_s:.0f} s; it is waited for"
+                    self.state = CaptureState(Phase.LOST, why, newest_s=self._clock.newest_s)
             elif self._back_off.over(now_s):
                 self._start()
 

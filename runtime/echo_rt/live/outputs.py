@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
-from echo_rt.errors import EchoRtError
+from echo_rt.errors import EchoRtError, OutputError
 from echo_rt.frame import Frame
 from echo_rt.live.status import LiveUpdate, Phase
 from echo_rt.reading import Reading
@@ -134,16 +134,16 @@ class Mailbox(Generic[Item]):
         try:
             step(*items)
         except EchoRtError as error:
-            self._fail(str(error))
+            self._fail(str(error), error.lost if isinstance(error, OutputError) else 1)
         except Exception as error:  # noqa: BLE001
-            self._fail(f"{self.name}: {type(error).__name__}: {error}")
+            self._fail(f"{self.name}: {type(error).__name__}: {error}", 1)
         else:
             self.error = None
 
-    def _fail(self, why: str) -> None:
+    def _fail(self, why: str, lost: int) -> None:
         with self._changed:
             self.error = why
-            self.lost += 1
+            self.lost += lost
 
 
 class Outputs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,6 +125,8 @@ class Live(LiveControl):
         self.outputs = Outputs(self.settings.every_frame)
         self._intake = Intake(uri, opening, self.settings.every_frame, self._tally)
         self._arrived_s = 0.0
+        # Why the newest reading is not of the newest frame, "" where that is said elsewhere; None where it is.
+        self._old: str | None = ""
         self._failure: EchoRtError | None = None
 
     @property
@@ -148,13 +150,15 @@ class Live(LiveControl):
                     break
                 except FrameError:
                     self._tally.drop(Drop.REFUSED)
+                    self._old = Drop.REFUSED.value
+                    self._tell(self._intake.state)
         finally:
             self._intake.close(wait_s=1.0)
-            self._tell(Phase.ENDED, force=True)
+            self._tell(replace(self._intake.state, phase=Phase.ENDED), force=True)
             self.outputs.close()
         if self._failure is not None:
             raise self._failure
-        return self._status(Phase.ENDED)
+        return self._status(replace(self._intake.state, phase=Phase.ENDED))
 
     def close(self) -> None:
         """Let go of source and outputs, also of a feed that never ran because a viewer could not be opened. A second
@@ -170,7 +174,8 @@ class Live(LiveControl):
             self._intake.tend()
             # Asked before a frame is taken: a source that ends after its last frame has not ended before it.
             state = self._intake.state
-            phase = self._phase(state)
+            if state.phase is not Phase.RUNNING:
+                self._old = ""
             arrived = self._intake.take(TURN_S)
             if arrived is not None:
                 self._history.admit(arrived.frame)
@@ -181,15 +186,16 @@ class Live(LiveControl):
                 return
             else:
                 self._forget_if_long(state)
-                self._tell(phase)
+                self._tell(state)
 
     def _done(self, frame: Frame, reading: Reading) -> None:
         now_s = time.perf_counter()
         self._pulse.beat(now_s, 1e3 * (now_s - self._arrived_s))
         self._tally.frames += 1
+        self._old = None
         self._history.newest = (frame, reading)
         self.outputs.write(frame, reading, self._intake.shown, self._history.number)
-        self._tell(self._phase(self._intake.state), force=True)
+        self._tell(self._intake.state, force=True)
 
     def _forget_if_long(self, state: CaptureState) -> None:
         limit_s = self.settings.forget_after_s
@@ -213,19 +219,20 @@ class Live(LiveControl):
             return state.phase
         if self._intake.frozen:
             return Phase.FROZEN
-        if state.looking:
-            # Frames come, and none is read: what was shown before is no more current than that of a lost source.
+        if state.looking or self._old is not None:
+            # Frames come, and none is read or none yet: what was shown before is no more current than that of a lost
+            # source.
             return Phase.OPENING if self._history.newest is None else Phase.LOST
         return Phase.RUNNING
 
-    def _tell(self, phase: Phase, force: bool = False) -> None:
+    def _tell(self, state: CaptureState, force: bool = False) -> None:
         frame, reading = self._history.newest or (None, None)
-        self.outputs.tell(LiveUpdate(frame, reading, self._status(phase)), force)
+        self.outputs.tell(LiveUpdate(frame, reading, self._status(state)), force)
 
-    def _status(self, phase: Phase) -> LiveStatus:
+    def _status(self, state: CaptureState) -> LiveStatus:
         return LiveStatus(
-            phase,
-            message="; ".join(filter(None, (self._intake.state.message, *self.outputs.problems))),
+            self._phase(state),
+            message="; ".join(filter(None, (state.message, self._old, *self.outputs.problems))),
             source=self._intake.shown,
             engine=self._engine.description,
             model=self.settings.model,

@@ -48,6 +48,11 @@ class Slot:
                 self._changed.wait(timeout_s)
             return self._emptied()
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits to be taken."""
+        return self._held is None
+
     def clear(self) -> bool:
         """Drop what is held; whether there was anything."""
         with self._changed:

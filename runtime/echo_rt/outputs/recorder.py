@@ -96,6 +96,7 @@ class Recorder:
                 self._take, self._history = _Take(self.folder, frame, {"source": source, **self._about}), kind
             self._take.write(frame, reading)
         except OutputError as error:
+            error.lost = 1 + (0 if self._take is None else self._take.unwritten)
             self._note(str(error))
             # What the encoder refuses is this one frame, and the next may be another.
             if isinstance(error.__cause__, OSError):
@@ -131,6 +132,7 @@ class Recorder:
         try:
             take.close()
         except OutputError as error:
+            error.lost = max(1, take.unwritten)
             self._note(str(error))
             raise
         else:
@@ -140,11 +142,15 @@ class Recorder:
 
 
 class _Take:
-    """One folder of a recording in the making."""
+    """One folder of a recording in the making.
+
+    Attributes:
+        unwritten: frames that it took and that may not be on disk yet: a cluster is written once it is whole.
+    """
 
     def __init__(self, folder: Path, first: Frame, about: dict[str, Any]) -> None:
         self.path = self._new_folder(folder)
-        self._frames = 0
+        self._frames = self.unwritten = self._bytes = 0
         self._start_s, self._last_ms = first.t_s, -1
         self._about = {**about, "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "spacing_mm": first.spacing_mm}
         self._about |= _cut_of(first)
@@ -189,6 +195,13 @@ class _Take:
             }
             self._lines.write(json.dumps(line, separators=(",", ":")) + "\n")
         self._frames += 1
+        self._count_written()
+
+    def _count_written(self) -> None:
+        with suppress(OSError):  # moved away: said at the end
+            before, self._bytes = self._bytes, (self.path / FRAMES).stat().st_size
+            # The frame that completes a cluster may be the first of the next.
+            self.unwritten = 1 if self._bytes > before else self.unwritten + 1
 
     def close(self) -> None:
         """Complete the files; OutputError where that fails, or they are not where they were begun."""

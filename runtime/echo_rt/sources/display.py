@@ -49,7 +49,7 @@ def max_pixels() -> dict[str, str]:
 
 
 class Display:
-    """Shows every frame of a stream as its first one says.
+    """Shows every frame of a stream as its first one says, or the first of another size or format.
 
     Args:
         stream: its pixels' aspect is that of the container, or else of the codec.
@@ -60,23 +60,35 @@ class Display:
 
     def __init__(self, stream: VideoStream) -> None:
         self.notes: list[str] = []
+        self._codec = stream.codec_context
         self._aspect = stream.sample_aspect_ratio
-        self._how: dict[str, Any] | None = None
+        self._kind: tuple[int, int, str] | None = None
+        self._how: dict[str, Any] = {}
         self._turns, self._mirrored = 0, False
 
     def image(self, frame: VideoFrame) -> Image:
         """(H, W) of a grey frame, else (H, W, 3) BGR: turned and scaled."""
-        if self._how is None:
-            self._how = {**self._scaled(frame), **self._ranged(frame)}
-            self._orient(frame)
-            if frame.interlaced_frame:
-                self.notes.append("its frames are interlaced: each joins two half pictures of different times")
+        kind = frame.width, frame.height, frame.format.name
+        if kind != self._kind:
+            if self._kind is not None:  # what the container says is of its begin
+                self._aspect = self._codec.sample_aspect_ratio or self._aspect
+            self._kind = kind
+            self._look(frame)
         image = image_of(frame, **self._how)
         if self._mirrored:
             image = image[:, ::-1]
         if self._turns:
             image = np.rot90(image, self._turns)
         return np.ascontiguousarray(image)
+
+    def _look(self, frame: VideoFrame) -> None:
+        known = len(self.notes)
+        self._how = {**self._scaled(frame), **self._ranged(frame)}
+        self._orient(frame)
+        if frame.interlaced_frame:
+            self.notes.append("its frames are interlaced: each joins two half pictures of different times")
+        said, self.notes[known:] = self.notes[known:], []
+        self.notes += [note for note in said if note not in self.notes]
 
     def _scaled(self, frame: VideoFrame) -> dict[str, int]:
         """Width and height with square pixels: the coarser side is stretched to the finer one."""

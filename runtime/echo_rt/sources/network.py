@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 OPEN_S, READ_S = 8.0, 2.0
 """Time-outs: for the first answer with all that is needed to decode, and for any later one."""
 
+NO_ANSWER = "no answer in time"
+
 SEGMENT_S = 12.0
 """A stream in segments comes as one segment after the other, of up to 10 s each."""
 
@@ -37,8 +39,8 @@ FORGIVEN = 2
 """So often a stream over HTTP that is held up on the way catches up; then it is one in bursts."""
 
 # Nothing is buffered before the first frame is shown, and no more of the stream is looked at than is needed to know its
-# codec.
-_PROBE = {"probesize": "500000", "analyzeduration": "500000"}
+# codec: to find its rate, too, would take a third of a second more whenever a stream is lost and opened again.
+_PROBE = {"probesize": "500000", "analyzeduration": "500000", "fpsprobesize": "0"}
 _LIVE = {"fflags": "nobuffer", "flags": "low_delay"}
 # A recording that breaks off is asked for from there.
 _RECORDED = {"reconnect": "1", "reconnect_delay_max": "2"}
@@ -84,6 +86,7 @@ class NetworkStream(Feed):
         self._container: InputContainer | None = None
         self._given_up = threading.Event()
         self._play_out: PlayOut | None = None
+        self._read_s = READ_S
 
     def interrupt(self) -> None:
         """End the wait for the next frame, and with it the source. From any thread."""
@@ -117,9 +120,9 @@ class NetworkStream(Feed):
     def _connect(self, scheme: str, more: dict[str, str]) -> InputContainer:
         options = {**max_pixels(), **_PROBE, **_BY_SCHEME[scheme], **more, "protocol_whitelist": _PROTOCOLS[scheme]}
         # Over HTTP a silence is told by whoever reads: segments come seconds apart.
-        read_s = SEGMENT_S if scheme == "http" else READ_S
+        self._read_s = SEGMENT_S if scheme == "http" else READ_S
         try:
-            return av.open(self.uri, options=options, timeout=(OPEN_S, read_s), metadata_errors="replace")
+            return av.open(self.uri, options=options, timeout=(OPEN_S, self._read_s), metadata_errors="replace")
         except av.FFmpegError as error:
             raise SourceError(
                 f"{self.name}: expected a stream, found {_what(error)}; see `echo-rt doctor {self.name}`"
@@ -134,6 +137,9 @@ class NetworkStream(Feed):
         heard_s, starved_s, given = time.monotonic(), 0.0, False
         try:
             for packet, waited_s in _timed(self._container.demux(stream)):
+                if waited_s >= self._read_s:
+                    # FFmpeg holds a picture back until the next begins, and gives it when the time is over: it is old.
+                    raise self._broken_off(NO_ANSWER)
                 starved_s += waited_s  # since the last frame
                 if packet.is_corrupt:
                     continue
@@ -159,9 +165,12 @@ class NetworkStream(Feed):
                         f"{self.name}: expected pictures, found packets that cannot be decoded; check the sender"
                     )
         except av.FFmpegError as error:
-            raise SourceError(
-                f"{self.name}: expected the stream to go on, found {_what(error)}; check the sender and the network"
-            ) from None
+            raise self._broken_off(_what(error)) from None
+
+    def _broken_off(self, found: str) -> SourceError:
+        return SourceError(
+            f"{self.name}: expected the stream to go on, found {found}; check the sender and the network"
+        )
 
     def _wait(self, stamp_s: float | None, starved_s: float) -> bool:
         """Wait until a frame is due; False where nobody waits for it any more."""
@@ -207,4 +216,4 @@ def shown(uri: str) -> str:
 
 
 def _what(error: av.FFmpegError) -> str:
-    return "no answer in time" if isinstance(error, av.error.ExitError) else one_line(error)
+    return NO_ANSWER if isinstance(error, av.error.ExitError) else one_line(error)

@@ -20,6 +20,10 @@ LATE_S = 1.0
 PATIENCE_S = 5.0
 """A feed of which every frame was late for that long will not catch up: it goes on from there."""
 
+GAP_S = 2.0
+"""No picture is shown for longer: where the next is so much later, the clock was set, or frames were lost. It is not
+waited for."""
+
 TARDY_S = 0.1
 """A frame of a feed that is late by more than this was held up."""
 
@@ -55,7 +59,7 @@ class PlayOut:
             now_s: by any steady clock.
             starved_s: for how long nothing came before this frame.
         """
-        jumped = not -JUMP_S[0] <= stamp_s - self._stamp_s <= JUMP_S[1]
+        jumped = not -JUMP_S[0] <= stamp_s - self._stamp_s <= GAP_S
         self._stamp_s = stamp_s
         if self._offset_s is None or jumped or self._must_move(stamp_s + self._offset_s, now_s, starved_s):
             self._offset_s, self._on_time_s, self._late = now_s - stamp_s, now_s, False
@@ -88,6 +92,7 @@ class Paced(Wrapped):
         super().__init__(source)
         self._given_up = threading.Event()
         self._start_s: float | None = None
+        self._last_s = 0.0
 
     def interrupt(self) -> None:
         """End the wait for the next frame, and with it the source. From any thread."""
@@ -101,8 +106,10 @@ class Paced(Wrapped):
     def __next__(self) -> Frame:
         frame = super().__next__()
         now_s = time.monotonic()
-        if self._start_s is None or now_s > self._start_s + frame.t_s + LATE_S:
+        gap = frame.t_s - self._last_s > GAP_S
+        if self._start_s is None or gap or now_s > self._start_s + frame.t_s + LATE_S:
             self._start_s = now_s - frame.t_s
+        self._last_s = frame.t_s
         if self._given_up.wait(max(0.0, self._start_s + frame.t_s - now_s)):
             raise StopIteration
         return frame

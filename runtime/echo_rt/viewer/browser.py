@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from echo_rt.live.commands import LiveControl
     from echo_rt.live.status import LiveUpdate
+    from echo_rt.reading import Reading
     from echo_rt.viewer.gate import Allowance
     from echo_rt.viewer.state import Board
 
@@ -47,18 +50,49 @@ NOTES = 8
 """That wait to be said; of more the newest."""
 
 
+class Pictures:
+    """The newest picture as a JPEG, made once for all browsers. For any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: tuple[Reading | None, bytes] = (None, b"")
+
+    def of(self, update: LiveUpdate) -> bytes:
+        """That of an update with a reading."""
+        with self._lock:
+            if self._made[0] is not update.reading:
+                self._made = update.reading, _jpeg(update)
+            return self._made[1]
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all browsers of a page share.
+
+    Attributes:
+        control: of the feed.
+        board: what is shown.
+        snapshots: how many may be written.
+        pictures: of what is shown.
+    """
+
+    control: LiveControl
+    board: Board
+    snapshots: Allowance
+    pictures: Pictures = field(default_factory=Pictures)
+
+
 class Browser:
     """Talks with one browser until either side ends.
 
     Args:
         socket: not yet accepted.
-        control: of the feed.
-        board: what is shown.
-        snapshots: how many may be written.
+        shared: with the other browsers.
     """
 
-    def __init__(self, socket: WebSocket, control: LiveControl, board: Board, snapshots: Allowance) -> None:
-        self._socket, self._control, self._board, self._snapshots = socket, control, board, snapshots
+    def __init__(self, socket: WebSocket, shared: Shared) -> None:
+        self._socket, self._pictures = socket, shared.pictures
+        self._control, self._board, self._snapshots = shared.control, shared.board, shared.snapshots
         self._shown = asyncio.Event()
         self._notes: deque[str] = deque(maxlen=NOTES)
         self._ended = False
@@ -95,7 +129,7 @@ class Browser:
             await self._say({**figures(update), **({"history": trace} if trace is not None else {})})
             if update.reading is not None and update.reading is not picture_of:
                 picture_of = update.reading
-                jpeg = await asyncio.to_thread(_jpeg, update)
+                jpeg = await asyncio.to_thread(self._pictures.of, update)
                 self._shown.clear()
                 await asyncio.wait_for(self._socket.send_bytes(jpeg), ANSWER_S)
                 await asyncio.wait_for(self._shown.wait(), ANSWER_S)

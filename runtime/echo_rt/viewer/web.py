@@ -25,7 +25,7 @@ try:
     from echo_rt.viewer.serving import ACCEPTED, make_server
 except ImportError:
     raise MissingExtraError("--view web", "web") from None
-from echo_rt.viewer.browser import Browser
+from echo_rt.viewer.browser import Browser, Shared
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -76,11 +76,10 @@ class WebViewer:
     """
 
     def __init__(self, control: LiveControl, host: str, port: int, token: str | None) -> None:
-        self._control = control
         self._gate, self._board = Gate(host, token), Board()
         self._page = {path: ((PAGE / name).read_bytes(), kind) for path, (name, kind) in FILES.items()}
         self._server = make_server(self._answer, HEADERS, self._admits)
-        self._snapshots = Allowance(SNAPSHOTS, SNAPSHOTS_S)
+        self._shared = Shared(control, self._board, Allowance(SNAPSHOTS, SNAPSHOTS_S))
         self._browsers = 0
         self._socket = _listen(host, port)
         self.url = self._gate.address(host, self._socket.getsockname()[1])
@@ -135,7 +134,7 @@ class WebViewer:
             return
         self._browsers += 1
         try:
-            await Browser(asked, self._control, self._board, self._snapshots).serve()
+            await Browser(asked, self._shared).serve()
         finally:
             self._browsers -= 1
 
