@@ -125,9 +125,9 @@ def test_the_report_holds_figures_tables_plots_and_the_worst_cases(samples: list
     out.mkdir()
     (out / "notes.txt").write_text("mine")
     write_report(out, engine, images, figures, worst=2)
-    plots = ["ef_2CH.png", "ef_4CH.png", "ef_biplane.png"]
-    tables = ["evaluation.json", "images.csv", "notes.txt", "patients.csv"]
-    assert sorted(p.name for p in out.iterdir()) == [*plots, *tables, "worst"]
+    plots = [f"{kind}_{name}.png" for kind in ("ef", "measures") for name in ("2CH", "4CH", "biplane")]
+    tables = ["evaluation.json", "images.csv", "measures.csv", "notes.txt", "patients.csv"]
+    assert sorted(p.name for p in out.iterdir()) == sorted([*plots, *tables, "worst"])
     assert json.loads((out / "evaluation.json").read_text()) == figures
     pictures = sorted(p.name for p in (out / "worst").iterdir())
     assert len(pictures) == 2

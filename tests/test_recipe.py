@@ -19,7 +19,9 @@ RECIPE = (REPOSITORY / "train" / "models.mk").read_text()
 DICE = {name: {"dice": 0.9} for name in ("lv_cavity", "lv_wall", "left_atrium")}
 EF = {"mae": 5.5, "bias": -0.4, "sd": 7.0, "r": 0.88}
 INTERVAL = {"coverage": 0.95, "width_points": 22.0, "width_points_range": [15.0, 31.0], "spearman": 0.3}
-VIEW = {"patients": 50, "classes": DICE, "ef": EF, "interval": INTERVAL}
+STRAIN = {"label": "Longitudinal strain", "unit": "%", "patients": 40, "no_reference": {"why": 9}, "not_measured": {}}
+STRAIN |= {"mae": 2.31, "bias": -0.62, "sd": 3.1, "r": None}
+VIEW = {"patients": 50, "measures": {"ls_percent": STRAIN}, "classes": DICE, "ef": EF, "interval": INTERVAL}
 CELLS = {part: {"mean": 0.95, "sd": 0.02, "images": 50} for part in ("endocardium", "epicardium", "atrium")}
 EVALUATION = {
     "views": {"4CH": VIEW, "2CH": VIEW},
@@ -77,6 +79,7 @@ def test_the_card_quotes_the_figures_of_the_files(files: dict[str, Path]) -> Non
         "**Apache-2.0**",
         "| 4CH | 0.900 | 0.900 | 0.900 | 5.5 | -0.4 ± 7.0 | 0.88 |",
         "| 2CH | 95 % | 22 (15 to 31) | 0.31 |",
+        "| 2CH | Longitudinal strain, % | 40 | 9 | 2.3 | -0.6 ± 3.1 | - |",
         "EF = 0.970 x measured +1.20",
         "of 0.42 and an expected Dice of 0.61",
         "| all pictures | 1056 | 9 |",

@@ -56,6 +56,7 @@ def card(spec: ModelSpec, found: Mapping[str, Any], tuned: Mapping[str, Any]) ->
     yield f"| cite | {origin.citation} |\n"
     yield "`make models` makes it again, and this card.\n"
     yield from _accuracy(found)
+    yield from _measures(found)
     yield from _interval(found, tuned)
     yield from _tuning(spec, tuned)
     yield from _not_apical(tuned)
@@ -85,6 +86,27 @@ def _accuracy(found: Mapping[str, Any]) -> Iterator[str]:
             parts = [f"{cells[part]['mean']:.3f} ± {cells[part]['sd']:.3f}" for part in cells]
             yield f"| {name} {phase} | {' | '.join(parts)} |"
     yield f"\nThe view is named rightly in {100 * found['view_accuracy']:.1f} % of these images.\n"
+
+
+def _measures(found: Mapping[str, Any]) -> Iterator[str]:
+    methods = [*found["views"].items(), ("biplane", found["biplane"])]
+    rows = [(name, one) for name, method in methods for one in method.get("measures", {}).values() if one["patients"]]
+    if not rows:
+        return
+    yield "## Further measures\n"
+    yield "The same patients, from the masks at ED and ES, against the same measure on the experts' masks. A patient"
+    yield "is left out who has no figure on one of them, as where the sector cuts the atrium off.\n"
+    yield "| view | measure | patients | left out | MAE | bias ± SD | r |\n|---|---|---|---|---|---|---|"
+    for name, one in rows:
+        left_out = sum([*one["no_reference"].values(), *one["not_measured"].values()])
+        digits = 1 if one["unit"] else 3
+        mae, bias, sd, r = (
+            "-" if one[key] is None else f"{one[key]:{style}f}"
+            for key, style in (("mae", f".{digits}"), ("bias", f"+.{digits}"), ("sd", f".{digits}"), ("r", ".2"))
+        )
+        label = f"{one['label']}, {one['unit']}" if one["unit"] else one["label"]
+        yield f"| {name} | {label} | {one['patients']} | {left_out} | {mae} | {bias} ± {sd} | {r} |"
+    yield ""
 
 
 def _interval(found: Mapping[str, Any], tuned: Mapping[str, Any]) -> Iterator[str]:

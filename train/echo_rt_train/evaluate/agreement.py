@@ -1,4 +1,4 @@
-"""How well two measurements of the ejection fraction agree, and the line that brings one to the other.
+"""How well two measurements agree, of the ejection fraction above all, and the line that brings one to the other.
 
 Bias and limits of agreement as in Bland and Altman, Statistical methods for assessing agreement between two methods of
 clinical measurement, Lancet 327:307-310, 1986.
@@ -15,7 +15,7 @@ from echo_rt.errors import DataError
 from echo_rt_train.evaluate.bootstrap import Sums, intervals, point
 
 Pairs = NDArray[np.float64]
-"""(patients, 2): EF by the model and by the expert, in percent."""
+"""(patients, 2): EF by the model and by the expert, in percent; or another figure in its unit."""
 
 MIN_PAIRS = 10
 """Fewer patients than that are no ground for a line that will change every patient's figure."""
@@ -62,6 +62,18 @@ def ef_errors(pairs: Pairs) -> dict[str, Any]:
     return {"patients": len(pairs), **point(_moments(pairs), _figures)}
 
 
+def agreement(pairs: Pairs) -> dict[str, Any]:
+    """`ef_errors` with intervals, of any figure.
+
+    Args:
+        pairs: (patients, 2) in its unit, nothing missing.
+
+    Returns:
+        What `ef_errors` gives, in that unit, and ``ci`` with the 95 % bootstrap interval of each figure.
+    """
+    return {**ef_errors(pairs), "ci": intervals(_moments(pairs.reshape(-1, 2)), _figures)}
+
+
 def ef_agreement(pairs: Pairs, calibration: tuple[float, float] | None = None) -> dict[str, Any]:
     """`ef_errors` with intervals, of pairs in which the model's EF may be missing.
 
@@ -80,7 +92,7 @@ def ef_agreement(pairs: Pairs, calibration: tuple[float, float] | None = None) -
     found = np.where(np.isnan(pairs[:, 0]), 0.0, slope * pairs[:, 0] + offset)
     whole = np.stack([found, pairs[:, 1]], axis=1)
     missing = int(np.isnan(pairs[:, 0]).sum())
-    return {**ef_errors(whole), "not_measured": missing, "ci": intervals(_moments(whole), _figures)}
+    return {**agreement(whole), "not_measured": missing}
 
 
 def fit_ef_calibration(pairs: Pairs) -> tuple[float, float]:

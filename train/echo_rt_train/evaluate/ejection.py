@@ -15,6 +15,9 @@ from echo_rt.segmentation import GridMap, Segmentation
 PHASES = ("ED", "ES")
 BIPLANE = ("4CH", "2CH")
 
+VIEW_NAMES = {"4CH": "A4C", "2CH": "A2C"}
+"""The data sets' names of the views, and the runtime's."""
+
 Ventricles = Mapping[tuple[str, str, str], LeftVentricle | None]
 """The measured ventricle, or None, by (patient, view, phase)."""
 

@@ -10,24 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from echo_rt.chambers import LeftVentricle
+from echo_rt.cardiac.atrium_geometry import find_atrium
+from echo_rt.cardiac.picture import Picture
+from echo_rt.chambers import LeftAtrium, LeftVentricle
 from echo_rt.engine import Engine
 from echo_rt.model import CLASSES
 from echo_rt.model.spec import Tuning
 from echo_rt_train.data import VIEWS, DataReport, Sample, read_all
 from echo_rt_train.evaluate.agreement import Pairs, ef_agreement
 from echo_rt_train.evaluate.bootstrap import by_patient, intervals, mean_of, point
-from echo_rt_train.evaluate.ejection import BIPLANE, ef_pairs, expert_segmentation, ventricle
+from echo_rt_train.evaluate.ejection import BIPLANE, VIEW_NAMES, ef_pairs, expert_segmentation, ventricle
 from echo_rt_train.evaluate.intervals_of_ef import expected_dice_of, interval_figures
 from echo_rt_train.evaluate.overlap import FOREGROUND, OVERLAP, confusion, overlap
 from echo_rt_train.evaluate.phases import phase_table, structure_dice
 from echo_rt_train.evaluate.surface import SURFACE, surface
+from echo_rt_train.evaluate.two_stills import Still, StillMeasure, measures_by_stills
 
 COLUMNS = (*OVERLAP, *(f"{name}_mm" for name in SURFACE), *(f"{name}_px" for name in SURFACE))
 """Of `ImageFigures.figures`. A distance stands in the column of its unit; the other one is NaN."""
-
-VIEW_NAMES = {"4CH": "A4C", "2CH": "A2C"}
-"""The data sets' names of the views, and the runtime's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +41,7 @@ class ImageFigures:
         model, expert: the ventricle, or None where it cannot be measured.
         view: what the model says it sees (A4C, A2C, other), or None where it says nothing.
         expected_dice: of the cavity, by the model itself, or None.
+        model_atrium, expert_atrium: the left atrium, or None where there is none below the ventricle.
     """
 
     sample: Sample
@@ -50,6 +51,8 @@ class ImageFigures:
     expert: LeftVentricle | None
     view: str | None
     expected_dice: float | None = None
+    model_atrium: LeftAtrium | None = None
+    expert_atrium: LeftAtrium | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +96,19 @@ def _measured(engine: Engine, sample: Sample, image: NDArray[np.uint8], truth: N
     # A data set that traces the cavity alone says nothing about the wall; that is no error of the model.
     figures[[label - 1 for label in range(1, len(CLASSES)) if label not in sample.known]] = np.nan
     model = ventricle(segmentation, sample.spacing_mm, engine.spec.tuning.contour)
-    expert = ventricle(expert_segmentation(truth), sample.spacing_mm)
+    traced = expert_segmentation(truth)
+    expert = ventricle(traced, sample.spacing_mm)
+    picture, least = Picture.of(image), engine.spec.tuning.quality["min_atrium_confidence"]
     return ImageFigures(
-        sample, figures, structure_dice(counts, sample.known), model, expert, segmentation.view, segmentation.confidence
+        sample,
+        figures,
+        structure_dice(counts, sample.known),
+        model,
+        expert,
+        segmentation.view,
+        segmentation.confidence,
+        find_atrium(segmentation, model, picture, sample.spacing_mm, least) if model is not None else None,
+        find_atrium(traced, expert, picture, sample.spacing_mm) if expert is not None else None,
     )
 
 
@@ -118,6 +131,17 @@ def ef_of(images: Sequence[ImageFigures]) -> list[PatientFigures]:
     return found
 
 
+def measures_of(images: Sequence[ImageFigures]) -> list[StillMeasure]:
+    """The further measures of every patient at ED and ES, in each view, and the mean strain of both."""
+    model, expert = {}, {}
+    for image in images:
+        sample = image.sample
+        key = sample.patient, sample.view, sample.phase
+        model[key] = Still(image.model, image.model_atrium, sample.spacing_mm)
+        expert[key] = Still(image.expert, image.expert_atrium, sample.spacing_mm)
+    return measures_by_stills(model, expert)
+
+
 def summary(images: Sequence[ImageFigures], model: str, tuning: Tuning | None = None) -> dict[str, Any]:
     """All figures with their 95 % intervals: what `echo-rt evaluate --json` prints.
 
@@ -128,11 +152,12 @@ def summary(images: Sequence[ImageFigures], model: str, tuning: Tuning | None = 
             an interval its coverage and width, see `interval_figures`.
 
     Returns:
-        ``{"model", "views": {view: {"images", "classes": {name: {"dice", ..., "ci": {...}}}, "ef": {...}}}, "biplane":
-        {"ef": {...}}, "dice_by_phase": {...}}``, the last as `phase_table` gives it. Class figures are means over
-        images; distances in mm where the scale of the image is known (``hd95_mm``), in pixels otherwise (``hd95_px``),
-        with the number of images of each kind and of those without a distance in ``distances``. Where the model names
-        the view there is ``view_accuracy`` in each view and over all.
+        ``{"model", "views": {view: {"images", "classes": {name: {"dice", ..., "ci": {...}}}, "ef": {...}, "measures":
+        {...}}}, "biplane": {"ef": {...}, "measures": {...}}, "dice_by_phase": {...}}``, the last as `phase_table` gives
+        it, and the measures as `StillMeasure.to_dict` does. Class figures are means over images; distances in mm where
+        the scale of the image is known (``hd95_mm``), in pixels otherwise (``hd95_px``), with the number of images of
+        each kind and of those without a distance in ``distances``. Where the model names the view there is
+        ``view_accuracy`` in each view and over all.
     """
     views: dict[str, Any] = {}
     for view in _views(images):
@@ -147,6 +172,9 @@ def summary(images: Sequence[ImageFigures], model: str, tuning: Tuning | None = 
         place = found["biplane"] if method.name == "biplane" else views[method.name]
         place["ef"] = {**ef_agreement(method.pairs), "no_reference": method.no_reference}
         place.update(_tuned(method, images, tuning or Tuning()))
+    for one in measures_of(images):
+        place = found["biplane"] if one.method == "biplane" else views[one.method]
+        place.setdefault("measures", {})[one.name] = one.to_dict()
     return found
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from echo_rt.engine import Engine
-from echo_rt_train.evaluate.measurement import COLUMNS, ImageFigures, ef_of
+from echo_rt_train.evaluate.measurement import COLUMNS, ImageFigures, ef_of, measures_of
 from echo_rt_train.evaluate.output import whole_folder
 from echo_rt_train.evaluate.overlap import FOREGROUND
-from echo_rt_train.evaluate.plots import plot_agreement
+from echo_rt_train.evaluate.plots import plot_agreement, plot_measures
+from echo_rt_train.evaluate.two_stills import StillMeasure
 from echo_rt_train.evaluate.worst import draw_worst
 
 
@@ -21,7 +22,8 @@ def write_report(
     out: Path, engine: Engine, images: Sequence[ImageFigures], figures: Mapping[str, Any], worst: int
 ) -> None:
     """Write ``evaluation.json``, ``images.csv`` (a row an image), ``patients.csv`` (a row a patient and method),
-    ``ef_METHOD.png`` and ``worst/``, all of them or none.
+    ``measures.csv`` (a row a patient and measure), ``ef_METHOD.png``, ``measures_METHOD.png`` and ``worst/``, all of
+    them or none.
 
     Args:
         out: the folder, outside of the repository.
@@ -43,6 +45,14 @@ def write_report(
                 views = method.name if method.name == "biplane" else f"{method.name} alone"
                 title = f"{engine.spec.name}, EF by the method of disks, {views}"
                 plot_agreement(folder / f"ef_{method.name}.png", title, method.pairs, of_method["ef"])
+        measures = measures_of(images)
+        _write_measures(folder / "measures.csv", measures)
+        for name in dict.fromkeys(one.method for one in measures):
+            known = [one for one in measures if one.method == name and len(one.pairs)]
+            if known:
+                of_method = figures["biplane"] if name == "biplane" else figures["views"][name]
+                title = f"{engine.spec.name}, at ED and ES, {name}"
+                plot_measures(folder / f"measures_{name}.png", title, known, of_method["measures"])
         if worst:
             draw_worst(folder / "worst", engine, images, worst)
 
@@ -65,6 +75,19 @@ def _write_patients(path: Path, images: Sequence[ImageFigures]) -> None:
         for method in ef_of(images):
             for patient, (model, expert) in zip(method.patients, method.pairs, strict=True):
                 writer.writerow([patient, method.name, _cell(model), _cell(expert), _cell(model - expert)])
+
+
+def _write_measures(path: Path, measures: Sequence[StillMeasure]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["patient", "method", "measure", "model", "expert", "difference", "reason"])
+        for one in measures:
+            for patient, *values in one.rows:
+                numbers = [math.nan if isinstance(value, str) else value for value in values]
+                # The expert's reason first: without a reference there is nothing to compare.
+                reason = next((value for value in reversed(values) if isinstance(value, str)), "")
+                cells = [_cell(number) for number in (*numbers, numbers[0] - numbers[1])]
+                writer.writerow([patient, one.method, one.name, *cells, reason])
 
 
 def _cell(number: float) -> str:

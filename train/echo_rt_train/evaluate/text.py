@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from echo_rt_train.evaluate.phases import STRUCTURES
@@ -24,6 +24,7 @@ def as_text(figures: Mapping[str, Any]) -> Iterator[str]:
                 yield _ef_line(view, name, found[key])
         if "interval" in found:
             yield _interval_line(view, found["interval"])
+    yield from _measure_lines([*views.items(), ("biplane", figures.get("biplane", {}))])
     yield from _recording_lines(figures.get("recordings", {}))
     yield from _shift_lines(figures.get("shifts", {}))
     yield from _negative_lines(figures.get("negatives", {}))
@@ -108,6 +109,28 @@ def _recording_lines(found: Mapping[str, Any]) -> Iterator[str]:
     for key, name in (("ef", "EF by masks"), ("ef_table", "EF by table")):
         if key in found:
             yield "  " + _ef_line("clips", name, found[key])
+
+
+def _measure_lines(methods: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
+    rows = [(name, found) for name, method in methods for found in method.get("measures", {}).values()]
+    if rows:
+        yield "further measures at ED and ES, against the same on the experts' masks"
+    for name, found in rows:
+        yield f"  {name:<8} {found['label']:<38} " + "  ".join(_measure_parts(found))
+
+
+def _measure_parts(found: Mapping[str, Any]) -> Iterator[str]:
+    unit = found["unit"].replace("%", "points")
+    digits = 2 if unit else 3
+    if found["patients"]:
+        yield f"MAE {_number(found['mae'], digits)} {_interval(found['ci']['mae'], digits - 1)} {unit}".rstrip()
+        yield f"bias {_number(found['bias'], digits, '+')} ± {_number(found['sd'], digits)}"
+        yield f"r {_number(found['r'], 3)}"
+    yield f"{found['patients']} patients"
+    for reason, patients in found["not_measured"].items():
+        yield f"{patients} not measured: {reason}"
+    for reason, patients in found["no_reference"].items():
+        yield f"{patients} left out on the experts' masks: {reason}"
 
 
 def _ef_line(view: str, name: str, found: Mapping[str, Any]) -> str:
