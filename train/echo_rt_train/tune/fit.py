@@ -30,6 +30,9 @@ MAX_EDGE_SHARE = 0.4
 views in sectors of 54 degrees EF errs by 4.9 to 6.9 points where 12 to 40 % of the border lies on the edge, by 5.3 to
 9.3 where less does, and Dice is 0.95 and 0.93."""
 
+MIN_ATRIUM_CONFIDENCE = 0.9
+"""By Youden's index on atria of training patients whose Dice is below 0.85 (`benchmarks/atrium_confidence.py`)."""
+
 LINES = {"4CH": "ef_calibration", "2CH": "ef_calibration_a2c"}
 """The field of the model's file that holds the line of a view."""
 
@@ -137,4 +140,5 @@ def _thresholds(judged: Sequence[Judged]) -> dict[str, float]:
         "min_apical": round(float(np.quantile(apical, 1 - KEPT)), 3),
         "min_expected_dice": round(float(np.quantile(dice, 1 - KEPT)), 3),
         "max_edge_share": MAX_EDGE_SHARE,
+        "min_atrium_confidence": MIN_ATRIUM_CONFIDENCE,
     }
