@@ -122,14 +122,18 @@ class MeasureFigure:
         return self.measure.unit_at(self.scale)
 
     @property
+    def normal(self) -> Normal | None:
+        """The usual range; None without a known one, and in pixels."""
+        return self.measure.normal if self.unit == self.measure.unit else None
+
+    @property
     def usual(self) -> bool | None:
         """Whether it lies in the usual range; None where that or the figure is not known."""
-        normal = self.measure.normal
-        return None if normal is None or self.value is None else normal.holds(self.value)
+        return None if self.normal is None or self.value is None else self.normal.holds(self.value)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        digits, normal = self.measure.digits, self.measure.normal
+        digits, normal = self.measure.digits, self.normal
         known = self.value is not None and math.isfinite(self.value)
         return {
             "value": round(self.value, digits or None) if known and self.value is not None else None,

@@ -29,7 +29,7 @@ except ImportError:
 from echo_rt.viewer.browser import Browser
 
 PAGE = Path(__file__).with_name("page")
-FILES = {"/": "index.html", "/page.js": "page.js", "/page.css": "page.css"}
+FILES = {"/": "index.html"} | {f"/{path.name}": path.name for path in PAGE.iterdir() if path.suffix in (".css", ".js")}
 
 BROWSERS = 64
 """That look at the same time, at most: each has its own pictures made."""
