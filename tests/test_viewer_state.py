@@ -12,6 +12,7 @@ import pytest
 from echo_rt.live.status import LiveUpdate, Phase
 from echo_rt.measures import Rolling
 from echo_rt.viewer.state import Board, Trace, figures
+from echo_rt.viewer.terminal import status_text
 from support.looking import RUNNING, as_phase, readings
 
 
@@ -118,3 +119,14 @@ def test_an_update_stays_small_however_long_the_feed() -> None:
     _, _, _, by_beat = board.newest(-1, with_trace=True)
     assert len(json.dumps(figures(last))) < 3000, "of every picture"
     assert len(json.dumps(by_beat)) < 20_000, "of every beat"
+
+
+def test_the_line_on_the_terminal_has_strain_and_stroke_volume_while_ef_is_current() -> None:
+    last = readings()[-1]
+    rolling = last.reading.rolling
+    beside = f"LS {rolling['ls_a4c'].value:.0f} %  SV {rolling['sv'].value:.0f} mL"
+    assert beside in status_text(last)
+    stale = changed(last, ef=replace(last.reading.ef, stale=True, reason="stale: no good beat for 9 s"))
+    assert "LS" not in status_text(stale)
+    figures = tuple(replace(figure, value=None, reason="no scale") for figure in rolling.measures)
+    assert "SV" not in status_text(changed(last, rolling=replace(rolling, measures=figures)))

@@ -12,7 +12,7 @@ from echo_rt.chambers import Scale
 from echo_rt.fields import beat_fields, exact, reading_fields, rounded
 from echo_rt.live.status import LiveUpdate, Phase
 from echo_rt.measures import MeasureFigure, Rolling
-from echo_rt.reading import APICAL_VIEWS, SEGMENTS, Beat, Reading
+from echo_rt.reading import SEGMENTS, Beat, Reading
 
 CURVE_S = 10.0
 """Of the curve that is shown."""
@@ -22,9 +22,6 @@ BEATS = 8
 
 TREND_S, TREND_BEATS = 60.0, 240
 """Of the trends that are shown: so long, and at most so many beats."""
-
-STRAINS = ("ls_a4c", "ls_a2c")
-"""The strain of a beat is by the contour, in the view that was seen."""
 
 
 class Trace:
@@ -76,13 +73,12 @@ class Trace:
         """
         if self._by_beat is None:
             rolling = Rolling() if self._reading is None else self._reading.rolling
-            seen = None if self._reading is None else self._reading.segmentation.view
-            view = seen if seen in APICAL_VIEWS else "A4C"  # as everywhere where it is not known
+            view = None if self._reading is None else self._reading.segmentation.view
             self._by_beat = {
                 "beats": [beat_fields(beat) for beat in list(self._beats)[-BEATS:]],
                 "trends": self._trends(),
                 "rhythm": _rhythm(rolling),
-                "measures": [_measure(figure) for figure in rolling.measures if _belongs(figure, view)],
+                "measures": [_measure(figure) for figure in rolling.in_view(view)],
             }
         return self._by_beat
 
@@ -90,7 +86,7 @@ class Trace:
         """``points``: [ED, next ED, EF, strain, heart rate] of each accepted beat of the last minute; ``sd``: of the
         last three, each None for fewer than two beats."""
         beats = [beat for beat in self._beats if beat.accepted and beat.t_next_ed_s > self._last_s - TREND_S]
-        figures = [(beat.ef_percent, _strain(beat), beat.heart_rate_bpm) for beat in beats]
+        figures = [(beat.ef_percent, beat.details.strain_percent, beat.heart_rate_bpm) for beat in beats]
         known = [[value for value in column if value is not None] for column in zip(*figures, strict=True)]
         return {
             "seconds": TREND_S,
@@ -192,11 +188,6 @@ def _rhythm(rolling: Rolling) -> dict[str, Any]:
     }
 
 
-def _belongs(figure: MeasureFigure, view: str) -> bool:
-    """Whether a page shows a measure: not those of another view."""
-    return figure.value is not None or figure.measure.view in (None, view)
-
-
 def _measure(figure: MeasureFigure) -> dict[str, Any]:
     """One measure, without what is not known of it."""
     measure = figure.measure
@@ -209,8 +200,3 @@ def _measure(figure: MeasureFigure) -> dict[str, Any]:
         **figure.to_dict(),
     }
     return {name: value for name, value in found.items() if value is not None}
-
-
-def _strain(beat: Beat) -> float | None:
-    said = (beat.details.measures.get(name) for name in STRAINS)
-    return next((value for value in said if isinstance(value, float) and math.isfinite(value)), None)

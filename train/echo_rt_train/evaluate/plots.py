@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from echo_rt.outputs.curve_figure import BLUE, GREY, RED
+from echo_rt.outputs.curve_style import BLUE, GREY, RED
 from echo_rt_train.evaluate.agreement import Pairs, ef_errors
 from echo_rt_train.evaluate.output import sheet
 
