@@ -9,6 +9,7 @@ from unittest.mock import ANY
 
 import pytest
 
+from echo_rt.chambers import Scale
 from echo_rt.live.status import LiveUpdate, Phase
 from echo_rt.measures import Rolling
 from echo_rt.viewer.state import Board, Trace, figures
@@ -66,6 +67,16 @@ def test_the_measures_are_the_rolling_ones_of_the_view_that_is_seen() -> None:
     assert "value" not in by_label["s', septal"]
     assert not [label for label in by_label if "A2C" in label or "inferior" in label], "of a view that is not seen"
     assert said["rhythm"] == {"irregular": False, "rr_variation_percent": ANY, "beats": rolling["ls_a4c"].beats}
+
+
+def test_a_length_in_pixels_is_not_held_against_a_usual_range_in_mm() -> None:
+    last = readings()[-1]
+    figures = tuple(replace(figure, scale=Scale.PX) for figure in last.reading.rolling.measures)
+    rolling = replace(last.reading.rolling, measures=figures)
+    said = {measure["label"]: measure for measure in traced([changed(last, rolling=rolling)]).by_beat()["measures"]}
+    assert said["MAPSE, septal"]["unit"] == "px"
+    assert not {"normal", "usual"} & set(said["MAPSE, septal"])
+    assert {"normal", "usual"} <= set(said["Longitudinal strain, A4C"])
 
 
 def test_what_a_beat_said_is_made_once_a_beat() -> None:
