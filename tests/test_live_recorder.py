@@ -24,6 +24,7 @@ from echo_rt.outputs.recorder import Recorder
 from echo_rt.pipeline import follow
 from echo_rt.sources import find_recordings, open_source
 from support.live_parts import StandInEngine, eventually, frames
+from support.looking import readings as beating
 
 
 def readings(shown, engine=None):
@@ -61,7 +62,23 @@ def test_a_recording_replays_to_identical_frames_and_readings(tmp_path: Path) ->
         assert np.array_equal(frame.image, again.image)
         assert (frame.t_s, frame.index, frame.spacing_mm) == (again.t_s, again.index, again.spacing_mm)
         assert (one.quality, one.ef, one.beat) == (other.quality, other.ef, other.beat)
+        assert one.rolling == other.rolling
         assert (one.ventricle and one.ventricle.volume) == (other.ventricle and other.ventricle.volume)
+
+
+def test_the_lines_in_which_a_beat_ends_alone_have_the_measures_and_the_take_is_read_again(tmp_path: Path) -> None:
+    followed = [(update.frame, update.reading) for update in beating()]
+    record(tmp_path, followed)
+    rows = [json.loads(line) for line in (tmp_path / "take-001" / "readings.jsonl").read_text().splitlines()]
+    assert [row["index"] for row in rows if "measures" in row] == [
+        reading.index for _, reading in followed if reading.beat is not None
+    ]
+    last = [row for row in rows if "measures" in row][-1]
+    rolling = followed[last["index"]][1].rolling
+    assert last["measures"] == {figure.name: figure.value for figure in rolling.known}, "exact, and the known alone"
+    with open_source(tmp_path / "take-001") as source:
+        assert [frame.index for frame in source] == [frame.index for frame, _ in followed]
+        assert source.notes == []
 
 
 @pytest.mark.parametrize("shape", [(48, 64), (48, 64, 3), (33, 47, 3), (33, 47)])

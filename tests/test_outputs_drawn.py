@@ -9,10 +9,16 @@ import cv2
 import numpy as np
 import pytest
 
+from echo_rt.chambers import LeftAtrium, Scale
+from echo_rt.measures import Rolling
 from echo_rt.outputs.curve import CurveOutput
+from echo_rt.outputs.curve_chambers import strain_curve
+from echo_rt.outputs.curve_words import figure_lines, headline
+from echo_rt.outputs.curves import Curves
 from echo_rt.outputs.fonts import drawable
 from echo_rt.outputs.overlay import Painter, draw
 from echo_rt.outputs.panel import bands
+from support.looking import readings as looked_at
 from support.results import result_of
 from support.synthetic import clip
 
@@ -88,3 +94,78 @@ def test_a_name_of_any_script_and_length_is_drawn_without_a_word(
     assert picture is not None
     assert (picture[:, 1180:] > 250).all(), "the title ends within the figure"
     assert (picture[20:45, 90:] < 128).any(), "it is there"
+
+
+def followed() -> list:
+    return [(update.frame, update.reading) for update in looked_at()]
+
+
+def drawn(frames: list, path: Path) -> np.ndarray:
+    output = CurveOutput(path, "clip")
+    for frame, reading in frames:
+        output.write(frame, reading)
+    output.finish(result_of(frames))
+    picture = cv2.imread(str(path))
+    assert picture is not None
+    return picture
+
+
+def test_the_figure_grows_by_a_panel_for_the_strain_and_one_for_the_atrium(tmp_path: Path) -> None:
+    whole = drawn(followed(), tmp_path / "whole.png")
+    cut = LeftAtrium(50.0, 1000.0, 60.0, 60.0, "cut off by the sector", Scale.MM)
+    lost = "the atrium is cut off by the picture or not seen"
+    without = []
+    for frame, reading in followed():
+        figures = tuple(
+            replace(figure, value=None, reason=lost) if figure.measure.group == "Left atrium" else figure
+            for figure in reading.rolling.measures
+        )
+        without.append((frame, replace(reading, atrium=cut, rolling=replace(reading.rolling, measures=figures))))
+    assert drawn(without, tmp_path / "cut.png").shape[0] < whole.shape[0]
+    bare = [
+        (frame, replace(reading, ventricle=None, atrium=None, wall=None, rolling=Rolling()))
+        for frame, reading in without
+    ]
+    assert drawn(bare, tmp_path / "bare.png").shape == (700, 1200, 3)
+    for picture in (whole, drawn(without, tmp_path / "again.png")):
+        assert 0.005 < (picture < 128).any(axis=2).mean() < 0.3, "neither empty nor crowded"
+        assert (picture[:, 1185:] > 250).all(), "nothing reaches over the edge"
+
+
+def test_each_beat_that_counts_has_its_strain_from_its_own_zero() -> None:
+    curves, beats = Curves(), [beat for _, reading in clip(90) if (beat := reading.beat) is not None]
+    result = replace(result_of(), beats=(beats[0], replace(beats[1], reason="too few good frames"), beats[2]))
+    curves.t_s.extend(n / 100 for n in range(300))
+    # The endocardium shortens by 20 % in each beat, and the heart comes nearer meanwhile.
+    phase = np.array(curves.t_s) % beats[0].t_next_ed_s / beats[0].t_next_ed_s
+    curves.endocardium.extend((100 + 30 * np.array(curves.t_s)) * (1 - 0.2 * np.sin(np.pi * phase) ** 2))
+    curves.ok.extend([1] * 300)
+    t_s, percent = strain_curve(curves, result)
+    assert not ((t_s > beats[1].t_ed_s + 0.01) & (t_s < beats[1].t_next_ed_s - 0.01)).any(), "it does not count"
+    for beat in (beats[0], beats[2]):
+        inside = (t_s >= beat.t_ed_s) & (t_s < beat.t_next_ed_s - 0.01)
+        assert percent[inside][0] == pytest.approx(0, abs=1)
+        grown = (100 + 30 * beat.t_es_s) / (100 + 30 * beat.t_ed_s)
+        assert percent[inside][inside.sum() // 2] == pytest.approx(100 * (0.8 * grown - 1), abs=1)
+
+
+def test_the_words_above_the_curves_give_the_foremost_figures_and_why_one_is_missing() -> None:
+    result = result_of(followed())
+    (known,) = figure_lines(result)
+    rolling = result.figures
+    assert known.startswith(f"median of {rolling['ls_a4c'].beats} beats: Longitudinal strain, A4C −")
+    assert f"Stroke volume {rolling['sv'].value:.0f} mL" in known
+    assert "A2C" not in known
+    figures = tuple(
+        replace(figure, value=None, reason="the scale is not known") if figure.unit == "mL" else figure
+        for figure in rolling.measures
+    )
+    without = replace(result, figures=replace(rolling, measures=figures, irregular=True, rr_variation_percent=17.8))
+    known, missing = figure_lines(without)
+    assert known.startswith("mean of ")
+    assert missing == "not measured: Stroke volume; LA volume, largest: the scale is not known"
+    assert "irregular: beats vary in length by 18 %" in headline(without)
+    figures = tuple(replace(figure, value=None, reason="no beat that counts") for figure in rolling.measures)
+    assert figure_lines(replace(result, figures=Rolling(measures=figures))) == [
+        "no further measures: no beat that counts"
+    ]

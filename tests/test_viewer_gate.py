@@ -20,7 +20,7 @@ from support.page import get, upgrade
 
 
 def test_the_page_is_whole_in_itself_and_may_load_nothing_from_elsewhere(viewer) -> None:
-    for path in ("/", "/page.js", "/page.css"):
+    for path in ("/", "/page.js", "/measures.js", "/trends.js", "/parts.js", "/page.css"):
         answer = get(viewer, path)
         assert answer.status == 200
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]

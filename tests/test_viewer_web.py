@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 import socket
 import threading
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -113,6 +115,90 @@ def test_a_stale_figure_and_a_lost_source_never_look_current(viewer, page) -> No
     assert "line-through" in page.evaluate("getComputedStyle(document.getElementById('ef-percent')).textDecorationLine")
     viewer.show(LiveUpdate(None, None, RUNNING))
     expect(page.locator("#figures")).to_have_attribute("data-ef", "none")
+
+
+def with_measure(update: LiveUpdate, name: str, **more: Any) -> LiveUpdate:
+    assert update.reading is not None
+    rolling = update.reading.rolling
+    found = tuple(
+        dataclasses.replace(figure, **more) if figure.measure.name == name else figure for figure in rolling.measures
+    )
+    rolling = dataclasses.replace(rolling, measures=found)
+    reading = dataclasses.replace(update.reading, rolling=rolling, t_s=update.reading.t_s + 0.01)
+    return dataclasses.replace(update, reading=reading)
+
+
+def test_the_foremost_measures_stand_beside_ef_and_the_others_are_folded_away(viewer, page) -> None:
+    from playwright.sync_api import expect
+
+    last = show_all(viewer)
+    strain = last.reading.rolling["ls_a4c"]
+    page.goto(viewer.url)
+    row = page.locator("#foremost li", has_text="Longitudinal strain")
+    expect(row.locator("b")).to_have_text(f"−{-strain.value:.1f} %", timeout=10_000)
+    expect(row).to_contain_text("± ")
+    expect(page.locator("#foremost")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#others li").first).not_to_be_visible()
+    page.click("#more summary")
+    slow = page.locator("#others li", has_text="a', lateral")
+    expect(slow).to_contain_text("–")
+    expect(slow).to_contain_text("needs 40 frames a second, found 30")
+    assert page.locator("#trends li").count() == 3
+    painted = page.evaluate(
+        "[...document.querySelectorAll('#trends canvas')].map((canvas) => new Uint32Array("
+        "canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer).some((pixel) => pixel))"
+    )
+    assert painted == [True] * 3
+    weak = with_measure(last, "ls_a4c", value=-9.2)
+    viewer.show(weak)
+    expect(row).to_have_class("outside")
+    expect(row).to_contain_text("◆ outside the usual −22.1 to −15.9")
+    viewer.show(with_measure(weak, "ls_a4c", value=None, reason="the reason"))
+    expect(row).to_contain_text("the reason")
+    expect(row.locator("b")).to_have_text("–")
+
+
+def test_measures_look_stale_as_ef_does_and_an_irregular_rhythm_is_said(viewer, page) -> None:
+    from playwright.sync_api import expect
+
+    last = show_all(viewer)
+    page.goto(viewer.url)
+    figure, lined = page.locator("#foremost li b").first, re.compile("line-through")
+    expect(figure).not_to_have_css("text-decoration", lined, timeout=10_000)
+    expect(page.locator("#rhythm")).to_be_hidden()
+    viewer.show(with_ef(last, 44, stale=True))
+    expect(figure).to_have_css("text-decoration", lined)
+    expect(page.locator("#hr")).to_have_css("text-decoration", lined)
+    viewer.show(last)
+    expect(figure).not_to_have_css("text-decoration", lined)
+    viewer.show(as_phase(last, Phase.LOST))
+    expect(figure).to_have_css("text-decoration", lined)
+    rolling = dataclasses.replace(last.reading.rolling, irregular=True, rr_variation_percent=18.0)
+    reading = dataclasses.replace(last.reading, rolling=rolling, t_s=last.reading.t_s + 0.01)
+    viewer.show(dataclasses.replace(last, reading=reading))
+    said = f"irregular rhythm: mean ± SD of {rolling['ls_a4c'].beats} beats; their lengths vary by 18 %"
+    expect(page.locator("#rhythm")).to_contain_text(said)
+
+
+def test_a_phone_shows_all_of_it_in_its_width(viewer, browser) -> None:
+    show_all(viewer)
+    phone = browser.new_page(viewport={"width": 390, "height": 844}, has_touch=True)
+    phone.goto(viewer.url)
+    phone.wait_for_selector("#foremost li")
+    phone.tap("#more summary")
+    phone.wait_for_selector("#others li")
+    cut = phone.evaluate(
+        "[...document.querySelectorAll('main *')].filter((one) => one.getBoundingClientRect().right > innerWidth)"
+        ".map((one) => one.outerHTML)"
+    )
+    assert cut == []
+    assert phone.evaluate("document.documentElement.scrollWidth") == 390
+    tops = phone.evaluate(
+        "['ef', 'foremost', 'curve', 'trends', 'beats'].map((id) => document.getElementById(id).offsetTop + "
+        "document.getElementById(id).getBoundingClientRect().top)"
+    )
+    assert tops == sorted(tops), "EF first"
+    phone.close()
 
 
 def test_the_buttons_ask_for_what_they_say(viewer, control, page, tmp_path: Path) -> None:

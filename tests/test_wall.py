@@ -175,7 +175,8 @@ def test_the_outputs_name_the_segment_that_stands_still(clip, tmp_path) -> None:
         )
     picture = cv2.imread(str(tmp_path / "clip" / "curve.png"))
     assert picture is not None
-    assert picture.shape[:2] == (900, 1200)
+    assert picture.shape[0] >= 900, "there is room for the wall"
+    assert picture.shape[1] == 1200
 
 
 def test_a_recording_without_an_accepted_beat_says_nothing_of_its_wall(clip) -> None:

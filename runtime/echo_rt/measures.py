@@ -17,6 +17,9 @@ Value = float | str
 LENGTH = "mm"
 """The unit of measures that are given in pixels where the scale is not known."""
 
+STRAINS = ("ls_a4c", "ls_a2c")
+"""The measures that are the longitudinal strain by the contour: a view has one of them."""
+
 _SUFFIXES = {
     "": "",
     "%": "percent",
@@ -123,14 +126,25 @@ class MeasureFigure:
         return self.measure.unit_at(self.scale)
 
     @property
+    def text(self) -> str:
+        """For people: the value with its unit, a dash where there is none."""
+        if self.value is None:
+            return "–"
+        return f"{self.value:.{self.measure.digits}f} {self.unit}".replace("-", "−").rstrip()
+
+    @property
+    def normal(self) -> Normal | None:
+        """The usual range; None without a known one, and in pixels."""
+        return self.measure.normal if self.unit == self.measure.unit else None
+
+    @property
     def usual(self) -> bool | None:
         """Whether it lies in the usual range; None where that or the figure is not known."""
-        normal = self.measure.normal
-        return None if normal is None or self.value is None else normal.holds(self.value)
+        return None if self.normal is None or self.value is None else self.normal.holds(self.value)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        digits, normal = self.measure.digits, self.measure.normal
+        digits, normal = self.measure.digits, self.normal
         known = self.value is not None and math.isfinite(self.value)
         return {
             "value": round(self.value, digits or None) if known and self.value is not None else None,
@@ -221,6 +235,20 @@ class Rolling:
     def known(self) -> tuple[MeasureFigure, ...]:
         """The measures that have a figure."""
         return tuple(figure for figure in self.measures if figure.value is not None)
+
+    @property
+    def strain_percent(self) -> float | None:
+        """Longitudinal strain by the contour; None where it is not known."""
+        return next((figure.value for figure in self.known if figure.measure.name in STRAINS), None)
+
+    def in_view(self, view: str | None) -> tuple[MeasureFigure, ...]:
+        """Those that people look for in a view: all but those that have no figure because they are of another.
+
+        Args:
+            view: where it is not ``A2C`` it is taken for the A4C, as everywhere.
+        """
+        other = "A4C" if view == "A2C" else "A2C"
+        return tuple(figure for figure in self.measures if figure.value is not None or figure.measure.view != other)
 
     def __getitem__(self, name: str) -> MeasureFigure:
         """The figure of the measure of that name, with or without its unit; `KeyError` where there is none."""

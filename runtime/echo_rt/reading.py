@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from echo_rt.chambers import BeatDisks
-from echo_rt.measures import Rolling, Value
+from echo_rt.measures import STRAINS, Rolling, Value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,6 +129,12 @@ class BeatDetails:
     disks: BeatDisks | None = field(default=None, repr=False)
     expected_dice: float | None = None
     measures: Mapping[str, Value] = field(default_factory=dict, repr=False)
+
+    @property
+    def strain_percent(self) -> float | None:
+        """Longitudinal strain by the contour; None where it is not known."""
+        said = (self.measures.get(name) for name in STRAINS)
+        return next((value for value in said if isinstance(value, float) and math.isfinite(value)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""curve.png: volume over time, the beats on it, the rolling EF below, and how the segments of the wall moved."""
+"""curve.png: volume over time and the beats on it; below the rolling EF, strain, the left atrium and the wall."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAN = float("nan")
 
 
 class CurveOutput(FileOutput):
-    """Draws the figure at the end: 1200x700 pixels, 1200x900 with the wall.
+    """Draws the figure at the end: 1200 pixels wide, 700 high with volume and EF alone, more with what else is known.
 
     Args:
         path: of the PNG.
@@ -33,7 +33,7 @@ class CurveOutput(FileOutput):
         self._open = True
 
     def write(self, frame: Frame, reading: Reading) -> None:
-        ventricle, wall, curves = reading.ventricle, reading.wall, self._curves
+        ventricle, wall, atrium, curves = reading.ventricle, reading.wall, reading.atrium, self._curves
         # The volume that the beats were found on; their marks would lie beside the other.
         by_length = reading.ef.method == "area-length"
         curves.t_s.append(reading.t_s)
@@ -41,6 +41,8 @@ class CurveOutput(FileOutput):
             NAN if ventricle is None else ventricle.volume_area_length if by_length else ventricle.volume
         )
         curves.ok.append(reading.quality.ok)
+        curves.endocardium.append(NAN if ventricle is None else ventricle.endocardium)
+        curves.atrium.append(NAN if atrium is None or atrium.reason is not None else atrium.volume)
         curves.displacement.extend([NAN] * len(SEGMENTS) if wall is None else wall.displacement)
         if wall is not None:
             curves.displacement_unit = wall.scale.length

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -12,127 +13,154 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from echo_rt.arrays import Array
+from echo_rt.outputs.curve_chambers import draw_atrium, draw_strain, has_atrium, has_strain
+from echo_rt.outputs.curve_style import (
+    AMBER,
+    BLUE,
+    GREY,
+    INK,
+    LEFT,
+    LEGEND,
+    RED,
+    RIGHT,
+    SEGMENT_COLOURS,
+    SHADE,
+    STYLE,
+    dense,
+)
+from echo_rt.outputs.curve_words import figure_lines, headline
 from echo_rt.outputs.curves import Curves
-from echo_rt.outputs.fonts import BASE, drawable
-from echo_rt.reading import AREA_EXTREMES, SEGMENTS, Beat
+from echo_rt.outputs.fonts import drawable
+from echo_rt.reading import SEGMENTS, Beat
 from echo_rt.result import ClipExtremes, RecordingResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.text import Text
     from numpy.typing import NDArray
 
-MAX_ANNOTATED = 24
-"""With more beats than that the marks shrink to dots and the words go: at 1200 pixels they would touch."""
+WIDE, HIGH = 12.0, 7.0
+"""Of the figure, in inches of 100 pixels: so high with volume and EF alone."""
 
-INK, BLUE, RED, AMBER, GREY, SHADE = "#222222", "#1f5a92", "#c44e3b", "#e0a030", "#8a8a8a", "#ececec"
+TITLE_Y, HEADLINE_Y, LINE, ABOVE, BELOW, GAP = 0.315, 0.595, 0.25, 0.98, 0.6, 0.44
+"""In inches: of the title and the headline from the top, of each further line of words, of all that stands above the
+first panel without those, of what stands below the last, and between two panels."""
 
-SEGMENT_COLOURS = ("#123f66", "#3f7fb5", "#93bcdc", "#e8b07a", "#c97a33", "#8a4a12")
-"""The septum in blue, the lateral wall in orange, both dark at the base."""
+WORDS = (10, 9.5, 9, 8.5, 8)
+"""Sizes of the letters of those lines: the first with which one is not too long."""
 
-STYLE: Any = {
-    "font.family": BASE,
-    "font.size": 11,
-    "text.color": INK,
-    "axes.edgecolor": "#777777",
-    "axes.labelcolor": INK,
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.color": "#555555",
-    "ytick.color": "#555555",
-    "legend.frameon": False,
-    "legend.fontsize": 10,
-}
+ROOM = (RIGHT - LEFT) * WIDE * 100
+"""For a line of words, in pixels."""
 
-LEFT, RIGHT = 0.075, 0.975
-"""Of the panels and the words above them, as shares of the width."""
 
-LEGEND: Any = {"handletextpad": 0.5, "columnspacing": 1.4, "borderaxespad": 0.2}
+class Panel(NamedTuple):
+    """A panel below that of the volume.
+
+    Attributes:
+        draw: draws it.
+        inches: how high it is.
+        adds: by how much the figure grows with it, in inches; the volume gives way for the rest.
+    """
+
+    draw: Callable[[Axes, Curves, RecordingResult], None]
+    inches: float
+    adds: float
 
 
 def save_figure(path: Path, title: str, curves: Curves, result: RecordingResult) -> None:
     """Draw the figure of a recording and write it as a PNG."""
+    panels = [
+        *([Panel(_ejection, 1.45, 0.0)] if result.beats else []),
+        *([Panel(draw_strain, 1.4, 1.6)] if has_strain(curves, result) else []),
+        *([Panel(draw_atrium, 1.1, 1.3)] if has_atrium(result) else []),
+        *([Panel(_wall, 1.6, 2.0)] if curves.displacement_unit else []),
+    ]
+    words = figure_lines(result)
     # Not pyplot: it keeps every figure and asks for a display.
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(12, 9 if curves.displacement_unit else 7), dpi=100)
+        high = HIGH + sum(panel.adds for panel in panels) + LINE * len(words)
+        figure = Figure(figsize=(WIDE, round(high, 2)), dpi=100)
         FigureCanvasAgg(figure)
-        _draw(figure, title, curves, result)
+        _draw(figure, title, words, panels, curves, result)
         figure.savefig(path, format="png", metadata={"Software": "echo-rt"})
 
 
-def _draw(figure: Figure, title: str, curves: Curves, result: RecordingResult) -> None:
-    heights = [2.4] + [1.0] * bool(result.beats) + [1.1] * bool(curves.displacement_unit)
-    panels = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0])
-    top, high = (0.891, 9) if curves.displacement_unit else (0.86, 7)
-    spacing = 0.12 if len(panels) < 3 else 0.2
-    figure.subplots_adjust(left=LEFT, right=RIGHT, top=top, bottom=0.6 / high, hspace=spacing)
-    upper = panels.pop(0)
+def _draw(
+    figure: Figure, title: str, words: list[str], panels: list[Panel], curves: Curves, result: RecordingResult
+) -> None:
+    high = figure.get_figheight()
+    top = high - ABOVE - LINE * len(words)
+    bottom = BELOW + sum(panel.inches + GAP for panel in panels)
+    upper = _axes(figure, bottom, top - bottom)
     _volumes(upper, curves, result)
     if result.beats:
         _mark_beats(upper, result.beats)
-        _ejection(panels.pop(0), curves, result)
     elif result.extremes is not None:
         _mark_extremes(upper, result.extremes, _volume_unit(result))
-    if panels:
-        _wall(panels.pop(0), curves, result)
+    for panel in panels:
+        bottom -= GAP + panel.inches
+        panel.draw(_axes(figure, bottom, panel.inches, upper), curves, result)
+    for axes in figure.axes[:-1]:
+        axes.tick_params(labelbottom=False)
     figure.axes[-1].set_xlabel("Time (s)")
-    _title(figure, title, 1 - 0.315 / high)
-    figure.text(LEFT, 1 - 0.595 / high, _headline(result), fontsize=11, color="#555555", va="center")
+    _title(figure, title, 1 - TITLE_Y / high)
+    grey: Any = {"fontsize": 11, "color": "#555555", "va": "center"}
+    figure.text(LEFT, 1 - HEADLINE_Y / high, headline(result), **grey)
+    for number, line in enumerate(words, 1):
+        text = figure.text(LEFT, 1 - (HEADLINE_Y + LINE * number) / high, line, **grey)
+        for size in WORDS:
+            text.set_fontsize(size)
+            if text.get_window_extent().width <= ROOM:
+                break
+        _shorten(text)
     if upper.get_legend_handles_labels()[0]:
         upper.legend(
             loc="lower right",
             bbox_to_anchor=(1.0, 1.0),
             ncols=5,
-            markerscale=4 if _dense(result.beats) else 1,
+            markerscale=4 if dense(result.beats) else 1,
             **LEGEND,
         )
+
+
+def _axes(figure: Figure, bottom: float, inches: float, share: Axes | None = None) -> Axes:
+    """Of a panel, from so many inches above the figure's lower edge on."""
+    high = figure.get_figheight()
+    return figure.add_axes((LEFT, bottom / high, RIGHT - LEFT, inches / high), sharex=share)
 
 
 def _title(figure: Figure, title: str, y: float) -> None:
     """The recording's name, whatever its script and its length; without its middle where it is too long."""
     shown, fonts = drawable(title)
-    text = figure.text(LEFT, y, shown, fontsize=14, fontweight="bold", va="center", fontfamily=fonts, parse_math=False)
-    room = (RIGHT - LEFT) * figure.bbox.width
-    while (width := text.get_window_extent().width) > room and len(shown) > 3:
-        keep = max(1, min(len(shown) - 2, int(len(shown) * room / width) - 1)) // 2
+    style: Any = {"fontsize": 14, "fontweight": "bold", "va": "center", "fontfamily": fonts, "parse_math": False}
+    _shorten(figure.text(LEFT, y, shown, **style))
+
+
+def _shorten(text: Text) -> None:
+    """Leave out the middle of what is too long for the figure."""
+    shown = text.get_text()
+    while (width := text.get_window_extent().width) > ROOM and len(shown) > 3:
+        keep = max(1, min(len(shown) - 2, int(len(shown) * ROOM / width) - 1)) // 2
         shown = f"{shown[:keep]}…{shown[-keep:]}" if keep else "…"
         text.set_text(shown)
-
-
-def _dense(beats: Sequence[Beat]) -> bool:
-    return len(beats) > MAX_ANNOTATED
 
 
 def _volume_unit(result: RecordingResult) -> str:
     return "mL" if result.frames.scale.calibrated else "px³"
 
 
-def _headline(result: RecordingResult) -> str:
-    ef = result.ef
-    if ef.percent is None:
-        return f"no EF: {ef.reason or 'no frames'}"
-    if result.extremes is not None:
-        measure = "area" if ef.method == AREA_EXTREMES else "volume"
-        why = "" if result.beats else ": no whole beat in it"
-        return f"EF {ef.percent:.0f} % from the clip's largest and smallest {measure}{why}"
-    interval = f" ({ef.low:.0f} to {ef.high:.0f})" if ef.low is not None and ef.high is not None else ""
-    rate = "" if result.heart_rate_bpm is None else f"   ·   {result.heart_rate_bpm:.0f} bpm"
-    stale = f"   ·   {ef.reason}" if ef.stale else ""
-    return f"EF {ef.percent:.0f} %{interval}, last {ef.beats} beat{'s' * (ef.beats != 1)}, {ef.method}{rate}{stale}"
-
-
 def _volumes(axes: Axes, curves: Curves, result: RecordingResult) -> None:
     t_s, volume, ok = np.array(curves.t_s), np.array(curves.volume), np.array(curves.ok, bool)
-    dense = _dense(result.beats)
+    many = dense(result.beats)
     if runs := bad_runs(t_s, ok):
         axes.broken_barh(
             runs, (0, 1), transform=axes.get_xaxis_transform(), color=SHADE, lw=0, zorder=0, label="frames not used"
         )
-    width = 0.5 if dense else 1.6
+    width = 0.5 if many else 1.6
     axes.plot(t_s, np.where(ok, np.nan, volume), color="#b5b5b5", lw=width, zorder=1)
-    axes.plot(t_s, np.where(ok, volume, np.nan), color="#9db4cc" if dense else BLUE, lw=width, zorder=2)
+    axes.plot(t_s, np.where(ok, volume, np.nan), color="#9db4cc" if many else BLUE, lw=width, zorder=2)
     calibrated = result.frames.scale.calibrated
     axes.set_ylabel(f"LV volume ({_volume_unit(result)}{'' if calibrated else ', uncalibrated'})")
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 5), useMathText=True)
@@ -140,7 +168,7 @@ def _volumes(axes: Axes, curves: Curves, result: RecordingResult) -> None:
 
 
 def _mark_beats(axes: Axes, beats: Sequence[Beat]) -> None:
-    dense = _dense(beats)
+    many = dense(beats)
     for accepted in (True, False):
         some = [beat for beat in beats if beat.accepted == accepted]
         ed, es = [(b.t_ed_s, b.edv) for b in some], [(b.t_es_s, b.esv) for b in some]
@@ -149,15 +177,15 @@ def _mark_beats(axes: Axes, beats: Sequence[Beat]) -> None:
                 axes.plot(
                     *zip(*points, strict=True),
                     ls="none",
-                    marker="." if dense else mark,
-                    ms=3 if dense else 8,
+                    marker="." if many else mark,
+                    ms=3 if many else 8,
                     mfc=colour if accepted else "white",
                     mec=colour if accepted else GREY,
-                    mew=0 if dense and accepted else 1.1,
+                    mew=0 if many and accepted else 1.1,
                     label=name if accepted else f"{name}, rejected ({len(some)})",
                     zorder=4,
                 )
-    if dense:
+    if many:
         return
     low, high = axes.get_ylim()
     axes.set_ylim(low - 0.17 * (high - low), high)  # room for the words under the lowest mark
@@ -169,7 +197,7 @@ def _mark_beats(axes: Axes, beats: Sequence[Beat]) -> None:
 
 
 def _ejection(axes: Axes, curves: Curves, result: RecordingResult) -> None:
-    dense = _dense(result.beats)
+    many = dense(result.beats)
     if any(ef.percent is not None for _, ef in result.rolling):
         # A step holds until the next one, the last one until the end; a figure that was withdrawn leaves a gap.
         t_s = [t for t, _ in result.rolling] + [curves.t_s[-1]]
@@ -179,7 +207,7 @@ def _ejection(axes: Axes, curves: Curves, result: RecordingResult) -> None:
         )
         stale = np.array([ef.stale for ef in steps])
         axes.fill_between(t_s, low, high, step="post", color=BLUE, alpha=0.15, lw=0, label="95 % interval", zorder=1)
-        axes.step(t_s, percent, where="post", color=INK, lw=1.0 if dense else 1.6, label="rolling EF", zorder=3)
+        axes.step(t_s, percent, where="post", color=INK, lw=1.0 if many else 1.6, label="rolling EF", zorder=3)
         if stale.any():
             held = np.where(stale, percent, np.nan)
             axes.step(t_s, held, where="post", color=AMBER, lw=2.4, label="stale", zorder=4)
@@ -191,7 +219,7 @@ def _ejection(axes: Axes, curves: Curves, result: RecordingResult) -> None:
                 [b.ef_percent for b in beats],
                 ls="none",
                 marker="o",
-                ms=2.5 if dense else 5,
+                ms=2.5 if many else 5,
                 mfc=BLUE if accepted else "white",
                 mec=BLUE if accepted else GREY,
                 mew=0.6,
@@ -210,7 +238,7 @@ def _wall(axes: Axes, curves: Curves, result: RecordingResult) -> None:
     """How far each segment has come inwards since the last ED; akinetic ones stand out and are named."""
     still = [segment.akinetic for segment in result.wall.segments] or [False] * len(SEGMENTS)
     displacement = np.array(curves.displacement).reshape(-1, len(SEGMENTS))
-    width = 0.5 if _dense(result.beats) else 1.1
+    width = 0.5 if dense(result.beats) else 1.1
     for n, segment in enumerate(SEGMENTS):
         axes.plot(
             curves.t_s,

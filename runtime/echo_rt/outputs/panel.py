@@ -87,15 +87,16 @@ def bands(frame: Frame, reading: Reading) -> Iterator[tuple[tuple[int, int], tup
     """Strips of the panel from the top to the bottom, and what is written in each; none reaches into another."""
     ventricle, ok = reading.ventricle, reading.quality.ok
     yield (0, 156), tuple(_ejection(reading.ef))
-    yield (168, 200), _pair(190, "FAC", _with_unit(reading.fac_percent, "%"))
-    yield (200, 226), _pair(216, "Heart rate", _with_unit(reading.heart_rate_bpm, "bpm"))
+    yield (168, 192), _pair(186, "FAC", _with_unit(reading.fac_percent, "%"))
+    yield (192, 214), _pair(208, "Heart rate", _with_unit(reading.heart_rate_bpm, "bpm"))
+    yield (214, 236), _pair(230, "Long. strain", _with_unit(reading.rolling.strain_percent, "%"))
     if frame.spacing_mm is None:
-        yield (226, 252), _pair(242, "Scale", "uncalibrated")
-        yield (252, 286), ()
+        yield (236, 258), _pair(252, "Scale", "uncalibrated")
+        yield (258, 286), ()
     else:
         volume, length = (None, None) if ventricle is None else (ventricle.volume, ventricle.length)
-        yield (226, 252), _pair(242, "LV volume now", _with_unit(volume, "mL"))
-        yield (252, 286), _pair(268, "LV length now", _with_unit(length, "mm"))
+        yield (236, 258), _pair(252, "LV volume now", _with_unit(volume, "mL"))
+        yield (258, 286), _pair(274, "LV length now", _with_unit(length, "mm"))
     verdict = "usable" if ok else f"not used: {reading.quality.reason or 'no reason given'}"
     words = [
         Line(346 + 22 * n, row, 0.6, GREEN if ok else AMBER, not ok) for n, row in enumerate(_wrapped(verdict, 22))

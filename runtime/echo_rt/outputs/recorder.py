@@ -5,8 +5,8 @@ Each history is a take of its own, a folder ``take-001`` that `echo-rt file` rea
 
 - ``frames.mkv``: FFV1 in Matroska, each frame whole in itself, written out at least every `FLUSH_S`. It holds what was
   followed: the ultrasound alone, cut out of a screen. With `Frame.kept` it holds that picture instead.
-- ``readings.jsonl``: a line a frame, with its exact time, number and spacing, and its millisecond in the video;
-  written out with each line.
+- ``readings.jsonl``: a line a frame, with its exact time, number and spacing, and its millisecond in the video; of a
+  frame that completes a beat ``measures``, those that are known. Written out with each line.
 - ``recording.json``: source, model, region of interest, and in the end how many frames there are; of frames that hold
   more than was followed, ``cut``: the rectangle that was, and the outline in it.
 
@@ -29,7 +29,7 @@ import numpy as np
 
 from echo_rt.chambers import Scale
 from echo_rt.errors import OutputError, output_errors
-from echo_rt.fields import reading_fields
+from echo_rt.fields import measure_fields, reading_fields
 from echo_rt.frame import Frame
 from echo_rt.private import file_mode, folder_mode, make_folder, write_new
 from echo_rt.reading import Reading
@@ -188,11 +188,11 @@ class _Take:
         with _errors(self.path):
             for packet in self._stream.encode(image):
                 self._container.mux(packet)
-            line = {
-                "ms": self._last_ms,
-                "spacing_mm": frame.spacing_mm,
-                **reading_fields(reading, Scale.of(frame.spacing_mm)),
-            }
+            scale = Scale.of(frame.spacing_mm)
+            line = {"ms": self._last_ms, "spacing_mm": frame.spacing_mm, **reading_fields(reading, scale)}
+            if reading.beat is not None:
+                found = measure_fields(reading.rolling, scale)
+                line["measures"] = {name: value for name, value in found.items() if value is not None}
             self._lines.write(json.dumps(line, separators=(",", ":")) + "\n")
         self._frames += 1
         self._count_written()

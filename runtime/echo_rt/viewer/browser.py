@@ -113,7 +113,9 @@ class Browser:
 
     async def _talk(self) -> None:
         loop = asyncio.get_running_loop()
-        seen, curve_s, picture_of = -1, 0.0, None
+        seen, curve_s = -1, 0.0
+        picture_of: Reading | None = None
+        told: dict[str, Any] | None = None
         await self._say({"sources": await asyncio.to_thread(self._control.sources)})
         while not (self._board.closed or self._ended):
             while self._notes:
@@ -123,10 +125,14 @@ class Browser:
             if newest is None:
                 await asyncio.sleep(LOOK_S)
                 continue
-            seen, update, trace = newest
+            seen, update, trace, by_beat = newest
+            said = figures(update)
             if trace is not None:
                 curve_s = start_s
-            await self._say({**figures(update), **({"history": trace} if trace is not None else {})})
+                said["history"] = trace
+            if by_beat is not told:
+                told = said["by_beat"] = by_beat
+            await self._say(said)
             if update.reading is not None and update.reading is not picture_of:
                 picture_of = update.reading
                 jpeg = await asyncio.to_thread(self._pictures.of, update)
@@ -160,7 +166,7 @@ class Browser:
                 await self._answer(self._select, wish["source"])
 
     async def _say(self, said: dict[str, Any]) -> None:
-        await asyncio.wait_for(self._socket.send_text(json.dumps(said)), ANSWER_S)
+        await asyncio.wait_for(self._socket.send_text(json.dumps(said, separators=(",", ":"))), ANSWER_S)
 
     async def _answer(self, call: Callable[..., str], *given: str) -> None:
         try:

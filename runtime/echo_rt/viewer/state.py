@@ -1,15 +1,17 @@
-"""What the page shows, as plain numbers: the newest figures, and the curve and beats of the last seconds."""
+"""What the page shows, as plain numbers: the newest figures, the curve of the last seconds, and what each beat said."""
 
 from __future__ import annotations
 
 import math
 import threading
 from collections import deque
-from typing import Any
+from statistics import stdev
+from typing import Any, NamedTuple
 
 from echo_rt.chambers import Scale
 from echo_rt.fields import beat_fields, exact, reading_fields, rounded
 from echo_rt.live.status import LiveUpdate, Phase
+from echo_rt.measures import MeasureFigure, Rolling
 from echo_rt.reading import SEGMENTS, Beat, Reading
 
 CURVE_S = 10.0
@@ -17,6 +19,9 @@ CURVE_S = 10.0
 
 BEATS = 8
 """In the list: the last ones, rejected ones too."""
+
+TREND_S, TREND_BEATS = 60.0, 240
+"""Of the trends that are shown: so long, and at most so many beats."""
 
 
 class Trace:
@@ -29,9 +34,11 @@ class Trace:
     def clear(self) -> None:
         """Forget everything."""
         self._points: deque[tuple[float, float | None]] = deque()
-        self._beats: deque[Beat] = deque(maxlen=2 * BEATS)
+        self._beats: deque[Beat] = deque(maxlen=TREND_BEATS)
         self._shape: tuple[int, ...] | None = None
         self._last_s = -math.inf
+        self._reading: Reading | None = None
+        self._by_beat: dict[str, Any] | None = None
 
     def add(self, update: LiveUpdate) -> None:
         """Take an update; the same reading twice counts once."""
@@ -51,14 +58,53 @@ class Trace:
             self._points.popleft()
         if reading.beat is not None:
             self._beats.append(reading.beat)
+        if reading.beat is not None or self._reading is None or reading.rolling is not self._reading.rolling:
+            self._by_beat = None
+        self._reading = reading
 
     def to_dict(self) -> dict[str, Any]:
-        """``curve``: [t_s, volume or None] of each frame; ``beats``: the last, oldest first."""
+        """``curve``: [t_s, volume or None] of each frame."""
+        return {"curve": [[round(t_s, 3), rounded(volume, 4)] for t_s, volume in self._points], "curve_s": CURVE_S}
+
+    def by_beat(self) -> dict[str, Any]:
+        """What changes with a beat alone; the same object until then.
+
+        ``beats``: the last, oldest first; ``trends``: of the last minute; ``rhythm``, ``measures``: the rolling ones.
+        """
+        if self._by_beat is None:
+            rolling = Rolling() if self._reading is None else self._reading.rolling
+            view = None if self._reading is None else self._reading.segmentation.view
+            self._by_beat = {
+                "beats": [beat_fields(beat) for beat in list(self._beats)[-BEATS:]],
+                "trends": self._trends(),
+                "rhythm": _rhythm(rolling),
+                "measures": [_measure(figure) for figure in rolling.in_view(view)],
+            }
+        return self._by_beat
+
+    def _trends(self) -> dict[str, Any]:
+        """``points``: [ED, next ED, EF, strain, heart rate] of each accepted beat of the last minute; ``sd``: of the
+        last three, each None for fewer than two beats."""
+        beats = [beat for beat in self._beats if beat.accepted and beat.t_next_ed_s > self._last_s - TREND_S]
+        figures = [(beat.ef_percent, beat.details.strain_percent, beat.heart_rate_bpm) for beat in beats]
+        known = [[value for value in column if value is not None] for column in zip(*figures, strict=True)]
         return {
-            "curve": [[round(t_s, 3), rounded(volume, 4)] for t_s, volume in self._points],
-            "curve_s": CURVE_S,
-            "beats": [beat_fields(beat) for beat in list(self._beats)[-BEATS:]],
+            "seconds": TREND_S,
+            "points": [
+                [rounded(beat.t_ed_s, 2), rounded(beat.t_next_ed_s, 2), *(rounded(value, 1) for value in row)]
+                for beat, row in zip(beats, figures, strict=True)
+            ],
+            "sd": [rounded(stdev(column), 1) if len(column) > 1 else None for column in known or [[]] * 3],
         }
+
+
+class Shown(NamedTuple):
+    """An update by its number, `Trace.to_dict` where that was asked for, and `Trace.by_beat`."""
+
+    number: int
+    update: LiveUpdate
+    trace: dict[str, Any] | None
+    by_beat: dict[str, Any]
 
 
 class Board:
@@ -82,12 +128,13 @@ class Board:
             self._update = update
             self._number += 1
 
-    def newest(self, seen: int, with_trace: bool) -> tuple[int, LiveUpdate, dict[str, Any] | None] | None:
-        """Number and content of the newest update, and `Trace.to_dict` where asked for; None where it was `seen`."""
+    def newest(self, seen: int, with_trace: bool) -> Shown | None:
+        """The newest update, with `Trace.to_dict` where asked for; None where it was `seen`."""
         with self._lock:
             if self._update is None or self._number == seen:
                 return None
-            return self._number, self._update, self._trace.to_dict() if with_trace else None
+            trace = self._trace.to_dict() if with_trace else None
+            return Shown(self._number, self._update, trace, self._trace.by_beat())
 
 
 def figures(update: LiveUpdate) -> dict[str, Any]:
@@ -130,3 +177,26 @@ def _reading(reading: Reading) -> dict[str, Any]:
             for segment, motion, still in segments
         ],
     }
+
+
+def _rhythm(rolling: Rolling) -> dict[str, Any]:
+    """Whether it is irregular, by how much beats differ in length, and of how many the measures are."""
+    return {
+        "irregular": rolling.irregular,
+        "rr_variation_percent": rounded(rolling.rr_variation_percent, 0),
+        "beats": max((figure.beats for figure in rolling.measures), default=0),
+    }
+
+
+def _measure(figure: MeasureFigure) -> dict[str, Any]:
+    """One measure, without what is not known of it."""
+    measure = figure.measure
+    found = {
+        "label": measure.label,
+        "group": measure.group,
+        "foremost": measure.foremost or None,
+        "digits": measure.digits,
+        "usual": figure.usual,
+        **figure.to_dict(),
+    }
+    return {name: value for name, value in found.items() if value is not None}

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from echo_rt.errors import printable
 from echo_rt.live.status import LiveUpdate, Phase
+from echo_rt.measures import Rolling
 
 RENEWED_S = 1.0
 
@@ -42,6 +43,7 @@ def status_text(update: LiveUpdate) -> str:
         else:
             interval = "" if ef.low is None or ef.high is None else f" ({ef.low:.0f}-{ef.high:.0f})"
             parts.append(f"EF {ef.percent:.0f} %{interval}" + (f", {ef.reason}" if ef.stale else ""))
+            parts += [] if ef.stale else _beside(reading.rolling)
         if reading.heart_rate_bpm is not None:
             parts.append(f"{reading.heart_rate_bpm:.0f} bpm")
         parts.append("usable" if reading.quality.ok else f"not used: {reading.quality.reason}")
@@ -49,3 +51,12 @@ def status_text(update: LiveUpdate) -> str:
     if dropped := status.counts.dropped_frames:
         parts.append(f"{dropped} dropped")
     return "  ".join(filter(None, (*parts, status.message)))
+
+
+def _beside(rolling: Rolling) -> list[str]:
+    """Longitudinal strain and stroke volume, where they are known."""
+    found = []
+    if (strain := rolling.strain_percent) is not None:
+        found.append(f"LS {strain:.0f} %")
+    found += [f"SV {figure.value:.0f} mL" for figure in rolling.known if figure.measure.name == "sv"]
+    return found

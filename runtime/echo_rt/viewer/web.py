@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 PAGE = Path(__file__).with_name("page")
+KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 FILES = {
-    "/": ("index.html", "text/html"),
-    "/page.js": ("page.js", "text/javascript"),
-    "/page.css": ("page.css", "text/css"),
+    "/" if path.name == "index.html" else f"/{path.name}": (path.name, KINDS[path.suffix])
+    for path in sorted(PAGE.iterdir())
+    if path.suffix in KINDS
 }
 FEED = "/feed"
 

@@ -71,7 +71,7 @@ def sheet(path: Path, width: float, height: float) -> Iterator[Figure]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from echo_rt.outputs.curve_figure import STYLE
+    from echo_rt.outputs.curve_style import STYLE
 
     # Not pyplot: it keeps every figure and asks for a display.
     with matplotlib.rc_context(STYLE):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from echo_rt.outputs.curve_figure import BLUE, GREY, RED
+from echo_rt.outputs.curve_style import BLUE, GREY, RED
 from echo_rt_train.evaluate.agreement import Pairs
 from echo_rt_train.evaluate.output import sheet
 from echo_rt_train.evaluate.two_stills import StillMeasure

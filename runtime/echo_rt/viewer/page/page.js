@@ -1,13 +1,10 @@
 "use strict";
 // Shows what comes over the socket. What is not current never looks as if it were: that is decided here in one place, `state`.
 
-const $ = (id) => document.getElementById(id);
-const text = (id, words) => { if ($(id).textContent !== words) $(id).textContent = words; };
-const whole = (number, unit) => (number == null ? "–" : `${Math.round(number)}${unit ? " " + unit : ""}`);
-
 let socket = null;
 let last = null;       // the newest figures
-let past = null;       // curve and beats
+let past = null;       // the curve
+let beats = null;      // what each beat said: the last ones, trends, rhythm, measures
 let heard = 0;         // when something last came, ms
 let noted = 0;
 
@@ -31,7 +28,7 @@ function interval(reading) {
 
 function showFigures(now) {
   const how = state(now), reading = now.reading;
-  $("figures").dataset.ef = how;
+  for (const id of ["figures", "trends-box"]) $(id).dataset.ef = how;
   text("ef-percent", reading && reading.ef_percent != null ? String(Math.round(reading.ef_percent)) : "–");
   text("ef-interval", reading && reading.ef_low != null ? interval(reading) : "");
   const notes = {
@@ -104,8 +101,8 @@ function banner(words, soft) {
   box.classList.toggle("soft", soft);
 }
 
-function showBeats(beats) {
-  $("beats").replaceChildren(...beats.slice().reverse().map((beat) => {
+function showBeats(list) {
+  $("beats").replaceChildren(...list.slice().reverse().map((beat) => {
     const item = document.createElement("li"), ef = document.createElement("b"), rate = document.createElement("span"), why = document.createElement("span");
     ef.textContent = `${Math.round(beat.ef_percent)} %`;
     rate.textContent = `${whole(beat.heart_rate_bpm)} bpm`;
@@ -116,15 +113,16 @@ function showBeats(beats) {
   }));
 }
 
-// The curve runs with the clock of the frames: its right end is the newest frame.
+// Curve and trends run with the clock of the frames: their right end is the newest frame.
+function draw() {
+  drawCurve();
+  drawTrends(beats && beats.trends, past && past.curve.length ? past.curve[past.curve.length - 1][0] : null, last && last.current);
+}
+
 function drawCurve() {
-  const canvas = $("curve"), scale = window.devicePixelRatio || 1, box = canvas.getBoundingClientRect();
-  const width = Math.round(box.width * scale), height = Math.round(box.height * scale);
-  if (!width || !height) return;
-  if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
-  const pen = canvas.getContext("2d");
-  pen.clearRect(0, 0, width, height);
-  if (!past || !past.curve.length) return;
+  const sheet = blank($("curve"));
+  if (!sheet || !past || !past.curve.length) return;
+  const { pen, width, height, scale } = sheet;
   const end = past.curve[past.curve.length - 1][0], start = end - past.curve_s;
   const seen = past.curve.map((point) => point[1]).filter((volume) => volume != null);
   if (!seen.length) return;
@@ -132,7 +130,6 @@ function drawCurve() {
   const left = 58 * scale, right = width - 10 * scale, top = 8 * scale, bottom = height - 20 * scale;
   const x = (t) => left + ((t - start) / past.curve_s) * (right - left);
   const y = (v) => bottom - ((v - low + room) / (high - low + 2 * room)) * (bottom - top);
-  const style = getComputedStyle(document.documentElement), colour = (name) => style.getPropertyValue(`--${name}`).trim();
   pen.font = `${12 * scale}px system-ui, sans-serif`;
   pen.fillStyle = colour("dim");
   pen.strokeStyle = colour("line");
@@ -155,7 +152,7 @@ function drawCurve() {
     before = t;
   }
   pen.stroke();
-  for (const beat of past.beats) {
+  for (const beat of beats ? beats.beats : []) {
     mark(pen, x(beat.t_ed_s), y(beat.edv), 1, beat.accepted, colour("blue"), colour("dim"), left, scale);
     mark(pen, x(beat.t_es_s), y(beat.esv), -1, beat.accepted, colour("amber"), colour("dim"), left, scale);
   }
@@ -200,7 +197,8 @@ function hear(event) {
   if (said.sources) { $("source").replaceChildren(...said.sources.map((uri) => new Option(uri, uri))); return; }
   if (said.note) { text("note", said.note); noted = Date.now(); return; }
   last = said;
-  if (said.history) { past = said.history; showBeats(past.beats); drawCurve(); }
+  if (said.by_beat) { beats = said.by_beat; showBeats(beats.beats); showMeasures(beats); }
+  if (said.history) { past = said.history; draw(); }
   if (!said.reading) $("image").classList.remove("has");
   showFigures(said);
   showStatus(said);
@@ -219,7 +217,7 @@ function gone() {
   if (last && last.phase === "ended") { text("phase-text", "ended"); return; }
   banner(["No connection to echo-rt", "The program has ended or cannot be reached; trying again every second."], false);
   $("image").classList.add("old");
-  if (last) { last = { ...last, current: false, phase: "gone", phase_text: "no connection" }; showFigures(last); drawCurve(); }
+  if (last) { last = { ...last, current: false, phase: "gone", phase_text: "no connection" }; showFigures(last); draw(); }
 }
 
 $("run").onclick = () => send({ do: document.body.dataset.phase === "stopped" ? "start" : "stop" });
@@ -232,7 +230,7 @@ document.onkeydown = (event) => {
   const press = { " ": "freeze", r: "reset", s: "snapshot" }[event.key];
   if (press) { event.preventDefault(); $(press).click(); }
 };
-window.onresize = drawCurve;
+window.onresize = draw;
 setInterval(() => {
   if (heard && Date.now() - heard > 3000 && socket.readyState === WebSocket.OPEN) { socket.close(); }
   if (noted && Date.now() - noted > 8000) { noted = 0; text("note", ""); }
