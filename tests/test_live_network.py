@@ -11,9 +11,11 @@ from contextlib import ExitStack
 from itertools import islice, pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import echo_rt.live.capture as capture_module
+from echo_rt.cardiac.verdict import MAX_GAP_S
 from echo_rt.doctor.feed import examine_source
 from echo_rt.errors import EchoRtError, SourceError
 from echo_rt.live.status import Phase
@@ -220,6 +222,14 @@ def test_a_feeds_clock_follows_the_sender_and_outlives_its_jumps() -> None:
     # The same stamp twice, none, and one that goes back.
     times = [clock.at(stamp, 50.22 + n / 100) for n, stamp in enumerate((5.04, None, 5.0))]
     assert all(later > one for one, later in pairwise([0.16, *times]))
+
+
+def test_no_beat_runs_across_a_clock_that_was_set_anew() -> None:
+    clock = FeedClock()
+    before = [clock.at(1000 + n / 25, 50 + n / 25) for n in range(50)]
+    after = [clock.at(4600 + n / 25, 52 + n / 25) for n in range(50)]
+    assert MAX_GAP_S < after[0] - before[-1] < 1.0
+    assert np.diff(after) == pytest.approx(1 / 25), "and only once"
 
 
 def test_what_is_a_feed_and_what_is_a_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ class Allowed:
     late_s: float
 
 
-OWN_TIME, REAL_TIME, BY_A_NETWORK = Allowed(3.0, 0.3), Allowed(12.0, 3.0), Allowed(8.0, 0.3)
+OWN_TIME, REAL_TIME, BY_A_NETWORK = Allowed(3.0, 0.3), Allowed(6.0, 3.0), Allowed(8.0, 0.3)
 
 
 @dataclass

@@ -37,6 +37,9 @@ JUMP_S = (0.5, 10.0)
 More is a clock that was set anew, which is tied to this machine's again; less is disorder, or frames that were lost.
 """
 
+TORN_S = 0.5
+"""By which a clock that was set anew goes on later: how long it took is not known, so that no beat may run across."""
+
 LEAST_STEP_S = 1e-4
 """Between two frames whose stamps are the same or go back."""
 
@@ -88,7 +91,9 @@ class FeedClock:
         """Tie a clock that was set anew to `now_s`, and find out one that is none."""
         step_s = stamp_s - self._stamp_s if self._stamp_s is not None else math.inf
         if not -JUMP_S[0] <= step_s <= arrived_s - self._arrived_s + JUMP_S[1]:
-            self._tie(stamp_s, arrived_s, now_s)
+            # One that leaps at every frame is none, and tells nothing of time.
+            torn_s = TORN_S if arrived_s - self._window[1] > TORN_S else 0.0
+            self._tie(stamp_s, arrived_s, now_s + torn_s)
             return
         if step_s > 0:
             self._went_on_s = arrived_s
