@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from statistics import fmean, median
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -126,3 +128,18 @@ def test_a_recording_by_area_extremes_is_labelled_so_and_stands_on_every_frame_w
     assert (result["ef_method"], result["ef_low"], result["ef_high"]) == ("area-extremes", None, None)
     assert result["ef_percent"] == pytest.approx(100 * (max(areas) - min(areas)) / max(areas), abs=0.06)
     assert process(A4C, Traced(A4C), ef_method="area").ef.method == "area"
+
+
+def test_in_an_irregular_rhythm_the_figure_is_the_mean_of_five_beats_and_before_that_a_median() -> None:
+    rolling, end_s, percents = RollingEjectionFraction("disks"), 0.0, (60.0, 40.0, 58.0, 46.0, 61.0)
+    for n, (length_s, percent) in enumerate(zip((0.6, 1.1, 0.7, 1.3, 0.8), percents, strict=True), start=1):
+        end_s += length_s
+        rolling.update(Beat(end_s - length_s, end_s - 0.6 * length_s, end_s, 100, 40, 50, 30, percent, 25.0))
+        if n == 4:
+            assert rolling.current.percent == median(percents[:4])
+    assert rolling.rhythm.irregular
+    assert rolling.current.percent == pytest.approx(fmean(percents))
+    low, high = rolling.current.low, rolling.current.high
+    assert low is not None
+    assert high is not None
+    assert high - low < np.subtract(*interval(percents, 1.5)[:0:-1]), "a mean is surer than a median"

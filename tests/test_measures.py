@@ -12,11 +12,12 @@ import pytest
 
 from echo_rt.cardiac.measures.annulus import excursion
 from echo_rt.cardiac.measures.beat_samples import polynomial_weights
-from echo_rt.cardiac.measures.rolling import FEWEST, rolling_of
+from echo_rt.cardiac.measures.rolling import rolling_of
 from echo_rt.cardiac.measures.strain import strain_percent
 from echo_rt.cardiac.measures.table import MEASURES
 from echo_rt.cardiac.measures.wall_score import scores
 from echo_rt.cardiac.monitor import Monitor
+from echo_rt.cardiac.rhythm import FEWEST
 from echo_rt.chambers import Scale
 from echo_rt.measures import Body, Normal, Rolling
 from echo_rt.phantom import Phantom, PhantomOptions

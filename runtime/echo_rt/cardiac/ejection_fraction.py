@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import sqrt
-from statistics import median, variance
+from statistics import fmean, median, variance
 
 from echo_rt.cardiac.beat_assembly import mean_dice
+from echo_rt.cardiac.rhythm import FEWEST, Rhythm
 from echo_rt.cardiac.verdict import doubt
 from echo_rt.model import ModelSpec
 from echo_rt.reading import Beat, EjectionFraction
@@ -74,8 +75,8 @@ def error_points(spec: ModelSpec, view: str | None, beats: Sequence[Beat]) -> fl
     return max(MEASUREMENT_POINTS, spec.tuning.interval.error_points(view or "A4C", dice))
 
 
-def interval(percents: Sequence[float], error_points: float) -> tuple[float, float, float]:
-    """Median EF of some beats, and the 95 % interval for the heart's.
+def interval(percents: Sequence[float], error_points: float, *, mean: bool = False) -> tuple[float, float, float]:
+    """Median EF of some beats, or their mean, and the 95 % interval for the heart's.
 
     Few beats say little of their own scatter. Three that happen to agree would promise a tenth of a point, for which
     Student's t of two degrees of freedom makes up by intervals of 20 points. So the scatter is drawn towards the usual
@@ -85,14 +86,15 @@ def interval(percents: Sequence[float], error_points: float) -> tuple[float, flo
     Args:
         percents: of the beats, at least one.
         error_points: standard error of the measurement, see `model_error_points`.
+        mean: of beats that are not of one kind, as in an irregular rhythm.
 
     Returns:
-        Median, low and high, in percent, 0 to 100.
+        Middle, low and high, in percent, 0 to 100.
     """
-    n, middle = len(percents), median(percents)
+    n, middle = len(percents), fmean(percents) if mean else median(percents)
     freedom = USUAL_WORTH + n - 1
     scatter = sqrt((USUAL_WORTH * USUAL_SCATTER_POINTS**2 + (n - 1) * (variance(percents) if n > 1 else 0.0)) / freedom)
-    of_beats = student_t(freedom) * scatter / sqrt(n) * (MEDIAN_EFFICIENCY if n > 2 else 1.0)
+    of_beats = student_t(freedom) * scatter / sqrt(n) * (MEDIAN_EFFICIENCY if n > 2 and not mean else 1.0)
     half = sqrt(of_beats**2 + (1.96 * error_points) ** 2)
     return middle, max(0.0, middle - half), min(100.0, middle + half)
 
@@ -106,12 +108,15 @@ def student_t(freedom: int) -> float:
 
 
 class RollingEjectionFraction:
-    """Median over the last accepted beats.
+    """Median over the last accepted beats, in an irregular rhythm their mean where they are five or more.
 
     Args:
         method: what the EF of the beats is made of.
         beats: how many it stands on.
         error_points: of the beats that it stands on, see `interval`.
+
+    Attributes:
+        rhythm: of the last beats, accepted or not.
     """
 
     def __init__(
@@ -123,12 +128,14 @@ class RollingEjectionFraction:
         self.method, self._error_points = method, error_points
         self._beats: deque[Beat] = deque(maxlen=beats)
         self._found: deque[bool] = deque(maxlen=max(JUDGED, beats))
+        self.rhythm = Rhythm()
         self.reset()
 
     def reset(self) -> None:
         """Forget all beats."""
         self._beats.clear()
         self._found.clear()
+        self.rhythm.reset()
         self.seen = False
         self._last_good_s: float | None = None
         self._current = self._figure()
@@ -143,6 +150,7 @@ class RollingEjectionFraction:
         """
         self.seen = True
         self._found.append(beat.accepted)
+        self.rhythm.update(beat)
         if beat.accepted:
             self._beats.append(beat)
             self._last_good_s = beat.t_next_ed_s
@@ -180,7 +188,9 @@ class RollingEjectionFraction:
             return EjectionFraction(None, None, None, 0, self.method, NONE_ACCEPTED if self.seen else WAITING)
         if reason := doubt(self._beats, self._found, share):
             return EjectionFraction(None, None, None, 0, self.method, reason)
-        percent, low, high = interval([beat.ef_percent for beat in self._beats], self._error_points(self._beats))
+        percents = [beat.ef_percent for beat in self._beats]
+        mean = self.rhythm.irregular and len(percents) >= FEWEST
+        percent, low, high = interval(percents, self._error_points(self._beats), mean=mean)
         return EjectionFraction(percent, low, high, len(self._beats), self.method)
 
     @property

@@ -165,7 +165,7 @@ class Monitor:
             quality=quality,
             beat=beat,
             ef=ef,
-            rolling=self._measures.of(self._rolling.beats, Scale.of(frame.spacing_mm)),
+            rolling=self._measures.of(self._rolling.beats, Scale.of(frame.spacing_mm), self._rolling.rhythm),
             time_ms=steps,
             wall=wall,
             wall_beat=wall_beat,

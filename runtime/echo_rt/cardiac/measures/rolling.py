@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean, median
 
 from echo_rt.cardiac.measures.beat_samples import BeatSamples
 from echo_rt.cardiac.measures.table import MEASURES, measured
+from echo_rt.cardiac.rhythm import FEWEST, Rhythm, deviation, is_irregular
 from echo_rt.chambers import Scale
 from echo_rt.measures import Body, MeasureFigure, Rolling
 from echo_rt.reading import Beat
-
-JUDGED = 8
-"""Last beats, accepted or not, whose lengths tell the rhythm."""
-
-FEWEST = 5
-"""Beats that tell the rhythm, and that the mean in an irregular one is made of, as Lang 2015 asks for in atrial
-fibrillation."""
-
-IRREGULAR_PERCENT = 10.0
-"""Standard deviation of the beats' lengths over their mean from which on a rhythm is irregular. In simulated sinus
-rhythm it is 2 to 4, in simulated atrial fibrillation 12 to 24."""
 
 NO_BEAT = "no beat that counts"
 TOO_FEW = f"irregular rhythm: needs {FEWEST} beats"
@@ -38,12 +28,10 @@ class RollingMeasures:
 
     def __init__(self, body: Body) -> None:
         self.body = body
-        self._lengths_s: deque[float] = deque(maxlen=JUDGED)
         self.reset()
 
     def reset(self) -> None:
         """Forget all beats."""
-        self._lengths_s.clear()
         self._beats: tuple[Beat, ...] | None = None
         self._scale = Scale.PX
         self._rolling = Rolling()
@@ -51,25 +39,18 @@ class RollingMeasures:
     def update(self, known: BeatSamples) -> Beat:
         """Take the next beat, accepted or not; gives it with its measures where it counts."""
         beat = known.beat
-        self._lengths_s.append(beat.t_next_ed_s - beat.t_ed_s)
         self._beats = None  # the rhythm may be another
         if not beat.accepted:
             return beat
         found = measured(replace(known, body=self.body))
         return replace(beat, details=replace(beat.details, measures=found))
 
-    def of(self, beats: tuple[Beat, ...], scale: Scale) -> Rolling:
-        """The figures of these beats, those of the rolling EF, of a feed of that scale."""
+    def of(self, beats: tuple[Beat, ...], scale: Scale, rhythm: Rhythm) -> Rolling:
+        """The figures of these beats, those of the rolling EF, of a feed of that scale and rhythm."""
         if beats is not self._beats or scale is not self._scale:
             self._beats, self._scale = beats, scale
-            self._rolling = replace(rolling_of(beats, scale, self._variation_percent), body=self.body)
+            self._rolling = replace(rolling_of(beats, scale, rhythm.variation_percent), body=self.body)
         return self._rolling
-
-    @property
-    def _variation_percent(self) -> float | None:
-        if len(self._lengths_s) < FEWEST:
-            return None
-        return 100 * _deviation(self._lengths_s) / fmean(self._lengths_s)
 
 
 def rolling_of(beats: Sequence[Beat], scale: Scale, variation_percent: float | None = None) -> Rolling:
@@ -80,7 +61,7 @@ def rolling_of(beats: Sequence[Beat], scale: Scale, variation_percent: float | N
         scale: of their lengths and volumes.
         variation_percent: of the lengths of the last beats, accepted or not; None where they are too few.
     """
-    irregular = variation_percent is not None and variation_percent >= IRREGULAR_PERCENT
+    irregular = is_irregular(variation_percent)
     return Rolling(
         fac_percent=median(beat.fac_percent for beat in beats) if beats else None,
         heart_rate_bpm=median(beat.heart_rate_bpm for beat in beats) if beats else None,
@@ -88,12 +69,6 @@ def rolling_of(beats: Sequence[Beat], scale: Scale, variation_percent: float | N
         irregular=irregular,
         measures=figures(beats, scale, irregular),
     )
-
-
-def _deviation(numbers: Sequence[float]) -> float:
-    """Standard deviation. That of `statistics` is exact, and takes fifty times as long."""
-    mean = fmean(numbers)
-    return math.sqrt(sum((number - mean) ** 2 for number in numbers) / (len(numbers) - 1))
 
 
 def figures(beats: Sequence[Beat], scale: Scale, irregular: bool = False) -> tuple[MeasureFigure, ...]:
@@ -109,7 +84,7 @@ def figures(beats: Sequence[Beat], scale: Scale, irregular: bool = False) -> tup
         elif irregular and len(known) < FEWEST:
             found.append(MeasureFigure(measure, scale, None, f"{TOO_FEW}, found {len(known)}", None, len(known)))
         else:
-            spread = _deviation(known) if len(known) > 1 else None
+            spread = deviation(known) if len(known) > 1 else None
             value = fmean(known) if irregular else median(known)
             found.append(MeasureFigure(measure, scale, value, None, spread, len(known)))
     return tuple(found)
