@@ -16,6 +16,7 @@ from echo_rt.cardiac.measures.beat_samples import BeatSamples
 from echo_rt.cardiac.measures.rolling import RollingMeasures
 from echo_rt.cardiac.measures.table import MEASURES, measured
 from echo_rt.cardiac.monitor import Monitor
+from echo_rt.cardiac.rhythm import Rhythm
 from echo_rt.chambers import Scale
 from echo_rt.measures import Body, Measure, Unknown
 from echo_rt.phantom import open_phantom
@@ -182,6 +183,6 @@ def test_the_example_of_a_new_measure_is_measured(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(module, "MEASURES", MEASURES + new)
     measures = RollingMeasures(Body())
     done = measures.update(beat)
-    found = measures.of((done,), Scale.MM)["axis_shortening_percent"]
+    found = measures.of((done,), Scale.MM, Rhythm())["axis_shortening_percent"]
     assert found.value == pytest.approx(100 * (1 - done.details.disks.es.length / done.details.disks.ed.length))
     assert 2 < found.value < 40

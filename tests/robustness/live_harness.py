@@ -166,8 +166,8 @@ class SlowDisk(Wrapped):
 
 def options(uri: str) -> LiveOptions:
     """Of `echo-rt live`."""
-    view, screen = ViewOptions("none", "", 0, None), ScreenOptions(read=False)
-    return LiveOptions(uri, None, "cpu", view, "none", None, None, True, FeedOptions(), "disks", None, screen)
+    view, screen = ViewOptions("none", "", 0, None), ScreenOptions("none", read=False)
+    return LiveOptions(uri, None, "cpu", view, None, None, True, FeedOptions(), "disks", None, screen)
 
 
 @contextmanager
