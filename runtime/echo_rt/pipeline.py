@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from itertools import chain, count, islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -135,6 +135,7 @@ def process(
     keep_screen: bool = False,
     read_screen: bool = True,
     body: Body | None = None,
+    reports: Collection[str] = (),
     progress: Callable[[int, int | None], None] = lambda done, expected: None,
 ) -> RecordingResult:
     """One recording from the first frame to its result; or two views of one heart.
@@ -150,36 +151,41 @@ def process(
             an A2C recording ``biplane``, which is also the default there.
         fps, roi, read_screen, body: as in `stream`, of both recordings; the ECG on the screen is read too.
         overlay: whether ``overlay.mp4`` is made; it takes longer than all the rest.
-        keep_screen: let the overlay show all of a scanner's screen; else it shows the ultrasound alone.
+        keep_screen: let it show all of a scanner's screen; else it shows the ultrasound alone.
+        reports: kinds of `echo_rt.outputs.reports.REPORTS` that are made too.
         progress: called after every frame with the number of frames done and expected, in both recordings together.
 
     Raises:
         EchoRtError: nothing is left half-written, and results of an earlier run stay as they were.
     """
     from echo_rt.sources import open_source
-    from echo_rt.together import bodies, together
+    from echo_rt.together import bodies, check_method, together
 
-    _check_method(ef_method, a2c is not None)
+    check_method(ef_method, a2c is not None)
     with ExitStack() as opened:
         running = _running(engine, device, opened)
-        # Both are opened before the first frame: what cannot be opened shows at once.
         paths = [os.fspath(path) for path in (recording, a2c) if path is not None]
         unopened = [open_source(path, fps) for path in paths]
         keep = _kept(out is not None and overlay, keep_screen)
         framings = [frame_recording(source, running, roi, keep, read_screen) for source in unopened]
+        # Both are opened before the first frame: what cannot be opened shows at once.
         sources = [opened.enter_context(source) for source in unopened]
-        known = bodies(body, sources)
-        files = [made and opened.enter_context(made) for made in _files(out, name, sources, paths, overlay)]
+        known, making = bodies(body, sources), _Making(out, name, overlay, reports)
+        files = [made and opened.enter_context(made) for made in making.files(sources, paths)]
         expected, done = _expected(sources), count(1)
         views = [_View(*parts) for parts in zip(paths, sources, framings, known, files, strict=True)]
         followed = [
             _follow_recording(view, running, ef_method, lambda: progress(next(done), expected)) for view in views
         ]
         results = together(followed, running)
-        for made, result in reversed(list(zip(files, results, strict=True))):  # those of the first view tell of both
-            if made is not None:
-                made.finish(result)
+        _finish(files, results)
         return results[0]
+
+
+def _finish(files: list[RecordingFiles | None], results: list[RecordingResult]) -> None:
+    for made, result in reversed(list(zip(files, results, strict=True))):  # those of the first view tell of both
+        if made is not None:
+            made.finish(result)
 
 
 class _View(NamedTuple):
@@ -214,34 +220,28 @@ def _kept(overlay: bool, screen: bool) -> Keep | None:
     return None if not overlay else Keep.SCREEN if screen else Keep.ULTRASOUND
 
 
-def _check_method(ef_method: str, two_views: bool) -> None:
-    from echo_rt.errors import ParameterError
+class _Making(NamedTuple):
+    """What files are made, by the names of `process`."""
 
-    if ef_method == "biplane" and not two_views:
-        raise ParameterError(
-            "expected an A2C recording beside the A4C one for the EF method biplane, found none; name it (--a2c)"
-        )
-    if two_views and ef_method not in ("disks", "biplane"):
-        raise ParameterError(
-            f"expected the EF method biplane, which is made of disks, with an A2C recording, found {ef_method!r}"
-        )
+    out: str | os.PathLike[str] | None
+    name: str | None
+    overlay: bool
+    reports: Collection[str]
 
+    def files(self, sources: list[Source], paths: list[str]) -> list[RecordingFiles | None]:
+        """A folder of files for each source, not yet entered; without `out` there are none."""
+        from echo_rt.outputs import RecordingFiles
+        from echo_rt.outputs.folder import OVERLAY
+        from echo_rt.outputs.names import names_of
 
-def _files(
-    out: str | os.PathLike[str] | None, name: str | None, sources: list[Source], paths: list[str], overlay: bool
-) -> list[RecordingFiles | None]:
-    """A folder of files for each source, not yet entered; without `out` there are none."""
-    from echo_rt.outputs import RecordingFiles
-    from echo_rt.outputs.folder import OVERLAY
-    from echo_rt.outputs.names import names_of
-
-    if out is None:
-        return [None] * len(sources)
-    names = names_of(out, name, [source.name for source in sources], paths)
-    return [
-        RecordingFiles(out, each, recording=path, leave_out=() if overlay else (OVERLAY,))
-        for each, path in zip(names, paths, strict=True)
-    ]
+        if self.out is None:
+            return [None] * len(sources)
+        names = names_of(self.out, self.name, [source.name for source in sources], paths)
+        without = () if self.overlay else (OVERLAY,)
+        return [
+            RecordingFiles(self.out, each, recording=path, leave_out=without, reports=self.reports)
+            for each, path in zip(names, paths, strict=True)
+        ]
 
 
 def _follow_recording(

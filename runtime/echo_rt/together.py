@@ -47,6 +47,20 @@ def bodies(given: Body | None, sources: Sequence[Source]) -> list[Body]:
     return found
 
 
+def check_method(ef_method: str, two_views: bool) -> None:
+    """See that the EF method fits the number of views; ParameterError says what does."""
+    from echo_rt.errors import ParameterError
+
+    if ef_method == "biplane" and not two_views:
+        raise ParameterError(
+            "expected an A2C recording beside the A4C one for the EF method biplane, found none; name it (--a2c)"
+        )
+    if two_views and ef_method not in ("disks", "biplane"):
+        raise ParameterError(
+            f"expected the EF method biplane, which is made of disks, with an A2C recording, found {ef_method!r}"
+        )
+
+
 def together(followed: list[tuple[RecordingResult, ViewEvidence]], engine: Engine) -> list[RecordingResult]:
     """Those of the recordings; of two that of the first tells of both."""
     from echo_rt.cardiac.biplane import biplane, no_biplane

@@ -47,6 +47,9 @@ def file(
     read_screen: _ReadScreen = True,
     height_cm: HeightCm = None,
     weight_kg: WeightKg = None,
+    report: Annotated[
+        str, typer.Option(metavar="KINDS", help="Reports beside the other files, such as html,sr; needs --out.")
+    ] = "",
     jobs: Annotated[
         int | None, typer.Option(min=1, show_default=False, help="Recordings side by side; by default as many as help.")
     ] = None,
@@ -64,16 +67,20 @@ def file(
     from echo_rt.commands.batch import Batch
     from echo_rt.commands.job import Opening, Options
     from echo_rt.errors import ParameterError
+    from echo_rt.outputs.reports import check_reports
     from echo_rt.sources import find_recordings
     from echo_rt.sources.screen.roi import parse_roi
 
     found = [str(recording) for recording in find_recordings(recordings)]
     if a2c is not None and len(found) != 1:
         raise ParameterError(f"expected one A4C recording beside --a2c, found {len(found)}")
+    reports = check_reports(filter(None, report.split(",")))
+    if reports and out is None:
+        raise ParameterError("expected --out DIR for --report, found none; name a folder for the results")
     body = patient_of(height_cm, weight_kg)
     check_one_patient(body, len(found))
     parse_roi(roi)  # what is misspelt is said once
-    batch = Batch(found, Options(out, a2c, ef_method, fps, overlay, roi, keep_screen, read_screen, body))
+    batch = Batch(found, Options(out, a2c, ef_method, fps, overlay, roi, keep_screen, read_screen, body, reports))
     batch.run(Opening(model, device), jobs)
     _print(batch, json)
     if batch.failed:

@@ -39,6 +39,7 @@ class Options:
     keep_screen: bool = False
     read_screen: bool = True
     body: Body | None = None
+    reports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from echo_rt.outputs.base import FileOutput, changed_size
 from echo_rt.outputs.folder import CURVE, MASKS, OVERLAY, TABLE, Folder
 from echo_rt.outputs.lane import Lane
 from echo_rt.outputs.owner import SUMMARY
+from echo_rt.outputs.reports import REPORTS, Asked, check_reports
 from echo_rt.reading import Reading
 from echo_rt.result import RecordingResult
 
@@ -74,6 +75,7 @@ class RecordingFiles:
         name: of the recording: one part of a path.
         recording: whose results these are; those of another are not replaced. None replaces any.
         leave_out: files that are not made, such as ``overlay.mp4``.
+        reports: kinds of `REPORTS` that are made too.
 
     Raises:
         ParameterError: the name cannot be that of a folder.
@@ -86,8 +88,10 @@ class RecordingFiles:
         *,
         recording: str | None = None,
         leave_out: Collection[str] = (),
+        reports: Collection[str] = (),
     ) -> None:
-        self.name = name
+        self.name, self._recording = name, recording
+        self._reports = [REPORTS[kind] for kind in check_reports(reports)]
         self._folder = Folder(out, name, recording)
         self._leave_out = leave_out
         self._outputs: dict[str, FileOutput] = {}
@@ -111,6 +115,9 @@ class RecordingFiles:
                 if file not in self._leave_out:
                     # Among them as soon as it is open, so that a failure of the next one lets go of it.
                     self._outputs[file] = open_output(self._folder.file(file), self.name)
+            for report in self._reports:
+                asked = Asked(self._folder.file(report.file), self.name, self._recording)
+                self._outputs[report.file] = report.open(asked)
             # Drawing and encoding take as long as all the other files together.
             film = [output for file, output in self._outputs.items() if file == OVERLAY]
             rest = [output for file, output in self._outputs.items() if file not in (OVERLAY, SUMMARY)]

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING
 
 from echo_rt.errors import OutputError, ParameterError, output_errors
 from echo_rt.outputs.owner import SUMMARY, UNKNOWN, Owner, owner_of
+from echo_rt.outputs.reports import REPORTS
 from echo_rt.private import check_links, check_mine, close_file, make_folder
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 TABLE, MASKS, OVERLAY, CURVE = "readings.csv", "masks.npz", "overlay.mp4", "curve.png"
-FILES = (TABLE, MASKS, OVERLAY, CURVE, SUMMARY)
+FILES = (TABLE, MASKS, OVERLAY, CURVE, *(report.file for report in REPORTS.values()), SUMMARY)
 """What a result folder can hold, in the order in which it is moved there. Whatever else lies in it belongs to the
 user."""
 
