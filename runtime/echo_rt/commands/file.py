@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 _Roi = Annotated[
     str, typer.Option(help="auto finds the ultrasound on a scanner's screen; x,y,w,h sets it; none takes all.")
 ]
+_Reports = Annotated[
+    str, typer.Option(metavar="KINDS", help="Reports beside the other files, such as html,sr; needs --out.")
+]
+_Jobs = Annotated[
+    int | None, typer.Option(min=1, show_default=False, help="Recordings side by side; by default as many as help.")
+]
 _KeepScreen = Annotated[bool, typer.Option(help="Show all of the screen in overlay.mp4.")]
 _ReadScreen = Annotated[bool, typer.Option(help="Read the scale from the ruler on the screen, and the ECG.")]
 
@@ -47,12 +53,8 @@ def file(
     read_screen: _ReadScreen = True,
     height_cm: HeightCm = None,
     weight_kg: WeightKg = None,
-    report: Annotated[
-        str, typer.Option(metavar="KINDS", help="Reports beside the other files, such as html,sr; needs --out.")
-    ] = "",
-    jobs: Annotated[
-        int | None, typer.Option(min=1, show_default=False, help="Recordings side by side; by default as many as help.")
-    ] = None,
+    report: _Reports = "",
+    jobs: _Jobs = None,
     json: Annotated[bool, typer.Option("--json", help="Print the summaries as JSON on standard output.")] = False,
 ) -> None:
     """Segment recordings: a mask for every frame, the beats, and the ejection fraction.
@@ -67,16 +69,13 @@ def file(
     from echo_rt.commands.batch import Batch
     from echo_rt.commands.job import Opening, Options
     from echo_rt.errors import ParameterError
-    from echo_rt.outputs.reports import check_reports
     from echo_rt.sources import find_recordings
     from echo_rt.sources.screen.roi import parse_roi
 
     found = [str(recording) for recording in find_recordings(recordings)]
     if a2c is not None and len(found) != 1:
         raise ParameterError(f"expected one A4C recording beside --a2c, found {len(found)}")
-    reports = check_reports(filter(None, report.split(",")))
-    if reports and out is None:
-        raise ParameterError("expected --out DIR for --report, found none; name a folder for the results")
+    reports = _reports(report, out)
     body = patient_of(height_cm, weight_kg)
     check_one_patient(body, len(found))
     parse_roi(roi)  # what is misspelt is said once
@@ -85,6 +84,16 @@ def file(
     _print(batch, json)
     if batch.failed:
         raise typer.Exit(BAD_INPUT)
+
+
+def _reports(kinds: str, out: Path | None) -> tuple[str, ...]:
+    from echo_rt.errors import ParameterError
+    from echo_rt.outputs.reports import check_reports
+
+    reports = check_reports(filter(None, kinds.split(",")))
+    if reports and out is None:
+        raise ParameterError("expected --out DIR for --report, found none; name a folder for the results")
+    return reports
 
 
 def _print(batch: Batch, json: bool) -> None:
