@@ -87,7 +87,8 @@ def found_by_the_curve(phantom: Phantom) -> list[Beat]:
 
 @settings(max_examples=40, deadline=None)
 @given(st.floats(15, 75), st.floats(40, 180), st.sampled_from([25, 50, 60, 120]), st.integers(5000, 5999))
-@example(41.0, 174.0, 25, 5318).xfail(raises=AssertionError, reason="at 8.6 frames a beat EF is 3.01 points off")
+@example(41.0, 174.0, 25, 5318)
+@example(40.0, 176.0, 25, 5327)
 def test_ed_and_es_of_every_beat_of_the_true_curve_are_found_within_a_frame(ef, hr, fps, seed) -> None:
     if fps < 8 * hr / 60:
         return  # fewer than eight frames a beat
@@ -101,7 +102,7 @@ def test_ed_and_es_of_every_beat_of_the_true_curve_are_found_within_a_frame(ef, 
         assert len(same) == 1
         assert same[0].t_es_s == pytest.approx(true.t_es_s, abs=frame)
         # Of eight frames a beat none need show the largest volume or the smallest.
-        assert same[0].ef_percent == pytest.approx(true.ef_percent, abs=1 if fps > 12 * hr / 60 else 3)
+        assert same[0].ef_percent == pytest.approx(true.ef_percent, abs=1 if fps > 12 * hr / 60 else 2)
     assert len(beats) <= len(truth) + 1
 
 

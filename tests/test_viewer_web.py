@@ -152,7 +152,7 @@ def test_the_foremost_measures_stand_beside_ef_and_the_others_are_folded_away(vi
     weak = with_measure(last, "ls_a4c", value=-9.2)
     viewer.show(weak)
     expect(row).to_have_class("outside")
-    expect(row).to_contain_text("◆ outside the usual −22.1 to −15.9")
+    expect(row).to_contain_text("◆ outside the usual ≤ −16.7")
     viewer.show(with_measure(weak, "ls_a4c", value=None, reason="the reason"))
     expect(row).to_contain_text("the reason")
     expect(row.locator("b")).to_have_text("–")

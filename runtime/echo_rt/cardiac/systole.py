@@ -130,12 +130,26 @@ def part_around(t_s: Array, curves: Array, t_ed_s: float, t_es_s: float, beat_s:
     # Not np.median: at its first call it loads a part of NumPy for 20 ms.
     gap_s = median(np.diff(t_s).tolist()) if len(t_s) > 1 else 0.0
     before_s, after_s = max(BEFORE_S, 1.5 * gap_s) + CLOCK_S, max(AFTER_S * shorter(beat_s), 1.5 * gap_s) + CLOCK_S
-    first, last = np.searchsorted(t_s, (t_ed_s - before_s, t_es_s + after_s)).tolist()
+    first, last = _span(t_s, t_ed_s - before_s, t_es_s + after_s)
     if last - first < MIN_SAMPLES:
         return None
     y = curves[:, first:last]
     y = y[np.isfinite(y).all(axis=1)]
     return _Part(first, last, t_s[first:last], y - y.mean(axis=1, keepdims=True), gap_s)
+
+
+def _span(t_s: Array, begin_s: float, end_s: float) -> tuple[int, int]:
+    """The samples between two moments, from the first to before the last."""
+    first, last = np.searchsorted(t_s, (begin_s, end_s)).tolist()
+    if last - first == MIN_SAMPLES - 1:
+        # A heart that has eight or nine frames a beat may show one too few by chance. The nearest outside takes part.
+        before_s = begin_s - float(t_s[first - 1]) if first else np.inf
+        after_s = float(t_s[last]) - end_s if last < len(t_s) else np.inf
+        if before_s < after_s:
+            first -= 1
+        elif last < len(t_s):
+            last += 1
+    return first, last
 
 
 def _moments(
