@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,11 +34,11 @@ def can_make(kind: str, out: Path) -> bool:
         return False
 
 
-def beats(out: Path, kinds: list[str], **changes: object) -> Path:
+def beats(out: Path, kinds: list[str], **changes: Any) -> Path:
     """A clip of several beats."""
     without = (TABLE, MASKS, OVERLAY, CURVE)
     with RecordingFiles(out, "clip", recording="clip.dcm", leave_out=without, reports=kinds) as files:
-        result_of(clip(150, **changes), ClipFigures(reason="the volume hardly changes"), files=files)  # type: ignore[arg-type]
+        result_of(clip(150, **changes), ClipFigures(reason="the volume hardly changes"), files=files)
     return out / "clip"
 
 
