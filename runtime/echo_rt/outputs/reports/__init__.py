@@ -44,7 +44,15 @@ class Report:
     about: str
 
 
-REPORTS: dict[str, Report] = {}
+def _fhir(asked: Asked) -> FileOutput:
+    from echo_rt.outputs.reports.fhir import FhirOutput
+
+    return FhirOutput(asked.path)
+
+
+REPORTS: dict[str, Report] = {
+    "fhir": Report("report.fhir.json", _fhir, "FHIR R4 Observations"),
+}
 """By the name that `--report` takes. A new one adds its line here."""
 
 
