@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from echo_rt.commands.job import Here, Job, Opening, Options, Outcome, Refused, Runner, default_jobs, usable_cores
@@ -28,9 +29,11 @@ class Batch:
         self.recordings, self.options = recordings, options
         self.console = console(stderr=True)
         self.failed: list[str] = []
+        self._refused: list[tuple[str, str]] = []
         self._outcomes: list[Outcome | None] = [None] * len(recordings)
         self._told = 0  # outcomes whose failures were shown
         self._names = None if options.out is None else Names(options.out)
+        self._index = None if options.out is None or "html" not in options.reports else _index_of(options.out)
         # All before the first one begins, so that nothing depends on which is done first.
         self._choices = [self._choose(number) for number in range(len(recordings))]
 
@@ -99,7 +102,18 @@ class Batch:
             failure = outcome.text if isinstance(outcome, Refused) else _failure(recording, outcome)
             if failure is not None:
                 self.failed.append(recording)
+                if isinstance(outcome, Refused):
+                    self._refused.append((recording, failure))
                 self.console.print(f"echo-rt: {printable(failure)}")
+
+    def write_index(self) -> None:
+        """Write the index of all results in the folder, where pages were asked for.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if self._index:
+            self._index(self._refused)
 
     def print_failed(self) -> None:
         """Name once more, below the table, those of several that gave no result."""
@@ -134,6 +148,14 @@ class Batch:
         nothing = holder is None or (holder in self.failed and not (self.options.out / wanted).exists())
         why = "" if nothing else f", for {wanted} holds those of {holder}"
         return [f"kept in {self.options.out / name}{why}"]
+
+
+def _index_of(out: Path) -> Callable[[list[tuple[str, str]]], object]:
+    """Writes the index of a folder, of which it is seen at once whether it can be written."""
+    from echo_rt.outputs.reports.index import check_index, write_index
+
+    check_index(out)
+    return partial(write_index, out)
 
 
 def _failure(recording: str, result: RecordingResult) -> str | None:

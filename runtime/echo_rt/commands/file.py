@@ -81,6 +81,7 @@ def file(
     parse_roi(roi)  # what is misspelt is said once
     batch = Batch(found, Options(out, a2c, ef_method, fps, overlay, roi, keep_screen, read_screen, body, reports))
     batch.run(Opening(model, device), jobs)
+    batch.write_index()
     _print(batch, json)
     if batch.failed:
         raise typer.Exit(BAD_INPUT)

@@ -12,8 +12,7 @@ from rich.text import Text
 
 from echo_rt.errors import printable
 from echo_rt.fields import significant
-from echo_rt.provenance import AS_RECORDED, FOUND, NOT_FOUND
-from echo_rt.reading import AREA_EXTREMES, CLIP_EXTREMES
+from echo_rt.outputs.notes import ef_notes, recording_notes
 from echo_rt.result import RecordingResult
 
 HEADINGS = ("recording", "frames", "EF %", "FAC %", "EDV", "ESV", "bpm", "beats")
@@ -116,31 +115,12 @@ def _figures(result: RecordingResult) -> list[str]:
 
 def _notes(result: RecordingResult) -> list[str]:
     """What a reader must know beside the figures."""
-    ef, provenance = result.ef, result.provenance
+    ef = result.ef
     if (views := result.two_views) is not None:
         # All else stands beside the two views.
         text = "EF by biplane" if ef.percent is not None else f"no biplane EF: {ef.reason}"
         return [note for note in (text, views.biplane.volume_note, *views.biplane.doubts) if note]
-    notes = []
-    if ef.percent is None:
-        notes.append(f"no EF: {ef.reason}")
-    elif ef.method == CLIP_EXTREMES:
-        notes.append("EF from the largest and the smallest volume of the clip, which holds no whole beat")
-    elif ef.method == AREA_EXTREMES:
-        notes.append("EF from the largest and the smallest area of the clip: a change of area, not of volume")
-    elif ef.method != "disks":
-        notes.append(f"EF by {ef.method}")
-    if ef.percent is not None and (line := provenance.ef_calibration) is not None:
-        notes.append(f"EF calibrated by the model: {line[0]:.2f} x measured {line[1]:+.1f}")
-    if provenance.orientation != AS_RECORDED:
-        notes.append(f"{provenance.orientation}: the apex was at the bottom of the picture")
-    if (roi := provenance.roi) is not None and roi.found == FOUND:
-        notes.append(f"followed the ultrasound at {roi.x},{roi.y} of {roi.width}x{roi.height}, {roi.found}")
-    elif roi is not None and roi.found == NOT_FOUND:
-        notes.append(f"{roi.found}: all of the picture was looked at, and is kept")
-    if provenance.spacing_note:
-        notes.append(provenance.spacing_note)
-    notes += provenance.notes
+    notes = [*ef_notes(result), *recording_notes(result.provenance)]
     for kind, reasons in (("frames", result.frames.rejected), ("beats", result.rejected_beats)):
         if reasons:
             notes.append(f"{kind} left out: " + ", ".join(f"{reason} ({n})" for reason, n in reasons.items()))

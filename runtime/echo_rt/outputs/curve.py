@@ -9,10 +9,8 @@ from echo_rt.frame import Frame
 from echo_rt.outputs.base import FileOutput
 from echo_rt.outputs.curves import Curves
 from echo_rt.outputs.fonts import quiet
-from echo_rt.reading import SEGMENTS, Reading
+from echo_rt.reading import Reading
 from echo_rt.result import RecordingResult
-
-NAN = float("nan")
 
 
 class CurveOutput(FileOutput):
@@ -33,19 +31,7 @@ class CurveOutput(FileOutput):
         self._open = True
 
     def write(self, frame: Frame, reading: Reading) -> None:
-        ventricle, wall, atrium, curves = reading.ventricle, reading.wall, reading.atrium, self._curves
-        # The volume that the beats were found on; their marks would lie beside the other.
-        by_length = reading.ef.method == "area-length"
-        curves.t_s.append(reading.t_s)
-        curves.volume.append(
-            NAN if ventricle is None else ventricle.volume_area_length if by_length else ventricle.volume
-        )
-        curves.ok.append(reading.quality.ok)
-        curves.endocardium.append(NAN if ventricle is None else ventricle.endocardium)
-        curves.atrium.append(NAN if atrium is None or atrium.reason is not None else atrium.volume)
-        curves.displacement.extend([NAN] * len(SEGMENTS) if wall is None else wall.displacement)
-        if wall is not None:
-            curves.displacement_unit = wall.scale.length
+        self._curves.take(reading)
 
     def finish(self, result: RecordingResult) -> None:
         if not self._open:

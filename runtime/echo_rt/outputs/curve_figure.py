@@ -72,7 +72,7 @@ class Panel(NamedTuple):
 def save_figure(path: Path, title: str, curves: Curves, result: RecordingResult) -> None:
     """Draw the figure of a recording and write it as a PNG."""
     panels = [
-        *([Panel(_ejection, 1.45, 0.0)] if result.beats else []),
+        *([Panel(draw_ejection, 1.45, 0.0)] if result.beats else []),
         *([Panel(draw_strain, 1.4, 1.6)] if has_strain(curves, result) else []),
         *([Panel(draw_atrium, 1.1, 1.3)] if has_atrium(result) else []),
         *([Panel(_wall, 1.6, 2.0)] if curves.displacement_unit else []),
@@ -94,11 +94,11 @@ def _draw(
     top = high - ABOVE - LINE * len(words)
     bottom = BELOW + sum(panel.inches + GAP for panel in panels)
     upper = _axes(figure, bottom, top - bottom)
-    _volumes(upper, curves, result)
+    draw_volumes(upper, curves, result)
     if result.beats:
-        _mark_beats(upper, result.beats)
+        mark_beats(upper, result.beats)
     elif result.extremes is not None:
-        _mark_extremes(upper, result.extremes, _volume_unit(result))
+        mark_extremes(upper, result.extremes, volume_unit(result))
     for panel in panels:
         bottom -= GAP + panel.inches
         panel.draw(_axes(figure, bottom, panel.inches, upper), curves, result)
@@ -147,11 +147,13 @@ def _shorten(text: Text) -> None:
         text.set_text(shown)
 
 
-def _volume_unit(result: RecordingResult) -> str:
+def volume_unit(result: RecordingResult) -> str:
+    """Of the curve, for people."""
     return "mL" if result.frames.scale.calibrated else "px³"
 
 
-def _volumes(axes: Axes, curves: Curves, result: RecordingResult) -> None:
+def draw_volumes(axes: Axes, curves: Curves, result: RecordingResult) -> None:
+    """The volume of each frame, and where frames could not be used."""
     t_s, volume, ok = np.array(curves.t_s), np.array(curves.volume), np.array(curves.ok, bool)
     many = dense(result.beats)
     if runs := bad_runs(t_s, ok):
@@ -162,12 +164,13 @@ def _volumes(axes: Axes, curves: Curves, result: RecordingResult) -> None:
     axes.plot(t_s, np.where(ok, np.nan, volume), color="#b5b5b5", lw=width, zorder=1)
     axes.plot(t_s, np.where(ok, volume, np.nan), color="#9db4cc" if many else BLUE, lw=width, zorder=2)
     calibrated = result.frames.scale.calibrated
-    axes.set_ylabel(f"LV volume ({_volume_unit(result)}{'' if calibrated else ', uncalibrated'})")
+    axes.set_ylabel(f"LV volume ({volume_unit(result)}{'' if calibrated else ', uncalibrated'})")
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 5), useMathText=True)
     axes.margins(x=0.01, y=0.08)
 
 
-def _mark_beats(axes: Axes, beats: Sequence[Beat]) -> None:
+def mark_beats(axes: Axes, beats: Sequence[Beat]) -> None:
+    """ED and ES of each beat, with its EF or why it does not count."""
     many = dense(beats)
     for accepted in (True, False):
         some = [beat for beat in beats if beat.accepted == accepted]
@@ -196,7 +199,8 @@ def _mark_beats(axes: Axes, beats: Sequence[Beat]) -> None:
         axes.annotate(words, (beat.t_es_s, beat.esv), (0, -9), fontsize=size, color=colour, **place)
 
 
-def _ejection(axes: Axes, curves: Curves, result: RecordingResult) -> None:
+def draw_ejection(axes: Axes, curves: Curves, result: RecordingResult) -> None:
+    """The rolling EF with its interval, and that of each beat."""
     many = dense(result.beats)
     if any(ef.percent is not None for _, ef in result.rolling):
         # A step holds until the next one, the last one until the end; a figure that was withdrawn leaves a gap.
@@ -259,7 +263,8 @@ def _wall(axes: Axes, curves: Curves, result: RecordingResult) -> None:
         axes.text(1.0, -0.19, note, transform=axes.transAxes, ha="right", va="top", fontsize=9, color=GREY)
 
 
-def _mark_extremes(axes: Axes, extremes: ClipExtremes, unit: str) -> None:
+def mark_extremes(axes: Axes, extremes: ClipExtremes, unit: str) -> None:
+    """The clip's largest and smallest volume."""
     for name, colour, mark, t_s, volume in (
         ("largest", BLUE, "v", extremes.t_ed_s, extremes.edv),
         ("smallest", RED, "^", extremes.t_es_s, extremes.esv),

@@ -5,6 +5,10 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field
 
+from echo_rt.reading import SEGMENTS, Reading
+
+NAN = float("nan")
+
 
 @dataclass
 class Curves:
@@ -24,3 +28,19 @@ class Curves:
     atrium: array[float] = field(default_factory=lambda: array("d"))
     displacement: array[float] = field(default_factory=lambda: array("f"))
     displacement_unit: str = ""
+
+    def take(self, reading: Reading) -> None:
+        """Add what is known after the next frame."""
+        ventricle, wall, atrium = reading.ventricle, reading.wall, reading.atrium
+        # The volume that the beats were found on; their marks would lie beside the other.
+        by_length = reading.ef.method == "area-length"
+        self.t_s.append(reading.t_s)
+        self.volume.append(
+            NAN if ventricle is None else ventricle.volume_area_length if by_length else ventricle.volume
+        )
+        self.ok.append(reading.quality.ok)
+        self.endocardium.append(NAN if ventricle is None else ventricle.endocardium)
+        self.atrium.append(NAN if atrium is None or atrium.reason is not None else atrium.volume)
+        self.displacement.extend([NAN] * len(SEGMENTS) if wall is None else wall.displacement)
+        if wall is not None:
+            self.displacement_unit = wall.scale.length

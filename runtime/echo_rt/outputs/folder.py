@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 TABLE, MASKS, OVERLAY, CURVE = "readings.csv", "masks.npz", "overlay.mp4", "curve.png"
-FILES = (TABLE, MASKS, OVERLAY, CURVE, *(report.file for report in REPORTS.values()), SUMMARY)
+REPORT_FILES = tuple(file for report in REPORTS.values() for file in (report.file, report.beside) if file is not None)
+FILES = (TABLE, MASKS, OVERLAY, CURVE, *REPORT_FILES, SUMMARY)
 """What a result folder can hold, in the order in which it is moved there. Whatever else lies in it belongs to the
 user."""
 

@@ -37,11 +37,16 @@ class Report:
         file: its name in the folder of results.
         open: makes it; what it imports is imported there. MissingExtraError says what this installation lacks.
         about: for people, in a few words.
+        beside: a further file that it writes.
     """
 
     file: str
     open: Callable[[Asked], FileOutput]
     about: str
+    beside: str | None = None
+
+
+THUMBNAIL = "thumbnail.png"
 
 
 def _fhir(asked: Asked) -> FileOutput:
@@ -50,7 +55,21 @@ def _fhir(asked: Asked) -> FileOutput:
     return FhirOutput(asked.path)
 
 
+def _html(asked: Asked) -> FileOutput:
+    from echo_rt.outputs.reports.page import PageOutput
+
+    return PageOutput(asked)
+
+
+def _pdf(asked: Asked) -> FileOutput:
+    from echo_rt.outputs.reports.pdf import PdfOutput
+
+    return PdfOutput(asked)
+
+
 REPORTS: dict[str, Report] = {
+    "html": Report("report.html", _html, "a page for a browser", THUMBNAIL),
+    "pdf": Report("report.pdf", _pdf, "the same page on paper"),
     "fhir": Report("report.fhir.json", _fhir, "FHIR R4 Observations"),
 }
 """By the name that `--report` takes. A new one adds its line here."""
