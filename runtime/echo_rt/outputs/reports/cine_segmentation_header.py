@@ -45,15 +45,11 @@ class SegmentedSource:
         reference: SOP class and instance UIDs; None where there is no DICOM object.
         series_uid: of the cine.
         same_grid: whether the labels are in the pixels of its frames.
-        spacing_mm: (row, column) of a pixel; None where it is not known.
-        region: where on the frames that holds: x, y, width and height in pixels; None for all of them.
     """
 
     reference: tuple[str, str] | None
     series_uid: str
     same_grid: bool = True
-    spacing_mm: tuple[float, float] | None = None
-    region: tuple[int, int, int, int] | None = None
 
 
 def complete(
@@ -85,11 +81,9 @@ def complete(
         header.PixelPaddingValue = 0
     header.SegmentSequence = Items(_segment(number, one, algorithm) for number, one in enumerate(segments, 1))
     _add_dimensions(header, by_segment=binary)
-    # Pixel Measures would ask for the thickness of the slice, which nobody knows of an ultrasound beam.
+    # Pixel Measures would ask for the thickness of the slice, which nobody knows of an ultrasound beam, and regions of
+    # ultrasound are no part of a segmentation: the scale is that of the frames that it refers to.
     header.SharedFunctionalGroupsSequence = Items([Dataset()])
-    if source.spacing_mm is not None:
-        region = source.region or (0, 0, header.Columns, header.Rows)
-        header.SequenceOfUltrasoundRegions = Items([_region(source.spacing_mm, region)])
     if source.reference is not None:
         instance, series = Dataset(), Dataset()
         instance.ReferencedSOPClassUID, instance.ReferencedSOPInstanceUID = source.reference
@@ -123,18 +117,6 @@ def _add_dimensions(header: Dataset, *, by_segment: bool) -> None:
     named.DimensionOrganizationUID = organization
     header.DimensionOrganizationSequence = Items([named])
     header.DimensionIndexSequence = Items(dimensions)
-
-
-def _region(spacing_mm: tuple[float, float], box: tuple[int, int, int, int]) -> Dataset:
-    """A region of 2D tissue (PS3.3 C.8.5.5), in cm a pixel: how the scale of ultrasound is told."""
-    x, y, width, height = box
-    region = Dataset()
-    region.RegionSpatialFormat, region.RegionDataType, region.RegionFlags = 1, 1, 0
-    region.RegionLocationMinX0, region.RegionLocationMinY0 = x, y
-    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = x + width - 1, y + height - 1
-    region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3
-    region.PhysicalDeltaY, region.PhysicalDeltaX = (mm / 10 for mm in spacing_mm)
-    return region
 
 
 def coded(term: Term) -> Dataset:

@@ -78,9 +78,7 @@ class SegmentationOutput(FileOutput):
         source = dicom_source(self._recording)
         place = Place.of(self._image or (0, 0), result, source)
         header = _header(result, source, self._kind, self._digest.hexdigest())
-        segmented = SegmentedSource(
-            source.reference, source.series_uid, place.same_grid, result.frames.spacing_mm, place.box
-        )
+        segmented = SegmentedSource(source.reference, source.series_uid, place.same_grid)
         with output_errors(self.path), self._spool:
             write_cine_segmentation(
                 self.path, header, self._frames(place), SEGMENTS, segmented, result.provenance.model, self._kind
@@ -104,12 +102,11 @@ class Place:
     Attributes:
         shape: (rows, columns) of what comes out.
         same_grid: whether that is the source's own grid.
-        box: x, y, width and height of the labels in it.
     """
 
     def __init__(self, shape: tuple[int, int], box: tuple[int, int, int, int], turned: bool, same_grid: bool) -> None:
-        """Args: `turned` says whether the labels are upside down."""
-        self.shape, self.box, self._turned, self.same_grid = shape, box, turned, same_grid
+        """Args: `box` is x, y, width and height of the labels; `turned` says whether they are upside down."""
+        self.shape, self._box, self._turned, self.same_grid = shape, box, turned, same_grid
 
     @classmethod
     def of(cls, image: tuple[int, ...], result: RecordingResult, source: DicomSource) -> Place:
@@ -132,7 +129,7 @@ class Place:
         if labels.shape == self.shape:
             return labels
         whole = np.zeros(self.shape, np.uint8)
-        x, y, width, height = self.box
+        x, y, width, height = self._box
         whole[y : y + height, x : x + width] = labels
         return whole
 

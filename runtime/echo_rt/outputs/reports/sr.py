@@ -100,12 +100,12 @@ def _document(kind: str, result: RecordingResult, recording: str | None, frames:
         instance_number=1,
         manufacturer=MAKER,
         manufacturer_model_name=MAKER,
-        software_versions=(maker.software, maker.model),
         device_serial_number=maker.serial,
         series_description=RESEARCH,
         specific_character_set="ISO_IR 192",
         coding_schemes=[CodingSchemeIdentificationItem(SCHEME, name=SCHEME_NAME, responsible_organization=MAKER)],
     )
+    document.SoftwareVersions = [maker.software, maker.model]
     carry(main.patient_and_study, document)
     _keep_real(document, {instance for _, instance in references.values()})
     if echo:

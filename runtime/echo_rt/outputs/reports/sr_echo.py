@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from highdicom.sr import (
@@ -16,6 +17,8 @@ from highdicom.sr import (
     ObservationContext,
     TextContentItem,
 )
+from pydicom.dataset import Dataset
+from pydicom.valuerep import DS
 
 from echo_rt.outputs.reports import sr_codes
 from echo_rt.outputs.reports.identifiers import RESEARCH
@@ -82,6 +85,11 @@ def echo_report(
     return root
 
 
+def as_told(number: Dataset, value: float) -> None:
+    """Write a number as summary.json does: pydicom makes 71.0 of 71."""
+    number.MeasuredValueSequence[0].NumericValue = DS(json.dumps(value))
+
+
 def text(name: Term, said: str, relationship: str) -> TextContentItem:
     """A text with its concept name."""
     return TextContentItem(concept(name), said, relationship_type=relationship)
@@ -92,6 +100,7 @@ def _measurement(figure: Figure, source: tuple[str, str] | None) -> NumContentIt
     number = NumContentItem(
         concept(figure.code), figure.value, concept(sr_codes.UNITS[figure.unit]), relationship_type="CONTAINS"
     )
+    as_told(number, figure.value)
     children: list[ContentItem] = [] if figure.core else _modifiers(figure)
     if figure.derivation is not None:
         children.append(_coded(_DERIVATION, figure.derivation))

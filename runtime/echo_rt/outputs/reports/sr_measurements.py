@@ -19,7 +19,7 @@ from highdicom.sr import (
 
 from echo_rt.outputs.reports.identifiers import MAKER, RESEARCH, Maker, made_up_uid
 from echo_rt.outputs.reports.sr_codes import UNITS, Term
-from echo_rt.outputs.reports.sr_echo import COMMENT, ENGLISH, concept, text
+from echo_rt.outputs.reports.sr_echo import COMMENT, ENGLISH, as_told, concept, text
 from echo_rt.outputs.reports.sr_figures import Figure, Section
 
 _PROCEDURE = Term("433236007", "SCT", "Transthoracic echocardiography")
@@ -61,7 +61,7 @@ def measurement_report(
 
 
 def _measurement(figure: Figure, source: tuple[str, str] | None) -> Measurement:
-    return Measurement(
+    measurement = Measurement(
         concept(figure.code),
         figure.value,
         concept(UNITS[figure.unit]),
@@ -70,3 +70,5 @@ def _measurement(figure: Figure, source: tuple[str, str] | None) -> Measurement:
         method=None if figure.method is None else concept(figure.method),
         referenced_images=None if source is None else [SourceImageForMeasurement(*source, list(figure.frames) or None)],
     )
+    as_told(measurement[0], figure.value)
+    return measurement

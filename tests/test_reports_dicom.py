@@ -1,0 +1,344 @@
+"""DICOM structured reports: what they say, of whom, and whether those who did not write them can read them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import highdicom
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.examples import get_path
+
+from echo_rt import process
+from echo_rt.cardiac.rhythm import FEWEST
+from echo_rt.errors import MissingExtraError
+from echo_rt.outputs.reports import REPORTS, Asked
+from echo_rt.outputs.reports.sr_figures import IRREGULAR_BEATS
+from echo_rt.phantom import open_phantom
+from echo_rt.phantom.dicom_file import write_dicom
+from echo_rt.reading import EjectionFraction
+from echo_rt.result import ClipExtremes, ClipFigures, RecordingResult
+from support.dicom_reports import (
+    as_enhanced,
+    code_of,
+    errors_of_dciodvfy,
+    errors_of_dsrdump,
+    frames_of,
+    items,
+    numbers,
+    texts,
+)
+from support.results import provenance, result_of
+from support.synthetic import clip
+
+KINDS = ("sr", "sr1500")
+SOURCES = ("phantom", "ybr_color", "two")
+
+HEART = "width=160&height=120&fps=25&seconds=3&variety=0"
+
+WHERE = {
+    "18043-0": "ef_percent",
+    "79993-2": "ef_percent",
+    "79992-4": "ef_percent",
+    "79991-6": "ef_percent",
+    "ef_area": "ef_percent",
+    "ef_low": "ef_low",
+    "ef_high": "ef_high",
+    **dict.fromkeys(("79999-9", "79998-1", "79996-5", "edv_ml", "edv_px3"), "edv"),
+    **dict.fromkeys(("80004-5", "80003-7", "80001-1", "esv_ml", "esv_px3"), "esv"),
+    "8867-4": "heart_rate_bpm",
+    "fac": "fac_percent",
+}
+"""By the code of a number, its name in summary.json."""
+
+MEASURES = {
+    "130687": "ls_a4c", "130688": "ls_a2c", "79986-6": "lav_max", "79985-8": "lav_max", "90096001": "sv",
+    "277381004": "svi", "82799009": "co", "54993008": "ci", "125202": "wmsi", "79997-3": "edvi", "80002-9": "esvi",
+}  # fmt: skip
+"""By the code of a further measure its name without the unit; any other has its name for a code."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """The files of one recording."""
+
+    folder: Path
+    source: Path
+
+    def report(self, kind: str) -> Path:
+        return self.folder / REPORTS[kind].file
+
+    def read(self, kind: str) -> Dataset:
+        return pydicom.dcmread(self.report(kind))
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return json.loads((self.folder / "summary.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Made]:
+    """The phantom's DICOM, pydicom's cine, and two views of one study."""
+    folder = tmp_path_factory.mktemp("reports")
+    paths = [folder / "a4c.dcm", folder / "a2c.dcm"]
+    for path, uri in zip(paths, (f"phantom:?seed=4&{HEART}", f"phantom:?seed=9&named=A2C&{HEART}"), strict=True):
+        write_dicom(open_phantom(uri), path)
+    other, own = map(pydicom.dcmread, paths)
+    own.PatientID, own.StudyInstanceUID = other.PatientID, other.StudyInstanceUID
+    own.save_as(paths[1])
+    cine = Path(get_path("ybr_color"))
+    for name, source, second in (("phantom", paths[0], None), ("ybr_color", cine, None), ("two", *paths)):
+        process(source, a2c=second, out=folder, name=name, overlay=False, reports=KINDS)
+    return {name: Made(folder / name, cine if name == "ybr_color" else paths[0]) for name in SOURCES}
+
+
+def written(result: RecordingResult, path: Path, kind: str = "sr", recording: str | None = None) -> Dataset:
+    """A report of a result that nobody measured."""
+    with REPORTS[kind].open(Asked(path, "clip", recording)) as output:
+        for frame, reading in clip(75):
+            output.write(frame, reading)
+        output.finish(result)
+    return pydicom.dcmread(path)
+
+
+def in_summary(code: str, summary: dict[str, Any]) -> list[Any]:
+    """Every number of summary.json that the one of that code may be."""
+    views = [summary, *(summary[view] for view in ("a4c", "a2c") if view in summary)]
+    if code in WHERE:
+        return [view[WHERE[code]] for view in views]
+    name = MEASURES.get(code, code)
+    told = summary["measures"]
+    (key,) = {key for key in told if key == name or key.removeprefix(f"{name}_") in UNITS}
+    return [told[key]["value"]]
+
+
+UNITS = {"percent", "per_s", "l_min", "l_min_m2", "bpm", "cm_s", "ml", "ml_m2", "mm", "ms", "px"}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_number_is_that_of_the_summary_to_the_last_digit(made: dict[str, Made], kind: str, name: str) -> None:
+    summary = made[name].summary
+    found = numbers(made[name].read(kind))
+    assert len(found) >= (3 if name == "ybr_color" else 15)
+    for code, number, _, _ in found:
+        assert number in [json.dumps(value) for value in in_summary(code, summary)], code
+    codes = [code for code, *_ in found]
+    known = [name for name, told in summary["measures"].items() if told["value"] is not None]
+    assert len(set(codes) - WHERE.keys()) == len(known), "every further measure is said"
+
+
+def test_ef_and_volumes_have_the_codes_of_their_view(made: dict[str, Made]) -> None:
+    for kind in KINDS:
+        single = {code: number for code, number, *_ in numbers(made["phantom"].read(kind))}
+        assert {"79993-2", "79999-9", "80004-5", "8867-4"} <= single.keys()
+        summary = made["phantom"].summary
+        assert [float(single[code]) for code in ("79993-2", "79999-9")] == [summary["ef_percent"], summary["edv"]]
+        both = {code: float(number) for code, number, *_ in numbers(made["two"].read(kind))}
+        summary = made["two"].summary
+        views = (summary, "79991-6", "80001-1"), (summary["a4c"], "79993-2", "80004-5"), (
+            summary["a2c"], "79992-4", "80003-7",
+        )  # fmt: skip
+        for told, ef, esv in views:
+            assert (both[ef], both[esv]) == (told["ef_percent"], told["esv"])
+        assert None not in both.values()
+
+
+def test_numbers_refer_to_the_frames_at_ed_and_es_of_the_beats_they_stand_on(made: dict[str, Made]) -> None:
+    summary = made["phantom"].summary
+    accepted = [beat for beat in summary["beats"] if beat["accepted"]]
+    assert accepted
+    ed, es = ([1 + round(beat[f"t_{end}_s"] * 25) for beat in accepted] for end in ("ed", "es"))
+    for kind in KINDS:
+        found = {code: frames_of(item) for code, _, _, item in numbers(made["phantom"].read(kind))}
+        assert (found["79999-9"], found["80004-5"]) == (ed, es)
+        assert found["79993-2"] == sorted({*ed, *es})
+    source = pydicom.dcmread(made["phantom"].source, stop_before_pixels=True)
+    for image in (item for item in items(made["phantom"].read("sr")) if item.get("ValueType") == "IMAGE"):
+        assert image.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == source.SOPInstanceUID
+
+
+def test_patient_and_study_are_those_of_the_source_in_a_new_series(made: dict[str, Made]) -> None:
+    for name in SOURCES:
+        source = pydicom.dcmread(made[name].source, stop_before_pixels=True)
+        reports = [made[name].read(kind) for kind in KINDS]
+        for report in reports:
+            for keyword in ("PatientName", "PatientID", "PatientSex", "StudyInstanceUID", "StudyDate", "StudyID"):
+                assert report[keyword].value == (source.get(keyword) or ("" if keyword == "PatientSex" else None)), (
+                    keyword
+                )
+            assert (report.CompletionFlag, report.VerificationFlag) == ("PARTIAL", "UNVERIFIED")
+            assert "For research" in report.SeriesDescription
+            assert report.CodingSchemeIdentificationSequence[0].CodingSchemeDesignator == "99ECHORT"
+        uids = [report[word].value for report in reports for word in ("SOPInstanceUID", "SeriesInstanceUID")]
+        assert len({*uids, source.SOPInstanceUID, source.SeriesInstanceUID}) == 6
+
+
+def test_the_model_is_the_observer(made: dict[str, Made]) -> None:
+    said = texts(made["phantom"].read("sr"))
+    assert {made["phantom"].summary["model"], "echo-rt"} <= set(said)
+    (observer,) = (item.UID for item in items(made["phantom"].read("sr")) if item.get("ValueType") == "UIDREF")
+    again = [item.UID for item in items(made["two"].read("sr")) if item.get("ValueType") == "UIDREF"]
+    assert again == [observer], "one device for one model and version"
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_validators_that_nobody_here_wrote_find_no_error(made: dict[str, Made], name: str, tmp_path: Path) -> None:
+    files = made[name]
+    assert [errors_of_dsrdump(files.report(kind)) for kind in KINDS] == [[], []]
+    assert errors_of_dciodvfy(files.report("sr1500")) == []
+    assert errors_of_dciodvfy(as_enhanced(files.report("sr"), tmp_path / "enhanced.dcm")) == []
+
+
+def test_highdicom_reads_the_measurement_report(made: dict[str, Made]) -> None:
+    report = highdicom.sr.srread(made["two"].report("sr1500"))
+    groups = report.content.get_image_measurement_groups()
+    assert [group.tracking_identifier for group in groups] == ["Biplane, A4C and A2C", "A4C", "A2C"]
+    ef = groups[0].get_measurements(name=highdicom.sr.CodedConcept("79991-6", "LN", "EF biplane"))
+    assert [one.value for one in ef] == [made["two"].summary["ef_percent"]]
+    assert ef[0].method.value == "125207"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_ef_the_report_says_why_and_holds_no_number_for_it(tmp_path: Path, kind: str) -> None:
+    none = result_of(clip(20, beats_found=False), ClipFigures(reason="the volume hardly changes"))
+    report = written(none, tmp_path / "none.dcm", kind)
+    assert numbers(report) == []
+    assert any("No ejection fraction: the volume hardly changes" in said for said in texts(report))
+    assert errors_of_dsrdump(tmp_path / "none.dcm") == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_views_without_an_ef_say_nothing_of_the_second(tmp_path: Path, kind: str, made: dict[str, Made]) -> None:
+    first = made["phantom"].source
+    stranger = tmp_path / "stranger.dcm"
+    write_dicom(open_phantom(f"phantom:?seed=5&named=A2C&{HEART}"), stranger)
+    process(first, a2c=stranger, out=tmp_path, name="pair", overlay=False, reports=[kind])
+    report = pydicom.dcmread(tmp_path / "pair" / REPORTS[kind].file)
+    codes = {code for code, *_ in numbers(report)}
+    assert not {code for code in codes if WHERE.get(code) in ("ef_percent", "ef_low", "edv", "esv")}
+    assert not {code for code in codes if code.endswith(("a2c", "inferior", "anterior"))}
+    assert any("two patients" in said for said in texts(report))
+    assert pydicom.dcmread(stranger).SOPInstanceUID not in str(report)
+
+
+def test_volumes_in_pixels_do_not_pass_for_volumes(tmp_path: Path) -> None:
+    report = written(result_of(clip(75, spacing_mm=None)), tmp_path / "a.dcm")
+    units = {code: unit for code, _, unit, _ in numbers(report)}
+    assert units["edv_px3"] == "{px3}"
+    assert not {"79999-9", "80004-5"} & units.keys()
+    assert units["79993-2"] == "%", "EF needs no scale"
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "method"),
+    [
+        ({"method": "disks"}, "79993-2", None),
+        ({"method": "area-length"}, "18043-0", "125205"),
+        ({"method": "area"}, "ef_area", "125220"),
+    ],
+)
+def test_ef_of_another_method_has_another_code(tmp_path: Path, change: dict[str, str], code: str, method: str) -> None:
+    result = result_of(clip(75))
+    told = replace(result.ef, **change)
+    result = replace(result, ef=told, rolling=((1.0, told),))
+    report = written(result, tmp_path / "a.dcm")
+    found = {code: item for code, _, _, item in numbers(report)}
+    assert code in found
+    methods = [
+        code_of(item.ConceptCodeSequence[0])
+        for item in items(found[code])
+        if item.get("ValueType") == "CODE" and code_of(item.ConceptNameCodeSequence[0]) == "370129005"
+    ]
+    assert methods == ([method] if method else [])
+    assert ("79999-9" in found) == (change["method"] != "area-length"), "the volumes by disks have their own codes"
+
+
+def test_ef_of_an_unknown_view_has_the_code_of_no_view(tmp_path: Path) -> None:
+    report = written(result_of(clip(75), source=provenance(view=None)), tmp_path / "a.dcm")
+    codes = {code for code, *_ in numbers(report)}
+    assert {"18043-0", "edv_ml", "esv_ml"} <= codes
+    assert "79993-2" not in codes
+
+
+def test_the_derivation_is_that_of_the_figure(tmp_path: Path) -> None:
+    def derivations(result: RecordingResult) -> list[str]:
+        report = written(result, tmp_path / "a.dcm")
+        (ef,) = (item for code, _, _, item in numbers(report) if code == "79993-2")
+        return [
+            item.ConceptCodeSequence[0].CodeMeaning
+            for item in items(ef)
+            if item.get("ValueType") == "CODE" and code_of(item.ConceptNameCodeSequence[0]) == "121401"
+        ]
+
+    assert IRREGULAR_BEATS == FEWEST
+    result = result_of(clip(150))
+    assert result.ef.beats == 5
+    assert derivations(result) == ["Median"]
+    assert derivations(replace(result, figures=replace(result.figures, irregular=True))) == ["Mean"]
+    assert derivations(replace(result, ef=replace(result.ef, beats=1))) == [], "of one beat there is none"
+    extremes = ClipFigures(ClipExtremes(0.1, 0.4, 100.0, 45.0, 30.0, 20.0, 55.0, 33.3))
+    assert derivations(result_of(clip(20, beats_found=False), extremes)) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_dicom_has_an_unknown_patient_and_a_study_of_its_own(tmp_path: Path, kind: str) -> None:
+    result = result_of(clip(75))
+    other = tmp_path / "other.avi"
+    other.write_bytes(b"RIFF" * 100)
+    report = written(result, tmp_path / "a.dcm", kind, str(other))
+    again = written(result, tmp_path / "b.dcm", kind, str(other))
+    strange = written(result, tmp_path / "c.dcm", kind, str(tmp_path / "strange.avi"))
+    assert not report.PatientName
+    assert not report.PatientID
+    assert report.StudyInstanceUID == again.StudyInstanceUID != strange.StudyInstanceUID
+    assert "CurrentRequestedProcedureEvidenceSequence" not in report
+    assert not [item for item in items(report) if item.get("ValueType") == "IMAGE"]
+    assert errors_of_dsrdump(tmp_path / "a.dcm") == []
+
+
+def test_the_same_result_has_the_same_uid_and_another_has_another(tmp_path: Path) -> None:
+    result = result_of(clip(75))
+    slower = replace(result, frames=replace(result.frames, latency_ms={"p50": 99.0}))
+    other = replace(result, ef=replace(result.ef, percent=57.123))
+    uids = [written(one, tmp_path / "a.dcm").SOPInstanceUID for one in (result, result, slower, other)]
+    assert uids[0] == uids[1] == uids[2] != uids[3]
+    assert written(result, tmp_path / "a.dcm", "sr1500").SOPInstanceUID != uids[0]
+
+
+def test_a_damaged_header_costs_its_own_values_alone(tmp_path: Path, made: dict[str, Made]) -> None:
+    header = pydicom.dcmread(made["phantom"].source)
+    with pydicom.config.disable_value_validation():
+        header.PatientBirthDate, header.StudyTime, header.PatientSex = "born in May", "noon", "f"
+        header.PatientID, header.StudyInstanceUID = "X" * 80, "1.2.not"
+        header.PatientName = "Ünlü^Ayşe"
+        header.SpecificCharacterSet = "ISO_IR 192"
+        header.save_as(tmp_path / "odd.dcm")
+    report = written(result_of(clip(75)), tmp_path / "a.dcm", recording=str(tmp_path / "odd.dcm"))
+    assert report.PatientID == "X" * 80, "an ID is never cut"
+    assert str(report.PatientName) == "Ünlü^Ayşe"
+    assert not report.PatientBirthDate
+    assert not report.StudyTime
+    assert not report.PatientSex
+    assert report.StudyInstanceUID.startswith("2.25.")
+
+
+def test_a_report_asked_for_without_highdicom_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "highdicom", None)
+    for kind in KINDS:
+        with pytest.raises(MissingExtraError, match=rf"--report {kind} needs .* pip install 'echo-rt\[reports\]'"):
+            REPORTS[kind].open(Asked(tmp_path / "a.dcm", "a", None))
+
+
+def test_a_stale_figure_says_so(tmp_path: Path) -> None:
+    result = result_of(clip(75))
+    stale: EjectionFraction = replace(result.ef, stale=True, reason="stale: no good beat for 6 s")
+    said = texts(written(replace(result, ef=stale), tmp_path / "a.dcm"))
+    assert any("stale: no good beat for 6 s" in line for line in said)
