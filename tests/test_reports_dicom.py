@@ -25,6 +25,7 @@ from echo_rt.reading import EjectionFraction
 from echo_rt.result import ClipExtremes, ClipFigures, RecordingResult
 from support.dicom_reports import (
     as_enhanced,
+    check_by_dicom_validator,
     code_of,
     errors_of_dciodvfy,
     errors_of_dsrdump,
@@ -195,6 +196,12 @@ def test_validators_that_nobody_here_wrote_find_no_error(made: dict[str, Made], 
     assert errors_of_dciodvfy(as_enhanced(files.report("sr"), tmp_path / "enhanced.dcm")) == []
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", SOURCES)
+def test_dicom_validator_finds_no_error(made: dict[str, Made], name: str, kind: str) -> None:
+    check_by_dicom_validator(made[name].report(kind))
+
+
 def test_highdicom_reads_the_measurement_report(made: dict[str, Made]) -> None:
     report = highdicom.sr.srread(made["two"].report("sr1500"))
     groups = report.content.get_image_measurement_groups()
@@ -326,6 +333,34 @@ def test_a_damaged_header_costs_its_own_values_alone(tmp_path: Path, made: dict[
     assert not report.StudyTime
     assert not report.PatientSex
     assert report.StudyInstanceUID.startswith("2.25.")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_object_of_a_private_class_is_referred_to_as_it_is(tmp_path: Path, made: dict[str, Made], kind: str) -> None:
+    header = pydicom.dcmread(made["phantom"].source, stop_before_pixels=True)
+    header.SOPClassUID = header.file_meta.MediaStorageSOPClassUID = "1.2.840.113543.6.6.1.3.10002"
+    header.save_as(tmp_path / "private.dcm")
+    report = written(result_of(clip(75)), tmp_path / "a.dcm", kind, str(tmp_path / "private.dcm"))
+    (study,) = report.CurrentRequestedProcedureEvidenceSequence
+    (series,) = study.ReferencedSeriesSequence
+    (reference,) = series.ReferencedSOPSequence
+    assert (reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID) == (
+        header.SOPClassUID, header.SOPInstanceUID,
+    )  # fmt: skip
+    assert (study.StudyInstanceUID, series.SeriesInstanceUID) == (header.StudyInstanceUID, header.SeriesInstanceUID)
+    assert report.PatientID == header.PatientID
+
+
+@pytest.mark.parametrize("uid", ["1.2\\3", "1.2.not", ""])
+def test_an_object_without_a_uid_is_not_referred_to(tmp_path: Path, made: dict[str, Made], uid: str) -> None:
+    header = pydicom.dcmread(made["phantom"].source, stop_before_pixels=True)
+    with pydicom.config.disable_value_validation():
+        header.SOPInstanceUID = uid
+        header.save_as(tmp_path / "odd.dcm")
+    report = written(result_of(clip(75)), tmp_path / "a.dcm", recording=str(tmp_path / "odd.dcm"))
+    assert "CurrentRequestedProcedureEvidenceSequence" not in report
+    assert not [item for item in items(report) if item.get("ValueType") == "IMAGE"]
+    assert report.StudyInstanceUID == header.StudyInstanceUID
 
 
 def test_a_report_asked_for_without_highdicom_says_what_to_install(

@@ -27,7 +27,7 @@ from echo_rt.phantom import open_phantom
 from echo_rt.phantom.dicom_file import write_dicom
 from echo_rt.provenance import FOUND, TURNED, Roi
 from echo_rt.result import Provenance
-from support.dicom_reports import errors_of_dciodvfy
+from support.dicom_reports import check_by_dicom_validator, errors_of_dciodvfy
 from support.results import provenance, result_of
 from support.synthetic import clip
 
@@ -121,6 +121,11 @@ def test_highdicom_reads_it_by_the_frames_of_the_source(made: dict[str, Path], k
 @pytest.mark.parametrize("name", ["phantom", "ybr_color"])
 def test_dciodvfy_finds_no_error(made: dict[str, Path], name: str) -> None:
     assert errors_of_dciodvfy(made[name] / REPORTS["seg"].file) == []
+
+
+@pytest.mark.parametrize("name", ["phantom", "ybr_color"])
+def test_dicom_validator_finds_no_error(made: dict[str, Path], name: str) -> None:
+    check_by_dicom_validator(made[name] / REPORTS["seg"].file)
 
 
 def test_patient_and_study_are_those_of_the_source_in_a_new_series(made: dict[str, Path]) -> None:

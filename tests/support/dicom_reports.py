@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,17 @@ def errors_of_dsrdump(path: Path) -> list[str]:
         for line in said.splitlines()
         if line.startswith(("E:", "F:", "W:")) and "Character Set" not in line and "not yet supported" not in line
     ]
+
+
+def check_by_dicom_validator(path: Path) -> None:
+    """Let dicom-validator look for errors; the test is skipped where it or the text of the standard is missing."""
+    pytest.importorskip("dicom_validator", reason="dicom-validator is not installed (pip install dicom-validator)")
+    standard = Path.home() / "dicom-validator"
+    if not list(standard.glob("*/docbook/part03.xml")):
+        pytest.skip(f"the text of the standard is not in {standard} (validate_iods fetches it)")
+    command = [sys.executable, "-m", "dicom_validator.validate_iods", "--edition", "local", "-src", str(standard)]
+    run = subprocess.run([*command, str(path)], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr  # it is the number of errors
 
 
 def as_enhanced(path: Path, into: Path) -> Path:

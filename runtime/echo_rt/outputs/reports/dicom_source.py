@@ -140,7 +140,8 @@ def _element(header: Dataset, keyword: str) -> DataElement | None:
     vr = dictionary_VR(tag)
     try:
         value = header[tag].value if tag in header else None
-        if value in (None, "") or (vr not in _WORDS and not _valid(vr, value)):
+        several = vr == VR.UI and not isinstance(value, str)
+        if several or value in (None, "") or (vr not in _WORDS and not _valid(vr, value)):
             return None
         return DataElement(tag, vr, value, validation_mode=config.IGNORE)
     except Exception:  # noqa: BLE001 - as above: a value is converted when it is asked for

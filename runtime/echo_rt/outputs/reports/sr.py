@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,13 @@ from echo_rt.result import RecordingResult
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+    from echo_rt.outputs.reports.dicom_source import DicomSource
+
 ECHO, MEASUREMENTS = "echo", "measurements"
 
 _ECHO_CLASS = "1.2.840.10008.5.1.4.1.1.88.72"
+_STAND_IN = "2.25.0"
+
 _SERIES = {ECHO: 9901, MEASUREMENTS: 9902}
 """High numbers, that a scanner does not give its own series."""
 
@@ -73,14 +77,14 @@ def _document(kind: str, result: RecordingResult, recording: str | None, frames:
     from highdicom.sr import ComprehensiveSR, EnhancedSR
     from pydicom.uid import UID
 
-    from echo_rt.outputs.reports.dicom_source import DicomSource, carry, dicom_source
+    from echo_rt.outputs.reports.dicom_source import carry, dicom_source
     from echo_rt.outputs.reports.identifiers import MAKER, RESEARCH, SCHEME, SCHEME_NAME, Maker, figures_uid
     from echo_rt.outputs.reports.sr_echo import echo_report
     from echo_rt.outputs.reports.sr_figures import sections
     from echo_rt.outputs.reports.sr_measurements import measurement_report
 
     maker, said = Maker.of(result), sections(result, frames)
-    sources: dict[str, DicomSource] = {result.provenance.recording: dicom_source(recording)}
+    sources = {result.provenance.recording: dicom_source(recording)}
     for section in said:
         sources.setdefault(section.recording, dicom_source(section.recording))
     main, *_ = sources.values()
@@ -90,7 +94,7 @@ def _document(kind: str, result: RecordingResult, recording: str | None, frames:
     echo = kind == ECHO
     make: Callable[..., Any] = EnhancedSR if echo else ComprehensiveSR
     document: Dataset = make(
-        evidence=[_evidence(source) for source in sources.values()],
+        evidence=_evidence(main, sources.values()),
         content=echo_report(said, context, references)
         if echo
         else measurement_report(said, context, references, maker, uid)[0],
@@ -107,23 +111,22 @@ def _document(kind: str, result: RecordingResult, recording: str | None, frames:
     )
     document.SoftwareVersions = [maker.software, maker.model]
     carry(main.patient_and_study, document)
-    _keep_real(document, {instance for _, instance in references.values()})
+    _without_stand_in(document)
     if echo:
         document.SOPClassUID = document.file_meta.MediaStorageSOPClassUID = UID(_ECHO_CLASS)
         document.TimezoneOffsetFromUTC = main.timezone or datetime.now().astimezone().strftime("%z")
     return document
 
 
-def _keep_real(document: Dataset, instances: set[str]) -> None:
-    """Leave out of the evidence what stands for a recording that is no DICOM object."""
+def _without_stand_in(document: Dataset) -> None:
+    """Leave the stand-in out of the evidence."""
     for keyword in ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence"):
-        studies = [
-            study
-            for study in document.get(keyword, [])
-            if study.ReferencedSeriesSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID in instances
-        ]
-        if studies:
-            setattr(document, keyword, studies)
+        for study in document.get(keyword, []):
+            study.ReferencedSeriesSequence = [
+                series for series in study.ReferencedSeriesSequence if series.SeriesInstanceUID != _STAND_IN
+            ]
+        if kept := [study for study in document.get(keyword, []) if study.ReferencedSeriesSequence]:
+            setattr(document, keyword, kept)
         elif keyword in document:
             delattr(document, keyword)
 
@@ -145,20 +148,26 @@ def _context(maker: Any) -> Any:
     return ObservationContext(ObserverContext(codes.DCM.Device, device))
 
 
-def _evidence(source: Any) -> Dataset:
-    """An object as highdicom asks for it: its identity, and no patient, who is carried over as is."""
+def _evidence(main: DicomSource, sources: Iterable[DicomSource]) -> list[Dataset]:
+    """The objects that are referred to, behind a stand-in.
+
+    highdicom takes patient and study from the first and knows no private class: these are carried over later.
+    """
     from pydicom.dataset import Dataset
+    from pydicom.uid import UltrasoundMultiFrameImageStorage
 
-    from echo_rt.outputs.reports.identifiers import made_up_uid
-
-    evidence = Dataset()
-    evidence.SOPClassUID, evidence.SOPInstanceUID = source.reference or (
-        "1.2.840.10008.5.1.4.1.1.3.1",
-        made_up_uid("x"),
-    )
-    evidence.StudyInstanceUID, evidence.SeriesInstanceUID = source.study_uid, source.series_uid
+    first = Dataset()
     for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex"):
-        setattr(evidence, keyword, "")
+        setattr(first, keyword, "")
     for keyword in ("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"):
-        setattr(evidence, keyword, None)
-    return evidence
+        setattr(first, keyword, None)
+    first.SOPClassUID, first.SOPInstanceUID = UltrasoundMultiFrameImageStorage, _STAND_IN
+    first.StudyInstanceUID, first.SeriesInstanceUID = main.study_uid, _STAND_IN
+    evidence = {_STAND_IN: first}
+    for source in sources:
+        if source.reference is not None:
+            one = Dataset()
+            one.SOPClassUID, one.SOPInstanceUID = source.reference
+            one.StudyInstanceUID, one.SeriesInstanceUID = source.study_uid, source.series_uid
+            evidence[one.SOPInstanceUID] = one
+    return list(evidence.values())
