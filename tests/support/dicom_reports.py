@@ -13,6 +13,10 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
+from echo_rt.outputs.reports import REPORTS, Asked
+from echo_rt.result import RecordingResult
+from support.synthetic import clip
+
 ENHANCED_SR = "1.2.840.10008.5.1.4.1.1.88.22"
 
 
@@ -93,3 +97,12 @@ def _said(program: str, package: str, *arguments: str) -> str:
         pytest.skip(f"{program} is not installed (Debian: apt install {package})")
     run = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
     return run.stderr
+
+
+def written(result: RecordingResult, path: Path, kind: str = "sr", recording: str | None = None) -> Dataset:
+    """A report of a result that nobody measured."""
+    with REPORTS[kind].open(Asked(path, "clip", recording)) as output:
+        for frame, reading in clip(75):
+            output.write(frame, reading)
+        output.finish(result)
+    return pydicom.dcmread(path)
