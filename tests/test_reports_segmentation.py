@@ -216,9 +216,11 @@ def test_what_is_no_dicom_refers_to_nothing(tmp_path: Path) -> None:
     labels, path = both(tmp_path, provenance(), None)
     data = pydicom.dcmread(path)
     assert "ReferencedSeriesSequence" not in data
+    assert data.LossyImageCompression == "00", "nothing says otherwise"
     assert data.StudyInstanceUID.startswith("2.25.")
     assert not data.PatientName
     np.testing.assert_array_equal(by_frame(path)[12], labels[11])
+    assert errors_of_dciodvfy(path) == []
 
 
 def test_frames_of_two_sizes_are_refused(tmp_path: Path) -> None:

@@ -142,6 +142,7 @@ def _header(result: RecordingResult, source: DicomSource, kind: str, labels: str
     header = Dataset()
     header.SpecificCharacterSet = "ISO_IR 192"
     carry(source.patient_and_study, header)
+    header.LossyImageCompression = "00"
     carry(source.lossy, header)
     header.SOPInstanceUID = figures_uid(f"{kind} segmentation", result, labels, *reference)
     header.SeriesInstanceUID = figures_uid(f"{kind} series", result, labels, *reference)
