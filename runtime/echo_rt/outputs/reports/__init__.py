@@ -67,10 +67,38 @@ def _pdf(asked: Asked) -> FileOutput:
     return PdfOutput(asked)
 
 
+def _sr(asked: Asked) -> FileOutput:
+    from echo_rt.outputs.reports.sr import ECHO, open_sr
+
+    return open_sr(asked, ECHO)
+
+
+def _sr1500(asked: Asked) -> FileOutput:
+    from echo_rt.outputs.reports.sr import MEASUREMENTS, open_sr
+
+    return open_sr(asked, MEASUREMENTS)
+
+
+def _seg(asked: Asked) -> FileOutput:
+    from echo_rt.outputs.reports.seg import SegmentationOutput
+
+    return SegmentationOutput(asked)
+
+
+def _labelmap(asked: Asked) -> FileOutput:
+    from echo_rt.outputs.reports.seg import SegmentationOutput
+
+    return SegmentationOutput(asked, label_map=True)
+
+
 REPORTS: dict[str, Report] = {
     "html": Report("report.html", _html, "a page for a browser", THUMBNAIL),
     "pdf": Report("report.pdf", _pdf, "the same page on paper"),
     "fhir": Report("report.fhir.json", _fhir, "FHIR R4 Observations"),
+    "sr": Report("report.sr.dcm", _sr, "a DICOM structured report, Simplified Adult Echo"),
+    "sr1500": Report("report.tid1500.dcm", _sr1500, "a DICOM measurement report (TID 1500)"),
+    "seg": Report("segmentation.dcm", _seg, "a DICOM segmentation of every frame"),
+    "labelmap": Report("segmentation.labelmap.dcm", _labelmap, "the same as a label map, compressed"),
 }
 """By the name that `--report` takes. A new one adds its line here."""
 
