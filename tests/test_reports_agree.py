@@ -15,7 +15,7 @@ from echo_rt.outputs.folder import CURVE, MASKS, OVERLAY, TABLE
 from echo_rt.outputs.reports import REPORTS
 from echo_rt.result import ClipFigures
 from support.hearts import A2C, A4C, Traced
-from support.printed import NO_NUMBERS, NUMBERS_IN, summary_numbers
+from support.printed import COMPARED_IN, NO_NUMBERS, NUMBERS_IN, summary_numbers
 from support.results import result_of
 from support.synthetic import clip
 
@@ -76,4 +76,7 @@ def test_every_number_of_a_report_is_that_of_the_summary_to_the_last_digit(
 
 
 def test_the_numbers_of_every_report_are_compared() -> None:
-    assert REPORTS.keys() <= NUMBERS_IN.keys() | NO_NUMBERS, "a new report: say in support/printed.py how to read it"
+    said = NUMBERS_IN.keys() | COMPARED_IN.keys() | NO_NUMBERS
+    assert REPORTS.keys() <= said, "a new report: say in support/printed.py how to read it"
+    for file in COMPARED_IN.values():
+        assert "def test_every_number_" in (Path(__file__).parent / file).read_text(), file

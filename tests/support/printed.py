@@ -70,5 +70,13 @@ NUMBERS_IN: dict[str, Callable[[Path], dict[str, str]]] = {
 }
 """By kind of report, what reads its numbers. A new report adds its line here."""
 
-NO_NUMBERS = {"seg"}
+COMPARED_IN = {
+    "html": "test_report_page.py",
+    "pdf": "test_report_page.py",
+    "sr": "test_reports_dicom.py",
+    "sr1500": "test_reports_dicom.py",
+}
+"""Where the numbers of the other reports are compared. The PDF is the page, printed."""
+
+NO_NUMBERS = {"seg", "labelmap"}
 """Reports that show no figure."""
