@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pydicom
 import pytest
+from pydicom.sr._concepts_dict import concepts
 
 from echo_rt.cardiac.rhythm import FEWEST
 from echo_rt.errors import MissingExtraError
-from echo_rt.outputs.reports import REPORTS, Asked
+from echo_rt.outputs.reports import REPORTS, Asked, sr_codes, sr_echo
+from echo_rt.outputs.reports.sr_codes import Term
 from echo_rt.outputs.reports.sr_figures import IRREGULAR_BEATS
 from echo_rt.phantom import open_phantom
 from echo_rt.phantom.dicom_file import write_dicom
@@ -184,3 +187,22 @@ def test_a_stale_figure_says_so(tmp_path: Path) -> None:
     stale: EjectionFraction = replace(result.ef, stale=True, reason="stale: no good beat for 6 s")
     said = texts(written(replace(result, ef=stale), tmp_path / "a.dcm"))
     assert any("stale: no good beat for 6 s" in line for line in said)
+
+
+def terms(told: object) -> Iterator[Term]:
+    """Every coded word in a table."""
+    if isinstance(told, Term):
+        yield told
+    elif isinstance(told, dict | tuple):
+        for one in told.values() if isinstance(told, dict) else told:
+            yield from terms(one)
+
+
+def test_every_code_is_one_of_the_standard() -> None:
+    tables = [table for module in (sr_codes, sr_echo) for table in vars(module).values()]
+    planes = [sr_codes.volumes_by_disks(plane) for plane in ("A4C", "A2C", "biplane")]
+    found = {term for told in (*tables, *planes) for term in terms(told) if term.scheme in ("LN", "SCT", "DCM")}
+    known = {(scheme, code) for scheme, names in concepts.items() for codes in names.values() for code in codes}
+    assert len(found) > 70
+    assert {(term.scheme, term.value) for term in found} <= known
+    assert max(len(term.meaning) for term in found) <= 64
