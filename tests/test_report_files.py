@@ -58,7 +58,7 @@ def test_a_long_recording_still_fits_on_two_sheets(tmp_path: Path, beats: int) -
     output = REPORTS["pdf"].open(Asked(tmp_path / "report.pdf", "a very long name " * 12, None))
     for frame, reading in frames:
         output.write(frame, reading)
-    output.finish(result_of(frames, source=replace(provenance(), notes=("a note of the source " * 8,) * 4)))
+    output.finish(result_of(frames, source=replace(provenance(), notes=("a note of the source " * 8,) * 20)))
     assert len(pypdf.PdfReader(tmp_path / "report.pdf").pages) <= 2
 
 
