@@ -11,18 +11,12 @@ from pydicom import dcmread
 from echo_rt.errors import OutputError
 from echo_rt.node.journal import Cine, Journal
 from echo_rt.node.shelf import Shelf
-from echo_rt.outputs.reports import REPORTS, Report
 from support.dicom_peers import associate, cine, free_port, send
 from support.running_node import archive, running
-from support.stand_in_report import SmallSr, source_of
+from support.stand_in_report import source_of
 
 # pynetdicom leaves the socket of a connection that was refused to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom", "ignore:unclosed <socket:ResourceWarning")
-
-
-@pytest.fixture(autouse=True)
-def sr(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(REPORTS, "sr", REPORTS.get("sr") or Report("report.sr.dcm", SmallSr, "stand-in"))
 
 
 def received(folder: Path) -> set[str]:

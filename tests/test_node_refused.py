@@ -14,18 +14,11 @@ import pytest
 
 from echo_rt.node import shelf as shelves
 from echo_rt.node.journal import Journal
-from echo_rt.outputs.reports import REPORTS, Report
 from support.dicom_peers import MULTI_FRAME, associate, cine, send
 from support.running_node import running
-from support.stand_in_report import SmallSr
 
 # pynetdicom leaves the socket of a connection that was refused to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom", "ignore:unclosed <socket:ResourceWarning")
-
-
-@pytest.fixture(autouse=True)
-def sr(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(REPORTS, "sr", REPORTS.get("sr") or Report("report.sr.dcm", SmallSr, "stand-in"))
 
 
 def received(folder: Path) -> set[str]:

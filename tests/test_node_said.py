@@ -12,18 +12,11 @@ import pytest
 
 from echo_rt.errors import ParameterError
 from echo_rt.node.peers import Peer, Peers, parse_peer
-from echo_rt.outputs.reports import REPORTS, Report
 from support.dicom_peers import Archive, associate, cine, free_port, send
 from support.running_node import running
-from support.stand_in_report import SmallSr
 
 # pynetdicom leaves the socket of a connection that was refused to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom", "ignore:unclosed <socket:ResourceWarning")
-
-
-@pytest.fixture(autouse=True)
-def sr(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(REPORTS, "sr", REPORTS.get("sr") or Report("report.sr.dcm", SmallSr, "stand-in"))
 
 
 def received(folder: Path) -> set[str]:

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from echo_rt.node.peers import Peers, parse_peer
 from echo_rt.node.service import Node, NodeOptions
 from echo_rt.node.shelf import Shelf
+from echo_rt.outputs.reports import REPORTS, Report
 from support.dicom_peers import Archive
 from support.stand_in_follower import StandInFollower
+from support.stand_in_report import SmallSr
 
 
 class RunningNode:
@@ -65,11 +68,13 @@ class RunningNode:
 @contextmanager
 def running(folder: Path, *peers: str, **options: Any) -> Iterator[RunningNode]:
     """A node whose only peer is SCANNER without an address, unless others are given."""
-    node = RunningNode(folder, list(peers) or ["SCANNER"], **options)
-    try:
-        yield node
-    finally:
-        node.close()
+    made = REPORTS.get("sr") or Report("report.sr.dcm", SmallSr, "stand-in")
+    with patch.dict(REPORTS, sr=made):
+        node = RunningNode(folder, list(peers) or ["SCANNER"], **options)
+        try:
+            yield node
+        finally:
+            node.close()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from echo_rt.node.service import Followed
+from echo_rt.outputs.folder import Folder
 from support.stand_in_report import small_sr
 
 
@@ -41,11 +42,9 @@ class StandInFollower:
                 yield Followed(number, *fails.pop(0))
                 continue
             time.sleep(self._wait_s)
-            part = self._results / f".{folder}.part"
-            part.mkdir(exist_ok=True)
-            small_sr(recording).save_as(part / "report.sr.dcm", enforce_file_format=True)
-            if not (self._results / folder).exists():
-                part.rename(self._results / folder)
+            with Folder(self._results, folder, recording) as made:
+                small_sr(recording).save_as(made.file("report.sr.dcm"), enforce_file_format=True)
+                made.commit()
             yield Followed(number)
 
     def stop(self) -> None:
