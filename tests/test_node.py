@@ -145,13 +145,17 @@ def test_what_was_not_acknowledged_is_swept_away_and_what_was_at_work_begins_aga
     again.close()
 
 
-def test_a_file_that_somebody_took_away_is_stored_again_when_it_is_sent_again(tmp_path: Path) -> None:
+def test_an_instance_whose_file_was_taken_away_begins_anew_when_it_is_sent_again(tmp_path: Path) -> None:
     shelf, one = Shelf(tmp_path), Cine("1.2", "1", "SCANNER", "127.0.0.1")
     assert shelf.keep(one, [b"cine"])
+    shelf.journal.done(1, ["sr"])
+    assert not shelf.keep(one, [b"cine"])
+    assert shelf.journal.counts()[0]["done"] == 1
     shelf.cine("1.2").unlink()
     shelf.keep(one, [b"cine"])
     assert shelf.cine("1.2").read_bytes() == b"cine"
     assert shelf.journal.counts()[0]["received"] == 1
+    assert shelf.journal.due(1e12, 10) == [], "its report is made anew first"
     shelf.close()
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import socket
 import sqlite3
 import struct
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from echo_rt.node import scp
 from echo_rt.node import shelf as shelves
 from echo_rt.node.journal import Journal
 from support.dicom_peers import MULTI_FRAME, associate, cine, send
@@ -72,8 +75,8 @@ def test_what_is_no_cine_and_what_is_a_bomb_is_refused(elements: dict[str, Any],
 def test_more_bytes_than_are_held_are_refused_and_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECHO_RT_MAX_HELD_BYTES", "100000")
     large = cine(1)
-    large.add_new(0x00090010, "LO", "echo-rt tests")
-    large.add_new(0x00091001, "OB", bytes(1_000_000))
+    large.add_new(0x00290010, "LO", "echo-rt tests")
+    large.add_new(0x00291001, "OB", bytes(1_000_000))
     with running(tmp_path) as node:
         assert send(node.port, large, cine(2)) == [0xA700, 0x0000]
 
@@ -164,3 +167,28 @@ def test_a_part_that_claims_gigabytes_ends_its_connection_alone(tmp_path: Path) 
             liar.settimeout(60)
             assert liar.recv(100) == b"", "it is closed"
         assert send(node.port, cine(1)) == [0x0000]
+
+
+def test_noise_and_too_many_connections_cost_lines_and_no_instance(tmp_path: Path, monkeypatch, capfd) -> None:
+    monkeypatch.setattr(scp, "CONNECTIONS", 4)
+    monkeypatch.setattr(scp, "REQUEST_S", 0.5)
+    chance = random.Random(5)
+    with running(tmp_path) as node, ExitStack() as opened:
+        for kind in range(9):
+            with socket.create_connection(("127.0.0.1", node.port), 60) as noisy:
+                noisy.sendall(struct.pack(">BBL", kind, 0, 60) + chance.randbytes(60))
+        waiting = [opened.enter_context(socket.create_connection(("127.0.0.1", node.port), 60)) for _ in range(8)]
+        assert {each.recv(1) for each in waiting[4:]} == {b""}, "those above the limit are closed"
+        opened.close()
+        assert node.wait(lambda: released(associate(node.port)))
+        assert send(node.port, cine(1)) == [0x0000]
+    said = capfd.readouterr().err
+    assert "Traceback" not in said
+    assert "there are too many" in said
+
+
+def released(association: Any) -> bool:
+    """Whether there was an association."""
+    if there := association.is_established:
+        association.release()
+    return bool(there)

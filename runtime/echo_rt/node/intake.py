@@ -19,8 +19,9 @@ from echo_rt.sources.limits import Excess, limits
 OUT_OF_RESOURCES, NO_MATCH, NOT_UNDERSTOOD = 0xA700, 0xA900, 0xC000
 """Of a C-STORE that failed (PS3.4 B.2.3)."""
 
-HEAD_BYTES = 2**23
-"""Of a data set that are looked at: all elements up to the description of the picture stand at its start."""
+HEAD_BYTES = 2**21
+"""Of a data set that are looked at: all elements up to the description of the picture stand at its start. So many bytes
+of empty items take 0.2 GB and some seconds."""
 
 LAST_GROUP = 0x0028
 """Of that description."""

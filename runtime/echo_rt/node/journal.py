@@ -130,7 +130,8 @@ class Journal:
     def receive(self, cine: Cine, placed: AbstractContextManager[object], there: Path, now_s: float) -> bool:
         """Enter an instance; returns whether it is new.
 
-        One that is known is not entered twice: what failed of it is tried once more.
+        One that is known is not entered twice: what failed of it is tried once more. One whose file was taken away
+        begins anew.
 
         Args:
             cine: the instance.
@@ -147,6 +148,7 @@ class Journal:
                 self._again(row[0])
                 return False
             with placed, self._db:
+                self._db.execute("DELETE FROM reports WHERE number = ?", (row and row[0],))
                 self._db.execute(
                     "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, 'received', 0, 0, NULL, ?)",
                     (row and row[0], *cine, now_s),

@@ -5,13 +5,14 @@ An instance is named by its number in the journal. `echo-rt node status` has the
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import threading
 import time
 from collections import Counter
 from contextlib import suppress
 
-from echo_rt.errors import first_line, message
+from echo_rt.errors import message
 from echo_rt.viewer.gate import Allowance
 
 LINES, LINES_S = 60, 60.0
@@ -53,4 +54,10 @@ class Log:
     def thread_failed(self, failed: threading.ExceptHookArgs) -> None:
         """A `threading.excepthook`: a line in place of a traceback, for whoever connects could ask for many."""
         if failed.exc_value is not None and failed.exc_type is not SystemExit:
-            self.say(f"a connection ended by an error: {failed.exc_type.__name__}: {first_line(failed.exc_value)}")
+            self.say(f"a connection ended by an error: {told(failed.exc_value)}")
+
+
+def told(error: BaseException) -> str:
+    """What may be said of an error. The text of a library may quote a header, and that of the system a file's name."""
+    words = error.strerror if isinstance(error, OSError) else str(error) if isinstance(error, sqlite3.Error) else None
+    return words or type(error).__name__

@@ -15,10 +15,10 @@ from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, _config, evt
 
-from echo_rt.errors import OutputError, first_line
+from echo_rt.errors import OutputError
 from echo_rt.node.intake import NOT_UNDERSTOOD, OUT_OF_RESOURCES, Refusal, look_at
 from echo_rt.node.journal import Cine
-from echo_rt.node.log import Log
+from echo_rt.node.log import Log, told
 from echo_rt.node.peers import Peers
 from echo_rt.node.shelf import Shelf
 from echo_rt.sources.limits import limits
@@ -31,14 +31,15 @@ _NOT_TAKEN = ("deflated", "deflate", "jpip", "smpte", "jpeg xl", "high-throughpu
 SYNTAXES = [uid for uid in ALL_TRANSFER_SYNTAXES if not any(word in UID(uid).name.lower() for word in _NOT_TAKEN)]
 """Those that are read here; a deflated data set could not be looked at without inflating it."""
 
-ASSOCIATIONS, CONNECTIONS = 16, 64
+ASSOCIATIONS, CONNECTIONS = 16, 32
 """At once; of the latter some are no association yet."""
 
 PDU_BYTES, COMMAND_BYTES = 2**20, 2**16
 """Of a message's part, and of a command, at most. Senders are asked for parts of 16 kB."""
 
-IDLE_S = 60.0
-"""After which a silent connection is closed."""
+REQUEST_S, IDLE_S = 5.0, 60.0
+"""How long a connection may take to ask for an association, and how long an association may be silent. pynetdicom
+keeps a connection that was closed without a word for the former, too."""
 
 END_S = 10.0
 """How long what is being stored may take when the node ends."""
@@ -65,7 +66,8 @@ class Scp:
         self._ae = AE(title)
         self._ae.require_called_aet = True
         self._ae.maximum_associations = ASSOCIATIONS
-        self._ae.network_timeout = self._ae.dimse_timeout = self._ae.acse_timeout = IDLE_S
+        self._ae.network_timeout = self._ae.dimse_timeout = IDLE_S
+        self._ae.acse_timeout = REQUEST_S
         self._ae.add_supported_context(VERIFICATION)
         for uid in CINES:
             self._ae.add_supported_context(uid, SYNTAXES)
@@ -112,8 +114,11 @@ class Scp:
 
     def _connected(self, event: Any) -> None:
         transport = event.assoc.dul.socket
-        if len(self._ae.active_associations) >= CONNECTIONS:
+        # The thread of a connection that was closed lasts a while, and holds nothing.
+        duls: list[Any] = [each.dul for each in self._ae.active_associations]
+        if sum(dul.socket is not None and dul.socket.socket is not None for dul in duls) >= CONNECTIONS:
             self._log.refused("connections", "refused a connection: there are too many")
+            event.assoc.acse_timeout = 0.0
             transport.close()
             return
         transport.socket.settimeout(IDLE_S)
@@ -158,7 +163,7 @@ class Scp:
         try:
             refusal = self._refusal(event)
         except (OSError, sqlite3.Error) as error:
-            refusal = Refusal(OUT_OF_RESOURCES, f"cannot be stored: {first_line(error)}")
+            refusal = Refusal(OUT_OF_RESOURCES, f"cannot be stored: {told(error)}")
         except Exception as error:  # noqa: BLE001 - it costs this instance, and the sender is told so
             refusal = Refusal(NOT_UNDERSTOOD, f"a defect of echo-rt: {type(error).__name__}")
         finally:

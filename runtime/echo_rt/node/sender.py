@@ -14,9 +14,8 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.association import Association
 
-from echo_rt.errors import first_line
 from echo_rt.node.journal import Due
-from echo_rt.node.log import Log
+from echo_rt.node.log import Log, told
 from echo_rt.node.peers import Peer, Peers
 from echo_rt.node.shelf import Shelf
 from echo_rt.outputs.reports import REPORTS
@@ -73,7 +72,7 @@ class Sender:
             try:
                 sent = self._send_due()
             except Exception as error:  # noqa: BLE001 - nothing would be sent any more
-                self._log.say(f"reports wait: {type(error).__name__}: {first_line(error)}")
+                self._log.say(f"reports wait: {told(error)}")
                 sent = False
             if not sent:
                 time.sleep(TURN_S)
@@ -124,15 +123,13 @@ class Sender:
             self._not_sent([report], "the association has ended")
             return
         try:
-            status = _store(association, self._path(report))
+            answer = _store(association, self._path(report))
         except Exception as error:  # noqa: BLE001 - one report must not hold up the others
-            self._not_sent([report], first_line(error))
-            return
-        # A warning says that the peer has it, with something changed.
-        if status is not None and (status == 0 or status >> 12 == 0xB):
+            answer = told(error)
+        if answer is None:
             self._shelf.journal.sent(report)
         else:
-            self._not_sent([report], "no answer" if status is None else f"the peer answered 0x{status:04X}")
+            self._not_sent([report], answer)
 
     def _not_sent(self, reports: Sequence[Due], why: str) -> None:
         for report in reports:
@@ -156,13 +153,17 @@ def _kind(path: Path) -> tuple[str, str] | None:
         return None
 
 
-def _store(association: Association, path: Path) -> int | None:
-    """Send a file; the peer's answer, None without one."""
+def _store(association: Association, path: Path) -> str | None:
+    """Send a file; None where the peer has it, else why it has not."""
     data = dcmread(path)
-    own = data.file_meta.TransferSyntaxUID
-    taken = {context.transfer_syntax[0] for context in association.accepted_contexts
-             if context.abstract_syntax == data.SOPClassUID}  # fmt: skip
+    own, kind = data.file_meta.TransferSyntaxUID, data.SOPClassUID
+    taken = {each.transfer_syntax[0] for each in association.accepted_contexts if each.abstract_syntax == kind}
+    if not taken:
+        return "the peer takes no such object"
     if own.is_compressed and own not in taken:
         data.decompress(generate_instance_uid=False)
     status = association.send_c_store(data).get("Status")
-    return None if status is None else int(status)
+    if status is None:
+        return "no answer"
+    # A warning says that the peer has it, with something changed.
+    return None if status == 0 or status >> 12 == 0xB else f"the peer answered 0x{status:04X}"

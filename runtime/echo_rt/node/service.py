@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from echo_rt.errors import first_line, message
-from echo_rt.node.log import Log
+from echo_rt.errors import message
+from echo_rt.node.log import Log, told
 from echo_rt.node.peers import Peers
 from echo_rt.node.shelf import Shelf
 
@@ -149,7 +149,7 @@ class Node:
         try:
             quiet = self._shelf.journal.begin(self._options.quiet_s, time.time())
         except sqlite3.Error as error:
-            self._log.say(f"the journal cannot be written, instances wait: {first_line(error)}")
+            self._log.say(f"the journal cannot be written, instances wait: {told(error)}")
             return
         for number, uid in quiet:
             self._follower.submit(number, str(self._shelf.cine(uid)), uid)
@@ -160,7 +160,7 @@ class Node:
             try:
                 self._enter_one(self._told[0])
             except (OSError, sqlite3.Error) as error:
-                self._log.say(f"the disk refuses, a result waits: {first_line(error)}")
+                self._log.say(f"the disk refuses, a result waits: {told(error)}")
                 return
             self._told.popleft()
 
@@ -181,4 +181,5 @@ class Node:
         elif journal.failed(number, why):
             self._log.say(f"instance {number} is tried once more: {why}")
         else:
+            self._shelf.forget(journal.sender(number)[0])
             self._log.say(f"instance {number} failed: {why}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from echo_rt.errors import OutputError, output_errors
 from echo_rt.node.journal import Cine, Journal
+from echo_rt.outputs.folder import Folder
 from echo_rt.private import check_mine, file_mode, make_folder
 
 RECEIVED, RESULTS, LOCK = "received", "results", ".node.lock"
@@ -89,6 +91,10 @@ class Shelf:
             _flush(path)
         _flush(folder)
         _flush(self.results)
+
+    def forget(self, uid: str) -> None:
+        """Remove what a process that died has half written of the results of an instance."""
+        shutil.rmtree(Folder(self.results, uid).part, ignore_errors=True)
 
     def _sweep(self) -> None:
         """Remove files that were never acknowledged: a kill came before they were in the journal."""
