@@ -15,6 +15,7 @@ from echo_rt.commands.exit_status import BAD_INPUT, NO_DEVICE, NOBODY_READS
 from echo_rt.commands.file import file
 from echo_rt.commands.live import live
 from echo_rt.commands.models import models
+from echo_rt.commands.node import node
 from echo_rt.commands.phantom import phantom
 from echo_rt.commands.plugins import WithPlugins
 from echo_rt.commands.streams import NobodyReads, guard
@@ -58,6 +59,7 @@ def _root(
 
 for _command in (file, live, models, bench, doctor, phantom):
     app.command()(_command)
+app.add_typer(node)
 
 
 def main() -> None:

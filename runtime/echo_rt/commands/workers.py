@@ -71,6 +71,11 @@ class Workers:
         self._workers: list[_Worker] = []
         self._waiting: deque[Job] = deque()
         self._silence_s = limits().silence_s
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Let `outcomes` end soon, whatever is under way; a signal handler may call it."""
+        self._stopped = True
 
     def submit(self, job: Job) -> None:
         self._waiting.append(job)
@@ -81,7 +86,7 @@ class Workers:
         Raises:
             DeviceError: the engine cannot be opened.
         """
-        while self._hand_out():
+        while not self._stopped and self._hand_out():
             self._end_silent()
             for talk in wait([worker.talk for worker in self._workers], LOOK_S):
                 worker = next(worker for worker in self._workers if worker.talk is talk)
