@@ -15,9 +15,6 @@ from support.dicom_peers import associate, cine, free_port, send
 from support.running_node import archive, running
 from support.stand_in_report import source_of
 
-# pynetdicom leaves the socket of a connection that was refused to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom", "ignore:unclosed <socket:ResourceWarning")
-
 
 def received(folder: Path) -> set[str]:
     return {path.name for path in (folder / "received").iterdir()}

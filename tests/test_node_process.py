@@ -22,11 +22,7 @@ from support.program import echo_rt
 from support.running_node import archive
 from support.stand_in_report import POISON, source_of
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix"),
-    # pynetdicom leaves the socket of a connection that was refused to the garbage collector.
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 QUICK = "--quiet-s 0.2 --retry-s 0.2 --device cpu --jobs 1".split()
 
 

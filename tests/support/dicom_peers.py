@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from copy import deepcopy
 from functools import cache
 from io import BytesIO
@@ -15,6 +16,18 @@ from typing import Any
 from pydicom import dcmread
 from pydicom.uid import JPEGBaseline8Bit
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
+from pynetdicom.transport import AssociationSocket
+
+
+def _close(connection: AssociationSocket) -> None:
+    if (held := connection.socket) is not None:
+        with suppress(OSError):
+            held.shutdown(socket.SHUT_RDWR)
+        held.close()
+
+
+# pynetdicom 3.0.4 leaves the socket to the garbage collector where the other side has closed it already.
+AssociationSocket._shutdown_socket = _close
 
 MULTI_FRAME = "1.2.840.10008.5.1.4.1.1.3.1"
 STUDY = "1.2.826.0.1.3680043.8.498.77"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +15,6 @@ from echo_rt.errors import MissingExtraError, ParameterError, printable
 
 if TYPE_CHECKING:
     from echo_rt.commands.workers import Workers
-    from echo_rt.node.journal import Journal
     from echo_rt.node.service import Followed, NodeOptions
 
 LISTED = 20
@@ -111,7 +110,7 @@ def run(options: NodeOptions, out: Path, model: str | None, device: str, jobs: i
         made = Node(options, shelf, InWorkers(workers), started)
         with ending.gently(made.stop):
             made.run()
-        typer.echo(f"ended: {_counts(shelf.journal)}")
+        typer.echo(f"ended: {_words(shelf.journal.counts())}")
 
 
 class InWorkers:
@@ -151,21 +150,19 @@ def status(
 
     from echo_rt.node.journal import Journal
 
-    journal = Journal(folder, read_only=True)
-    (instances, reports), failures = journal.counts(), journal.failures()
+    with closing(Journal(folder, read_only=True)) as journal:
+        counts, failures = journal.counts(), journal.failures()
     if json:
-        found: dict[str, Any] = {"instances": instances, "reports": reports}
+        found: dict[str, Any] = dict(zip(("instances", "reports"), counts, strict=True))
         typer.echo(dumps({**found, "failures": [failure._asdict() for failure in failures]}, indent=2))
         return
-    typer.echo(_counts(journal))
+    typer.echo(_words(counts))
     for failure in failures[:LISTED]:
         typer.echo(printable(f"{failure.number}  {failure.what}  {failure.uid}: {failure.why}"))
     if len(failures) > LISTED:
         typer.echo(f"and {len(failures) - LISTED} more; --json has them")
 
 
-def _counts(journal: Journal) -> str:
-    instances, reports = (
-        ", ".join(f"{count} {state}" for state, count in states.items()) for states in journal.counts()
-    )
+def _words(counts: tuple[dict[str, int], dict[str, int]]) -> str:
+    instances, reports = (", ".join(f"{count} {state}" for state, count in states.items()) for states in counts)
     return f"instances {instances}; reports {reports}"
