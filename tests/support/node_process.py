@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -23,9 +24,15 @@ class NodeProcess:
         self.port, self._log = port, log
         path = os.pathsep.join([str(TESTS), str(TESTS / "support" / "stand_in_reports")])
         command = [sys.executable, "-m", "echo_rt", "node", "--out", str(folder), "--port", str(port), *words]
+
+        def begin() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job would ignore it
+            if limit is not None:
+                limit()
+
         with log.open("w") as said:
             self.process = subprocess.Popen(
-                command, env={**os.environ, "PYTHONPATH": path}, stdout=said, stderr=said, preexec_fn=limit
+                command, env={**os.environ, "PYTHONPATH": path}, stdout=said, stderr=said, preexec_fn=begin
             )
         assert self.wait(lambda: "listening on" in self.said), self.said
 
