@@ -28,6 +28,7 @@ import numpy as np
 from echo_rt.engine import open_engine
 from echo_rt.errors import SourceError
 from echo_rt.frame import Frame
+from echo_rt.live.memory import limit_heaps
 from echo_rt.live.reader import Opening
 from echo_rt.live.session import Live, Settings
 from echo_rt.live.status import LiveUpdate, Phase
@@ -173,6 +174,7 @@ def main() -> None:
     parser.add_argument("--record", type=Path, default=None)
     parser.add_argument("--drawn", action="store_true", help="draw each frame anew, in this process")
     given = parser.parse_args()
+    limit_heaps()  # as `echo-rt live` does
     seconds = 3600 * given.hours or 60 * given.minutes
     address = f"phantom:?fps={given.fps:g}&hr={RATE_BPM}&hr_variability=0&breathing=0&overlay=0"
 

@@ -117,6 +117,7 @@ def follow_feed(options: LiveOptions) -> None:
         EchoRtError: an option is not as it should be, or source, engine or an output cannot be opened.
     """
     from echo_rt.engine import open_engine
+    from echo_rt.live.memory import limit_heaps
     from echo_rt.live.outputs import Recording
     from echo_rt.live.session import Live, Settings
     from echo_rt.sources import is_feed
@@ -125,6 +126,7 @@ def follow_feed(options: LiveOptions) -> None:
     opening = partial(open_feed, options=options)
     opening(options.source)  # what is misspelt ends here, before the model is loaded
     view = options.view
+    limit_heaps()
     with ExitStack() as opened:
         engine = opened.enter_context(open_engine(options.model, options.device))
         model = f"{engine.spec.name} {engine.spec.version}"
