@@ -14,7 +14,7 @@ def limit_heaps() -> bool:
     """Let the C library keep `HEAPS` heaps; whether it could be told.
 
     glibc gives each new thread a heap of its own, up to eight a core, and keeps what a heap has grown to. A feed that
-    is opened again has new threads: its memory grew by 7 % in an hour with a fault a minute.
+    is opened again has new threads. Memory grew by 7 % in an hour with a fault a minute (docs/robustness.md).
     """
     try:
         return bool(ctypes.CDLL(None).mallopt(_M_ARENA_MAX, HEAPS))
