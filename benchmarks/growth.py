@@ -20,9 +20,9 @@ from echo_rt.bench.measure import Plan, heart_frames, peak_memory_mb, run, strea
 from echo_rt.bench.work import multiply_adds
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import open_engine
+from echo_rt.following import follow
 from echo_rt.frame import Frame
 from echo_rt.model import models
-from echo_rt.pipeline import follow
 
 SIZES = ((120, 160), (240, 320), (480, 640), (600, 800), (960, 1280), (1080, 1920))
 

@@ -13,7 +13,7 @@ from echo_rt.bench.measure import Plan, heart_frames
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import DEVICES, open_engine, probe
 from echo_rt.errors import DeviceError, MissingExtraError
-from echo_rt.pipeline import follow
+from echo_rt.following import follow
 from echo_rt.segmentation import GridMap
 
 pytest.importorskip("pytest_benchmark")

@@ -31,10 +31,10 @@ from echo_rt.cardiac.wall_geometry import measure_wall
 from echo_rt.cardiac.wall_motion import wall_beat
 from echo_rt.chambers import Scale
 from echo_rt.engine import Engine, open_engine
+from echo_rt.following import follow
 from echo_rt.model import ModelInput, ModelSpec
 from echo_rt.model.akinesia import Measure
 from echo_rt.phantom import Phantom, PhantomOptions
-from echo_rt.pipeline import follow
 from echo_rt.reading import SEGMENTS, Reading, WallBeat
 from echo_rt.segmentation import GridMap, Segmentation
 from echo_rt_train.data import open_data, read_all

@@ -19,9 +19,9 @@ import pytest
 
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import OutputError, ParameterError, SourceError, SourceFormatError
+from echo_rt.following import follow
 from echo_rt.live.status import Phase
 from echo_rt.outputs.igtl import EF, MASK, STATE, IgtlServer
-from echo_rt.pipeline import follow
 from echo_rt.sources import open_source
 from support.live_parts import Running, StandInEngine, eventually, frames
 

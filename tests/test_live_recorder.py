@@ -100,7 +100,7 @@ import sys, time
 sys.path.insert(0, sys.argv[2])
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.outputs.recorder import Recorder
-from echo_rt.pipeline import follow
+from echo_rt.following import follow
 from support.live_parts import StandInEngine, frames
 engine = StandInEngine()
 recorder = Recorder(sys.argv[1], {})
@@ -134,7 +134,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import OutputError
 from echo_rt.outputs import recorder as module
-from echo_rt.pipeline import follow
+from echo_rt.following import follow
 from support.live_parts import StandInEngine, frames
 import numpy as np
 from dataclasses import replace

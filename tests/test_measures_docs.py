@@ -18,9 +18,9 @@ from echo_rt.cardiac.measures.table import MEASURES, measured
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.cardiac.rhythm import Rhythm
 from echo_rt.chambers import Scale
+from echo_rt.following import follow
 from echo_rt.measures import Body, Measure, Unknown
 from echo_rt.phantom import open_phantom
-from echo_rt.pipeline import follow
 from echo_rt.reading import Beat
 from support.hearts import A4C, SPEC, Traced
 

@@ -13,11 +13,11 @@ from echo_rt import process, stream
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import open_engine
 from echo_rt.errors import FrameError, ParameterError
+from echo_rt.following import follow
 from echo_rt.frame import Frame, Kept
 from echo_rt.framing import frame_recording, upside_down
 from echo_rt.model import ModelSpec
 from echo_rt.phantom import Phantom, PhantomOptions
-from echo_rt.pipeline import follow
 from echo_rt.provenance import ASKED, FILLS, FOUND, NOT_FOUND
 from echo_rt.reading import Reason
 from echo_rt.segmentation import Segmentation

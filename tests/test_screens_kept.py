@@ -15,11 +15,11 @@ import pytest
 
 from echo_rt import process
 from echo_rt.cardiac.monitor import Monitor
+from echo_rt.following import follow
 from echo_rt.frame import Frame
 from echo_rt.framing import frame_recording, live_cut
 from echo_rt.outputs.kept import as_kept
 from echo_rt.outputs.recorder import Recorder
-from echo_rt.pipeline import follow
 from echo_rt.provenance import ASKED, FOUND
 from echo_rt.sources import find_recordings, open_source
 from echo_rt.sources.screen.region import Crop, Keep, Region

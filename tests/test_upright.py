@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from echo_rt.cardiac.monitor import Monitor
+from echo_rt.following import FIRST_FRAMES, follow_upright
 from echo_rt.frame import Frame
-from echo_rt.pipeline import FIRST_FRAMES, follow_upright
 from echo_rt.result import AS_RECORDED, TURNED
 from echo_rt.segmentation import Segmentation
 from support.monitored import SPEC

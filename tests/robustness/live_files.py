@@ -7,9 +7,9 @@ from itertools import takewhile
 from pathlib import Path
 
 from echo_rt.cardiac.monitor import Monitor
+from echo_rt.following import follow
 from echo_rt.frame import Frame
 from echo_rt.outputs.recorder import FRAMES, Recorder
-from echo_rt.pipeline import follow
 from robustness.live_coded import Transport
 from robustness.live_senders import GARBAGE_BYTES
 from robustness.live_shots import DEAD, GARBAGE, STAMP_S, Change, Shot, Timeline

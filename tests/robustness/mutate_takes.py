@@ -17,9 +17,9 @@ import numpy as np
 
 import echo_rt
 from echo_rt.cardiac.monitor import Monitor
+from echo_rt.following import follow
 from echo_rt.frame import Kept
 from echo_rt.outputs.recorder import Recorder
-from echo_rt.pipeline import follow
 from robustness.changes import damaged, put_in_place_of
 from robustness.harness import Case, chance
 from robustness.json_values import DEEP, HUGE, as_text, mutated

@@ -9,9 +9,9 @@ from pathlib import Path
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import open_engine
 from echo_rt.errors import OutputError
+from echo_rt.following import follow
 from echo_rt.live.status import Counts, Drop, LiveStatus, LiveUpdate, Phase, Timing
 from echo_rt.phantom import Phantom, PhantomOptions
-from echo_rt.pipeline import follow
 
 
 class StandInControl:

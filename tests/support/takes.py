@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from echo_rt.cardiac.monitor import Monitor
+from echo_rt.following import follow
 from echo_rt.outputs.recorder import Recorder
-from echo_rt.pipeline import follow
 from support.live_parts import StandInEngine
 
 

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from echo_rt.ahead import read_ahead
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import open_engine
+from echo_rt.following import follow
 from echo_rt.frame import Frame
 from echo_rt.phantom import Phantom, PhantomOptions
-from echo_rt.pipeline import follow
 from echo_rt.sources import open_source
 
 if TYPE_CHECKING:

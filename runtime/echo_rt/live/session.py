@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import EchoRtError, FrameError, OutputError
+from echo_rt.following import follow
 from echo_rt.live.commands import Commands, LiveControl
 from echo_rt.live.intake import Intake
 from echo_rt.live.outputs import Outputs
@@ -18,7 +19,6 @@ from echo_rt.live.pulse import Pulse, Tally
 from echo_rt.live.reader import Opening
 from echo_rt.live.status import Drop, LiveStatus, LiveUpdate, Phase
 from echo_rt.measures import Body
-from echo_rt.pipeline import follow
 
 if TYPE_CHECKING:
     from echo_rt.engine import Engine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -167,3 +167,28 @@ class RecordingFiles:
             output.discard()
         self._outputs, self._lanes = {}, []
         self._folder.__exit__(None, None, None)
+
+
+def files_of(
+    out: str | os.PathLike[str],
+    name: str | None,
+    recordings: Sequence[str],
+    paths: Sequence[str],
+    *,
+    leave_out: Collection[str] = (),
+    reports: Collection[str] = (),
+) -> list[RecordingFiles]:
+    """A folder of files for each recording, not yet entered.
+
+    Args:
+        name: of the first folder; None chooses one.
+        recordings: what each is called.
+        paths: where each is.
+        out, leave_out, reports: as in `RecordingFiles`.
+    """
+    from echo_rt.outputs.names import names_of
+
+    return [
+        RecordingFiles(out, each, recording=path, leave_out=leave_out, reports=reports)
+        for each, path in zip(names_of(out, name, recordings, paths), paths, strict=True)
+    ]
