@@ -19,7 +19,8 @@ from echo_rt.archive.keys import Document
 from echo_rt.archive.ledger import Task
 from echo_rt.archive.places import Place
 from echo_rt.archive.pseudonyms import Pseudonyms
-from echo_rt.errors import EchoRtError, OutputError, SourceError, SourceNotFoundError, first_line
+from echo_rt.errors import EchoRtError, OutputError, SourceError, first_line
+from echo_rt.provenance import recording_id
 
 if TYPE_CHECKING:
     from echo_rt.engine import Engine
@@ -82,8 +83,6 @@ class Work:
         with ExitStack() as opened:
             try:
                 path = opened.enter_context(fetched(task.recording))
-            except SourceNotFoundError as error:
-                found, kept = _failure(UNREACHED, str(error)), False
             except SourceError as error:
                 found, kept = _failure(UNREACHED, str(error)), False
             else:
@@ -125,6 +124,7 @@ class Work:
         self, task: Task, path: Path, engine: Engine, tell: Callable[[int, int | None], None]
     ) -> dict[str, Any]:
         from echo_rt.archive.pairs import evidence_fields
+        from echo_rt.outputs.files import OUTPUTS
         from echo_rt.outputs.folder import MASKS, OVERLAY
         from echo_rt.pipeline import follow_one
 
@@ -134,10 +134,9 @@ class Work:
             result, evidence = follow_one(
                 path,
                 engine,
-                address=task.recording,
                 out=scratch if files else None,
                 name="files",
-                files=files,
+                leave_out=set(OUTPUTS) - set(files),
                 ef_method=asked.ef_method,
                 fps=asked.fps,
                 roi=asked.roi,
@@ -150,7 +149,7 @@ class Work:
             **_judged(result),
             "study": evidence.identity.study,
             "files": [f"{folder}/{file}" for file in files],
-            "summary": result.to_dict(),
+            "summary": {**result.to_dict(), "recording": task.recording, "recording_id": recording_id(task.recording)},
             "pair": evidence_fields(result, evidence),
         }
 

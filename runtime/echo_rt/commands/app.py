@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from echo_rt import private
+from echo_rt.commands.archive import archive
 from echo_rt.commands.bench import bench
 from echo_rt.commands.doctor import doctor
 from echo_rt.commands.ending import ending
@@ -60,6 +61,7 @@ def _root(
 for _command in (file, live, models, bench, doctor, phantom):
     app.command()(_command)
 app.add_typer(node)
+app.add_typer(archive)
 
 
 def main() -> None:

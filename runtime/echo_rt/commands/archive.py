@@ -6,6 +6,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,11 +18,11 @@ from echo_rt.commands.plugins import plain_app
 from echo_rt.errors import ParameterError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from echo_rt.archive.keys import Settings
     from echo_rt.archive.pools import Pool
     from echo_rt.archive.progress import Progress
-    from echo_rt.archive.run import Run
+    from echo_rt.archive.work import Work
+    from echo_rt.model import ModelSpec
 
 LISTED = 20
 """Failures that are printed, at most."""
@@ -105,16 +106,111 @@ def run(
     from echo_rt.archive.ledger import Ledger
     from echo_rt.archive.places import open_place
     from echo_rt.archive.pseudonyms import read_key
+    from echo_rt.archive.run import Run
     from echo_rt.archive.work import Asked, Work
+    from echo_rt.sources.screen.roi import parse_roi
+    from echo_rt.together import check_method
 
-    asked = Asked(ef_method, fps, roi, masks, overlay)
-    work = Work(open_place(out), asked, None if pseudonymise is None else read_key(pseudonymise))
-    run, pool = _made(work, model, device, retry_failed, ray, jobs, seconds_each, memory_gb)
+    check_method(ef_method, two_views=False)
+    parse_roi(roi)  # what is misspelt is said once
+    work = Work(open_place(out), Asked(ef_method, fps, roi, masks, overlay), pseudonymise and read_key(pseudonymise))
+    settings, spec = _settings(work, model)
+    shown = _Shown()
+    made = Run(work, settings, spec, retry_failed, shown)
+    pool = partial(_pool, work, Opening(model, device), Bounds(seconds_each, int(memory_gb * 1e9)), jobs, ray, shown)
     with Ledger() as ledger:
-        shown = _Shown()
-        run.tell = shown
-        progress = run(sources, ledger, pool)
+        progress = made(sources, ledger, pool)
         shown.end(progress)
-        _print_failed(list(ledger.failed()), out)
-    if progress.counts.get("failed"):
+        failed = list(ledger.failed())
+    _print_end(progress, failed, out)
+    if failed:
         raise typer.Exit(BAD_INPUT)
+
+
+def _settings(work: Work, model: str | None) -> tuple[Settings, ModelSpec]:
+    """What the keys of this run are made of, and the contract of its model."""
+    from dataclasses import asdict
+
+    from echo_rt import __version__
+    from echo_rt.archive.keys import Settings, file_digest
+    from echo_rt.model import model_path, read_spec
+
+    path = model_path(model)  # the same for all precisions of a shipped model: workers may have other devices
+    options = {**asdict(work.asked), "pseudonyms": work.pseudonyms and work.pseudonyms.fingerprint}
+    return Settings(file_digest(path), __version__, options), read_spec(path)
+
+
+@archive.command()
+def status(
+    results: _Results,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON, with every failure.")] = False,
+) -> None:
+    """Say how many recordings there are, and which failed and why. A run may go on meanwhile."""
+    from json import dumps
+
+    from echo_rt.archive.places import open_place
+    from echo_rt.archive.status import status_of
+
+    found = status_of(open_place(results))
+    if json:
+        typer.echo(dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        return
+    typer.echo(found.line())
+    for recording, kind, reason in found.failed[:LISTED]:
+        typer.echo(printable(f"{kind}  {recording}: {reason}"))
+    if len(found.failed) > LISTED:
+        typer.echo(f"and {len(found.failed) - LISTED} more; --json has them")
+
+
+@archive.command()
+def table(
+    results: _Results,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="A file that ends in .parquet, .csv or .xlsx.")
+    ],
+) -> None:
+    """Write one table of all recordings."""
+    from echo_rt.archive.places import open_place
+    from echo_rt.archive.table import export
+
+    rows = export(open_place(results), output)
+    typer.echo(f"{rows} recordings in {printable(str(output))}")
+
+
+class _Shown:
+    """The progress on standard error: a line that is written over on a terminal, else an object in JSON a minute."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._last_s = time.monotonic()
+        self._wide = 0
+
+    def __call__(self, progress: Progress) -> None:
+        now_s = time.monotonic()
+        if now_s - self._last_s < (LINE_S if self._terminal else LOG_S):
+            return
+        self._last_s = now_s
+        self._show(progress)
+
+    def end(self, progress: Progress) -> None:
+        """Show how it ended."""
+        self._show(progress)
+        if self._terminal:
+            sys.stderr.write("\n")
+
+    def _show(self, progress: Progress) -> None:
+        if self._terminal:
+            line = progress.line()[: max(20, get_terminal_size().columns - 1)]
+            sys.stderr.write("\r" + line.ljust(self._wide))
+            self._wide = len(line)
+        else:
+            sys.stderr.write(progress.to_json() + "\n")
+        sys.stderr.flush()
+
+
+def _print_end(progress: Progress, failed: list[tuple[str, str]], out: str) -> None:
+    for recording, kind in failed[:LISTED]:
+        typer.echo(printable(f"echo-rt: {recording}: {kind}"), err=True)
+    if len(failed) > LISTED:
+        typer.echo(f"echo-rt: and {len(failed) - LISTED} more; see `echo-rt archive status {out}`", err=True)
+    typer.echo(printable(f"{progress.done} recordings in {out}; {len(failed)} of them failed"))
