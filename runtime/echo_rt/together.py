@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from echo_rt.cardiac.two_views import ViewEvidence
     from echo_rt.engine import Engine
-    from echo_rt.measures import Body
+    from echo_rt.measures import Body, Rolling
+    from echo_rt.model import ModelSpec
+    from echo_rt.provenance import Identity
+    from echo_rt.reading import Beat
     from echo_rt.result import Biplane, RecordingResult
     from echo_rt.sources import Source
 
@@ -32,10 +35,7 @@ def bodies(given: Body | None, sources: Sequence[Source]) -> list[Body]:
 
     recordings = [source if isinstance(source, Recording) else None for source in sources]
     said = [Body() if recording is None else recording.body for recording in recordings]
-    patients = {recording.identity.patient for recording in recordings if recording is not None} - {None}
-    if len(patients) <= 1:
-        whole = next((body for body in said if body.surface_m2 is not None), None)
-        said = [body if whole is None or body.surface_m2 is not None else whole for body in said]
+    said = shared_bodies(said, [recording.identity for recording in recordings if recording is not None])
     if given is None:
         return said
     found = [given.or_else(body) for body in said]
@@ -45,6 +45,14 @@ def bodies(given: Body | None, sources: Sequence[Source]) -> list[Body]:
             f"expected height and weight of the patient, found the {here} alone; give the {other} too: no header has it"
         )
     return found
+
+
+def shared_bodies(said: Sequence[Body], identities: Sequence[Identity]) -> list[Body]:
+    """Those of the recordings; where one is not known, that of another of the same patient, as far as headers say."""
+    whole = next((body for body in said if body.surface_m2 is not None), None)
+    if whole is None or len({identity.patient for identity in identities} - {None}) > 1:
+        return list(said)
+    return [whole if body.surface_m2 is None else body for body in said]
 
 
 def check_method(ef_method: str, two_views: bool) -> None:
@@ -61,25 +69,49 @@ def check_method(ef_method: str, two_views: bool) -> None:
         )
 
 
+@dataclass(frozen=True)
+class OneView:
+    """All of one recording that the figures of two views are made of.
+
+    Attributes:
+        evidence: of its view.
+        calibrated: whether its scale is known.
+        beats: the accepted ones at least.
+        figures: of these beats.
+    """
+
+    evidence: ViewEvidence
+    calibrated: bool
+    beats: Sequence[Beat]
+    figures: Rolling
+
+    @classmethod
+    def of(cls, result: RecordingResult, evidence: ViewEvidence) -> OneView:
+        """That of a recording that was followed."""
+        return cls(evidence, result.frames.scale.calibrated, result.beats, result.figures)
+
+
 def together(followed: list[tuple[RecordingResult, ViewEvidence]], engine: Engine) -> list[RecordingResult]:
     """Those of the recordings; of two that of the first tells of both."""
-    from echo_rt.cardiac.biplane import biplane, no_biplane
-    from echo_rt.cardiac.ejection_fraction import error_points
-    from echo_rt.cardiac.two_views import doubts, why_not
-
     if len(followed) == 1:
         return [followed[0][0]]
     (a4c, one), (a2c, other) = followed
-    if (reason := why_not(one, other)) is not None:
-        return [_two_views(a4c, a2c, no_biplane(reason)), a2c]
-    known = (a4c.frames.scale.calibrated, a2c.frames.scale.calibrated)
-    beats = [beat for beat in (*a4c.beats, *a2c.beats) if beat.accepted]
-    error = error_points(engine.spec, "biplane", beats)
-    found = biplane(a4c.beats, a2c.beats, calibrated=known, error_points=error)
-    return [_two_views(a4c, a2c, replace(found, doubts=doubts(one, other))), a2c]
+    found, figures = both_views(OneView.of(a4c, one), OneView.of(a2c, other), engine.spec)
+    return [a4c.with_second_view(a2c, found, figures), a2c]
 
 
-def _two_views(a4c: RecordingResult, a2c: RecordingResult, found: Biplane) -> RecordingResult:
+def both_views(a4c: OneView, a2c: OneView, spec: ModelSpec) -> tuple[Biplane, Rolling]:
+    """The biplane figures of two recordings of one heart, or why there are none, and all further measures."""
+    from echo_rt.cardiac.biplane import biplane, no_biplane
+    from echo_rt.cardiac.ejection_fraction import error_points
     from echo_rt.cardiac.measures.two_views import joined
+    from echo_rt.cardiac.two_views import doubts, why_not
 
-    return a4c.with_second_view(a2c, found, joined(a4c.figures, a2c.figures, found))
+    if (reason := why_not(a4c.evidence, a2c.evidence)) is not None:
+        found = no_biplane(reason)
+    else:
+        error = error_points(spec, "biplane", [beat for beat in (*a4c.beats, *a2c.beats) if beat.accepted])
+        known = (a4c.calibrated, a2c.calibrated)
+        found = biplane(a4c.beats, a2c.beats, calibrated=known, error_points=error)
+        found = replace(found, doubts=doubts(a4c.evidence, a2c.evidence))
+    return found, joined(a4c.figures, a2c.figures, found)

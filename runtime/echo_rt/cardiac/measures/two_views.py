@@ -12,6 +12,9 @@ from echo_rt.result import Biplane
 
 NO_VOLUMES = "no biplane volumes"
 
+OF_BOTH = ("ls_mean", "sv", "co", "svi", "ci", "edvi", "esvi")
+"""The measures that are made of both views."""
+
 
 def joined(a4c: Rolling, a2c: Rolling, biplane: Biplane) -> Rolling:
     """The measures of the A4C recording, those that the A2C one alone has, and those of both together.
@@ -55,15 +58,16 @@ def _of_both(a4c: Rolling, a2c: Rolling, biplane: Biplane) -> dict[str, Callable
     def indexed(figure: Callable[[], float]) -> Callable[[], float]:
         return lambda: figure() / surface_m2(a4c.body)
 
-    return {
-        "ls_mean": strain_percent,
-        "sv": stroke_ml,
-        "co": output_l_min,
-        "svi": indexed(stroke_ml),
-        "ci": indexed(output_l_min),
-        "edvi": indexed(lambda: volume_ml(biplane.edv)),
-        "esvi": indexed(lambda: volume_ml(biplane.esv)),
-    }
+    measures = (
+        strain_percent,
+        stroke_ml,
+        output_l_min,
+        indexed(stroke_ml),
+        indexed(output_l_min),
+        indexed(lambda: volume_ml(biplane.edv)),
+        indexed(lambda: volume_ml(biplane.esv)),
+    )
+    return dict(zip(OF_BOTH, measures, strict=True))
 
 
 def _told(figure: MeasureFigure, of_both: dict[str, Callable[[], float]]) -> MeasureFigure:
