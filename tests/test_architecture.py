@@ -25,10 +25,10 @@ PACKAGES = {
 
 GROUND = set(
     "errors checked frame grid_map segmentation chambers measures reading fields provenance wall result model arrays "
-    "native reference _native private telemetry".split()
+    "native reference _native private telemetry refused".split()
 )
 WINGS = {"sources", "phantom", "engine", "cardiac", "outputs"}
-JOINS = tuple("ahead framing together pipeline live viewer node bench doctor commands __main__".split())
+JOINS = tuple("ahead framing together pipeline live viewer node archive bench doctor commands __main__".split())
 """The rooms of `echo_rt` that join the wings, from the lowest to the highest."""
 
 
