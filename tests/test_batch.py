@@ -19,7 +19,7 @@ from rich.console import Console
 
 from echo_rt.commands.batch import Batch
 from echo_rt.commands.exit_status import INTERRUPTED
-from echo_rt.commands.job import Here, Job, Opening, Options, Refused, default_jobs
+from echo_rt.commands.job import Follow, Here, Job, Opening, Options, Refused, default_jobs
 from echo_rt.commands.progress import BatchProgress
 from echo_rt.commands.workers import Workers
 from echo_rt.errors import ModelError
@@ -148,13 +148,13 @@ def test_a_folder_that_became_anothers_since_it_was_chosen_is_left_to_it(tmp_pat
 def test_what_ends_a_process_costs_one_recording_and_is_said() -> None:
     """A fault in a decoder's library, or a system short of memory."""
     jobs = [Job(number, f"phantom:?seed={number}&seconds=1&height=120&width=160", "") for number in range(4)]
-    with Workers(2, Opening(None, "cpu", 1), Options()) as workers:
+    with Workers(2, Opening(None, "cpu", 1), Follow(Options())) as workers:
         for job in jobs:
             workers.submit(job)
 
         def tell(number: int, done: int, expected: int | None) -> None:
             if number == 1:
-                next(worker for worker in workers._workers if worker.job == jobs[1]).process.kill()
+                next(worker for worker in workers._running if worker.job == jobs[1]).process.kill()
 
         outcomes = dict(workers.outcomes(tell))
     assert set(outcomes) == set(jobs)
@@ -165,7 +165,7 @@ def test_what_ends_a_process_costs_one_recording_and_is_said() -> None:
     assert "found that the process which followed it ended (SIGKILL)" in refused.text
 
 
-@pytest.mark.parametrize("runner", [Here, lambda *given: Workers(2, *given)])
+@pytest.mark.parametrize("runner", [Here, lambda opening, options: Workers(2, opening, Follow(options))])
 def test_an_engine_that_cannot_be_opened_is_an_error_before_any_recording(runner, tmp_path: Path) -> None:
     (tmp_path / "foreign.onnx").write_bytes(b"no model")
     with (

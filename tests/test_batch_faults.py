@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from echo_rt.commands.batch import Batch
-from echo_rt.commands.job import Here, Job, Opening, Options, Refused, follow
+from echo_rt.commands.job import Follow, Here, Job, Opening, Options, Refused, follow
 from echo_rt.commands.workers import Workers
 from echo_rt.phantom import PhantomOptions
 from echo_rt.phantom.phantom import Phantom
@@ -57,7 +57,7 @@ class WithoutEngine(Here):
 def test_a_process_that_gives_no_sign_of_life_is_ended_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECHO_RT_MAX_SILENCE_S", "0.01")
     job = Job(0, "phantom:?seconds=900&height=120&width=160", "")
-    with Workers(1, Opening(None, "cpu", 1), Options()) as workers:
+    with Workers(1, Opening(None, "cpu", 1), Follow(Options())) as workers:
         workers.submit(job)
         ((_, outcome),) = workers.outcomes(lambda number, done, expected: None)
     assert isinstance(outcome, Refused)

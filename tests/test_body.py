@@ -10,9 +10,9 @@ import pytest
 
 import echo_rt
 from echo_rt import Body, Monitor
-from echo_rt.commands.job import Opening, Options
+from echo_rt.commands.job import Follow, Job, Opening, Options
 from echo_rt.commands.live import live
-from echo_rt.commands.workers import Job, Workers
+from echo_rt.commands.workers import Workers
 from echo_rt.errors import ParameterError
 from echo_rt.live import session
 from echo_rt.live.session import Settings
@@ -210,7 +210,7 @@ def test_the_header_of_one_view_counts_for_the_other_of_the_same_patient_alone(r
 
 
 def test_a_process_of_its_own_is_told_the_patient(recording: Path) -> None:
-    with Workers(1, Opening(None, "cpu", 1), Options(overlay=False, roi="none", body=PATIENT)) as workers:
+    with Workers(1, Opening(None, "cpu", 1), Follow(Options(overlay=False, roi="none", body=PATIENT))) as workers:
         workers.submit(Job(0, str(recording), ""))
         ((_, result),) = workers.outcomes(lambda number, done, expected: None)
     assert isinstance(result, RecordingResult)

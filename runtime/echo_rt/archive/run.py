@@ -12,16 +12,19 @@ from echo_rt.archive.keys import Document, Settings, parsed
 from echo_rt.archive.ledger import Ledger, Row, Task
 from echo_rt.archive.listing import listed
 from echo_rt.archive.pairs import paired
-from echo_rt.archive.pools import Died, Outcome, Pool, Refused
+from echo_rt.archive.pools import Pool
 from echo_rt.archive.progress import Progress
 from echo_rt.archive.pseudonyms import Pseudonyms
 from echo_rt.archive.rows import row_of
 from echo_rt.archive.table import Table, read_rows
-from echo_rt.archive.work import FAILED, Finished, Work, document_of
+from echo_rt.archive.work import DEFECT, FAILED, Finished, Work, document_of
 from echo_rt.errors import DataError, OutputError
+from echo_rt.refused import Died, Refused
 
 if TYPE_CHECKING:
     from echo_rt.model import ModelSpec
+
+TaskPool = Pool[Task, Finished]
 
 MOST_TRIES = 2
 """Of a recording that ends its worker: one may do so where memory is short, two by the recording."""
@@ -42,16 +45,16 @@ class Run:
         settings: of what is in RESULTS.
         spec: of the model.
         retry_failed: follow those again that failed in an earlier run.
-        tell: called when a recording is done, and while one is waited for.
+        begun: called when all are listed, with what shows how far the run is.
     """
 
     work: Work
     settings: Settings
     spec: ModelSpec
     retry_failed: bool = False
-    tell: Callable[[Progress], object] = lambda progress: None
+    begun: Callable[[Progress], object] = lambda progress: None
 
-    def __call__(self, sources: Sequence[str], ledger: Ledger, make_pool: Callable[[], Pool]) -> Progress:
+    def __call__(self, sources: Sequence[str], ledger: Ledger, make_pool: Callable[[], TaskPool]) -> Progress:
         """Follow all that is not finished yet.
 
         Args:
@@ -67,6 +70,7 @@ class Run:
             kept.take_up()
             self.enter(sources, ledger)
             progress = Progress.of(ledger)
+            self.begun(progress)
             try:
                 if ledger.sizes()[1]:
                     with make_pool() as pool:
@@ -82,22 +86,21 @@ class Run:
             key = self.settings.key(shown, found.version)
             ledger.enter(found.address, shown, key, found.size, again=self.retry_failed)
 
-    def _follow(self, pool: Pool, ledger: Ledger, kept: _Kept, progress: Progress) -> None:
+    def _follow(self, pool: TaskPool, ledger: Ledger, kept: _Kept, progress: Progress) -> None:
         tasks = _Tasks(ledger.waiting())
         under_way = 0
         for task in tasks.take(AHEAD * pool.workers):
             pool.submit(task)
             under_way += 1
-        for task, outcome in pool.outcomes(lambda: self.tell(progress)):
+        for task, outcome in pool.outcomes():
             under_way -= 1
             if not (isinstance(outcome, Died) and tasks.again(task)):
                 kept.done(task, self._finished(task, outcome), progress)
-            self.tell(progress)
             for following in tasks.take(AHEAD * pool.workers - under_way):
                 pool.submit(following)
                 under_way += 1
 
-    def _finished(self, task: Task, outcome: Outcome) -> Finished:
+    def _finished(self, task: Task, outcome: Finished | Refused) -> Finished:
         """What came of a recording; a document is left for one that ended its worker.
 
         Raises:
@@ -105,10 +108,10 @@ class Run:
         """
         if isinstance(outcome, Finished):
             return outcome
-        if isinstance(outcome, Refused):
+        if outcome.output:
             raise OutputError(outcome.text)
-        found = {"status": FAILED, "kind": outcome.kind, "reason": outcome.text}
-        document = document_of(task, found, outcome.seconds)
+        kind = outcome.kind if isinstance(outcome, Died) else DEFECT
+        document = document_of(task, {"status": FAILED, "kind": kind, "reason": outcome.text}, None)
         return Finished(self.work.write(task, document))
 
 

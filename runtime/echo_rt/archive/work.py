@@ -19,12 +19,15 @@ from echo_rt.archive.keys import Document
 from echo_rt.archive.ledger import Task
 from echo_rt.archive.places import Place
 from echo_rt.archive.pseudonyms import Pseudonyms
-from echo_rt.errors import EchoRtError, OutputError, SourceError, first_line
+from echo_rt.errors import SourceError
 from echo_rt.provenance import recording_id
 
 if TYPE_CHECKING:
     from echo_rt.engine import Engine
     from echo_rt.result import RecordingResult
+
+Tell = Callable[[int, int, int | None], object]
+"""Told the number of a task after every frame, how many frames are done, and how many are expected."""
 
 OK, NO_EF, SKIPPED, FAILED = "ok", "no-ef", "skipped", "failed"
 STATUSES = (OK, NO_EF, SKIPPED, FAILED)
@@ -71,11 +74,12 @@ class Work:
     asked: Asked
     pseudonyms: Pseudonyms | None = None
 
-    def __call__(self, task: Task, engine: Engine, tell: Callable[[int, int | None], None]) -> Finished:
+    def __call__(self, task: Task, engine: Engine, tell: Tell) -> Finished:
         """Follow the recording.
 
         Raises:
             OutputError: RESULTS cannot be written; that is no fault of the recording.
+            EchoRtError, Exception: the engine or echo-rt itself has a fault.
         """
         started_s = time.monotonic()
         found: dict[str, Any]
@@ -104,24 +108,17 @@ class Work:
         return written
 
     def _found(
-        self, task: Task, path: Path, engine: Engine, tell: Callable[[int, int | None], None]
+        self, task: Task, path: Path, engine: Engine, tell: Tell
     ) -> dict[str, Any]:
         try:
             if (reason := no_cine(path)) is not None:
                 return {"status": SKIPPED, "kind": NO_CINE, "reason": f"{task.recording}: {reason}"}
             return self._followed(task, path, engine, tell)
-        except OutputError:
-            raise
-        except EchoRtError as error:
+        except SourceError as error:
             return _failure(DAMAGED, str(error))
-        except MemoryError:
-            return _failure("too much memory", f"{task.recording}: expected enough memory, found too little")
-        except Exception as error:  # noqa: BLE001 - one recording must not end the others
-            said = f"{type(error).__name__}: {first_line(error)}"
-            return _failure(DEFECT, f"{task.recording}: expected a result, found a defect of echo-rt ({said})")
 
     def _followed(
-        self, task: Task, path: Path, engine: Engine, tell: Callable[[int, int | None], None]
+        self, task: Task, path: Path, engine: Engine, tell: Tell
     ) -> dict[str, Any]:
         from echo_rt.archive.pairs import evidence_fields
         from echo_rt.outputs.files import OUTPUTS
@@ -140,7 +137,7 @@ class Work:
                 ef_method=asked.ef_method,
                 fps=asked.fps,
                 roi=asked.roi,
-                progress=tell,
+                progress=lambda done, expected: tell(task.number, done, expected),
             )
             folder = Document.of(task.shown, task.key).files
             for file in files:
@@ -154,7 +151,7 @@ class Work:
         }
 
 
-def document_of(task: Task, found: dict[str, Any], seconds: float) -> dict[str, Any]:
+def document_of(task: Task, found: dict[str, Any], seconds: float | None) -> dict[str, Any]:
     """The document of a recording, from what was found."""
     empty = {"study": None, "files": [], "summary": None, "pair": None}
     return {
@@ -163,7 +160,7 @@ def document_of(task: Task, found: dict[str, Any], seconds: float) -> dict[str, 
         "key": task.key,
         "attempts": task.attempts + 1,
         "host": socket.gethostname(),
-        "seconds": round(seconds, 3),
+        "seconds": None if seconds is None else round(seconds, 3),
         "finished_at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         **empty,
         **found,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
+import threading
 from functools import partial
 from pathlib import Path
 from shutil import get_terminal_size
@@ -116,15 +116,26 @@ def run(
     work = Work(open_place(out), Asked(ef_method, fps, roi, masks, overlay), pseudonymise and read_key(pseudonymise))
     settings, spec = _settings(work, model)
     shown = _Shown()
-    made = Run(work, settings, spec, retry_failed, shown)
-    pool = partial(_pool, work, Opening(model, device), Bounds(seconds_each, int(memory_gb * 1e9)), jobs, ray, shown)
+    made = Run(work, settings, spec, retry_failed, shown.begin)
+    bounds = Bounds(seconds_each, int(memory_gb * 1e9))
     with Ledger() as ledger:
-        progress = made(sources, ledger, pool)
-        shown.end(progress)
+        try:
+            progress = made(sources, ledger, partial(_pool, made, Opening(model, device, 1), bounds, jobs, ray))
+        finally:
+            shown.end()
         failed = list(ledger.failed())
     _print_end(progress, failed, out)
     if failed:
         raise typer.Exit(BAD_INPUT)
+
+
+@contextmanager
+def _pool(run: Run, opening: Opening, bounds: Bounds, jobs: int | None, ray: str | None) -> Iterator[TaskPool]:
+    """The workers of a run: a signal ends them, and the run."""
+    from echo_rt.commands.workers import Workers
+
+    with Workers(jobs or usable_cores(), opening, run.work, bounds, pin=True) as pool, ending.gently(pool.stop):
+        yield pool
 
 
 def _settings(work: Work, model: str | None) -> tuple[Settings, ModelSpec]:
@@ -178,33 +189,44 @@ def table(
 
 
 class _Shown:
-    """The progress on standard error: a line that is written over on a terminal, else an object in JSON a minute."""
+    """The progress on standard error: a line that is written over on a terminal, else an object in JSON a minute.
+
+    A thread shows it, so that a run shows also that nothing happens.
+    """
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
-        self._last_s = time.monotonic()
+        self._progress: Progress | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="echo-rt progress", daemon=True)
         self._wide = 0
 
-    def __call__(self, progress: Progress) -> None:
-        now_s = time.monotonic()
-        if now_s - self._last_s < (LINE_S if self._terminal else LOG_S):
-            return
-        self._last_s = now_s
-        self._show(progress)
+    def begin(self, progress: Progress) -> None:
+        """Show it from now on."""
+        self._progress = progress
+        self._thread.start()
 
-    def end(self, progress: Progress) -> None:
+    def end(self) -> None:
         """Show how it ended."""
-        self._show(progress)
-        if self._terminal:
-            sys.stderr.write("\n")
+        if self._thread.is_alive():
+            self._ended.set()
+            self._thread.join()
+            self._show()
+            if self._terminal:
+                sys.stderr.write("\n")
 
-    def _show(self, progress: Progress) -> None:
+    def _run(self) -> None:
+        while not self._ended.wait(LINE_S if self._terminal else LOG_S):
+            self._show()
+
+    def _show(self) -> None:
+        assert self._progress is not None
         if self._terminal:
-            line = progress.line()[: max(20, get_terminal_size().columns - 1)]
+            line = self._progress.line()[: max(20, get_terminal_size().columns - 1)]
             sys.stderr.write("\r" + line.ljust(self._wide))
             self._wide = len(line)
         else:
-            sys.stderr.write(progress.to_json() + "\n")
+            sys.stderr.write(self._progress.to_json() + "\n")
         sys.stderr.flush()
 
 

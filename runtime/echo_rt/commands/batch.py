@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from echo_rt.commands.job import Here, Job, Opening, Options, Outcome, Refused, Runner, default_jobs, usable_cores
+from echo_rt.commands.job import Follow, Here, Job, Opening, Options, Outcome, Runner, default_jobs, usable_cores
 from echo_rt.commands.progress import BatchProgress
 from echo_rt.commands.table import console, labels, print_table
 from echo_rt.errors import printable
 from echo_rt.outputs.names import Choice, Names
+from echo_rt.refused import Refused
 from echo_rt.result import RecordingResult
 
 RENAMED = 3
@@ -75,7 +76,7 @@ class Batch:
         from echo_rt.engine.host import MOST_THREADS
 
         threads = max(1, min(MOST_THREADS, usable_cores() // (2 * count))) if count > 1 else opening.threads
-        return Workers(count, Opening(opening.model, opening.device, threads), self.options)
+        return Workers(count, Opening(opening.model, opening.device, threads), Follow(self.options))
 
     def _job(self, number: int) -> Job:
         return Job(number, self.recordings[number], self._choices[number].name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Union
 
-from echo_rt.errors import EchoRtError, NoDeviceError, OutputError, first_line
+from echo_rt.errors import EchoRtError
+from echo_rt.refused import Refused
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from echo_rt.engine import Engine
     from echo_rt.measures import Body
     from echo_rt.result import RecordingResult
-
-
-MOST_SAID = 160
-"""Characters of a defect's text that are shown."""
 
 
 @dataclass(frozen=True)
@@ -69,35 +65,14 @@ class Job(NamedTuple):
     folder: str
 
 
-class Refused(NamedTuple):
-    """Why a recording has no result: an error's text, and of which kind it was.
-
-    The error itself cannot always be sent to another process: some take more than their text.
-    """
-
-    text: str
-    output: bool = False
-    no_device: bool = False
-
-    @classmethod
-    def by(cls, error: EchoRtError) -> Refused:
-        return cls(str(error), isinstance(error, OutputError), isinstance(error, NoDeviceError))
-
-    @classmethod
-    def by_defect(cls, recording: str, error: Exception) -> Refused:
-        """By an error that nobody raised on purpose: it costs this recording, and no other."""
-        if isinstance(error, MemoryError):
-            return cls(f"{recording}: expected enough memory, found too little; close other programs, or use --jobs 1")
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        said = f"{type(error).__name__}: {' '.join(first_line(error).split())[:MOST_SAID]}"
-        where = f"{Path(place.filename).name}:{place.lineno}"
-        return cls(f"{recording}: expected a result, found a defect of echo-rt ({said}, in {where}); please report it")
-
-
 Outcome = Union["RecordingResult", Refused]
 
 Tell = Callable[[int, int, int | None], None]
 """Told the number of a job after every frame, how many frames are done, and how many are expected."""
+
+
+def nobody(number: int, done: int, expected: int | None) -> None:
+    """The `Tell` of whoever shows no progress."""
 
 
 class Runner(Protocol):
@@ -159,6 +134,16 @@ def follow(job: Job, engine: Engine, options: Options, tell: Tell) -> Outcome:
         return Refused.by(error)
     except Exception as error:  # noqa: BLE001 - one recording must not end the others
         return Refused.by_defect(job.recording, error)
+
+
+@dataclass(frozen=True)
+class Follow:
+    """What a worker of `echo-rt file` and `echo-rt node` does with a job: `follow` with the options of all."""
+
+    options: Options
+
+    def __call__(self, job: Job, engine: Engine, tell: Tell) -> Outcome:
+        return follow(job, engine, self.options, tell)
 
 
 def usable_cores() -> int:

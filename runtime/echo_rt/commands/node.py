@@ -14,6 +14,7 @@ from echo_rt.commands.plugins import plain_app
 from echo_rt.errors import MissingExtraError, ParameterError, printable
 
 if TYPE_CHECKING:
+    from echo_rt.commands.job import Job, Outcome
     from echo_rt.commands.workers import Workers
     from echo_rt.node.service import Followed, NodeOptions
 
@@ -89,7 +90,7 @@ def serve(
 
 def run(options: NodeOptions, out: Path, model: str | None, device: str, jobs: int | None) -> None:
     """Run a node until a signal ends it, and say what it came to."""
-    from echo_rt.commands.job import Opening, Options, default_jobs
+    from echo_rt.commands.job import Follow, Opening, Options, default_jobs
     from echo_rt.commands.workers import Workers
     from echo_rt.node.service import Node
     from echo_rt.node.shelf import Shelf
@@ -101,7 +102,7 @@ def run(options: NodeOptions, out: Path, model: str | None, device: str, jobs: i
         with opening.open():
             pass  # what is wrong with it ends here, before anything is acknowledged
         asked = Options(shelf.results, overlay=False, reports=options.reports)
-        workers = opened.enter_context(Workers(jobs or default_jobs(device), opening, asked))
+        workers = opened.enter_context(Workers(jobs or default_jobs(device), opening, Follow(asked)))
 
         def started(port: int) -> None:
             where = f"{options.host} port {port} as {options.title}"
@@ -116,7 +117,7 @@ def run(options: NodeOptions, out: Path, model: str | None, device: str, jobs: i
 class InWorkers:
     """A `Follower` in processes that are `Workers`."""
 
-    def __init__(self, workers: Workers) -> None:
+    def __init__(self, workers: Workers[Job, Outcome]) -> None:
         self._workers = workers
 
     def submit(self, number: int, recording: str, folder: str) -> None:
@@ -125,10 +126,10 @@ class InWorkers:
         self._workers.submit(Job(number, recording, folder))
 
     def outcomes(self) -> Iterator[Followed]:
-        from echo_rt.commands.job import Refused
         from echo_rt.node.service import Followed
+        from echo_rt.refused import Refused
 
-        for job, outcome in self._workers.outcomes(lambda number, done, expected: None):
+        for job, outcome in self._workers.outcomes():
             if isinstance(outcome, Refused):
                 # Whoever reads a log need not know the instance.
                 why = outcome.text.removeprefix(f"{job.recording}: ").replace(job.folder, "UID")

@@ -1,4 +1,4 @@
-"""Processes that follow recordings side by side.
+"""Processes that do jobs side by side.
 
 Each has an engine of its own. They share no lock of the interpreter, and one that dies of a damaged file takes no other
 recording along.
@@ -6,21 +6,25 @@ recording along.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
-from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, NamedTuple
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic
 
-from echo_rt.commands.ending import ending
-from echo_rt.commands.job import Job, Opening, Options, Outcome, Refused, Tell, follow
-from echo_rt.errors import DeviceError, EchoRtError, NoDeviceError
+from echo_rt.archive.pools import OutcomeT, TaskT
+from echo_rt.commands import processes
+from echo_rt.commands.job import Opening, Tell, nobody
+from echo_rt.commands.worker import END_S, READY, Bounds, Frames, Setup, serve
+from echo_rt.errors import DeviceError, NoDeviceError
+from echo_rt.refused import Death, Died, Refused
 from echo_rt.sources.limits import limits
 
 if TYPE_CHECKING:
@@ -28,130 +32,199 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-TELL_S = 0.1
-"""Between two messages on how far a recording is."""
+    from echo_rt.engine import Engine
 
 LOOK_S = 0.5
-"""How long the processes are waited for at a time: some systems let nobody interrupt that."""
+"""How long the processes are waited for at a time: some systems let nobody interrupt that. Memory is looked at as
+often."""
 
-END_S = 10.0
-"""How long a process may take to remove what it has half written before it is ended."""
+OPEN_S = 1800.0
+"""An engine that is not open by then will never be: TensorRT builds one in minutes."""
 
-READY = "ready"
+RESTARTS = 5
+"""Of processes in a row that end without a job, once one had its engine open. Each outcome begins a new row."""
 
-
-class Frames(NamedTuple):
-    """How far a recording is."""
-
-    done: int
-    expected: int | None
+NO_BOUNDS = Bounds()
 
 
 @dataclass
-class _Worker:
+class _Worker(Generic[TaskT]):
+    """A process, and what is known of it.
+
+    Attributes:
+        slot: the lowest number that no other process has.
+        heard_s: when it last gave a sign of life.
+        began_s: when it was given its job.
+        ending: why it was ended from here.
+        family: itself and what it began, as last seen.
+    """
+
     process: BaseProcess
     talk: Connection
+    slot: int
+    heard_s: float = field(default_factory=time.monotonic)
+    began_s: float = 0.0
     ready: bool = False
-    job: Job | None = None
-    heard_s: float = 0.0
+    job: TaskT | None = None
+    ending: Death | None = None
+    family: list[processes.Process] = field(default_factory=list)
 
 
-class Workers:
-    """A `Runner` in several processes. Leaving it ends them, and removes what they have half written.
+class Workers(Generic[TaskT, OutcomeT]):
+    """A `Runner` and a `Pool` in several processes. Leaving it ends them, and removes what they have half written.
 
     Args:
         count: of processes, at most.
         opening: of the engine of each.
-        options: for every recording.
+        work: what is done with each job; it is pickled. See `Setup`.
+        bounds: of each job. A process that is over them is ended, with all that it began, and another one begins.
+        pin: give each process one processor of its own, on Linux.
     """
 
-    def __init__(self, count: int, opening: Opening, options: Options) -> None:
-        self._count, self._opening, self._options = count, opening, options
-        self._context = get_context("spawn")  # a fork would inherit locks, and not the threads that let go of them
-        self._workers: list[_Worker] = []
-        self._waiting: deque[Job] = deque()
+    def __init__(
+        self,
+        count: int,
+        opening: Opening,
+        work: Callable[[TaskT, Engine, Tell], OutcomeT],
+        bounds: Bounds = NO_BOUNDS,
+        pin: bool = False,
+    ) -> None:
+        self.workers = count
+        self._setup = Setup(opening, work, bounds)
+        self._cores = sorted(os.sched_getaffinity(0)) if pin and hasattr(os, "sched_getaffinity") else [None]
+        self._running: list[_Worker[TaskT]] = []
+        self._waiting: deque[TaskT] = deque()
         self._silence_s = limits().silence_s
+        self._looked_s = 0.0
+        self._restarts: int | None = None  # until a process has its engine open
         self._stopped = False
 
     def stop(self) -> None:
         """Let `outcomes` end soon, whatever is under way; a signal handler may call it."""
         self._stopped = True
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: TaskT, /) -> None:
+        """Take a job, also while outcomes come."""
         self._waiting.append(job)
 
-    def outcomes(self, tell: Tell) -> Iterator[tuple[Job, Outcome]]:
-        """See `Runner`.
+    def outcomes(self, tell: Tell = nobody) -> Iterator[tuple[TaskT, OutcomeT | Refused]]:
+        """See `Runner` and `Pool`.
 
         Raises:
             DeviceError: the engine cannot be opened.
         """
         while not self._stopped and self._hand_out():
-            self._end_silent()
-            for talk in wait([worker.talk for worker in self._workers], LOOK_S):
-                worker = next(worker for worker in self._workers if worker.talk is talk)
-                try:
-                    message = worker.talk.recv()
-                except (EOFError, ConnectionError):
-                    message = self._ended(worker)
+            self._end_overdue()
+            for talk in wait([worker.talk for worker in self._running], LOOK_S):
+                worker = next(worker for worker in self._running if worker.talk is talk)
+                message = self._hear(worker)
                 worker.heard_s = time.monotonic()
-                if message == READY:
-                    worker.ready = True
-                elif worker.job is None:
-                    raise NoDeviceError(message.text) if message.no_device else DeviceError(message.text)
-                elif isinstance(message, Frames):
+                if message is None or worker.job is None:
+                    continue
+                if isinstance(message, Frames):
                     tell(worker.job.number, *message)
                 else:
                     job, worker.job = worker.job, None
+                    self._restarts = self._restarts if isinstance(message, Died) else 0
+                    self._hand_out()  # whoever takes the outcome may need some time
                     yield job, message
+
+    def _hear(self, worker: _Worker[TaskT]) -> Any:
+        """What a process says: `Frames`, or the outcome of its job; None where nothing is to be done."""
+        try:
+            message = worker.talk.recv()
+        except (EOFError, OSError):
+            return self._ended(worker)
+        if message == READY:
+            worker.ready, self._restarts = True, self._restarts or 0
+            return None
+        if worker.job is None:
+            raise NoDeviceError(message.text) if message.no_device else DeviceError(message.text)
+        return message
 
     def _hand_out(self) -> bool:
         """Give what waits to those that are free, of whom there are enough then; whether anybody is at work."""
-        busy = sum(worker.job is not None for worker in self._workers)
-        while len(self._workers) < min(self._count, busy + len(self._waiting)):
-            self._workers.append(self._start())
-        for worker in self._workers:
-            if worker.ready and worker.job is None and self._waiting:
-                worker.job, worker.heard_s = self._waiting.popleft(), time.monotonic()
-                with suppress(OSError):  # it has ended, which shows where it is listened to
-                    worker.talk.send(worker.job)
-        return bool(self._waiting) or any(worker.job is not None for worker in self._workers)
+        busy = sum(worker.job is not None or worker.ending is not None for worker in self._running)
+        while len(self._running) < min(self.workers, busy + len(self._waiting)):
+            self._running.append(self._start())
+        for worker in self._running:
+            if worker.ready and worker.job is None and worker.ending is None and self._waiting:
+                try:
+                    worker.talk.send(self._waiting[0])
+                except OSError:  # it has ended, which shows where it is listened to
+                    continue
+                worker.job, worker.began_s = self._waiting.popleft(), time.monotonic()
+                worker.heard_s = worker.began_s
+        return bool(self._waiting) or any(worker.job is not None for worker in self._running)
 
-    def _end_silent(self) -> None:
-        """End processes that hang, which shows where they are listened to."""
-        for worker in self._workers:
-            if self._is_silent(worker):
+    def _end_overdue(self) -> None:
+        """End processes that hang or take too much, which shows where they are listened to."""
+        now_s, bounds = time.monotonic(), self._setup.bounds
+        if look := bounds != NO_BOUNDS and now_s - self._looked_s >= LOOK_S:
+            self._looked_s = now_s
+        for worker in self._running:
+            if worker.process.pid is None or worker.ending is not None:
+                continue
+            if look:
+                worker.family = processes.family(worker.process.pid)
+            if worker.job is not None and now_s - worker.began_s > (bounds.seconds or float("inf")):
+                worker.ending = "too long"
+            elif look and processes.memory_bytes(worker.family) > (bounds.memory_bytes or float("inf")):
+                worker.ending = "too much memory"
+            elif now_s - worker.heard_s > (self._silence_s if worker.job is not None else OPEN_S) and not (
+                worker.ready and worker.job is None
+            ):
+                worker.ending = "silent"
+            if worker.ending is not None:
+                began = processes.family(worker.process.pid)
                 worker.process.kill()
+                processes.end(began[1:])
 
-    def _is_silent(self, worker: _Worker) -> bool:
-        return worker.job is not None and time.monotonic() - worker.heard_s > self._silence_s
-
-    def _start(self) -> _Worker:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(
-            target=serve, args=(theirs, self._opening, self._options), name="echo-rt job", daemon=True
+    def _start(self) -> _Worker[TaskT]:
+        slot = min(set(range(self.workers)) - {worker.slot for worker in self._running})
+        context = get_context("spawn")  # a fork would inherit locks, and not the threads that let go of them
+        ours, theirs = context.Pipe()
+        process = context.Process(
+            target=serve,
+            args=(theirs, self._setup, self._cores[slot % len(self._cores)]),
+            name="echo-rt job",
+            daemon=True,
         )
         resource_tracker.ensure_running()  # it lets interrupts through again, so it must not begin in here
         with _interrupts_later(), _without_main():
             process.start()
         theirs.close()
-        return _Worker(process, ours)
+        return _Worker(process, ours, slot)
 
-    def _ended(self, worker: _Worker) -> Refused:
-        """What to say of a process that has ended by itself: killed, or by a fault in a library."""
-        self._workers.remove(worker)
+    def _ended(self, worker: _Worker[TaskT]) -> Died | None:
+        """What to say of a process that has ended: by itself, by a fault in a library, or from here."""
+        self._running.remove(worker)
         worker.process.join(END_S)
+        processes.end(worker.family[1:])
+        worker.talk.close()
         code = worker.process.exitcode or 0
         how = signal.Signals(-code).name if code < 0 and -code in set(signal.Signals) else f"status {code}"
-        worker.talk.close()
-        if self._is_silent(worker):
+        kind = worker.ending or ("too long" if how == "SIGALRM" else "killed")
+        if worker.job is not None:
+            return Died(self._words(worker.job.recording, kind, how), kind=kind)
+        if worker.ending is None or not worker.ready:
+            self._restarts = RESTARTS if self._restarts is None else self._restarts + 1
+            if self._restarts >= RESTARTS:
+                raise DeviceError(
+                    "expected an engine in a process of its own, "
+                    f"found that it ended ({worker.ending or how}); see `echo-rt doctor`"
+                )
+        return None
+
+    def _words(self, recording: str, kind: Death, how: str) -> str:
+        if kind == "too long":
+            return self._setup.bounds.too_long(recording)
+        if kind == "too much memory":
+            return self._setup.bounds.too_large(recording)
+        if kind == "silent":
             how = f"no sign of life for {self._silence_s:g} s"
-        if worker.job is None:
-            return Refused(
-                f"expected an engine in a process of its own, found that it ended ({how}); see `echo-rt doctor`"
-            )
-        return Refused(
-            f"{worker.job.recording}: expected a result, found that the process which followed it ended ({how}); "
+        return (
+            f"{recording}: expected a result, found that the process which followed it ended ({how}); "
             "the file is damaged, or memory was short"
         )
 
@@ -161,18 +234,19 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for worker in self._workers:
+        for worker in self._running:
             with suppress(OSError):
                 worker.talk.send(None)
         until = time.monotonic() + END_S
-        for worker in self._workers:
+        for worker in self._running:
             worker.process.join(max(0.0, until - time.monotonic()))
             for end in (worker.process.terminate, worker.process.kill):
                 if worker.process.is_alive():
                     end()
                     worker.process.join(1)
+            processes.end(worker.family[1:])
             worker.talk.close()
-        self._workers.clear()
+        self._running.clear()
 
 
 @contextmanager
@@ -199,56 +273,3 @@ def _without_main() -> Iterator[None]:
         yield
     finally:
         vars(main).update({name: value for name, value in hidden.items() if value is not None})
-
-
-class _Stopped(BaseException):
-    """Nobody waits for the result any more."""
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    """Where the system ends all processes of a run, each removes what it has half written."""
-    signal.signal(number, signal.SIG_IGN)
-    raise _Stopped
-
-
-def serve(talk: Connection, opening: Opening, options: Options) -> None:
-    """What a process does: it opens its engine, then follows what it is sent until it is sent None."""
-    _serve(talk, opening, options)
-    # A library that was told to end while it opened has threads which the interpreter's end would not survive.
-    ending.leave(0)
-
-
-def _serve(talk: Connection, opening: Opening, options: Options) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _stop)
-    told_s = 0.0
-
-    def tell(number: int, done: int, expected: int | None) -> None:
-        nonlocal told_s
-        if talk.poll():  # while it is at work nothing else comes
-            raise _Stopped
-        if (now_s := time.monotonic()) - told_s > TELL_S or done == expected:
-            told_s = now_s
-            talk.send(Frames(done, expected))
-
-    with suppress(_Stopped, EOFError, ConnectionError):
-        try:
-            engine = opening.open()
-        except Exception as error:  # noqa: BLE001 - said by the process that waits for it
-            talk.send(_refusal(error))
-            return
-        talk.send(READY)
-        with engine:
-            while (job := talk.recv()) is not None:
-                talk.send(follow(job, engine, options, tell))
-
-
-def _refusal(error: Exception) -> Refused:
-    """Why there is no engine."""
-    if isinstance(error, EchoRtError):
-        return Refused.by(error)
-    from echo_rt.doctor.machine import missing_library
-
-    if isinstance(error, ImportError) and (advice := missing_library(error)) is not None:
-        return Refused(advice)
-    return Refused.by_defect("the engine", error)
