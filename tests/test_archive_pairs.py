@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import pytest
 
 from echo_rt import process
-from echo_rt.archive.pairs import PREFIX, KeptView, evidence_fields, figure_columns, paired, view_of
-from echo_rt.cardiac.two_views import ViewEvidence
+from echo_rt.archive.pairs import PREFIX, KeptView, figure_columns, paired, view_of
 from echo_rt.checked import MismatchError
 from echo_rt.measures import Body
-from echo_rt.pipeline import follow_one
-from echo_rt.result import RecordingResult
 from echo_rt.together import OneView, both_views
+from support.archives import document, followed
 from support.hearts import A2C, A4C, SPEC, Traced
-
-
-@cache
-def followed(recording: str, body: Body | None = None) -> tuple[RecordingResult, ViewEvidence]:
-    return follow_one(recording, Traced(recording), body=body)
-
-
-def document(recording: str, name: str | None = None, body: Body | None = None) -> dict[str, Any]:
-    """What an archive keeps of a recording, as it is read back."""
-    result, evidence = followed(recording, body)
-    kept = {"recording": name or recording, "summary": result.to_dict(), "pair": evidence_fields(result, evidence)}
-    return json.loads(json.dumps(kept, allow_nan=False))
 
 
 def changed(found: dict[str, Any], **pair: Any) -> dict[str, Any]:
@@ -114,7 +98,7 @@ def test_of_many_recordings_the_one_with_most_beats_counts_in_whatever_order_the
     short = changed(document(A4C, "a"), beats=whole["pair"]["beats"][1:])
     twin, unusable = document(A4C, "c"), document(A4C, "0")
     unusable["summary"]["rejected_frames"] = {"not apical": 60}
-    other, failed = document(A2C, "z"), {"recording": "f", "summary": None, "pair": None}
+    other, failed = document(A2C, "z"), document(None, "f")
     rest = {"biplane_reason": "the other A4C recordings of the study have more usable beats or frames"}
     documents = [whole, short, twin, unusable, other, failed]
     for first in range(len(documents)):
