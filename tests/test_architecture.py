@@ -28,7 +28,7 @@ GROUND = set(
     "native reference _native private telemetry".split()
 )
 WINGS = {"sources", "phantom", "engine", "cardiac", "outputs"}
-JOINS = tuple("ahead framing together pipeline live viewer node bench doctor commands __main__".split())
+JOINS = tuple("ahead framing together pipeline live viewer node archive bench doctor commands __main__".split())
 """The rooms of `echo_rt` that join the wings, from the lowest to the highest."""
 
 
