@@ -17,6 +17,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,10 @@ def make(folder: Path, count: int, seed: int) -> None:
             path.write_bytes(damage(path.read_bytes()))
             path.rename(path.with_name(f"{path.stem}.bad-{damage.__name__}.dcm"))
     for name in ("kills1", "kills2", "hangs"):
-        shutil.copy(folder / names[0] if (folder / names[0]).exists() else next(folder.glob("*/IM*.dcm")), folder / f"{name}.dcm")
+        shutil.copy(
+            folder / names[0] if (folder / names[0]).exists() else next(folder.glob("*/IM*.dcm")),
+            folder / f"{name}.dcm",
+        )
 
 
 def _views(path: Path, number: int) -> Iterator[Any]:
@@ -150,14 +154,12 @@ def begin(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
 def workers(driver: int) -> list[int]:
     """The processes of a driver that follow recordings, and all that they began."""
     found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]) == driver:
-                command = (entry / "cmdline").read_bytes()
-                if b"spawn_main" in command or b"ray::" in command:
-                    found.append(int(entry.name))
-        except OSError:
-            continue
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has just ended
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            command = (entry / "cmdline").read_bytes()
+            if (parent == driver and b"spawn_main" in command) or b"ray::" in command:
+                found.append(int(entry.name))
     return found
 
 
@@ -243,7 +245,17 @@ def main() -> None:
     tables = {}
     for name, kills in (("quiet", (0, 0)), ("killed", tuple(asked.kills))):
         out = asked.folder / name
-        arguments = [str(folder), "--out", str(out), "--jobs", str(asked.jobs), "--seconds-each", "20", "--device", "cpu"]
+        arguments = [
+            str(folder),
+            "--out",
+            str(out),
+            "--jobs",
+            str(asked.jobs),
+            "--seconds-each",
+            "20",
+            "--device",
+            "cpu",
+        ]
         arguments += ["--ray", asked.ray] if asked.ray and name == "killed" else []
         started_s = time.monotonic()
         status = disturbed(arguments, log, kills, asked.recordings, asked.seed)

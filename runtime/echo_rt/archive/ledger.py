@@ -182,9 +182,9 @@ class Ledger:
 
     def sizes(self) -> tuple[int, int, int]:
         """How many recordings were listed, how many of them wait, and how many bytes those have."""
-        row = self._one("SELECT count(*), sum(done = 0), sum(CASE WHEN done THEN 0 ELSE size END) FROM listed")
-        total, waiting, size = row or (0, 0, 0)
-        return total, waiting or 0, size or 0
+        query = "SELECT count(*), total(done = 0), total(CASE WHEN done THEN 0 ELSE size END) FROM listed"
+        total, waiting, size = self._db.execute(query).fetchone()
+        return total, int(waiting), int(size)
 
     def _batches(self, columns: str, table: str) -> Iterator[tuple[Any, ...]]:
         """Rows in the order in which they were entered. Others may be entered meanwhile."""

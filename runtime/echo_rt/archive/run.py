@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from echo_rt.archive.keys import Document, Settings, parsed
+from echo_rt.archive.lease import Lease
 from echo_rt.archive.ledger import Ledger, Row, Task
 from echo_rt.archive.listing import listed
 from echo_rt.archive.pairs import paired
 from echo_rt.archive.pools import Pool
 from echo_rt.archive.progress import Progress
-from echo_rt.archive.pseudonyms import Pseudonyms
 from echo_rt.archive.rows import row_of
-from echo_rt.archive.table import Table, read_rows
+from echo_rt.archive.table import Table
 from echo_rt.archive.work import DEFECT, FAILED, Finished, Work, document_of
 from echo_rt.errors import DataError, OutputError
 from echo_rt.refused import Died, Refused
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from echo_rt.model import ModelSpec
 
 TaskPool = Pool[Task, Finished]
+MakePool = Callable[[], AbstractContextManager[TaskPool]]
 
 MOST_TRIES = 2
 """Of a recording that ends its worker: one may do so where memory is short, two by the recording."""
@@ -46,6 +49,7 @@ class Run:
         spec: of the model.
         retry_failed: follow those again that failed in an earlier run.
         begun: called when all are listed, with what shows how far the run is.
+        warn: gets a line for what was found damaged in RESULTS, and is made anew.
     """
 
     work: Work
@@ -53,8 +57,11 @@ class Run:
     spec: ModelSpec
     retry_failed: bool = False
     begun: Callable[[Progress], object] = lambda progress: None
+    warn: Callable[[str], object] = lambda line: None
 
-    def __call__(self, sources: Sequence[str], ledger: Ledger, make_pool: Callable[[], TaskPool]) -> Progress:
+    def __call__(
+        self, sources: Sequence[str], ledger: Ledger, make_pool: Callable[[], AbstractContextManager[TaskPool]]
+    ) -> Progress:
         """Follow all that is not finished yet.
 
         Args:
@@ -65,7 +72,7 @@ class Run:
         Raises:
             EchoRtError: a source, the engine or RESULTS is not as it should be. What is finished stays.
         """
-        with Table(self.work.place) as table:
+        with Lease(self.work.place, uuid4().hex[:8]), Table(self.work.place, self.warn) as table:
             kept = _Kept(self, ledger, table)
             kept.take_up()
             self.enter(sources, ledger)
@@ -81,7 +88,7 @@ class Run:
 
     def enter(self, sources: Sequence[str], ledger: Ledger) -> None:
         """Enter all recordings in the ledger."""
-        for found in listed(sources, leave_out=self.work.place):
+        for found in listed(sources, self.work.place):
             shown = found.address if self.work.pseudonyms is None else self.work.pseudonyms.of(found.address)
             key = self.settings.key(shown, found.version)
             ledger.enter(found.address, shown, key, found.size, again=self.retry_failed)
@@ -192,7 +199,6 @@ class _Kept:
         self._table.flush()
         self._studies.clear()
         self._rows, self._flushed_s = 0, time.monotonic()
-
 
     def _read(self, document: Document) -> dict[str, Any]:
         try:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from echo_rt.engine import Engine
     from echo_rt.result import RecordingResult
 
-Tell = Callable[[int, int, int | None], object]
+Tell = Callable[[int, int, int | None], None]
 """Told the number of a task after every frame, how many frames are done, and how many are expected."""
 
 OK, NO_EF, SKIPPED, FAILED = "ok", "no-ef", "skipped", "failed"
@@ -107,9 +107,7 @@ class Work:
         self.place.write(Document.of(task.shown, task.key).name, content)
         return written
 
-    def _found(
-        self, task: Task, path: Path, engine: Engine, tell: Tell
-    ) -> dict[str, Any]:
+    def _found(self, task: Task, path: Path, engine: Engine, tell: Tell) -> dict[str, Any]:
         try:
             if (reason := no_cine(path)) is not None:
                 return {"status": SKIPPED, "kind": NO_CINE, "reason": f"{task.recording}: {reason}"}
@@ -117,9 +115,7 @@ class Work:
         except SourceError as error:
             return _failure(DAMAGED, str(error))
 
-    def _followed(
-        self, task: Task, path: Path, engine: Engine, tell: Tell
-    ) -> dict[str, Any]:
+    def _followed(self, task: Task, path: Path, engine: Engine, tell: Tell) -> dict[str, Any]:
         from echo_rt.archive.pairs import evidence_fields
         from echo_rt.outputs.files import OUTPUTS
         from echo_rt.outputs.folder import MASKS, OVERLAY
@@ -153,7 +149,7 @@ class Work:
 
 def document_of(task: Task, found: dict[str, Any], seconds: float | None) -> dict[str, Any]:
     """The document of a recording, from what was found."""
-    empty = {"study": None, "files": [], "summary": None, "pair": None}
+    empty: dict[str, Any] = {"study": None, "files": [], "summary": None, "pair": None}
     return {
         "format": 1,
         "recording": task.shown,
@@ -193,7 +189,7 @@ def no_cine(path: Path) -> str | None:
 
     A study holds stills, reports and pictures of other kinds. They are no failures of an archive.
     """
-    from echo_rt.sources.paths import is_dicom
+    from echo_rt.sources.known import is_dicom
 
     if os.path.isdir(path) or not os.path.isfile(path) or not is_dicom(path):
         return None

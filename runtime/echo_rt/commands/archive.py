@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from shutil import get_terminal_size
@@ -15,13 +16,17 @@ from typer.core import TyperGroup
 from echo_rt.commands.ending import ending
 from echo_rt.commands.exit_status import BAD_INPUT
 from echo_rt.commands.plugins import plain_app
-from echo_rt.errors import ParameterError, printable
+from echo_rt.errors import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from echo_rt.archive.keys import Settings
-    from echo_rt.archive.pools import Pool
     from echo_rt.archive.progress import Progress
+    from echo_rt.archive.run import Run, TaskPool
     from echo_rt.archive.work import Work
+    from echo_rt.commands.job import Opening
+    from echo_rt.commands.worker import Bounds
     from echo_rt.model import ModelSpec
 
 LISTED = 20
@@ -105,18 +110,22 @@ def run(
     """Follow all recordings that RESULTS does not hold yet. The same command goes on where it stopped."""
     from echo_rt.archive.ledger import Ledger
     from echo_rt.archive.places import open_place
-    from echo_rt.archive.pseudonyms import read_key
+    from echo_rt.archive.pseudonyms import Pseudonyms
     from echo_rt.archive.run import Run
     from echo_rt.archive.work import Asked, Work
+    from echo_rt.commands.job import Opening
+    from echo_rt.commands.worker import Bounds
     from echo_rt.sources.screen.roi import parse_roi
     from echo_rt.together import check_method
 
     check_method(ef_method, two_views=False)
     parse_roi(roi)  # what is misspelt is said once
-    work = Work(open_place(out), Asked(ef_method, fps, roi, masks, overlay), pseudonymise and read_key(pseudonymise))
+    work = Work(
+        open_place(out), Asked(ef_method, fps, roi, masks, overlay), pseudonymise and Pseudonyms.read(pseudonymise)
+    )
     settings, spec = _settings(work, model)
     shown = _Shown()
-    made = Run(work, settings, spec, retry_failed, shown.begin)
+    made = Run(work, settings, spec, retry_failed, shown.begin, lambda line: typer.echo(printable(line), err=True))
     bounds = Bounds(seconds_each, int(memory_gb * 1e9))
     with Ledger() as ledger:
         try:
@@ -132,6 +141,7 @@ def run(
 @contextmanager
 def _pool(run: Run, opening: Opening, bounds: Bounds, jobs: int | None, ray: str | None) -> Iterator[TaskPool]:
     """The workers of a run: a signal ends them, and the run."""
+    from echo_rt.commands.job import usable_cores
     from echo_rt.commands.workers import Workers
 
     with Workers(jobs or usable_cores(), opening, run.work, bounds, pin=True) as pool, ending.gently(pool.stop):
@@ -140,14 +150,12 @@ def _pool(run: Run, opening: Opening, bounds: Bounds, jobs: int | None, ray: str
 
 def _settings(work: Work, model: str | None) -> tuple[Settings, ModelSpec]:
     """What the keys of this run are made of, and the contract of its model."""
-    from dataclasses import asdict
-
     from echo_rt import __version__
     from echo_rt.archive.keys import Settings, file_digest
     from echo_rt.model import model_path, read_spec
 
     path = model_path(model)  # the same for all precisions of a shipped model: workers may have other devices
-    options = {**asdict(work.asked), "pseudonyms": work.pseudonyms and work.pseudonyms.fingerprint}
+    options = {**vars(work.asked), "pseudonyms": work.pseudonyms and work.pseudonyms.of("")}
     return Settings(file_digest(path), __version__, options), read_spec(path)
 
 
@@ -168,7 +176,7 @@ def status(
         return
     typer.echo(found.line())
     for recording, kind, reason in found.failed[:LISTED]:
-        typer.echo(printable(f"{kind}  {recording}: {reason}"))
+        typer.echo(printable(f"{kind}  {reason if reason.startswith(recording) else f'{recording}: {reason}'}"))
     if len(found.failed) > LISTED:
         typer.echo(f"and {len(found.failed) - LISTED} more; --json has them")
 
@@ -181,8 +189,8 @@ def table(
     ],
 ) -> None:
     """Write one table of all recordings."""
+    from echo_rt.archive.export import export
     from echo_rt.archive.places import open_place
-    from echo_rt.archive.table import export
 
     rows = export(open_place(results), output)
     typer.echo(f"{rows} recordings in {printable(str(output))}")

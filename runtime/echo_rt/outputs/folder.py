@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from echo_rt.errors import OutputError, ParameterError, output_errors
+from echo_rt.outputs.locks import is_at, locked
 from echo_rt.outputs.owner import SUMMARY, UNKNOWN, Owner, owner_of
 from echo_rt.outputs.reports import REPORTS
 from echo_rt.private import check_links, check_mine, close_file, make_folder
@@ -45,7 +46,7 @@ def name_of_part(entry: str) -> str | None:
 def at_work(part: Path) -> Owner | None:
     """The recording for which another run holds a hidden folder; None where no run does: it was killed."""
     try:
-        handle = _locked(part, shared=True)
+        handle = locked(part, shared=True)
     except BlockingIOError:
         return Owner.read(part / AT_WORK) or Owner(UNKNOWN, "")
     except OSError:
@@ -53,36 +54,6 @@ def at_work(part: Path) -> Owner | None:
     if handle is not None:
         os.close(handle)
     return None
-
-
-def _locked(part: Path, *, shared: bool = False) -> int | None:
-    """A descriptor that holds a hidden folder until it is closed, or the process ends; None where there are no locks.
-
-    Raises:
-        BlockingIOError: another one holds it.
-        OSError: it cannot be opened.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows, where an open file cannot be replaced by another run anyway
-        return None
-    handle = os.open(part, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise
-    except OSError:  # some network file systems have no locks
-        os.close(handle)
-        return None
-    return handle
-
-
-def _is_at(handle: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 class Folder:
@@ -200,9 +171,9 @@ class Folder:
             make_folder(self.part)
             check_mine(self.part)
             with suppress(BlockingIOError):
-                handle = _locked(self.part)
+                handle = locked(self.part)
                 # Another run may have moved it to its place between the two steps.
-                if handle is None or _is_at(handle, self.part):
+                if handle is None or is_at(handle, self.part):
                     return handle
                 os.close(handle)
             if time.monotonic() > until:

@@ -13,7 +13,8 @@ from echo_rt.errors import ParameterError, SourceFormatError, SourceNotFoundErro
 from echo_rt.sources.base import Source, too_short
 from echo_rt.sources.feed import FeedOptions
 from echo_rt.sources.kinds import PICTURE, Kind, head_of, kind_of
-from echo_rt.sources.paths import DICOM_SUFFIXES, IMAGE_SUFFIXES, RECORDING, expand_glob, is_dicom
+from echo_rt.sources.known import DICOM_SUFFIXES, IMAGE_SUFFIXES, RECORDING, is_dicom
+from echo_rt.sources.paths import expand_glob
 
 # Two characters at least: "C:" is a drive.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")

@@ -19,7 +19,7 @@ from echo_rt.checked import Between, MismatchError, parse_json, record
 from echo_rt.errors import SourceFormatError
 from echo_rt.sources.base import Picture, Recording, one_line
 from echo_rt.sources.display import max_pixels
-from echo_rt.sources.paths import RECORDING
+from echo_rt.sources.known import RECORDING
 from echo_rt.sources.screen.region import Region
 from echo_rt.sources.video import image_of
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from echo_rt.errors import DataError
-from echo_rt.sources.paths import VIDEO_SUFFIXES
+from echo_rt.sources.known import VIDEO_SUFFIXES
 from echo_rt_train.data.clips import Clip, ClipFrames
 from echo_rt_train.data.pictures import read_grey
 from echo_rt_train.data.report import DataReport

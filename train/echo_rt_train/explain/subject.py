@@ -16,7 +16,7 @@ from echo_rt.model import ModelSpec
 from echo_rt.reference.preprocess import preprocess
 from echo_rt.segmentation import GridMap, Segmentation
 from echo_rt.sources import open_source
-from echo_rt.sources.paths import IMAGE_SUFFIXES
+from echo_rt.sources.known import IMAGE_SUFFIXES
 from echo_rt_train.data.pictures import decoded
 from echo_rt_train.explain.attribution import logits_of
 
