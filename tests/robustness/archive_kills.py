@@ -18,14 +18,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pydicom
 
-from echo_rt.archive.ledger import Task
-from echo_rt.archive.work import Finished, Work
 from echo_rt.phantom.dicom_file import write_dicom
 from echo_rt.phantom.phantom import open_phantom
 
@@ -34,25 +31,13 @@ TESTS = Path(__file__).resolve().parents[1]
 STUDIES = 20
 """Simulated hearts, two views of each; the other recordings are copies under other UIDs and names."""
 
-CLIP = "fps=25&seconds=1.4&height=120&width=160&overlay=no"
+CLIP = "fps=25&seconds=1.4&height=120&width=160&overlay=0"
 
 DAMAGED = 0.05
 """Share of the recordings."""
 
 PASSING = ("attempts", "host", "seconds", "finished_at")
 """Columns in which two runs may differ."""
-
-
-@dataclass(frozen=True)
-class PoisonWork(Work):
-    """As `Work`, but of some recordings, by their names: no file is known that does this to a reader."""
-
-    def __call__(self, task: Task, engine: Any, tell: Any) -> Finished:
-        if "kills" in task.recording:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if "hangs" in task.recording:
-            time.sleep(3600)
-        return super().__call__(task, engine, tell)
 
 
 def make(folder: Path, count: int, seed: int) -> None:
@@ -137,6 +122,7 @@ def drive(arguments: list[str]) -> None:
     """The command line with poison in its work; called in a process of its own."""
     import echo_rt.archive.work as work
     from echo_rt.commands.app import main
+    from support.poison import PoisonWork
 
     work.Work = PoisonWork  # type: ignore[misc]
     sys.argv = ["echo-rt", "archive", *arguments]

@@ -120,9 +120,8 @@ def run(
 
     check_method(ef_method, two_views=False)
     parse_roi(roi)  # what is misspelt is said once
-    work = Work(
-        open_place(out), Asked(ef_method, fps, roi, masks, overlay), pseudonymise and Pseudonyms.read(pseudonymise)
-    )
+    pseudonyms = None if pseudonymise is None else Pseudonyms.read(pseudonymise)
+    work = Work(open_place(out), Asked(ef_method, fps, roi, masks, overlay), pseudonyms)
     settings, spec = _settings(work, model)
     shown = _Shown()
     made = Run(work, settings, spec, retry_failed, shown.begin, lambda line: typer.echo(printable(line), err=True))
