@@ -112,7 +112,7 @@ def _measures(found: Mapping[str, Any]) -> Iterator[str]:
 def _interval(found: Mapping[str, Any], tuned: Mapping[str, Any]) -> Iterator[str]:
     held = tuned["held_out"]
     yield "## Interval of EF\n"
-    yield f"Fitted on {held['patients']} training patients. Each was judged by a network that had not seen that patient.\n"
+    yield f"Fitted on {held['patients']} training patients. No network judged a patient that it had seen.\n"
     yield "| view | validation patients inside | width, points (95 % range) | Spearman with the error, held out |"
     yield "|---|---|---|---|"
     for name, key, view in (
