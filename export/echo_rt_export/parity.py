@@ -39,8 +39,11 @@ CALIBRATION_PHANTOMS = (
 
 @dataclass(frozen=True)
 class Limits:
-    """What two engines may differ by: the Dice of each class's mask at least, the EF of each recording in points at
-    most, and in each frame the probability of an apical view and the expected Dice at most."""
+    """What two engines may differ by.
+
+    Each class's mask has a least Dice. The EF of each recording may differ by so many points at most. So may the
+    probability of an apical view and the expected Dice of each frame.
+    """
 
     min_dice: float
     max_ef_points: float

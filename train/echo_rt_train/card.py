@@ -54,7 +54,7 @@ def card(spec: ModelSpec, found: Mapping[str, Any], tuned: Mapping[str, Any]) ->
     yield f"| training data | {origin.training_data} |"
     yield f"| licence of the weights | **{origin.licence}** |"
     yield f"| cite | {origin.citation} |\n"
-    yield "`make models` makes it again, and this card.\n"
+    yield "`make models` makes the model and this card again.\n"
     yield from _accuracy(found)
     yield from _measures(found)
     yield from _interval(found, tuned)
@@ -63,7 +63,7 @@ def card(spec: ModelSpec, found: Mapping[str, Any], tuned: Mapping[str, Any]) ->
     yield from _shifts(found)
     yield "## Limits\n"
     yield "- Trained on ED and ES frames of one scanner type (GE Vivid E95), and on simulated frames of whole beats."
-    yield "- Other views of the heart and other organs are refused by what it has seen of them; no list is complete."
+    yield "- It refuses other organs and other views of the heart like those it has seen. No list of them is complete."
     yield "- Not a medical device."
 
 
@@ -71,15 +71,15 @@ def _accuracy(found: Mapping[str, Any]) -> Iterator[str]:
     views = found["views"]
     patients = max(view["patients"] for view in views.values())
     yield "## Accuracy\n"
-    yield f"On {patients} validation patients of the data set, at native size. No checkpoint was chosen on them.\n"
+    yield f"Measured on {patients} validation patients, at native size. No checkpoint was chosen on them.\n"
     yield "| view | Dice cavity | wall | atrium | EF MAE | bias ± SD | r |\n|---|---|---|---|---|---|---|"
     for name, view in [*views.items(), ("biplane", found["biplane"])]:
         ef = view.get("ef_calibrated") or view["ef"]
         dice = [f"{view['classes'][c]['dice']:.3f}" if "classes" in view else "" for c in (CAVITY, WALL, ATRIUM)]
         spread = f"{ef['bias']:+.1f} ± {ef['sd']:.1f}"
         yield f"| {name} | {' | '.join(dice)} | {ef['mae']:.1f} | {spread} | {ef['r']:.2f} |"
-    yield "\nEF is by the method of disks from the masks of a patient at ED and ES, calibrated in a single view. The"
-    yield "reference is the same method on the experts' masks.\n"
+    yield "\nEF is by the method of disks, from the masks of a patient at ED and ES. EF of a single view is calibrated."
+    yield "The reference is the same method on the experts' masks.\n"
     yield "| Dice | endocardium | epicardium | atrium |\n|---|---|---|---|"
     for name, phases in found["dice_by_phase"].items():
         for phase, cells in phases.items():
@@ -94,8 +94,8 @@ def _measures(found: Mapping[str, Any]) -> Iterator[str]:
     if not rows:
         return
     yield "## Further measures\n"
-    yield "The same patients, from the masks at ED and ES, against the same measure on the experts' masks. A patient"
-    yield "is left out who has no figure on one of them, as where the sector cuts the atrium off.\n"
+    yield "The same patients, from the masks at ED and ES, against the same measure on the experts' masks."
+    yield "A patient without a figure on one of them is left out, for example where the sector cuts the atrium off.\n"
     yield "| view | measure | patients | left out | MAE | bias ± SD | r |\n|---|---|---|---|---|---|---|"
     for name, one in rows:
         left_out = sum([*one["no_reference"].values(), *one["not_measured"].values()])
@@ -112,7 +112,7 @@ def _measures(found: Mapping[str, Any]) -> Iterator[str]:
 def _interval(found: Mapping[str, Any], tuned: Mapping[str, Any]) -> Iterator[str]:
     held = tuned["held_out"]
     yield "## Interval of EF\n"
-    yield f"Fitted on {held['patients']} training patients, each judged by a network that has not seen them.\n"
+    yield f"Fitted on {held['patients']} training patients. No network judged a patient that it had seen.\n"
     yield "| view | validation patients inside | width, points (95 % range) | Spearman with the error, held out |"
     yield "|---|---|---|---|"
     for name, key, view in (
@@ -124,7 +124,7 @@ def _interval(found: Mapping[str, Any], tuned: Mapping[str, Any]) -> Iterator[st
             inside, (low, high) = view["interval"], view["interval"]["width_points_range"]
             width = f"{inside['width_points']:.0f} ({low:.0f} to {high:.0f})"
             yield f"| {name} | {100 * inside['coverage']:.0f} % | {width} | {held['ef'][key]['spearman']:.2f} |"
-    yield "\nThe scatter of the beats comes on top of it.\n"
+    yield "\nIn a recording the scatter of the beats is added.\n"
 
 
 def _tuning(spec: ModelSpec, tuned: Mapping[str, Any]) -> Iterator[str]:
@@ -146,8 +146,8 @@ def _not_apical(tuned: Mapping[str, Any]) -> Iterator[str]:
     if not negatives:
         return
     yield "## Without an apical view\n"
-    yield "Other organs, other views of the heart, screens and scenes. Each source was left out of the network that"
-    yield f"judges it here (parts {', '.join(tuned['held_out']['parts'])} of the sources).\n"
+    yield "Other organs, other views of the heart, screens and scenes. The network that judged a source had not learned"
+    yield f"from it (parts {', '.join(tuned['held_out']['parts'])} of the sources).\n"
     yield "| | shown | taken for an apical view |\n|---|---|---|"
     for kind, said in (("pictures", "pictures"), ("recordings", "recordings with an EF")):
         if kind in negatives:

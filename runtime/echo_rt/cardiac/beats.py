@@ -24,8 +24,10 @@ COMPARED = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What a beat was found on: the samples of its frames and of some around it, and the systole that was fitted, whose
-    weights are of these samples; None where none was."""
+    """What a beat was found on: the samples of its frames and of some around it, and the fitted systole.
+
+    The weights of the systole are of these samples. It is None where none was fitted.
+    """
 
     samples: Sequence[Sample]
     systole: Systole | None

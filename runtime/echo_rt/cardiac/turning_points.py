@@ -1,5 +1,8 @@
-"""Where the smooth volume curve turns: a maximum (ED) is certain once the curve has fallen by a share of its running
-amplitude, a minimum (ES) once it has risen by it."""
+"""Where the smooth volume curve turns.
+
+A maximum (ED) is certain once the curve has fallen by a share of its running amplitude. A minimum (ES) is certain once
+it has risen by it.
+"""
 
 from __future__ import annotations
 

@@ -30,8 +30,10 @@ SEND_S = 0.5
 
 
 class IgtlServer:
-    """Sends to every client, with each reading: IMAGE ``LeftVentricle`` (uint8: 0 background, 1 LV cavity, 2 LV wall, 3
-    left atrium) at the size of the frame and with its spacing, STRING ``EjectionFraction`` and STRING ``EchoRT``.
+    """Sends three messages to every client with each reading.
+
+    IMAGE ``LeftVentricle`` has the size of the frame and its spacing (uint8: 0 background, 1 LV cavity, 2 LV wall, 3
+    left atrium). The others are STRING ``EjectionFraction`` and STRING ``EchoRT``.
 
     Args:
         port: to listen on; 0 takes any free one.

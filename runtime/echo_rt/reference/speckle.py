@@ -81,8 +81,10 @@ def follow_speckle(
 
 
 def _least_squares(by: Array, differs: Array) -> tuple[Array, Array]:
-    """(2, 3, 3) the steps that explain differences (2, 3, N, 1) best by their slopes (2, 3, N, 3), and (2, 3) how
-    certain the second one is; 0 where nothing can be told."""
+    """(2, 3, 3) the steps that explain differences (2, 3, N, 1) best by their slopes (2, 3, N, 3).
+
+    Beside them (2, 3) how certain the second step is; 0 where nothing can be told.
+    """
     square = np.swapaxes(by, -1, -2) @ by
     right = (by * differs).sum(axis=-2)
     (a, b, c), (_, d, e), (_, _, f) = np.moveaxis(square, (-2, -1), (0, 1))

@@ -32,8 +32,10 @@ def share_ejected(u: Array) -> Array:
 
 
 def systole_heights(form: Array, y: Array) -> tuple[Array, Array]:
-    """For K forms (K, N, 5) and C curves (C, N): heights (K, C, 5) of the parts, none but the first negative, and what
-    is left over, squared (K, C). One more sample has nothing in it but the valve, and says that there is none."""
+    """The heights (K, C, 5) of the parts of K forms (K, N, 5) in C curves (C, N), and the squared remainder (K, C).
+
+    None but the first height is negative. One more sample has nothing in it but the valve, and says that there is none.
+    """
     parts = form.shape[2]
     square, right = (form.transpose(0, 2, 1) @ form)[:, None], y @ form
     # A part that is zero in all samples has a height of zero.

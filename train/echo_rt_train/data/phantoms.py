@@ -53,10 +53,11 @@ def _heart(seed: int, split: str, number: int, thread: int) -> Phantom:
 
 
 def for_training(options: PhantomOptions, rng: np.random.Generator) -> PhantomOptions:
-    """The same heart, but more often failing, in a textbook picture, or on the machine's whole screen than clinics have
-    them: what is rare in training is drawn as if it were like the rest. And for that very reason with segments that
-    stand still in a quarter of the hearts at most: a network that reckons with them draws all others too large at
-    ES."""
+    """The same heart, but more often failing, in a textbook picture, or on a whole screen than clinics have them.
+
+    A network draws what is rare in training as if it were like the rest. At most a quarter of the hearts have static
+    segments: a network that expects them draws all others too large at ES.
+    """
     ef = float(rng.uniform(15, 76)) if rng.random() < 0.4 else options.heart.ef
     # As much larger as `random_options` makes a failing ventricle.
     edv = float(np.clip((options.heart.edv_ml or 100.0) * np.exp(0.012 * (options.heart.ef - ef)), 40, 300))

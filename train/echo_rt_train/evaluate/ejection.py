@@ -32,8 +32,10 @@ def expert_segmentation(mask: NDArray[np.uint8]) -> Segmentation:
 def ventricle(
     segmentation: Segmentation, spacing_mm: tuple[float, float] | None, rule: ContourRule = DEFAULT_CONTOUR
 ) -> LeftVentricle | None:
-    """The ventricle, measured by the model's `rule`, in mm and mL, or in pixels taken as square where the spacing (row,
-    column) is unknown; None where there is nothing to measure."""
+    """The ventricle, measured by the model's `rule` in mm and mL; None where there is nothing to measure.
+
+    Where the spacing (row, column) is unknown it is measured in pixels, which are taken as square.
+    """
     edge = outline(segmentation, rule)
     return find_ventricle(segmentation, edge, spacing_mm, rule) if edge is not None else None
 

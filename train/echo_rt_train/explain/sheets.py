@@ -32,8 +32,10 @@ DIM = 0.75
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """A map over an image: (h, w) on the network's grid or a coarser one that covers the same square, the line above
-    it, and the class whose border is drawn, if any."""
+    """A map over an image, the line above it, and the class whose border is drawn, if any.
+
+    The map is (h, w), on the network's grid or a coarser one that covers the same square.
+    """
 
     title: str
     map: NDArray[np.float32]

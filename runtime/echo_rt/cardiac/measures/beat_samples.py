@@ -195,8 +195,10 @@ class BeatSamples:
 
 
 def polynomial_weights(t_s: Array, at_s: Array, half_s: float, order: int, derivative: int) -> Array:
-    """(K, N) weights that give the value (`derivative` 0) or the slope (1) at K moments of the least-squares polynomial
-    through the samples within `half_s` of each; NaN where these are not more than the order.
+    """(K, N) weights that give the value (`derivative` 0) or the slope (1) of a polynomial at K moments.
+
+    The polynomial is fitted by least squares to the samples within `half_s` of each moment. The weights are NaN where
+    these are not more than the order.
 
     Args:
         t_s: (N,) of the samples.

@@ -124,8 +124,10 @@ def find_strips(highest: Image, lowest: Image, outlines: Sequence[NDArray[np.int
 
 
 def _letters(still: Flags, widest: int) -> Flags:
-    """What stands still (rows, W) and is no longer than a letter, or than a word that holds together: a flat trace
-    stands still as well, where the pen has not come yet or writes the same again."""
+    """(rows, W) the static pixels that belong to a letter or to a connected word.
+
+    The length decides, since a flat trace is static too, where the pen has not come yet or writes the same again.
+    """
     _, names, boxes, _ = cv2.connectedComponentsWithStats(still.view(np.uint8), connectivity=8)
     width, height = boxes[:, cv2.CC_STAT_WIDTH], boxes[:, cv2.CC_STAT_HEIGHT]
     small = (width <= widest) | ((width <= WORD * height) & (height >= LETTER_PX) & (height <= 2 * widest))
