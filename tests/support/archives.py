@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from echo_rt.archive.pairs import evidence_fields
+from echo_rt.archive.places import Place
+from echo_rt.archive.rows import row_of
+from echo_rt.archive.table import Table
 from echo_rt.cardiac.two_views import ViewEvidence
 from echo_rt.measures import Body
 from echo_rt.pipeline import follow_one
 from echo_rt.result import RecordingResult
-from support.hearts import Traced
+from support.hearts import A4C, Traced
 
 
 @cache
@@ -43,3 +47,23 @@ def document(
     }
     back: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False))
     return back
+
+
+def row(recording: str, **more: Any) -> dict[str, Any]:
+    """The row of a recording; what more its document says."""
+    return row_of(document(A4C, recording, **more), None)
+
+
+def rows(*recordings: str, **more: Any) -> list[dict[str, Any]]:
+    """Rows that are alike but for the name."""
+    plain = row("", **more)
+    return [{**plain, "recording": recording} for recording in recordings]
+
+
+def add(place: Place, found: Sequence[dict[str, Any]]) -> None:
+    """Put rows into a table in a run of its own."""
+    with Table(place) as table:
+        table.load()
+        for each in found:
+            table.put(each)
+        table.flush()

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from echo_rt.chambers import BeatDisks, Disks
 from echo_rt.checked import MismatchError, Verbatim, record
 from echo_rt.fields import rounded, significant
 from echo_rt.provenance import Identity
@@ -32,14 +33,6 @@ PREFIX = "biplane_"
 
 
 @dataclass(frozen=True)
-class KeptDisks:
-    """`echo_rt.chambers.Disks`."""
-
-    diameters: tuple[float, ...]
-    length: float
-
-
-@dataclass(frozen=True)
 class KeptBeat:
     """An accepted beat, as in `echo_rt.reading.Beat`."""
 
@@ -53,8 +46,8 @@ class KeptBeat:
     ef_percent: float
     fac_percent: float
     expected_dice: float | None
-    ed: KeptDisks | None
-    es: KeptDisks | None
+    ed: Disks | None
+    es: Disks | None
 
 
 @dataclass(frozen=True)
@@ -231,7 +224,7 @@ def _usable(document: Mapping[str, Any]) -> float:
 
 def _kept_beat(beat: Beat) -> KeptBeat:
     disks = beat.details.disks
-    ed, es = (None, None) if disks is None else (KeptDisks(each.diameters, each.length) for each in disks)
+    ed, es = (None, None) if disks is None else disks
     return KeptBeat(
         **{name: float(getattr(beat, name)) for name in _BEAT},
         expected_dice=beat.details.expected_dice,
@@ -244,19 +237,11 @@ _BEAT = tuple(name for name, kind in KeptBeat.__annotations__.items() if kind ==
 
 
 def _beat(kept: KeptBeat) -> Beat:
-    from echo_rt.chambers import BeatDisks
     from echo_rt.reading import Beat, BeatDetails
 
-    ed, es = _disks(kept.ed), _disks(kept.es)
-    disks: BeatDisks | None = None if ed is None or es is None else BeatDisks(ed, es)
+    disks = None if kept.ed is None or kept.es is None else BeatDisks(kept.ed, kept.es)
     details = BeatDetails(disks, kept.expected_dice)
     return Beat(**{name: getattr(kept, name) for name in _BEAT}, details=details)
-
-
-def _disks(kept: KeptDisks | None) -> Disks | None:
-    from echo_rt.chambers import Disks
-
-    return None if kept is None else Disks(kept.diameters, kept.length)
 
 
 def _kept_figure(figure: MeasureFigure) -> KeptFigure:
