@@ -16,6 +16,9 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _PASSWORD = re.compile(r"[^/]*://[^/@]*:[^/]*@")
 _SECRET = re.compile(r"[?&](x-amz-\w+|x-goog-\w+|sig|signature|token|password|secret|key)=", re.IGNORECASE)
 
+MAGIC = re.compile(r"[*?[]")
+"""What makes a name a pattern."""
+
 OBJECT_STORES = frozenset("s3 s3a gs gcs az abfs abfss memory".split())
 """An object is there when all of it was sent. Elsewhere a file is written beside, and then moved to its name."""
 
@@ -52,6 +55,8 @@ def remote(text: str) -> str:
     place = text[found.end() :].rstrip("/")
     if not place:
         raise ParameterError(f"{text}: expected a place such as {scheme}://bucket/folder, found none; name it")
+    if scheme in OBJECT_STORES and MAGIC.search(place.partition("/")[0]):
+        raise ParameterError(f"{text}: expected one bucket, found a pattern for several; name the bucket")
     return f"{scheme}://{place}"
 
 
