@@ -169,6 +169,11 @@ def test_a_name_that_no_disk_takes_is_changed_but_for_its_suffix(name: str) -> N
         assert path.suffixes == Path(name).suffixes
 
 
+def path_from(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such locks")
 def test_the_copies_of_killed_processes_are_removed_and_those_of_others_stay(bucket: str, copies: Path) -> None:
     files().pipe_file(f"{bucket}/a.dcm", b"x")
@@ -181,7 +186,7 @@ def test_the_copies_of_killed_processes_are_removed_and_those_of_others_stay(buc
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as killed,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as at_work,
     ):
-        left, kept = (Path(process.stdout.readline().strip()) for process in (killed, at_work))  # type: ignore[union-attr]
+        left, kept = (Path(path_from(process)) for process in (killed, at_work))
         killed.send_signal(signal.SIGKILL)
         killed.wait()
         assert left.exists()

@@ -24,7 +24,7 @@ OBJECT_STORES = frozenset("s3 s3a gs gcs az abfs abfss memory".split())
 
 _NO_FILES = frozenset("http https rtsp rtsps udp igtl".split())
 
-ATTEMPT = "check the network and the server, then run the same command again"
+AGAIN = "check the network, the server and your keys, then run the same command again"
 
 
 def scheme_of(text: str) -> str | None:
@@ -139,5 +139,5 @@ def remote_errors(address: str) -> Iterator[None]:
     except (EchoRtError, FileNotFoundError, PermissionError, FileExistsError):
         raise
     except Exception as error:  # each library has its own, and not all are OSErrors
-        found = first_line(error)
-        raise SourceError(f"{address}: expected an answer, found: {found}; {ATTEMPT}") from error
+        found = getattr(error, "strerror", None) or first_line(error)
+        raise SourceError(f"{address}: expected an answer, found: {found}; {AGAIN}") from error
