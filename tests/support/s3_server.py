@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -33,6 +34,8 @@ def s3_server(bucket: str = BUCKET) -> Iterator[str]:
     }
     try:
         with patch.dict(os.environ, given):
+            # All servers of a process share what they hold.
+            urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST"), timeout=30).close()
             _forget_servers()
             files(bucket).mkdir(bucket)
             yield f"s3://{bucket}"

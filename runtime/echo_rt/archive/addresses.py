@@ -16,12 +16,15 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _PASSWORD = re.compile(r"[^/]*://[^/@]*:[^/]*@")
 _SECRET = re.compile(r"[?&](x-amz-\w+|x-goog-\w+|sig|signature|token|password|secret|key)=", re.IGNORECASE)
 
+MAGIC = re.compile(r"[*?[]")
+"""What makes a name a pattern."""
+
 OBJECT_STORES = frozenset("s3 s3a gs gcs az abfs abfss memory".split())
 """An object is there when all of it was sent. Elsewhere a file is written beside, and then moved to its name."""
 
 _NO_FILES = frozenset("http https rtsp rtsps udp igtl".split())
 
-ATTEMPT = "check the network and the server, then run the same command again"
+AGAIN = "check the network, the server and your keys, then run the same command again"
 
 
 def scheme_of(text: str) -> str | None:
@@ -52,6 +55,8 @@ def remote(text: str) -> str:
     place = text[found.end() :].rstrip("/")
     if not place:
         raise ParameterError(f"{text}: expected a place such as {scheme}://bucket/folder, found none; name it")
+    if scheme in OBJECT_STORES and MAGIC.search(place.partition("/")[0]):
+        raise ParameterError(f"{text}: expected one bucket, found a pattern for several; name the bucket")
     return f"{scheme}://{place}"
 
 
@@ -134,5 +139,5 @@ def remote_errors(address: str) -> Iterator[None]:
     except (EchoRtError, FileNotFoundError, PermissionError, FileExistsError):
         raise
     except Exception as error:  # each library has its own, and not all are OSErrors
-        found = first_line(error)
-        raise SourceError(f"{address}: expected an answer, found: {found}; {ATTEMPT}") from error
+        found = getattr(error, "strerror", None) or first_line(error)
+        raise SourceError(f"{address}: expected an answer, found: {found}; {AGAIN}") from error

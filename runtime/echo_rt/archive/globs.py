@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fnmatch import translate
 
+from echo_rt.archive.addresses import MAGIC
 from echo_rt.sources.trees import Entry, Tree, join
-
-_MAGIC = re.compile(r"[*?[]")
 
 
 def fixed(path: str) -> tuple[str, str]:
     """A path up to its first part that is a pattern, and from there on; nothing where it is no glob."""
-    if (magic := _MAGIC.search(path)) is None:
+    if (magic := MAGIC.search(path)) is None:
         return path, ""
     above, slash, _ = path[: magic.start()].rpartition("/")
     return above or slash, path[len(above + slash) :]
@@ -49,7 +48,7 @@ def _below(tree: Tree, folder: str) -> Iterator[tuple[str, Entry]]:
 def _named(tree: Tree, folder: str, part: str) -> Iterator[tuple[str, Entry]]:
     """What lies in a folder under names like one part of a glob; hidden files only where it begins with a dot."""
     with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-        if not _MAGIC.search(part):
+        if not MAGIC.search(part):
             yield join(folder, part), tree.info(join(folder, part))
             return
         like = re.compile(translate(part))

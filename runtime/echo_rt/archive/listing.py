@@ -76,6 +76,8 @@ def _check(source: str, results: Place | None) -> None:
         return
     if _is_phantom(source):
         return
+    if not _path(source):
+        raise ParameterError(f"{source!r}: expected a source, found an empty name; give a folder, such as archive")
     if is_feed(source):
         raise ParameterError(f"{source}: expected recordings, found a live feed; use `echo-rt live`")
     address = os.path.realpath(_path(source)) if _is_here(source) else remote(source)
@@ -98,7 +100,7 @@ def _is_here(source: str) -> bool:
 
 def _path(source: str) -> str:
     """The path of what is here, written plainly or as ``file://``."""
-    return source if scheme_of(source) is None else source.partition("://")[2]
+    return source.partition("://")[2] if scheme_of(source) in ("file", "local") else source
 
 
 def _address(results: Place) -> str:
