@@ -10,7 +10,7 @@ import sys
 
 
 def switch_off() -> None:
-    """Keep ONNX Runtime and OpenVINO from reporting, in this process and in those that it starts.
+    """Keep ONNX Runtime, OpenVINO and Ray from reporting, in this process and in those that it starts.
 
     ONNX Runtime reads its variable once, when it is loaded. A program that imports onnxruntime itself imports echo_rt
     before it, or sets the variable: afterwards the look-ups go on, and an identifier stays in the user's cache. On
@@ -18,6 +18,9 @@ def switch_off() -> None:
 
     OpenVINO has no variable. It has a stub for the case that openvino_telemetry cannot be imported, as None in
     ``sys.modules`` says. Where a program has loaded openvino_telemetry before, its choice stands.
+
+    Ray reads its variable when it starts a cluster. A cluster that others started has the setting of its head.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

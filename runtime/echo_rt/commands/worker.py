@@ -30,6 +30,9 @@ TELL_S = 0.1
 END_S = 10.0
 """How long a process may take to remove what it has half written before it is ended."""
 
+LATE_S = 2.0
+"""After its time a job is ended by the system, where nobody has done so before."""
+
 READY = "ready"
 
 
@@ -170,7 +173,7 @@ def _outlive() -> None:
 def _hold_time(seconds: float | None) -> None:
     """Have the system end the process in the middle of a job, also where nobody is left who watches it."""
     if sys.platform != "win32":
-        signal.setitimer(signal.ITIMER_REAL, 0.0 if seconds is None else seconds + END_S)
+        signal.setitimer(signal.ITIMER_REAL, 0.0 if seconds is None else seconds + LATE_S)
 
 
 def _hold_memory(size: int | None) -> None:
