@@ -96,16 +96,19 @@ class Run:
     def _follow(self, pool: TaskPool, ledger: Ledger, kept: _Kept, progress: Progress) -> None:
         tasks = _Tasks(ledger.waiting())
         under_way = 0
-        for task in tasks.take(AHEAD * pool.workers):
-            pool.submit(task)
-            under_way += 1
+
+        def hand_out() -> None:
+            nonlocal under_way
+            for task in tasks.take(AHEAD * max(1, pool.workers) - under_way):
+                pool.submit(task)
+                under_way += 1
+
+        hand_out()
         for task, outcome in pool.outcomes():
             under_way -= 1
             if not (isinstance(outcome, Died) and tasks.again(task)):
                 kept.done(task, self._finished(task, outcome), progress)
-            for following in tasks.take(AHEAD * pool.workers - under_way):
-                pool.submit(following)
-                under_way += 1
+            hand_out()
 
     def _finished(self, task: Task, outcome: Finished | Refused) -> Finished:
         """What came of a recording; a document is left for one that ended its worker.

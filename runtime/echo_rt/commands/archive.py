@@ -35,6 +35,9 @@ LISTED = 20
 LOG_S, LINE_S = 60.0, 0.5
 """Between two lines of a log, and two looks of the line on a terminal."""
 
+ON_PROCESSOR = ("cpu", "openvino")
+"""Devices that need no GPU; `auto` takes one where there is one."""
+
 RUN = "run"
 
 
@@ -133,6 +136,8 @@ def run(
             shown.end()
         failed = list(ledger.failed())
     _print_end(progress, failed, out)
+    if ending.told is not None:
+        typer.echo("echo-rt: interrupted; run the same command again to go on", err=True)
     if failed:
         raise typer.Exit(BAD_INPUT)
 
@@ -143,7 +148,15 @@ def _pool(run: Run, opening: Opening, bounds: Bounds, jobs: int | None, ray: str
     from echo_rt.commands.job import usable_cores
     from echo_rt.commands.workers import Workers
 
-    with Workers(jobs or usable_cores(), opening, run.work, bounds, pin=True) as pool, ending.gently(pool.stop):
+    made: Any  # a `TaskPool`
+    if ray is None:
+        made = Workers(jobs or usable_cores(), opening, run.work, bounds, pin=True)
+    else:
+        from echo_rt.archive.ray_pool import RayPool
+
+        one = partial(Workers, 1, opening, run.work, bounds)
+        made = RayPool(ray, jobs, one, gpus=opening.device not in ON_PROCESSOR)
+    with made as pool, ending.gently(pool.stop):
         yield pool
 
 
