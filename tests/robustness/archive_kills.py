@@ -118,20 +118,10 @@ DAMAGES: list[Callable[[bytes], bytes]] = [
 ]  # fmt: skip
 
 
-def drive(arguments: list[str]) -> None:
-    """The command line with poison in its work; called in a process of its own."""
-    import echo_rt.archive.work as work
-    from echo_rt.commands.app import main
-    from support.poison import PoisonWork
-
-    work.Work = PoisonWork  # type: ignore[misc]
-    sys.argv = ["echo-rt", "archive", *arguments]
-    main()
-
-
 def begin(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
     """The driver in a process group of its own, with its workers."""
-    command = [sys.executable, "-m", "robustness.archive_kills", "drive", *arguments]
+    code = "import sys; from support.poison import drive; drive(sys.argv[1:])"
+    command = [sys.executable, "-c", code, *arguments]
     environment = {**os.environ, "PYTHONPATH": str(TESTS)}
     with log.open("ab") as out:
         return subprocess.Popen(command, env=environment, stdout=out, stderr=out, start_new_session=True)
@@ -214,8 +204,6 @@ def judged(rows: dict[str, dict[str, Any]], folder: Path) -> list[str]:
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["drive"]:
-        drive(sys.argv[2:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recordings", type=int, default=2000)
     parser.add_argument("--kills", type=int, nargs=2, default=(3, 10), metavar=("DRIVER", "WORKERS"))
