@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ def s3_server(bucket: str = BUCKET) -> Iterator[str]:
     """
     pytest.importorskip("s3fs", reason="needs s3fs: pip install s3fs")
     server = pytest.importorskip("moto.server", reason="needs an S3 server: pip install 'moto[server]'")
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else it has a line for every request
     running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     running.start()
     host, port = running.get_host_and_port()

@@ -2,7 +2,7 @@
 
 Nothing here grows with the archive, so a recording that two sources hold is given twice. The order depends on names
 alone. A recording elsewhere costs no request of its own where its name tells what it is. Any other costs one of 132
-bytes (of a volume 36 KiB), with 32 under way at a time: at 30 ms each, 100,000 of them take a minute and a half.
+bytes (of a volume 36 KiB), with 32 under way at a time. Each takes 1.3 ms of a processor: 100,000 take two minutes.
 """
 
 from __future__ import annotations
