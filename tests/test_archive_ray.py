@@ -81,9 +81,8 @@ def test_outcomes_are_those_of_a_pool_of_processes(address: str, tmp_path: Path)
 
 
 def test_a_machine_that_is_lost_in_the_middle_costs_no_task_its_outcome(
-    cluster: Any, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Any, address: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(ray_pool, "COUNT_S", 0.2)
     other = cluster.add_node(num_cpus=2, object_store_memory=STORE)
     cluster.wait_for_nodes()
     asked = [Light(number, "sleep 0.3") for number in range(40)]
@@ -97,10 +96,8 @@ def test_a_machine_that_is_lost_in_the_middle_costs_no_task_its_outcome(
             if len(found) == 12:
                 assert len(running._actors) == 4
                 cluster.remove_node(other, allow_graceful=False)
-        assert running.workers == 2
-        lost = 40 - len(found)
-    assert lost == 0
     assert sorted(job for job, _ in found) == asked
+    assert capfd.readouterr().out == "", "results alone go to standard output"
     assert {outcome for _, outcome in found} == {"sleep 0.3: done"}
     begun = [len((tmp_path / f"{number}.txt").read_text().split()) for number in range(40)]
     assert max(begun) > 1, "no task was under way on the machine that was lost"

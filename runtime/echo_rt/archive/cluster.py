@@ -48,12 +48,21 @@ def connect(address: str, cores: int | None) -> Callable[[], None]:
             raise DeviceError(
                 f"--ray {address}: expected a Ray cluster, found: {found}; see `ray status`, or use --ray local"
             ) from None
+    _keep_off_standard_output()
 
     def leave() -> None:
         with _signals_kept():
             ray.shutdown()
 
     return leave
+
+
+def _keep_off_standard_output() -> None:
+    """Ray prints there what a lost machine last logged, whatever it is told of logs; results go there alone."""
+    from ray._private import worker
+
+    if hasattr(worker, "print_to_stdstream"):
+        worker.print_to_stdstream = lambda data, ignore_prefix=False: logging.getLogger("ray").debug("%s", data)
 
 
 @contextmanager
