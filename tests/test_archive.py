@@ -304,9 +304,8 @@ def test_the_ledger_knows_what_waits_what_lacks_a_row_and_which_documents_are_ol
         there = [Document.of(name, keys[name]).name for name in "abc"]
         old = Document.of("a", SETTINGS.key("a", "0"))
         ledger.add_documents([*there, old.name, "recordings/xx/odd.txt"])
-        ledger.add_rows(
-            [Row("a", keys["a"], "ok", None, "s", "A4C", 1), Row("b", keys["b"], "failed", "killed", None, None, 2)]
-        )
+        failed = Row("b", keys["b"], "failed", "killed", None, None, 2)
+        ledger.add_rows([Row("a", keys["a"], "ok", None, "s", "A4C", 1), failed])
         assert set(ledger.without_row()) == {Document.of("c", keys["c"]), old}
         assert [set(documents) for documents in ledger.doubles()] == [{old, Document.of("a", keys["a"])}]
         for name in "abcd":

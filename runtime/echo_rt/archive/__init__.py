@@ -5,4 +5,6 @@
                          └── what is in RESULTS already is left out
 
 A recording is finished when its document is in RESULTS, whole. The table is made of the documents.
+
+May import the wings, the ground floor and what follows recordings; libraries for stores and tables where they are used.
 """

@@ -72,8 +72,9 @@ class Run:
         Raises:
             EchoRtError: a source, the engine or RESULTS is not as it should be. What is finished stays.
         """
-        with Lease(self.work.place, uuid4().hex[:8]), Table(self.work.place, self.warn) as table:
-            kept = _Kept(self, ledger, table)
+        with Lease(self.work.place, uuid4().hex[:8]) as lease, Table(self.work.place, self.warn) as table:
+            self.work.place.tidy()
+            kept = _Kept(self, ledger, table, lease)
             kept.take_up()
             self.enter(sources, ledger)
             progress = Progress.of(ledger)
@@ -153,9 +154,9 @@ class _Tasks:
 class _Kept:
     """What is in RESULTS, and the ledger that knows of it."""
 
-    def __init__(self, run: Run, ledger: Ledger, table: Table) -> None:
+    def __init__(self, run: Run, ledger: Ledger, table: Table, lease: Lease) -> None:
         self._place, self._spec = run.work.place, run.spec
-        self._ledger, self._table = ledger, table
+        self._ledger, self._table, self._lease = ledger, table, lease
         self._studies: set[str] = set()  # of which a recording is new
         self._rows, self._flushed_s = 0, time.monotonic()
 
@@ -194,6 +195,7 @@ class _Kept:
 
     def flush(self) -> None:
         """Join the views of studies, and write the table."""
+        self._lease.check()
         for study in sorted(self._studies):
             documents = [self._read(document) for document in self._ledger.study(study)]
             pairs = paired(documents, self._spec)
