@@ -99,7 +99,9 @@ def test_of_many_recordings_the_one_with_most_beats_counts_in_whatever_order_the
     twin, unusable = document(A4C, "c"), document(A4C, "0")
     unusable["summary"]["rejected_frames"] = {"not apical": 60}
     other, failed = document(A2C, "z"), document(None, "f")
-    rest = {"biplane_reason": "the other A4C recordings of the study have more usable beats or frames"}
+    rest = {
+        "biplane_reason": "another A4C recording of the study counts: it has as many usable beats and frames, or more"
+    }
     documents = [whole, short, twin, unusable, other, failed]
     for first in range(len(documents)):
         found = paired(documents[first:] + documents[:first], SPEC)
@@ -128,6 +130,13 @@ def test_what_is_not_ours_is_one_line(field: str, value: object) -> None:
     with pytest.raises(MismatchError) as caught:
         view_of(changed(document(A4C), **{field: value})["pair"])
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_damaged_document_is_named_in_its_row_and_the_others_are_paired() -> None:
+    odd = changed(document(A4C, "a"), beats=[{"t_ed_s": "soon"}])
+    found = paired([odd, document(A4C, "b"), document(A2C, "c")], SPEC)
+    assert found["a"]["biplane_reason"].startswith("its document is damaged: expected a finite number")
+    assert (found["b"]["biplane_with"], found["c"]["biplane_with"]) == ("c", "b")
 
 
 def test_a_measure_of_another_version_is_refused() -> None:

@@ -98,6 +98,10 @@ def test_figures_kinds_and_the_study_stay(recordings: list[tuple[str, str]]) -> 
         rows = row_of(old, plain.get(old["recording"])), row_of(new, pseudonymous.get(new["recording"]))
         one, other = ({name: value for name, value in row.items() if name not in changed} for row in rows)
         assert one == other
+    for name in ("beats", "measures", "wall", "rejected_frames"):
+        assert hidden[0]["summary"][name] == before[0]["summary"][name]
+    assert hidden[0]["pair"]["figures"] == before[0]["pair"]["figures"]
+    assert hidden[0]["summary"]["recording"] == hidden[0]["recording"]
     assert pseudonymous[hidden[0]["recording"]]["biplane_with"] == hidden[1]["recording"]
     assert hidden[2]["kind"] == "damaged"
     assert hidden[2]["reason"].startswith("p-")

@@ -150,14 +150,14 @@ def paired(documents: Sequence[Mapping[str, Any]], spec: ModelSpec) -> dict[str,
     its address. Both get the same figures. The other recordings of a view get a reason.
 
     Args:
-        documents: in any order; those without evidence for a pair get nothing.
+        documents: in any order; those without evidence for a pair get nothing. One whose evidence is not as we write
+            it gets that as its reason.
         spec: of the model that followed them.
-
-    Raises:
-        MismatchError: one is not as we write it.
     """
     known = {str(document["recording"]): document for document in documents if document.get("pair")}
-    views = {recording: view_of(document["pair"]) for recording, document in known.items()}
+    read = {recording: _view_or_why_not(document) for recording, document in known.items()}
+    views = {recording: view for recording, view in read.items() if not isinstance(view, str)}
+    columns = {recording: {f"{PREFIX}reason": why} for recording, why in read.items() if isinstance(why, str)}
     found: dict[str, list[str]] = {view: [] for view in APICAL_VIEWS}
     for recording, view in views.items():
         if (shown := view.evidence.said or view.evidence.shown) in found:
@@ -168,18 +168,15 @@ def paired(documents: Sequence[Mapping[str, Any]], spec: ModelSpec) -> dict[str,
         for recording in alike
     }
     chosen = [min(alike, key=ranks.__getitem__, default=None) for alike in found.values()]
-    columns = {
-        recording: {f"{PREFIX}reason": f"the other {view} recordings of the study have more usable beats or frames"}
-        for view, alike in found.items()
-        for recording in alike
-    }
     (a4c, a2c) = chosen
+    missing = next((view for view, best in zip(APICAL_VIEWS, chosen, strict=True) if best is None), None)
+    for name, alike in found.items():
+        better = f"another {name} recording of the study counts: it has as many usable beats and frames, or more"
+        reason = better if missing is None else f"no {missing} recording in the study"
+        columns |= {recording: {f"{PREFIX}reason": reason} for recording in alike}
     if a4c is not None and a2c is not None:
         figures = _columns(views[a4c], views[a2c], spec)
-        columns[a4c], columns[a2c] = {**figures, f"{PREFIX}with": a2c}, {**figures, f"{PREFIX}with": a4c}
-    else:
-        missing = APICAL_VIEWS[chosen.index(None)]
-        columns = {recording: {f"{PREFIX}reason": f"no {missing} recording in the study"} for recording in columns}
+        columns |= {a4c: {**figures, f"{PREFIX}with": a2c}, a2c: {**figures, f"{PREFIX}with": a4c}}
     return columns
 
 
@@ -213,6 +210,13 @@ def _columns(a4c: OneView, a2c: OneView, spec: ModelSpec) -> dict[str, Any]:
         f"{PREFIX}note": "; ".join(filter(None, (found.volume_note, *found.doubts))) or None,
         **{column: values.get(name) for name, column in figure_columns().items()},
     }
+
+
+def _view_or_why_not(document: Mapping[str, Any]) -> OneView | str:
+    try:
+        return view_of(document["pair"])
+    except MismatchError as error:
+        return f"its document is damaged: {error}"
 
 
 def _usable(document: Mapping[str, Any]) -> float:

@@ -85,8 +85,6 @@ class Pseudonyms:
         found: dict[str, Any] = self._hidden(document, "", own=False)
         if document.get("status") in ("ok", "no-ef"):
             found["reason"] = document["reason"]  # of its frames and beats
-        if found.get("summary"):
-            found["summary"] |= {"recording": found["recording"], "recording_id": found["recording"]}
         return found
 
     def _hidden(self, value: Any, name: str, *, own: bool) -> Any:
