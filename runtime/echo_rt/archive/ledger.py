@@ -96,6 +96,16 @@ class Ledger:
         )
         return [[Document(*row) for row in group] for _, group in groupby(rows.fetchall(), key=lambda row: row[0])]
 
+    def failures(self) -> list[Document]:
+        """The documents of rows that say that a recording failed."""
+        rows = self._db.execute("SELECT shown, key FROM rows WHERE status = 'failed' ORDER BY shown").fetchall()
+        named = (Document.of(*row) for row in rows)
+        return [
+            document
+            for document in named
+            if self._one("SELECT 1 FROM documents WHERE recording = ? AND key = ?", *document)
+        ]
+
     def without_row(self) -> Iterator[Document]:
         """The documents of which the table has no row: a run was killed before it wrote them."""
         self._db.create_function("digests", 2, lambda shown, key: "-".join(Document.of(shown, key)), deterministic=True)

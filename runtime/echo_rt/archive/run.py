@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -31,6 +31,9 @@ MakePool = Callable[[], AbstractContextManager[TaskPool]]
 
 MOST_TRIES = 2
 """Of a recording that ends its worker: one may do so where memory is short, two by the recording."""
+
+RETRYING = "retrying"
+"""A file in RESULTS while failures are tried again."""
 
 AHEAD = 3
 """Recordings a worker that are handed out: the next one is there when one is done."""
@@ -81,7 +84,7 @@ class Run:
             self.begun(progress)
             try:
                 if ledger.sizes()[1]:
-                    with make_pool() as pool:
+                    with kept.retrying(self.retry_failed), make_pool() as pool:
                         self._follow(pool, ledger, kept, progress)
             finally:
                 kept.flush()
@@ -168,10 +171,28 @@ class _Kept:
             *older, newest = sorted(recording, key=lambda document: self._read(document)["finished_at"])
             self._drop(older)
             self._ledger.replaced(newest)
-        for document in self._ledger.without_row():
+        for document in (*self._retried(), *self._ledger.without_row()):
             self._add(self._read(document))
-        if self._rows:
-            self.flush()
+            if self._rows >= FLUSH_ROWS:
+                self.flush()
+        self.flush()
+
+    def _retried(self) -> list[Document]:
+        """The documents of failures that a run which was killed may have replaced: their rows look as before."""
+        try:
+            self._place.read(RETRYING)
+        except FileNotFoundError:
+            return []
+        return self._ledger.failures()
+
+    @contextmanager
+    def retrying(self, wanted: bool) -> Iterator[None]:
+        """Mark RESULTS while failures are tried again."""
+        if wanted:
+            self._place.write(RETRYING, b"")
+        yield
+        self.flush()
+        self._place.delete(RETRYING)
 
     def done(self, task: Task, finished: Finished, progress: Progress) -> None:
         """A recording is done with."""

@@ -143,7 +143,7 @@ class Work:
             "study": evidence.identity.study,
             "files": [f"{folder}/{file}" for file in files],
             "summary": {**result.to_dict(), "recording": task.recording, "recording_id": recording_id(task.recording)},
-            "pair": evidence_fields(result, evidence),
+            "pair": None if evidence.identity.study is None else evidence_fields(result, evidence),
         }
 
 

@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from echo_rt.commands.ending import ending
 from echo_rt.commands.exit_status import BAD_INPUT
 from echo_rt.commands.plugins import plain_app
-from echo_rt.errors import printable
+from echo_rt.errors import ParameterError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,6 +123,8 @@ def run(
 
     check_method(ef_method, two_views=False)
     parse_roi(roi)  # what is misspelt is said once
+    if overlay and pseudonymise is not None:
+        raise ParameterError("expected no --overlay with --pseudonymise: a film shows the names on the picture")
     pseudonyms = None if pseudonymise is None else Pseudonyms.read(pseudonymise)
     work = Work(open_place(out), Asked(ef_method, fps, roi, masks, overlay), pseudonyms)
     settings, spec = _settings(work, model)
