@@ -6,7 +6,6 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +39,9 @@ def cluster() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         patch.setenv("PYTHONPATH", str(Path(__file__).parent))  # for actors, which take the work from tests/support
+        patch.setenv("RAY_AUTH_TOKEN", "0" * 64)  # else Ray leaves one in the user's home
+        patch.setenv("RAY_AUTH_MODE", "")  # Ray sets it for good
+        patch.delenv("RAY_AUTH_MODE")
         made = cluster_utils.Cluster(
             initialize_head=True,
             head_node_args={"num_cpus": 2, "object_store_memory": STORE, "include_dashboard": False},
@@ -129,11 +131,8 @@ def test_where_no_machine_takes_on_work_the_run_ends_with_a_line(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_pool, "NONE_S", 1.0)
-    with ExitStack() as opened:
-        busy = ray.remote(num_cpus=2)(Host).remote(maker(tmp_path), {}, "")
-        opened.callback(ray.kill, busy)
-        ray.get(busy.ready.remote())
-        running = opened.enter_context(RayPool(address, None, maker(tmp_path)))
+    monkeypatch.setattr(ray_pool, "gpu_share", lambda: 1.0)  # of a GPU that the cluster does not have
+    with RayPool(address, None, maker(tmp_path), gpus=True) as running:
         running.submit(Light(0, "count"))
         with pytest.raises(DeviceError, match=r"expected a machine of the Ray cluster to take on work, found none"):
             list(running.outcomes())
