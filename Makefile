@@ -81,7 +81,7 @@ audit: $(AUDIT)/.tools $(VENV)/.runtime
 
 # Checksums cannot stand in constraints.txt: pip would then refuse `--editable .`, which has none.
 lock: $(AUDIT)/.tools
-	@{ sed -n 1p requirements.lock; $(AUDIT)/bin/uv pip compile pyproject.toml --extra web --extra igtl --extra reports --extra node \
+	@{ sed -n 1p requirements.lock; $(AUDIT)/bin/uv pip compile pyproject.toml --extra web --extra igtl --extra reports --extra node --extra archive \
 	  --generate-hashes \
 	  --constraint constraints.txt --python-version 3.11 --no-header --no-annotate --quiet; } >build/requirements.lock
 	@mv build/requirements.lock requirements.lock
