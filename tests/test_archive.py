@@ -61,6 +61,7 @@ def test_views_of_one_study_are_joined(results: Path, study: Path) -> None:
     both = package.process(
         study / "ST0001" / "IM00000", "lv-phantom", device="cpu", a2c=study / "ST0001" / "IM00001"
     ).to_dict()
+    assert both["biplane"]["ef_percent"] is not None
     for name, other in (("IM00000", "IM00001"), ("IM00001", "IM00000")):
         assert rows[name]["biplane_ef_percent"] == both["biplane"]["ef_percent"]
         assert rows[name]["biplane_with"].endswith(other)

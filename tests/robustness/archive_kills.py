@@ -36,6 +36,9 @@ CLIP = "fps=25&seconds=1.4&height=120&width=160&overlay=0"
 DAMAGED = 0.05
 """Share of the recordings."""
 
+MENDED = ("odd_count", "other_syntax")
+"""Damages that the reader sees through: the EF is that of the whole recording."""
+
 PASSING = ("attempts", "host", "seconds", "finished_at")
 """Columns in which two runs may differ."""
 
@@ -66,8 +69,8 @@ def make(folder: Path, count: int, seed: int) -> None:
 
 
 def _views(path: Path, number: int) -> Iterator[Any]:
-    for view in ("A4C", "A2C"):
-        write_dicom(open_phantom(f"phantom:?{CLIP}&ef={30 + 2 * number}&hr=100&seed={number}&named={view}"), path)
+    for view, seed in (("A4C", number), ("A2C", 100 + number)):
+        write_dicom(open_phantom(f"phantom:?{CLIP}&ef={30 + 2 * number}&hr=100&seed={seed}&named={view}"), path)
         yield pydicom.dcmread(path)
     path.unlink()
 
@@ -104,7 +107,7 @@ def no_head(content: bytes) -> bytes:
     return content[2000:]
 
 
-def many_frames(content: bytes) -> bytes:
+def odd_count(content: bytes) -> bytes:
     return content.replace(b"IS\x02\x00" + b"35", b"IS\x02\x00" + b"-1", 1)
 
 
@@ -114,7 +117,7 @@ def other_syntax(content: bytes) -> bytes:
 
 
 DAMAGES: list[Callable[[bytes], bytes]] = [
-    empty, head_alone, no_pictures, words, page, packed, zeros, no_head, many_frames, other_syntax,
+    empty, head_alone, no_pictures, words, page, packed, zeros, no_head, odd_count, other_syntax,
 ]  # fmt: skip
 
 
@@ -183,12 +186,12 @@ def judged(rows: dict[str, dict[str, Any]], folder: Path) -> list[str]:
     if there != set(rows):
         wrong.append(f"{len(there - set(rows))} recordings are missing, {len(set(rows) - there)} are too many")
     for name, row in rows.items():
-        bad = any(word in name for word in ("bad", "kills", "hangs"))
+        bad = any(word in name for word in ("bad", "kills", "hangs")) and not any(word in name for word in MENDED)
         if bad != (row["status"] == "failed"):
             wrong.append(f"{name}: {row['status']} {row['kind']} {row['reason']}")
         if bad and "bad" not in name and row["kind"] != ("killed" if "kills" in name else "too long"):
             wrong.append(f"{name}: {row['kind']}")
-    good = [name for name in sorted(rows) if "study" in name and "bad" not in name]
+    good = [name for name in sorted(rows) if "study" in name and ("bad" not in name or rows[name]["status"] == "ok")]
     with open_engine(None, "cpu", 1) as engine:
         for name in good[: 2 * STUDIES]:
             alone = process(name, engine).to_dict()

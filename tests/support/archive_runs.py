@@ -13,7 +13,7 @@ import pydicom
 from echo_rt.phantom.dicom_file import write_dicom
 from echo_rt.phantom.phantom import open_phantom
 
-CLIP = "seed=5&seconds=1&fps=25&height=120&width=160&hr=120&ef=50&overlay=0"
+CLIP = "seconds=1&fps=25&height=120&width=160&hr=120&ef=50&overlay=0"
 TESTS = Path(__file__).resolve().parents[1]
 MODEL = ("--device", "cpu", "--model", "lv-phantom", "--jobs", "2")
 
@@ -43,7 +43,7 @@ def write_study(folder: Path) -> Path:
     folder.mkdir(parents=True)
     for number, view in enumerate(("A4C", "A2C")):
         path = folder / f"IM{number:05}"
-        write_dicom(open_phantom(f"phantom:?{CLIP}&named={view}"), path)
+        write_dicom(open_phantom(f"phantom:?{CLIP}&named={view}&seed={5 + number}"), path)
         data = pydicom.dcmread(path)
         data.StudyInstanceUID, data.PatientID = "1.2.3.4", "Smith123"
         data.save_as(path, enforce_file_format=True)
