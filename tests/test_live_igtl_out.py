@@ -96,7 +96,8 @@ def test_the_picture_goes_along_where_it_is_asked_for() -> None:
     assert (picture.device_name, mask.device_name) == (PICTURE, MASK)
     assert np.array_equal(picture.image[0], image[..., ::-1]), "RGB"
     assert np.array_equal(picture.ijk_to_world_matrix, mask.ijk_to_world_matrix)
-    assert np.diag(picture.ijk_to_world_matrix)[:2] == pytest.approx((0.4, 0.3))
+    assert np.diag(picture.ijk_to_world_matrix)[:2] == pytest.approx((-0.4, -0.3)), "upright in an axial view"
+    assert (picture.world_coordinate_system, mask.world_coordinate_system) == ("ras", "ras")
 
 
 def test_a_receiver_is_dialed_and_dialed_again_after_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,8 +23,8 @@ class IgtlMessages:
     """Packs IMAGE ``LeftVentricle`` (uint8: 0 background, 1 LV cavity, 2 LV wall, 3 left atrium) at the size of the
     frame and with its spacing, STRING ``EjectionFraction`` and STRING ``EchoRT``.
 
-    Header version 1, which every receiver reads. Columns go to the patient's left and rows to the back (LPS): the
-    picture stands upright in an axial view.
+    Header version 1, which every receiver reads. Columns go to the patient's left and rows to the back, so that the
+    picture stands upright in an axial view. The matrix is in RAS coordinates: some receivers know no others.
 
     Args:
         picture: pack IMAGE ``Ultrasound`` too, the frame itself.
@@ -63,8 +63,8 @@ class IgtlMessages:
 
     def _image(self, pixels: Any, frame: Frame, device: str, now_s: float) -> bytes:
         row_mm, column_mm = frame.spacing_mm or (1.0, 1.0)
-        matrix = np.diag([column_mm, row_mm, 1.0, 1.0]).astype(np.float32)
-        message = self._messages.ImageMessage(pixels[np.newaxis], matrix, timestamp=now_s, device_name=device)
+        matrix = np.diag([-column_mm, -row_mm, 1.0, 1.0]).astype(np.float32)
+        message = self._messages.ImageMessage(pixels[np.newaxis], matrix, "ras", now_s, device)
         return bytes(message.pack())
 
     def _text(self, text: str, device: str, now_s: float) -> bytes:
