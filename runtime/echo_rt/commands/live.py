@@ -62,7 +62,7 @@ _EfMethod = Annotated[str, typer.Option(help="What EF is made of: disks, area-le
 _ForgetAfter = Annotated[
     float | None, typer.Option(help="Seconds without frames after which EF starts afresh; never without it.")
 ]
-_List = Annotated[bool, typer.Option("--list", help="List the cameras found, and end.")]
+_List = Annotated[bool, typer.Option("--list", help="List the cameras found and what they offer, and end.")]
 
 
 def live(
@@ -224,11 +224,13 @@ def _cameras() -> list[str]:
 
 
 def _list_cameras() -> None:
-    from echo_rt.sources.camera import cameras
+    from echo_rt.sources.camera import cameras, offered_modes
 
     found = cameras()
     for address, name in found:
         typer.echo(printable(f"{address}  {name}"))
+        for mode in offered_modes(address):
+            typer.echo(printable(f"    {mode}"))
     if not found:
         typer.echo(
             "no cameras or capture cards found; any address works too: rtsp://, udp://, http://, igtl://host:port, "
