@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DEVICES = Path("/dev")
 
 OPEN_S, READ_S = 5.0, 2.0
-"""Time-outs: for the first frame, without which FFmpeg opens no device that compresses, and for any later one."""
+"""Time-outs: for the first frame of a device that compresses, which FFmpeg looks at to open it, and for any later."""
 
 TURN_S = 0.002
 """Between two looks whether a frame is there. FFmpeg's own wait for a card without a signal has no end."""
@@ -77,8 +77,6 @@ class V4l2Camera(camera.Camera):
             if wanted is not None and wanted.upper() not in FORMATS:
                 raise ValueError(f"no name for {wanted.upper()}")
             self._container = self._connect(device)
-        except av.error.ExitError:
-            raise self._silent(f"none in {OPEN_S:g} s") from None
         except (av.FFmpegError, ValueError) as error:
             super()._open()
             why = f"times are of arrival, as FFmpeg does not open it: {one_line(error)}"
