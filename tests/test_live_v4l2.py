@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
+from echo_rt.commands.live import live
 from echo_rt.sources import FeedOptions, camera, open_source, v4l2, v4l2_camera
 from echo_rt.sources.v4l2 import Mode, modes
 
@@ -163,6 +164,15 @@ def test_what_is_no_camera_or_not_there_says_so(monkeypatch: pytest.MonkeyPatch,
     assert camera.offered_modes(str(tmp_path / "video1")) == ["its modes are not known: No such file or directory"]
     driver(monkeypatch, 0x00800000)  # a node for metadata
     assert camera.offered_modes(str(tmp_path / "video0")) == ["its modes are not known: no camera"]
+
+
+def test_the_list_has_each_device_with_its_modes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(camera, "cameras", lambda: [("/dev/video7", "Card")])
+    monkeypatch.setattr(camera, "offered_modes", lambda address: [f"YUYV 64x48 of {address}"])
+    live(devices=True)
+    assert capsys.readouterr().out == "/dev/video7  Card\n    YUYV 64x48 of /dev/video7\n"
 
 
 def test_a_mode_that_goes_up_to_a_size_offers_smaller_ones() -> None:
