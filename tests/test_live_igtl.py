@@ -1,99 +1,25 @@
-"""OpenIGTLink: images in, mask and EF out, and peers that are not what they should be. The library's own examples are
-the peers."""
+"""OpenIGTLink in: servers that are dialed, senders that are waited for, and peers that are not what they should be."""
 
 from __future__ import annotations
 
-import json
-import shutil
 import socket
-import struct
-import subprocess
 import threading
-import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from itertools import islice
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from echo_rt.cardiac.monitor import Monitor
-from echo_rt.errors import OutputError, ParameterError, SourceError, SourceFormatError
-from echo_rt.following import follow
+import echo_rt.sources.igtl as igtl_module
+from echo_rt.doctor.feed import examine_source
+from echo_rt.errors import ParameterError, SourceError, SourceFormatError
 from echo_rt.live.status import Phase
-from echo_rt.outputs.igtl import EF, MASK, STATE, IgtlServer
 from echo_rt.sources import open_source
-from support.live_parts import Running, StandInEngine, eventually, frames
-
-pyigtl = pytest.importorskip("pyigtl.messages", reason="no pyigtl: pip install 'echo-rt[igtl]'")
-
-EXAMPLES = Path("/usr/share/doc/openigtlink-examples/examples")
-HEADERS = Path("/usr/include/openigtlink")
-
-
-@pytest.fixture(scope="session")
-def peer(tmp_path_factory: pytest.TempPathFactory):
-    """Builds one of the library's example programs."""
-    if not (EXAMPLES.is_dir() and HEADERS.is_dir() and shutil.which("g++")):
-        pytest.skip("no OpenIGTLink peers (Debian: apt install openigtlink-examples libopenigtlink-dev g++)")
-    folder = tmp_path_factory.mktemp("igtl")
-
-    def build(name: str) -> Path:
-        command = [
-            "g++",
-            "-w",
-            f"-I{HEADERS}",
-            str(EXAMPLES / f"{name}.cxx"),
-            "-o",
-            str(folder / Path(name).name),
-            "-lOpenIGTLink",
-            "-lpthread",
-        ]
-        subprocess.run(command, check=True)
-        return folder / Path(name).name
-
-    return build
-
-
-class Sender:
-    """Accepts one client after the other and sends it what it is given, then closes."""
-
-    def __init__(self, *sent: bytes, hold_s: float = 0.0) -> None:
-        self.sent, self.hold_s = sent, hold_s
-        self.listening = socket.create_server(("127.0.0.1", 0))
-        self.uri = f"igtl://127.0.0.1:{self.listening.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while self.listening.fileno() >= 0:
-            with suppress(OSError):
-                self._serve_one()
-
-    def _serve_one(self) -> None:
-        client, _ = self.listening.accept()
-        with client:
-            for data in self.sent:
-                client.sendall(data)
-                time.sleep(0.005)
-            time.sleep(self.hold_s)
-
-    def close(self) -> None:
-        self.listening.close()
-
-
-def image(
-    pixels: np.ndarray,
-    mm: tuple[float, float] = (0.3, 0.4),
-    stamp: float = 100.0,
-    device: str = "Image",
-    version: int = 1,
-) -> bytes:
-    """An IMAGE message of (H, W) or (H, W, 3) RGB pixels, mm being (row, column)."""
-    message = pyigtl.ImageMessage(
-        pixels[np.newaxis], np.diag([mm[1], mm[0], 1, 1]), timestamp=stamp, device_name=device
-    )
-    message.header_version = version
-    return message.pack()
+from echo_rt.sources.igtl_address import IgtlAddress
+from support.igtl import Sender, forged, free_port, image, pyigtl
+from support.live_parts import Running, eventually
 
 
 def read(uri: str, count: int) -> list:
@@ -136,10 +62,6 @@ def test_a_scale_that_would_fit_a_chest_but_was_not_measured_is_none(mm: tuple[f
         assert ("exactly 1 mm" in str(source.spacing_note)) == (mm != (1.0, 4.0))
 
 
-def forged(body: bytes, size: int | None = None, kind: bytes = b"IMAGE", crc: int = 0) -> bytes:
-    return struct.pack(">H12s20sIIQQ", 1, kind, b"Image", 0, 0, len(body) if size is None else size, crc) + body
-
-
 @pytest.mark.parametrize(
     ("sent", "found"),
     [
@@ -173,120 +95,169 @@ def test_a_feed_survives_garbage_a_cut_in_the_middle_and_another_size() -> None:
         running.until(lambda update: update.status.phase is Phase.RUNNING)
 
 
-def test_an_image_server_of_the_library_is_read(peer) -> None:
-    program = peer("Imager/ImagerServer")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [program, str(port), "30", str(EXAMPLES / "Imager" / "img")],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        found = eventually(lambda: _try(f"igtl://127.0.0.1:{port}"), 10)
-    finally:
-        process.kill()
-        process.wait()
-    expected = np.frombuffer((EXAMPLES / "Imager" / "img" / "igtlTestImage1.raw").read_bytes(), np.uint8).reshape(
-        256, 256
-    )
-    assert np.array_equal(found[0].image, expected)
-    assert found[0].spacing_mm is None  # it sends 1 mm, as one that knows no scale
-    assert found[1].t_s > found[0].t_s
-
-
-def _try(uri: str) -> list | None:
-    try:
-        return read(uri, 2)
-    except SourceError:
-        return None
-
-
-def send_all(server: IgtlServer) -> None:
-    engine = StandInEngine()
-    for frame, reading in follow(frames(5), engine, Monitor(engine.spec)):
-        server.write(frame, reading)
-
-
-def test_mask_and_ef_are_served_to_every_client() -> None:
-    with closing(IgtlServer(0)) as server:
-        with (
-            socket.create_connection(("127.0.0.1", server.port)) as one,
-            socket.create_connection(("127.0.0.1", server.port)) as two,
-        ):
-            eventually(lambda: server.clients == 2)
-            send_all(server)
-            server.idle("source lost")
-            for client in (one, two):
-                client.settimeout(5)
-                messages = [receive(client) for _ in range(3 * 5 + 2)]
-                mask, ef, state = messages[:3]
-                assert [message.device_name for message in (mask, ef, state)] == [MASK, EF, STATE]
-                assert mask.image.shape == (1, 48, 64)
-                assert ef.string == "", "none yet"
-                assert json.loads(state.string)["quality"] == "no ventricle"
-                assert json.loads(messages[-1].string)["idle"] == "source lost"
-        eventually(lambda: send_all(server) or server.clients == 0)
-
-
-def receive(client: socket.socket):
-    def exactly(count: int) -> bytes:
-        data = b""
-        while len(data) < count:
-            more = client.recv(count - len(data))
-            assert more
-            data += more
-        return data
-
-    fields = pyigtl.MessageBase.parse_header(exactly(58))
-    message = pyigtl.MessageBase.create_message(fields["message_type"])
-    message.unpack(fields, exactly(fields["body_size"]))
-    return message
-
-
-def test_the_library_itself_reads_what_is_served(peer) -> None:
-    program = peer("Receiver/ReceiveClient")
-    with closing(IgtlServer(0)) as server:
-        process = subprocess.Popen(
-            [program, "127.0.0.1", str(server.port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        eventually(lambda: server.clients == 1)
-        send_all(server)
-    said, _ = process.communicate(timeout=20)
-    assert "IMAGE" in said
-    assert "64" in said
-    assert "STRING" in said
-    assert "no ventricle" in said
-
-
-def test_a_client_that_takes_nothing_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("echo_rt.outputs.igtl.SEND_S", 0.05)
-    with closing(IgtlServer(0)) as server, socket.create_connection(("127.0.0.1", server.port)):
-        eventually(lambda: server.clients == 1)
-        engine = StandInEngine()
-        big = follow(frames(400, size=(600, 800)), engine, Monitor(engine.spec))
-        for frame, reading in big:
-            server.write(frame, reading)
-            if not server.clients:
-                break
-        assert server.clients == 0
-
-
-def test_a_port_that_is_taken_or_none_is_refused() -> None:
-    with closing(IgtlServer(0)) as server, pytest.raises(OutputError, match="choose another port"):
-        IgtlServer(server.port)
-    with pytest.raises(ParameterError, match="65535"):
-        IgtlServer(70000)
-
-
-@pytest.mark.parametrize("uri", ["igtl://", "igtl://host:port", "igtl://:18944"])
-def test_an_address_without_host_or_port_is_refused(uri: str) -> None:
-    with pytest.raises(ParameterError, match="igtl://host:port"):
+@pytest.mark.parametrize(
+    ("uri", "found"),
+    [
+        ("igtl://", "neither a host nor a port"),
+        ("igtl://host:port", "no valid host"),
+        ("igtl://host:0", "port 0"),
+        ("igtl://host?devise=A", "'devise'"),
+        ("igtl://host?device", "options"),
+        ("igtl://host/A?device=B", "'A' and 'B'"),
+        ("igtl://host/" + 21 * "A", "found 21"),
+        ("igtl://host?listen=0.0.0.0", "a host to dial"),
+        ("igtl://:18944?listen=", "nothing"),
+    ],
+)
+def test_an_address_that_is_none_is_refused(uri: str, found: str) -> None:
+    with pytest.raises(ParameterError, match=found):
         open_source(uri)
 
 
+def test_what_an_address_says() -> None:
+    assert IgtlAddress.of("igtl://scanner") == IgtlAddress("scanner", 18944)
+    assert IgtlAddress.of("igtl://scanner:1/Image%20A") == IgtlAddress("scanner", 1, device="Image A")
+    assert IgtlAddress.of("igtl://:18944?device=A") == IgtlAddress("", 18944, "127.0.0.1", "A")
+    assert IgtlAddress.of("igtl://:0/A?listen=::") == IgtlAddress("", 0, "::", "A")
+
+
 def test_nobody_there_says_so() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     with pytest.raises(SourceError, match=r"refused.*doctor"):
-        read(f"igtl://127.0.0.1:{port}", 1)
+        read(f"igtl://127.0.0.1:{free_port()}", 1)
+
+
+@contextmanager
+def waiting(uri: str = "igtl://:0") -> Iterator[Any]:
+    """A source that waits for a sender."""
+    with open_source(uri) as source:
+        yield source
+
+
+@contextmanager
+def dialed(port: int) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), 5) as sender:
+        yield sender
+
+
+def test_a_sender_is_waited_for_and_a_second_one_is_refused_until_it_has_gone() -> None:
+    port = free_port()
+    with waiting(f"igtl://:{port}") as source:
+        assert source.note == f"waits for a sender on 127.0.0.1 port {port}"
+        with dialed(port) as sender:
+            sender.sendall(image(GREY) + image(GREY + 1))
+            assert np.array_equal(next(source).image, GREY)
+            assert source.note is None
+            with pytest.raises(ConnectionRefusedError), dialed(port):
+                pass
+            assert np.array_equal(next(source).image, GREY + 1)
+        with pytest.raises(StopIteration):
+            next(source)
+    with waiting(f"igtl://:{port}") as source, dialed(port) as sender:
+        sender.sendall(image(GREY + 2))
+        assert np.array_equal(next(source).image, GREY + 2)
+
+
+def test_a_feed_waits_as_long_as_it_takes_and_goes_on_with_the_next_sender(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("echo_rt.live.capture.OPEN_S", 0.1)
+    port = free_port()
+    with Running(lambda: open_source(f"igtl://:{port}")) as running:
+        update = running.until(lambda update: "waits for a sender" in update.status.message)
+        assert update.status.phase is Phase.OPENING
+        threading.Event().wait(0.3)  # longer than a feed may take that dials
+        for history in range(2):
+            sender = eventually(lambda: _dialed(port))
+            with sender:
+                sender.sendall(image(GREY, stamp=100.0 + history))
+                running.until(lambda update: update.status.phase is Phase.RUNNING)
+            running.until(lambda update: update.status.phase is Phase.LOST and "waits" in update.status.message)
+        status = running.end()
+    assert status.counts.frames == 2
+    assert status.counts.reopened == 1, "that it waited before the first is no loss"
+
+
+def _dialed(port: int) -> socket.socket | None:
+    try:
+        return socket.create_connection(("127.0.0.1", port), 5)
+    except OSError:
+        return None
+
+
+def test_a_wait_ends_when_nobody_wants_the_sender_any_more() -> None:
+    with waiting() as source:
+        threading.Timer(0.05, source.interrupt).start()
+        assert list(source) == []
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with waiting() as source, pytest.raises(SourceError, match="choose another"):
+        read(f"igtl://:{source.port}", 1)
+
+
+def test_the_doctor_has_nobody_to_reach_where_a_sender_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("echo_rt.doctor.feed.PICTURE_S", 0.1)
+    (finding,) = examine_source("igtl://:0")
+    assert "no picture came" in finding.text
+
+
+TRANSFORM = pyigtl.TransformMessage(np.eye(4), device_name="ProbeToReference").pack()
+OTHERS = [
+    TRANSFORM,
+    forged(bytes(30), kind=b"STATUS"),
+    pyigtl.StringMessage("not an image", device_name="Note").pack(),
+    forged(bytes(70 * 3), kind=b"TDATA"),
+    forged(bytes(1000), kind=b"TRACKEDFRAME"),
+    forged(b"", kind=b"GET_CAPABIL"),
+]
+"""Messages beside images, as a tracker and PLUS send them."""
+
+
+def test_other_messages_are_passed_over() -> None:
+    with waiting() as source, dialed(source.port) as sender:
+        sender.sendall(b"".join(part for other in OTHERS for part in (other, image(GREY))))
+        assert all(np.array_equal(frame.image, GREY) for frame in islice(source, len(OTHERS)))
+        assert source.note is None
+
+
+def test_images_of_two_devices_are_never_mixed() -> None:
+    both = image(GREY, device="Probe") + image(np.zeros((90, 80), np.uint8), device="Screen\x07")
+    with waiting() as source, dialed(source.port) as sender:
+        sender.sendall(both * 3)
+        assert [next(source).image.shape for _ in range(3)] == 3 * [GREY.shape]
+        assert source.note == r"images of 'Probe' are taken, not of 'Screen\\x07'; ?device=NAME takes another"
+    with waiting("igtl://:0?device=Probe") as source, dialed(source.port) as sender:
+        sender.sendall(both * 2)
+        assert np.array_equal(next(source).image, GREY)
+        next(source)
+        assert source.note is None, "nothing is left out that was asked for"
+
+
+def test_a_viewer_hears_of_the_devices_that_are_left_out() -> None:
+    both = image(GREY, device="Probe") + image(GREY, device="Screen")
+    with (
+        closing(Sender(*[both] * 200, hold_s=1)) as sender,
+        Running(lambda: open_source(sender.uri)) as running,
+    ):
+        running.until(lambda update: "not of 'Screen'" in update.status.message)
+
+
+def test_a_device_that_never_sends_is_named_with_those_that_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(igtl_module, "IMAGE_S", 0.1)
+    with (
+        closing(Sender(*[image(GREY, device="Probe")] * 100)) as sender,
+        pytest.raises(SourceError, match="image of 'Prob', found those of 'Probe' alone"),
+    ):
+        read(f"{sender.uri}/Prob", 1)
+
+
+def test_notes_of_a_sender_in_any_encoding_harm_no_image() -> None:
+    message = pyigtl.ImageMessage(GREY[np.newaxis], np.diag([0.4, 0.3, 1, 1]), timestamp=1.0, device_name="Image")
+    message.header_version, message.metadata = 2, {"Probe": "S5-1"}
+    packed = bytearray(message.pack())
+    at = packed.index(b"Probe") - 6  # the encoding of its value: Latin-1, which pyigtl does not know
+    packed[at : at + 2] = (4).to_bytes(2, "big")
+    packed[50:58] = bytes(8)
+    with waiting() as source, dialed(source.port) as sender:
+        sender.sendall(packed)
+        frame = next(source)
+    assert np.array_equal(frame.image, GREY)
+    assert frame.spacing_mm == pytest.approx((0.3, 0.4))

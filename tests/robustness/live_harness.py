@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from echo_rt.commands.live import LiveOptions, ScreenOptions, ViewOptions, open_feed
+from echo_rt.commands.live import IgtlOptions, LiveOptions, ScreenOptions, ViewOptions, open_feed
 from echo_rt.engine import open_engine
 from echo_rt.errors import EchoRtError
 from echo_rt.frame import Frame
@@ -167,7 +167,7 @@ class SlowDisk(Wrapped):
 def options(uri: str) -> LiveOptions:
     """Of `echo-rt live`."""
     view, screen = ViewOptions("none", "", 0, None), ScreenOptions("none", read=False)
-    return LiveOptions(uri, None, "cpu", view, None, None, True, FeedOptions(), "disks", None, screen)
+    return LiveOptions(uri, None, "cpu", view, None, IgtlOptions(), True, FeedOptions(), "disks", None, screen)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from echo_rt.commands.ending import ending
-from echo_rt.commands.live_options import LiveOptions, ScreenOptions, ViewOptions
+from echo_rt.commands.live_options import IgtlOptions, LiveOptions, ScreenOptions, ViewOptions
 from echo_rt.commands.patient import HeightCm, WeightKg, patient_of
 from echo_rt.errors import OutputError, ParameterError, printable
 
@@ -48,6 +48,10 @@ _KeepScreen = Annotated[bool, typer.Option(help="Record all of the screen, not t
 _ReadScreen = Annotated[bool, typer.Option(help="Read the scale from the ruler on the screen.")]
 _Record = Annotated[Path | None, typer.Option(help="Keep frames and readings in this folder.")]
 _IgtlOut = Annotated[int | None, typer.Option(help="Serve mask and EF to OpenIGTLink clients on this port.")]
+_IgtlTo = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="Send mask and EF to an OpenIGTLink receiver that listens.")
+]
+_IgtlPicture = Annotated[bool, typer.Option(help="Send the picture over OpenIGTLink too.")]
 _Realtime = Annotated[
     bool, typer.Option(help="Play a file or the phantom at its own pace; else every frame, as fast as it goes.")
 ]
@@ -58,7 +62,7 @@ _EfMethod = Annotated[str, typer.Option(help="What EF is made of: disks, area-le
 _ForgetAfter = Annotated[
     float | None, typer.Option(help="Seconds without frames after which EF starts afresh; never without it.")
 ]
-_List = Annotated[bool, typer.Option("--list", help="List the cameras found, and end.")]
+_List = Annotated[bool, typer.Option("--list", help="List the cameras found and what they offer, and end.")]
 
 
 def live(
@@ -74,6 +78,8 @@ def live(
     keep_screen: _KeepScreen = False,
     read_screen: _ReadScreen = True,
     igtl_out: _IgtlOut = None,
+    igtl_to: _IgtlTo = None,
+    igtl_picture: _IgtlPicture = False,
     realtime: _Realtime = True,
     size: _Size = None,
     fps: _Fps = None,
@@ -106,7 +112,8 @@ def live(
     shown = ViewOptions(view, host, port, token)
     camera = FeedOptions(_size(size), fps, pixel_format)
     screen, body = ScreenOptions(roi, keep_screen, read_screen), patient_of(height_cm, weight_kg)
-    options = source, model, device, shown, record, igtl_out, realtime, camera, ef_method, forget_after, screen, body
+    igtl = IgtlOptions(igtl_out, igtl_to, igtl_picture)
+    options = source, model, device, shown, record, igtl, realtime, camera, ef_method, forget_after, screen, body
     follow_feed(LiveOptions(*options))
 
 
@@ -168,10 +175,14 @@ def open_takers(options: LiveOptions, model: str, engine: str) -> list[tuple[Tak
         about = {"roi": options.screen.roi, "model": model, "engine": engine, "ef_method": options.ef_method}
         depth = SCREEN_DEPTH if options.screen.keep else RECORDER_DEPTH
         takers.append((Recorder(options.record, {**about, "version": __version__}), "recorder", depth))
-    if options.igtl_out is not None:
+    if options.igtl.out is not None:
         from echo_rt.outputs.igtl import IgtlServer
 
-        takers.append((IgtlServer(options.igtl_out), "OpenIGTLink", 1))
+        takers.append((IgtlServer(options.igtl.out, picture=options.igtl.picture), "OpenIGTLink", 1))
+    if options.igtl.to is not None:
+        from echo_rt.outputs.igtl import IgtlClient
+
+        takers.append((IgtlClient(options.igtl.to, options.igtl.picture), "OpenIGTLink receiver", 1))
     return takers
 
 
@@ -213,11 +224,13 @@ def _cameras() -> list[str]:
 
 
 def _list_cameras() -> None:
-    from echo_rt.sources.camera import cameras
+    from echo_rt.sources.camera import cameras, offered_modes
 
     found = cameras()
     for address, name in found:
         typer.echo(printable(f"{address}  {name}"))
+        for mode in offered_modes(address):
+            typer.echo(printable(f"    {mode}"))
     if not found:
         typer.echo(
             "no cameras or capture cards found; any address works too: rtsp://, udp://, http://, igtl://host:port, "

@@ -34,6 +34,19 @@ class ScreenOptions:
 
 
 @dataclass(frozen=True)
+class IgtlOptions:
+    """Where mask and EF go over OpenIGTLink: a port to listen on, a receiver to dial, whether the picture goes too."""
+
+    out: int | None = None
+    to: str | None = None
+    picture: bool = False
+
+    def __post_init__(self) -> None:
+        if self.picture and self.out is None and self.to is None:
+            raise ParameterError("--igtl-picture: expected --igtl-out or --igtl-to with it, found neither; add one")
+
+
+@dataclass(frozen=True)
 class LiveOptions:
     """What `echo-rt live` was asked for, as in its help. `camera` is size, rate and pixel format."""
 
@@ -42,7 +55,7 @@ class LiveOptions:
     device: str
     view: ViewOptions
     record: Path | None
-    igtl_out: int | None
+    igtl: IgtlOptions
     realtime: bool
     camera: FeedOptions
     ef_method: str

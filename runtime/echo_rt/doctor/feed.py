@@ -27,7 +27,8 @@ def examine_source(uri: str) -> list[Finding]:
         except ValueError:
             place = uri.partition("//")[2].partition("/")[0].rpartition("@")[2]
             return [_failed("address", f"expected a host and a port from 1 to 65535, found {place}; check the address")]
-        findings += _reach(host, port)
+        if host or scheme != "igtl":  # without a host it waits for a sender, and there is nobody to reach
+            findings += _reach(host, port)
     if all(finding.ok for finding in findings):
         findings.append(_first_frame(uri))
     return findings

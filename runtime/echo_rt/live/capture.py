@@ -120,6 +120,8 @@ class Capture:
             if isinstance(event, Opened):
                 attempt.opened, attempt.note, attempt.heard_s = True, event.note or "", time.perf_counter()
                 attempt.ends, attempt.patience_s = event.ends, event.patience_s
+                if attempt.note:
+                    self.state = replace(self.state, message=attempt.note)
                 return True
             arrived = self._take(attempt, event)
         # Outside of the lock: to put every frame may take time. Asked again there, as the reader may be left meanwhile.
@@ -132,7 +134,7 @@ class Capture:
     # -- with the lock held --------------------------------------------------------------------------------------------
 
     def _take(self, attempt: _Attempt, event: Arrived) -> Arrived:
-        attempt.heard_s = event.arrived_s
+        attempt.heard_s, attempt.note = event.arrived_s, event.note or ""
         if self.state.phase is Phase.LOST:
             self._tally.reopened += 1
         self._back_off.reset()

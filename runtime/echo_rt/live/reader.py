@@ -52,11 +52,13 @@ class Arrived:
         frame: cut to the ultrasound; as it came where that is still looked for.
         arrived_s: when it came, by `time.perf_counter`.
         looking: whether the ultrasound is still looked for, so that the frame must go no further.
+        note: of the source by then, see `LiveSource`.
     """
 
     frame: Frame
     arrived_s: float
     looking: bool = False
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,5 +119,6 @@ class Reader:
             for frame in source:
                 arrived_s = time.perf_counter()
                 seen = frame if cut is None else cut(frame)
-                if not self._hear(self, Arrived(frame if seen is None else seen, arrived_s, looking=seen is None)):
+                shown = frame if seen is None else seen
+                if not self._hear(self, Arrived(shown, arrived_s, seen is None, source.note)):
                     return

@@ -29,7 +29,7 @@ class Camera(Feed):
     """A camera or a capture card: V4L2 on Linux, AVFoundation on macOS, Media Foundation on Windows.
 
     Size, rate and pixel format are asked for and read back; `note` says where the device chose otherwise. A frame's
-    time is that of its arrival.
+    time is that of its arrival. On Linux `V4l2Camera` comes first, which knows the kernel's.
 
     Args:
         uri: the number of the device, or its device file.
@@ -61,17 +61,14 @@ class Camera(Feed):
                 f"{self.uri}: expected a camera, found a device that does not open; close other programs that use it, "
                 f"or see `echo-rt doctor {self.uri}`"
             )
-        wanted, options = {}, self.options
+        options = self.options
         if options.pixel_format is not None:  # first: the sizes and rates on offer depend on it
             capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*options.pixel_format.upper()))
-            wanted["pixel format"] = options.pixel_format.upper()
         if options.size is not None:
             capture.set(cv2.CAP_PROP_FRAME_WIDTH, options.size[0])
             capture.set(cv2.CAP_PROP_FRAME_HEIGHT, options.size[1])
-            wanted["size"] = f"{options.size[0]}x{options.size[1]}"
         if options.fps is not None:
             capture.set(cv2.CAP_PROP_FPS, options.fps)
-            wanted["rate"] = f"{options.fps:g} fps"
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         self.fps = capture.get(cv2.CAP_PROP_FPS) or None
         given = {
@@ -79,8 +76,7 @@ class Camera(Feed):
             "size": f"{capture.get(cv2.CAP_PROP_FRAME_WIDTH):.0f}x{capture.get(cv2.CAP_PROP_FRAME_HEIGHT):.0f}",
             "rate": f"{self.fps or 0:g} fps",
         }
-        other = [f"{name} {given[name]} instead of {asked}" for name, asked in wanted.items() if given[name] != asked]
-        self.note = f"the camera gives {', '.join(other)}" if other else None
+        self.note = otherwise(options, given)
 
     def _pictures(self) -> Iterator[FeedPicture]:
         assert self._capture is not None
@@ -96,6 +92,24 @@ class Camera(Feed):
         if self._capture is not None:
             self._capture.release()
             self._capture = None
+
+
+def otherwise(options: FeedOptions, given: dict[str, str]) -> str | None:
+    """One line on what a camera gives instead of what it was asked for, or None.
+
+    Args:
+        options: what it was asked for.
+        given: its pixel format, size and rate, by these names.
+    """
+    wanted = {
+        "pixel format": options.pixel_format and options.pixel_format.upper(),
+        "size": options.size and f"{options.size[0]}x{options.size[1]}",
+        "rate": options.fps and f"{options.fps:g} fps",
+    }
+    other = [
+        f"{name} {given[name]} instead of {asked}" for name, asked in wanted.items() if asked and given[name] != asked
+    ]
+    return f"the camera gives {', '.join(other)}" if other else None
 
 
 def _said(path: Path) -> str:
@@ -141,3 +155,18 @@ def cameras() -> list[tuple[str, str]]:
             found.append((str(number), f"camera {number}"))
         capture.release()
     return found
+
+
+def offered_modes(address: str) -> list[str]:
+    """Pixel formats, sizes and rates that a camera offers, a line each; one line says why where they are not known.
+
+    Linux alone can be asked without opening the camera; elsewhere there is nothing to say.
+    """
+    if not sys.platform.startswith("linux"):
+        return []
+    from echo_rt.sources.v4l2 import modes
+
+    try:
+        return [str(mode) for mode in modes(Path(address))] or ["the driver lists no modes"]
+    except OSError as error:
+        return [f"its modes are not known: {error.strerror or error}"]

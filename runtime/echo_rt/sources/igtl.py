@@ -1,36 +1,33 @@
-"""Images from an OpenIGTLink server, such as PLUS or 3D Slicer.
+"""Images over OpenIGTLink, from a server such as PLUS, or from a sender that dials in.
 
-pyigtl packs and unpacks the messages. The connection is our own: pyigtl's client waits for ever for a server that has
-gone, believes any size that a header says, and prints tracebacks.
+pyigtl unpacks the messages. The connection is our own: pyigtl's client waits for ever for a server that has gone,
+believes any size that a header says, and prints tracebacks.
 """
 
 from __future__ import annotations
 
+import math
 import socket
 import struct
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
-import numpy as np
-
-from echo_rt.arrays import Image
-from echo_rt.errors import MissingExtraError, ParameterError, SourceError, SourceFormatError
+from echo_rt.errors import SourceError, SourceFormatError, printable
 from echo_rt.sources.base import one_line
 from echo_rt.sources.feed import Feed, plausible_spacing
+from echo_rt.sources.igtl_address import IgtlAddress
+from echo_rt.sources.igtl_image import igtl_messages, unpacked
 from echo_rt.sources.scale import is_placeholder
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from echo_rt.sources.feed import FeedPicture
-
-PORT = 18944
-"""The protocol's own."""
 
 CONNECT_S, READ_S, IMAGE_S = 5.0, 2.0, 10.0
 """Time-outs: for the connection, for anything at all, and for a whole image."""
+
+TURN_S = 0.1
+"""How long the wait for a sender goes without looking whether anybody still wants it."""
 
 NO_SCALE = "the sender's matrix does not give a scale that fits its image"
 PLACEHOLDER = "the sender's matrix has pixels of exactly 1 mm, which senders write that know no scale"
@@ -39,38 +36,44 @@ HEADER_BYTES = 58
 MOST_BYTES = 64 * 2**20
 """Of one message: an image of 4096 x 2160 in colour has 26 MB."""
 
+MOST_NAMED = 8
+"""Of the devices that are not taken, so many are named."""
+
 
 class IgtlImages(Feed):
-    """``igtl://host:port``, or ``igtl://host:port/Image_Probe`` for the images of one device of several.
+    """``igtl://host:port`` dials a server. ``igtl://:port`` waits for a sender, on this machine's loopback unless
+    ``?listen=`` names another of its addresses.
+
+    One sender at a time: the port is closed while one sends, so that a second one is refused. When the sender has gone,
+    the feed ends; opened again, it waits for the next. ``/Image_Probe`` or ``?device=Image_Probe`` takes the images of
+    that device. Without a name the first device that sends an image is taken; `note` names the others.
 
     Images of one slice, uint8, grey, RGB or RGBA. The spacing is that of the message's matrix, where it makes an image
     of the size of a chest and is not exactly 1 mm square. Other messages are passed over.
 
-    Raises, when it is entered or read:
-        ParameterError: the address has no host.
+    Attributes:
+        port: that it dials or listens on; known once it was entered.
+
+    Raises, when it is made, entered or read:
+        ParameterError: the address is none.
         MissingExtraError: pyigtl is not installed.
-        SourceError: no such host, no server there, or it is silent or gone.
+        SourceError: no such host, no server there, the port is taken, or the sender is silent or gone.
         SourceFormatError: what comes is not OpenIGTLink, or no image that can be used.
     """
 
     def __init__(self, uri: str) -> None:
         super().__init__(uri)
-        try:
-            parts = urlsplit(uri)
-            self.host, self.port = parts.hostname or "", parts.port or PORT
-        except ValueError:
-            self.host = ""
-        if not self.host:
-            raise ParameterError(
-                f"{uri}: expected igtl://host:port, found no host or no valid port; the usual port is {PORT}"
-            )
-        self.device = unquote(parts.path.strip("/"))
+        self._address = IgtlAddress.of(uri)
+        self.port = self._address.port
         self.spacing_note = NO_SCALE
-        self._socket: socket.socket | None = None
+        self._socket: socket.socket | None = None  # that listens, then that of the sender
+        self._left = False
         self._until_s = 0.0  # an image has to be here
+        self._device, self._others = self._address.device, list[str]()
 
     def interrupt(self) -> None:
         """Wake whoever waits for a message; the feed ends there. From any thread."""
+        self._left = True
         if (connection := self._socket) is not None:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
@@ -78,17 +81,67 @@ class IgtlImages(Feed):
                 return
 
     def _open(self) -> None:
-        _messages()
+        igtl_messages()
+        self._left = False
+        self._device, self._others = self._address.device, []
+        if self._address.host:
+            self._dial()
+        else:
+            self._listen()
+
+    def _dial(self) -> None:
         try:
-            self._socket = socket.create_connection((self.host, self.port), CONNECT_S)
+            self._use(socket.create_connection((self._address.host, self.port), CONNECT_S))
         except OSError as error:
             raise SourceError(
                 f"{self.uri}: expected an OpenIGTLink server, found {one_line(error)}; see `echo-rt doctor {self.uri}`"
             ) from None
-        self._socket.settimeout(READ_S)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def _listen(self) -> None:
+        at = self._address.listen
+        try:
+            family, *_, place = socket.getaddrinfo(at, self._address.port, type=socket.SOCK_STREAM)[0]
+            self._socket = socket.create_server(place[:2], family=family)
+        except OSError as error:
+            raise SourceError(
+                f"{self.uri}: expected to listen on {at} port {self._address.port}, found {one_line(error)}; "
+                "end what uses the port, or choose another"
+            ) from None
+        self.port = int(self._socket.getsockname()[1])
+        self.note, self.patience_s = f"waits for a sender on {at} port {self.port}", math.inf
+
+    def _accept(self) -> bool:
+        """Wait for the sender, and let no other in. False where nobody wants it any more."""
+        with (listening := self._listening()):
+            listening.settimeout(TURN_S)
+            while not self._left:
+                try:
+                    sender, _ = listening.accept()
+                except TimeoutError:
+                    continue
+                except OSError as error:
+                    if self._left:
+                        break
+                    raise SourceError(
+                        f"{self.uri}: expected a sender, found {one_line(error)}; check the network"
+                    ) from None
+                self._use(sender)
+                self.note = None
+                return True
+        return False
+
+    def _listening(self) -> socket.socket:
+        assert self._socket is not None
+        return self._socket
+
+    def _use(self, sender: socket.socket) -> None:
+        self._socket = sender
+        sender.settimeout(READ_S)
+        sender.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _pictures(self) -> Iterator[FeedPicture]:
+        if not self._address.host and not self._accept():
+            return
         self._until_s = time.monotonic() + IMAGE_S
         while True:
             header = self._read(HEADER_BYTES)
@@ -97,10 +150,24 @@ class IgtlImages(Feed):
             fields, crc = self._header(header)
             body = self._read(fields["body_size"], begun=True)
             assert body is not None
-            if fields["message_type"] != "IMAGE" or self.device not in ("", fields["device_name"]):
+            if fields["message_type"] != "IMAGE" or not self._wanted(fields["device_name"]):
                 continue
-            yield self._image(fields, body, crc)
+            yield self._picture(fields, body, crc)
             self._until_s = time.monotonic() + IMAGE_S
+
+    def _wanted(self, device: str) -> bool:
+        """Whether images of this device are taken; the first one is, where the address names none."""
+        self._device = self._device or device
+        if device == self._device:
+            return True
+        if device not in self._others and len(self._others) < MOST_NAMED:
+            self._others.append(device)
+            if not self._address.device:
+                self.note = f"images of {self._device!r} are taken, not of {self._names()}; ?device=NAME takes another"
+        return False
+
+    def _names(self) -> str:
+        return ", ".join(repr(printable(name)) for name in self._others)
 
     def _close(self) -> None:
         if self._socket is not None:
@@ -114,9 +181,7 @@ class IgtlImages(Feed):
         view, have = memoryview(found), 0
         while have < count:
             if time.monotonic() > self._until_s:
-                raise SourceError(
-                    f"{self.uri}: expected an image, found none in {IMAGE_S:g} s; check what the sender sends"
-                )
+                raise self._no_image()
             try:
                 more = self._socket.recv_into(view[have:])
             except TimeoutError:
@@ -136,12 +201,20 @@ class IgtlImages(Feed):
             have += more
         return found
 
+    def _no_image(self) -> SourceError:
+        if self._others:
+            return SourceError(
+                f"{self.uri}: expected an image of {self._device!r}, found those of {self._names()} alone "
+                f"in {IMAGE_S:g} s; name one of them"
+            )
+        return SourceError(f"{self.uri}: expected an image, found none in {IMAGE_S:g} s; check what the sender sends")
+
     def _header(self, header: bytearray) -> tuple[dict[str, Any], int]:
         version, kind = struct.unpack_from(">H12s", header)
         try:
             if version not in (1, 2, 3) or not kind.rstrip(b"\0 ").decode("ascii").isprintable():
                 raise ValueError
-            fields = _messages().MessageBase.parse_header(bytes(header))
+            fields = igtl_messages().MessageBase.parse_header(bytes(header))
         except ValueError:  # UnicodeDecodeError is one
             raise SourceFormatError(
                 f"{self.uri}: expected OpenIGTLink messages, found something else on that port; check the address"
@@ -153,48 +226,9 @@ class IgtlImages(Feed):
             )
         return fields, int.from_bytes(header[50:58], "big")
 
-    def _image(self, fields: dict[str, Any], body: bytearray, crc: int) -> FeedPicture:
-        messages = _messages()
-        if crc and messages.CRC64(bytes(body)) != crc:
-            raise SourceFormatError(
-                f"{self.uri}: expected a whole image, found one with a wrong checksum; check the network"
-            )
-        message = messages.ImageMessage()
-        try:
-            message.unpack(fields, bytes(body))
-            image = message.image
-            matrix = message.ijk_to_world_matrix
-            if (
-                image.dtype != np.uint8
-                or image.shape[0] != 1
-                or min(image.shape) < 1
-                or (image.ndim == 4 and image.shape[3] not in (1, 3, 4))
-            ):
-                raise ValueError(f"{image.dtype} with axes {image.shape}")
-        except (ValueError, KeyError, IndexError, struct.error, NotImplementedError) as error:
-            raise SourceFormatError(
-                f"{self.uri}: expected images of one slice, uint8, grey or RGB, found {one_line(error)}; "
-                "set the sender to 8 bits"
-            ) from None
-        picture = _picture(image[0])
-        columns = np.linalg.norm(matrix[:3, :2], axis=0)
-        stated = float(columns[1]), float(columns[0])
+    def _picture(self, fields: dict[str, Any], body: bytearray, crc: int) -> FeedPicture:
+        picture, stated = unpacked(self.uri, fields, body, crc)
         spacing_mm = plausible_spacing(stated, picture.shape)
         why_not = PLACEHOLDER if is_placeholder(stated) else NO_SCALE
         self.spacing_mm, self.spacing_note = spacing_mm, why_not if spacing_mm is None else None
         return picture, fields["timestamp"] or None, spacing_mm
-
-
-def _picture(image: NDArray[Any]) -> Image:
-    """(H, W) or (H, W, 3) BGR of (H, W) or (H, W, 1, 3 or 4), RGB."""
-    if image.ndim == 3:
-        image = image[..., 0] if image.shape[2] == 1 else image[..., 2::-1]
-    return np.ascontiguousarray(image, np.uint8)
-
-
-def _messages() -> Any:
-    try:
-        from pyigtl import messages
-    except ImportError:
-        raise MissingExtraError("OpenIGTLink", "igtl") from None
-    return messages

@@ -6,6 +6,7 @@ import errno
 import math
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,9 +61,7 @@ def open_source(uri: str | os.PathLike[str], fps: float | None = None, feed: Fee
         )
     scheme = _scheme(text)
     if is_camera(text):
-        from echo_rt.sources.camera import Camera
-
-        return Camera(text, feed or FeedOptions(fps=fps))
+        return _camera(text, feed or FeedOptions(fps=fps))
     if scheme in _FEEDS:
         if fps is not None:
             raise ParameterError(
@@ -145,6 +144,16 @@ def _still(path: Path) -> SourceFormatError:
         return too_short(path, 1)
     found = f"a stack of {pages} pictures in one file"
     return SourceFormatError(f"{path}: expected a recording, found {found}; save them as numbered images in a folder")
+
+
+def _camera(uri: str, options: FeedOptions) -> Source:
+    if sys.platform.startswith("linux"):
+        from echo_rt.sources.v4l2_camera import V4l2Camera
+
+        return V4l2Camera(uri, options)
+    from echo_rt.sources.camera import Camera
+
+    return Camera(uri, options)
 
 
 def _phantom(uri: str) -> Source:
