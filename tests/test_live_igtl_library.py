@@ -15,9 +15,9 @@ import pytest
 
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.errors import OutputError, SourceError
+from echo_rt.following import follow
 from echo_rt.frame import Frame
 from echo_rt.outputs.igtl import IgtlClient, IgtlServer
-from echo_rt.pipeline import follow
 from echo_rt.sources import open_source
 from support.igtl import free_port
 from support.live_parts import StandInEngine, eventually, frames

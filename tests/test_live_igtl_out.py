@@ -12,10 +12,10 @@ import pytest
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.commands.live_options import IgtlOptions
 from echo_rt.errors import OutputError, ParameterError
+from echo_rt.following import follow
 from echo_rt.frame import Frame
 from echo_rt.outputs.igtl import IgtlClient, IgtlServer
 from echo_rt.outputs.igtl_messages import EF, MASK, PICTURE, STATE
-from echo_rt.pipeline import follow
 from support.igtl import free_port, receive
 from support.live_parts import Given, Running, StandInEngine, eventually, frames
 
