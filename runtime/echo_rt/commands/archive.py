@@ -6,6 +6,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,7 @@ from typer.core import TyperGroup
 from echo_rt.commands.ending import ending
 from echo_rt.commands.exit_status import BAD_INPUT
 from echo_rt.commands.plugins import plain_app
-from echo_rt.errors import ParameterError, printable
+from echo_rt.errors import MissingExtraError, ParameterError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,6 +124,8 @@ def run(
 
     check_method(ef_method, two_views=False)
     parse_roi(roi)  # what is misspelt is said once
+    if ray is not None and find_spec("ray") is None:
+        raise MissingExtraError("--ray", "ray")
     if overlay and pseudonymise is not None:
         raise ParameterError("expected no --overlay with --pseudonymise: a film shows the names on the picture")
     pseudonyms = None if pseudonymise is None else Pseudonyms.read(pseudonymise)
