@@ -34,23 +34,17 @@ import gc
 
 import numpy as np
 
-from echo_rt import reference
 from echo_rt.engine.tensorrt import kernels
 from echo_rt.engine.tensorrt.context import PrimaryContext, cuda_errors
-from echo_rt.engine.tensorrt.graph import CudaGraph
-from echo_rt.engine.tensorrt.kernels import TALLY_NUMBERS, Kernels, read_tally
-from echo_rt.engine.tensorrt.memory import Memory
 from echo_rt.errors import DeviceError
-from echo_rt.segmentation import GridMap
+from support import kernel_parity
 from support.stand_in_tensorrt import DEVICE
-from support.toy import SPEC
 
 kernels.fatbin_path = lambda: "/nowhere/kernels.fatbin"
 living = ctypes.CDLL("libcuda.so.1").emulated_living
 primary = PrimaryContext.of(DEVICE)
-cuda, grid = primary.cuda, SPEC.input.grid
+cuda = primary.cuda
 assert primary.library == "cuda-bindings" and primary.integrated
-random = np.random.default_rng(3)
 """
 
 
@@ -67,68 +61,28 @@ def run(libcuda: Path, program: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_frame_through_the_kernels_is_the_reference_with_and_without_a_graph(libcuda: Path) -> None:
+def test_the_kernels_are_the_reference_and_all_is_freed(libcuda: Path) -> None:
     run(
         libcuda,
         """
-with primary, cuda_errors(cuda, "run"):
-    memory, stream = Memory(cuda), cuda.Stream(1)
-    around = Kernels(cuda, SPEC, "float32", "float32")
-    done = cuda.Event(cuda.event_flags.DISABLE_TIMING)
-    for shape in ((60, 80), (57, 113, 3)):
-        image, place = random.integers(0, 256, shape, np.uint8), GridMap.letterbox(shape[:2], grid)
-        expected = np.empty(grid, np.float32)
-        reference.Preprocess(place, SPEC.input.mean, SPEC.input.std)(image, expected)
-        pinned, _ = memory.take_page_locked(image.size, mapped=False)
-        back, _ = memory.take_page_locked(4 * grid[0] * grid[1], mapped=False)
-        frame, out = memory.take(image.size), memory.take(4 * grid[0] * grid[1])
-
-        def enqueue():
-            cuda.memcpy_htod_async(frame, pinned, stream)
-            around.preprocess(stream, frame, shape, place, out)
-            cuda.memcpy_dtoh_async(back, out, stream)
-
-        graph = CudaGraph(stream.handle, enqueue)
-        assert (back == 255).all(), "a capture ran what it recorded"
-        pinned[:] = image.ravel()
-        for step in (graph.launch, enqueue):
-            back[:] = 0
-            step()
-            done.record(stream)
-            done.synchronize()
-            np.testing.assert_allclose(back.view(np.float32).reshape(grid), expected, atol=1e-4)
-        graph.close()
-    memory.close()
-    del around, done, stream, enqueue, step, graph
+for shape in kernel_parity.SHAPES:
+    kernel_parity.preprocess_agrees(primary, shape)
+kernel_parity.postprocess_agrees(primary)
 assert living() == 0, living()
 """,
     )
 
 
-def test_the_postprocess_kernel_leaves_what_the_reference_says(libcuda: Path) -> None:
+def test_memory_is_set_and_copied_on_the_gpu(libcuda: Path) -> None:
     run(
         libcuda,
         """
-with primary, cuda_errors(cuda, "run"):
-    memory, stream = Memory(cuda), cuda.Stream(1)
-    around = Kernels(cuda, SPEC, "float32", "float32")
-    logits = random.normal(size=(4, *grid)).astype(np.float32)
-    sizes = (logits.nbytes, logits.nbytes, grid[0] * grid[1], 8 * TALLY_NUMBERS)
-    given, probability, labels, tally = (memory.take_page_locked(n, mapped=True) for n in sizes)
-    given[0][:] = logits.view(np.uint8).ravel()
-    around.postprocess(stream, *(address for _, address in (given, probability, labels, tally)))
+with primary:
+    stream, (a, b) = cuda.Stream(1), [cuda.mem_alloc(256) for _ in range(2)]
+    cuda.memset_d8_async(int(a), 7, 256, stream)
+    cuda.memcpy_dtod_async(int(b), int(a), 256, stream)
     stream.synchronize()
-    wanted = reference.postprocess(logits)
-    np.testing.assert_allclose(probability[0].view(np.float32).reshape(logits.shape), wanted[0], atol=1e-5)
-    np.testing.assert_array_equal(labels[0].reshape(grid), wanted[1])
-    np.testing.assert_allclose(read_tally(tally[0].view(np.uint64)), wanted[2], rtol=1e-4)
-    device = [memory.take(256) for _ in range(2)]
-    cuda.memset_d8_async(device[0], 7, 256, stream)
-    cuda.memcpy_dtod_async(device[1], device[0], 256, stream)
-    assert bytes((ctypes.c_ubyte * 256).from_address(device[1])) == bytes([7]) * 256
-    memory.close()
-    del around, stream
-assert living() == 0, living()
+    assert bytes((ctypes.c_ubyte * 256).from_address(int(b))) == bytes([7]) * 256
 """,
     )
 
