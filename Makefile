@@ -3,7 +3,8 @@
 # explore: tests on examples drawn at random.    endings: signals at random moments.
 # sanitize: the C++ kernels, watched for errors of memory and undefined results; with SECONDS it looks further.
 # audit: known holes in what it is made of, and the list of that.    lock: its checksums.
-# bench: each stage, measured.    lint: ruff, clang-format and mypy.
+# bench: each stage, measured.    bench-all: what the pages show, measured again in 15 minutes.
+# lint: ruff, clang-format and mypy.
 # models: every shipped model from the data (train/models.mk).    models-precisions: their FP16 and INT8 files alone.
 # clean: remove what these make.
 PYTHON ?= python3
@@ -14,7 +15,7 @@ SOURCES = pyproject.toml CMakeLists.txt constraints.txt $(wildcard cmake/*) $(wi
 
 SECONDS ?= 600
 
-.PHONY: demo test fuzz explore endings sanitize audit lock bench lint models-precisions clean
+.PHONY: demo test fuzz explore endings sanitize audit lock bench bench-all lint models-precisions clean
 .DEFAULT_GOAL := demo
 
 # A stamp for each environment: the package is built again when its build files change.
@@ -89,6 +90,10 @@ lock: $(AUDIT)/.tools
 # Every stage, measured; `make test` only sees that they run.
 bench: $(VENV)/.dev
 	@$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only --benchmark-columns=min,median,iqr,ops
+
+# On a quiet machine: it writes benchmarks/results and the tables of the pages. BENCH='engines soak' measures these alone.
+bench-all: $(VENV)/.dev
+	@$(BIN)/python benchmarks/run_all.py $(BENCH)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check --no-cache .

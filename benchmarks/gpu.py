@@ -2,18 +2,22 @@
 
     python benchmarks/gpu.py                       # lv-edge, 600 x 800
     python benchmarks/gpu.py --frames 5000 --without torch --without onnxruntime
+    python benchmarks/gpu.py --json result.json
 
 It needs '.[tensorrt,train]', nvcc at installation and torch with CUDA, and writes benchmarks/results/gpu-MACHINE.json.
 The ways run in turn, a chunk of frames each, so that clocks and heat are the same for all. p50 and p99 are of all
-chunks together. All give the same masks, or the benchmark fails.
+chunks together. All give the same masks, or the benchmark fails. Then each takes a frame every 1/60 s, as a live feed
+has them. A way that cannot be opened here is named with its reason.
 
-`torch` is what one writes with torch for speed: the same preprocess, the network in FP16 and softmax in one CUDA graph
-with page-locked copies. `onnxruntime` is the `cuda` engine.
+`tensorrt` is echo-rt's own engine, with and without a CUDA graph. `tensorrt-ort` is TensorRT by ONNX Runtime. The
+result names the one of these that leads. `torch` is what one writes with torch for speed: the same preprocess, the
+network in FP16 and softmax in one CUDA graph with page-locked copies. `onnxruntime` is the `cuda` engine.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import platform
 import re
@@ -26,15 +30,18 @@ from typing import Any
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parent))
+from gpu_torch import torch_way
+
 from echo_rt.errors import EchoRtError
 from echo_rt.model import ModelSpec, models
-from echo_rt.reference.preprocess import coverage
-from echo_rt.segmentation import GridMap
 
 Way = Callable[[np.ndarray], np.ndarray]
 """An image in, its labels (h, w) out."""
 
 CHUNK, WARM_UP = 200, 50
+PACE_HZ = 60.0
+TENSORRT = ("tensorrt, graph", "tensorrt, no graph", "tensorrt-ort")
 MAX_DIFFERENT = 5e-3
 """Share of pixels in which two ways may differ: FP16 in different orders of summation, on borders."""
 
@@ -47,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--frames", type=int, default=2000)
     parser.add_argument("--size", type=int, nargs=2, default=(600, 800), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--without", action="append", default=[], choices=("torch", "onnxruntime"))
+    parser.add_argument("--paced", type=int, default=600, help="frames of each way at 60 a second")
+    parser.add_argument("--json", type=Path, help="write the result there instead of into results/")
     options = parser.parse_args(arguments)
     from echo_rt.engine.cuda_driver import find_device
 
@@ -55,18 +64,24 @@ def main(arguments: list[str] | None = None) -> int:
         with ExitStack() as opened:
             model = next(model for model in models() if model.name == options.model)
             images = frames_of(tuple(options.size), 16)
-            ways = open_ways(opened, model.file("fp16"), model.spec, tuple(options.size), options.without)
+            ways, absent = open_ways(opened, model.file("fp16"), model.spec, tuple(options.size), options.without)
             agreement = differences(ways, images)
             taken_ms = measure(ways, images, options.frames)
+            paced_ms = {name: paced(way, images, options.paced) for name, way in ways.items()}
     except EchoRtError as error:
         print(f"gpu benchmark: {error}", file=sys.stderr)
         return 3
     machine = {"gpu": device.name, "compute_capability": device.compute_capability, "cuda_driver": device.cuda_driver}
     machine |= {"host": platform.node(), "system": platform.platform(), "versions": versions()}
-    result = {"machine": machine, "model": model.name, "frame": list(options.size), "frames": options.frames}
-    result |= {"ms": {name: summary(ms) for name, ms in taken_ms.items()}, "labels_different": agreement}
-    path = write(result, RESULTS)
+    result = {"machine": machine, "model": model.name, "version": model.spec.version, "frame": list(options.size)}
+    result |= {"frames": options.frames, "ms": {name: summary(ms) for name, ms in taken_ms.items()}}
+    result |= {"paced_ms": {name: summary(ms) for name, ms in paced_ms.items()}, "pace_hz": PACE_HZ}
+    result |= {"leads": leader(result["ms"]), "labels_different": agreement, "not_measured": absent}
+    path = write(result, RESULTS, options.json)
     print(table(result["ms"]))
+    print(f"of TensorRT's ways {result['leads']} leads")
+    for line in absent:
+        print(f"not measured: {line}")
     print(f"written to {path}")
     return 0
 
@@ -86,96 +101,59 @@ def frames_of(size: tuple[int, int], count: int) -> list[np.ndarray]:
 
 def open_ways(
     opened: ExitStack, path: Path, spec: ModelSpec, size: tuple[int, int], without: list[str]
-) -> dict[str, Way]:
-    """All ways that were asked for; the first one is what the others are compared with."""
-    from echo_rt.engine.tensorrt.engine import TensorRtEngine
+) -> tuple[dict[str, Way], list[str]]:
+    """All ways that were asked for and can be opened here, and why the others cannot.
 
+    The first one is what the others are compared with.
+
+    Raises:
+        EchoRtError: none can be opened; the reason is that of the first.
+    """
+
+    def tensorrt(graph: bool) -> Way:
+        from echo_rt.engine.tensorrt.engine import TensorRtEngine
+
+        return segmented(opened.enter_context(TensorRtEngine(str(path), spec_of(path), graph=graph)))
+
+    def by_onnxruntime(module: str, kind: str) -> Way:
+        engine = getattr(importlib.import_module(f"echo_rt.engine.onnx_runtime.{module}"), kind)
+        return segmented(opened.enter_context(engine(str(path), spec_of(path))))
+
+    openers: dict[str, Callable[[], Way]] = {
+        "tensorrt, graph": lambda: tensorrt(True),
+        "tensorrt, no graph": lambda: tensorrt(False),
+        "tensorrt-ort": lambda: by_onnxruntime("tensorrt", "OrtTensorRtEngine"),
+        "torch FP16, graph": lambda: torch_way(spec, size),
+        "onnxruntime cuda": lambda: by_onnxruntime("cuda", "CudaEngine"),
+    }
+    left_out = {"torch": ("torch FP16, graph",), "onnxruntime": ("onnxruntime cuda", "tensorrt-ort")}
+    wanted = {name for name in openers if not any(name in left_out[other] for other in without)}
+    return opened_ways({name: opener for name, opener in openers.items() if name in wanted})
+
+
+def opened_ways(openers: Mapping[str, Callable[[], Way]]) -> tuple[dict[str, Way], list[str]]:
+    """The ways that open, and the reasons of those that do not; the first reason is raised where none does."""
     ways: dict[str, Way] = {}
-    for name, graph in (("tensorrt, graph", True), ("tensorrt, no graph", False)):
-        engine = opened.enter_context(TensorRtEngine(str(path), spec_of(path), graph=graph))
-        ways[name] = lambda image, engine=engine: engine.segment(image).labels
-    if "torch" not in without:
-        ways["torch FP16, graph"] = torch_way(spec, size)
-    if "onnxruntime" not in without:
-        from echo_rt.engine.onnx_runtime.cuda import CudaEngine
+    failed: dict[str, EchoRtError | ImportError] = {}
+    for name, opener in openers.items():
+        try:
+            ways[name] = opener()
+        except (EchoRtError, ImportError) as error:  # noqa: PERF203 - few ways
+            failed[name] = error
+    if not ways:
+        raise next(iter(failed.values()))
+    return ways, [f"{name}: {error}" for name, error in failed.items()]
 
-        onnxruntime = opened.enter_context(CudaEngine(str(path), spec_of(path)))
-        ways["onnxruntime cuda"] = lambda image: onnxruntime.segment(image).labels
-    return ways
+
+def segmented(engine: Any) -> Way:
+    """An engine as a way."""
+    return lambda image: engine.segment(image).labels
 
 
 def spec_of(path: Path) -> ModelSpec:
     from echo_rt.model import read_spec
 
     return read_spec(path)
-
-
-def torch_way(spec: ModelSpec, size: tuple[int, int], device: str = "cuda") -> Way:
-    """Torch as one writes it for speed: page-locked copies, and one CUDA graph in FP16 from luma to labels.
-
-    Args:
-        spec: of the model.
-        size: (H, W) of the frames, which are grey.
-        device: ``cpu`` runs the same steps in FP32 without a graph, which is what a test of it can do.
-    """
-    import torch
-
-    from echo_rt_network.onnx_file import fold_batch_norm
-    from echo_rt_network.weights import load_weights, weights_path
-
-    on_gpu = device != "cpu"
-    dtype = torch.float16 if on_gpu else torch.float32
-    network, _ = load_weights(weights_path(spec.name))
-    network.eval()
-    fold_batch_norm(network)
-    network.to(device, dtype, memory_format=torch.channels_last)
-    place = GridMap.letterbox(size, spec.input.grid)
-    rows = torch.from_numpy(coverage(place.scale, place.y0, place.grid[0], size[0]).copy()).to(device)
-    columns = torch.from_numpy(coverage(place.scale, place.x0, place.grid[1], size[1]).copy()).to(device)
-    host = torch.empty(size, dtype=torch.uint8, pin_memory=on_gpu)
-    frame = torch.empty(size, dtype=torch.uint8, device=device)
-    found = [
-        torch.empty((4, *place.grid), pin_memory=on_gpu),
-        torch.empty(place.grid, dtype=torch.uint8, pin_memory=on_gpu),
-    ]
-
-    def step() -> None:
-        frame.copy_(host, non_blocking=True)
-        grey = ((rows @ frame.float() @ columns.T - spec.input.mean) / spec.input.std).to(dtype)
-        probability = network(grey[None, None]).logits[0].float().softmax(0)
-        found[0].copy_(probability, non_blocking=True)
-        found[1].copy_(probability.argmax(0).to(torch.uint8), non_blocking=True)
-
-    graph = captured(step) if on_gpu else None
-
-    def run(image: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            host.numpy()[...] = image
-            if graph is None:
-                step()
-            else:
-                graph.replay()
-                torch.cuda.synchronize()
-            found[0].numpy().copy()  # the others give the probabilities too
-            return found[1].numpy().copy()
-
-    return run
-
-
-def captured(step: Callable[[], None]) -> Any:
-    """The step as a CUDA graph of torch, after three runs for what a capture does not allow."""
-    import torch
-
-    with torch.inference_mode():
-        side = torch.cuda.Stream()
-        with torch.cuda.stream(side):
-            for _ in range(3):
-                step()
-        side.synchronize()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            step()
-    return graph
 
 
 def differences(ways: Mapping[str, Way], images: list[np.ndarray]) -> dict[str, float]:
@@ -211,6 +189,24 @@ def measure(ways: Mapping[str, Way], images: list[np.ndarray], frames: int) -> d
     return taken
 
 
+def paced(way: Way, images: list[np.ndarray], frames: int, hz: float = PACE_HZ) -> list[float]:
+    """Milliseconds from when each frame was due until its labels were there, a frame every 1 / hz s."""
+    ages: list[float] = []
+    start = time.perf_counter()
+    for k in range(frames):
+        due = start + k / hz
+        time.sleep(max(0.0, due - time.perf_counter()))
+        way(images[k % len(images)])
+        ages.append(1e3 * (time.perf_counter() - due))
+    return ages
+
+
+def leader(ms: Mapping[str, Mapping[str, float]]) -> str | None:
+    """Of TensorRT's ways the one with the smallest p50; None without any."""
+    found = {name: ms[name]["p50"] for name in TENSORRT if name in ms}
+    return min(found, key=found.__getitem__) if found else None
+
+
 def summary(ms: list[float]) -> dict[str, float]:
     """p50, p99 and the largest, in milliseconds."""
     return {"p50": float(np.percentile(ms, 50)), "p99": float(np.percentile(ms, 99)), "max": max(ms)}
@@ -235,11 +231,11 @@ def versions() -> dict[str, str]:
     return {found.name: found.version for found in distributions() if found.name in wanted}
 
 
-def write(result: Mapping[str, Any], folder: Path) -> Path:
-    """As JSON, named after the GPU and the machine; an older result of the same is replaced."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write(result: Mapping[str, Any], folder: Path, chosen: Path | None = None) -> Path:
+    """As JSON where `chosen` says, else named after GPU and machine; an older result of the same is replaced."""
     name = re.sub(r"[^a-z0-9]+", "-", f"{result['machine']['gpu']} {result['machine']['host']}".lower()).strip("-")
-    path = folder / f"gpu-{name}.json"
+    path = chosen or folder / f"gpu-{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return path
 

@@ -5,7 +5,7 @@
 
 The phantom is rendered beforehand, a few seconds of it, and played in a circle with a clock that goes on: drawing it
 costs as much as the engine, and a camera's pictures come for nothing. `--drawn` draws each frame anew instead, in the
-same process. Run it on a quiet machine.
+same process. Run it on a quiet machine. The last line is JSON.
 
 `--faults` lets the feed fail every minute, each time in another way. It says how long after the fault had passed the
 next reading came, and whether an old reading was shown as current. A smaller `--every` waits less between faults: with
@@ -15,6 +15,7 @@ next reading came, and whether an old reading was shown as current. A smaller `-
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import threading
 import time
@@ -218,6 +219,10 @@ def main() -> None:
     for line in [] if faults is None else faults.report():
         print(line)
     print(f"lost by outputs: {dict(counts.lost) or 'none'}; EF {feed.ef.percent if feed.ef else None}")
+    ages = {"p50": timing.age_p50_ms, "p99": timing.age_p99_ms}
+    about = {"model": engine.spec.name, "device": engine.device, "fps": given.fps, "minutes": seconds / 60}
+    about |= {"readings": counts.frames, "dropped": dropped, "age_ms": ages}
+    print(json.dumps({**about, "memory_mb": {"settled": late[0], "most": max(late), "end": late[-1]}}))
 
 
 def resident_mb() -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from echo_rt.bench import measure, report
+from echo_rt.bench import energy, measure, report
 from echo_rt.bench.machine import describe, product_model
 from echo_rt.bench.work import multiply_adds
 from echo_rt.commands.app import app
@@ -124,5 +125,46 @@ def test_a_whole_run_ends_in_one_line_of_json_and_can_be_compared(tmp_path: Path
     assert 0 < engine["ceiling_share"] < 1.5
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "of the ceiling" in said
+    used = engine["energy"]
+    assert used.get("joules_a_frame", 1) > 0
+    assert ("reason" in used) == any(line.startswith("not measured: energy: ") for line in found["not_measured"])
     app(["bench", "--compare", str(out), str(out)], standalone_mode=False)
     assert "the same" in capsys.readouterr().out
+
+
+def rapl(root: Path, package: str, microjoules: int) -> None:
+    folder = root / package
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "energy_uj").write_text(f"{microjoules}\n")
+    (folder / "max_energy_range_uj").write_text("1000000000\n")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's counters")
+def test_energy_is_that_of_all_packages_and_a_counter_may_begin_anew(tmp_path: Path) -> None:
+    rapl(tmp_path, "intel-rapl:0", 5_000_000)
+    rapl(tmp_path, "intel-rapl:0:0", 1)
+    rapl(tmp_path, "intel-rapl:1", 999_000_000)
+
+    def work() -> str:
+        rapl(tmp_path, "intel-rapl:0", 9_000_000)
+        rapl(tmp_path, "intel-rapl:0:0", 900_000_000)
+        rapl(tmp_path, "intel-rapl:1", 2_000_000)
+        return "done"
+
+    found, used = energy.during(work, 10, tmp_path)
+    assert found == "done"
+    assert used["joules_a_frame"] == pytest.approx((4 + 3) / 10)
+    assert used["watts"] > 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's counters")
+def test_where_energy_cannot_be_read_the_reason_is_given(tmp_path: Path, monkeypatch) -> None:
+    assert energy.during(lambda: 1, 1, tmp_path) == (1, {"reason": f"{tmp_path} has no intel-rapl: a virtual machine, "
+        "or a processor that does not count"})  # fmt: skip
+    rapl(tmp_path, "intel-rapl:0", 5)
+
+    def refused(path: Path) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    assert "is for root alone; run this as root" in energy.during(lambda: 1, 1, tmp_path)[1]["reason"]

@@ -112,7 +112,7 @@ def test_without_a_device_it_is_the_device_that_is_missing(monkeypatch) -> None:
         open_engine(device="cuda")
 
 
-@pytest.mark.parametrize("device", ["tensorrt", "cuda"])
+@pytest.mark.parametrize("device", ["tensorrt", "cuda", "tensorrt-ort"])
 def test_a_shipped_model_that_is_named_runs_in_fp16_there_and_a_named_file_as_it_is(
     device: str, user_cache: Path
 ) -> None:

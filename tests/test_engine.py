@@ -38,7 +38,7 @@ from support.toy import toy_model
 
 
 @pytest.fixture(
-    params=[pytest.param(name, marks=pytest.mark.gpu if name in ("tensorrt", "cuda") else ()) for name in DEVICES]
+    params=[pytest.param(name, marks=() if name in ("cpu", "openvino") else pytest.mark.gpu) for name in DEVICES]
 )
 def device(request) -> str:
     try:

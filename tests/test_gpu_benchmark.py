@@ -77,3 +77,35 @@ def test_without_a_gpu_it_says_so_in_one_line(monkeypatch, capsys) -> None:
     monkeypatch.setattr("echo_rt.engine.cuda_driver.find_device", none)
     assert gpu.main(["--frames", "1"]) == 3
     assert capsys.readouterr().err == "gpu benchmark: expected a CUDA device, found none: STAND-IN\n"
+
+
+def test_a_way_that_cannot_be_opened_is_named_and_the_others_are_measured() -> None:
+    def absent() -> None:
+        raise NoDeviceError("expected a CUDA device, found none: STAND-IN")
+
+    ways, reasons = gpu.opened_ways({"one": absent, "other": lambda: len})
+    assert ways == {"other": len}
+    assert reasons == ["one: expected a CUDA device, found none: STAND-IN"]
+    with pytest.raises(NoDeviceError, match="STAND-IN"):
+        gpu.opened_ways({"one": absent})
+
+
+def test_the_leader_is_the_fastest_of_tensorrts_ways_alone() -> None:
+    ms = {"tensorrt, graph": {"p50": 2.0}, "tensorrt-ort": {"p50": 1.5}, "torch FP16, graph": {"p50": 0.1}}
+    assert gpu.leader(ms) == "tensorrt-ort"
+    assert gpu.leader({"torch FP16, graph": {"p50": 0.1}}) is None
+
+
+def test_a_paced_frame_counts_from_when_it_was_due(images) -> None:
+    seen: list[float] = []
+
+    def slow_once(image: np.ndarray) -> np.ndarray:
+        seen.append(gpu.time.perf_counter())
+        if len(seen) == 1:
+            gpu.time.sleep(0.1)
+        return image
+
+    ages = gpu.paced(slow_once, images, 4, hz=50)
+    assert len(ages) == 4
+    assert ages[0] >= 100
+    assert ages[1] >= 80 - 1, "a frame that waited for the one before was due long ago"

@@ -6,11 +6,14 @@ The names of PyCUDA and of cuda-bindings need no asking: all are in every releas
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
+from echo_rt.engine.tensorrt import cuda_bindings
 from support import cuda_names
+from support.stand_in_cuda import StandInGpu
 from support.tensorrt_names import RELEASES, classes, names
 
 RUNTIME = Path(__file__).resolve().parents[1] / "runtime" / "echo_rt"
@@ -150,6 +153,8 @@ STANDS_FOR = {
     "_driver": "driver",
     "CUresult": "CUresult",
     "CUstreamCaptureMode": "CUstreamCaptureMode",
+    "CUdevice_attribute": "CUdevice_attribute",
+    "CUevent_flags": "CUevent_flags",
     "trt_engine": "ICudaEngine",
     "trt_context": "IExecutionContext",
 }
@@ -168,12 +173,22 @@ def running_uses() -> set[tuple[str, str]]:
     found = {("Device", "get_attribute"), ("Device", "retain_primary_context")}  # of `gpu`, which is ours elsewhere
     for module in RUNNING:
         found |= {(STANDS_FOR[last], name) for last, name in attributes(ROOM / f"{module}.py") if last in STANDS_FOR}
-    return found
+    return found | bindings_uses()
+
+
+def bindings_uses() -> set[tuple[str, str]]:
+    """What cuda_bindings.py, where PyCUDA's names are defined, uses of cuda-bindings; it calls functions by a text."""
+    path = ROOM / "cuda_bindings.py"
+    owners = {last: owner for last, owner in STANDS_FOR.items() if owner in cuda_names.CUDA_BINDINGS}
+    found = {(owners[last], name) for last, name in attributes(path) if last in owners}
+    nodes = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+    texts = [text for text in nodes if isinstance(text, str) and re.fullmatch("cu[A-Z][A-Za-z0-9]+", text)]
+    return found | {("driver", text) for text in texts}
 
 
 def test_the_contract_knows_every_owner_of_a_name_of_cuda() -> None:
     known = cuda_names.names("cuda") | cuda_names.names("driver") | {"prepared_async_call"}
-    for path in ROOM.glob("*.py"):
+    for path in set(ROOM.glob("*.py")) - {ROOM / "cuda_bindings.py"}:
         owners = {last for last, name in attributes(path) if name in known}
         assert owners <= STANDS_FOR.keys(), f"{path.name}: say in this test what these stand for"
         assert not owners or path.stem in RUNNING, f"{path.name} has to be read by this contract"
@@ -204,8 +219,18 @@ def test_the_contract_sees_what_an_engine_cannot_do_without() -> None:
         ("device_attribute", "INTEGRATED"),
         ("driver", "cuGraphLaunch"),
         ("driver", "cuStreamEndCapture"),
+        ("driver", "cuLaunchKernel"),
+        ("driver", "cuMemFree"),
         ("CUresult", "CUDA_SUCCESS"),
     }
+
+
+@pytest.mark.parametrize(("owner", "name"), sorted((o, n) for o, n in running_uses() if o in cuda_names.PYCUDA))
+def test_what_is_used_of_pycuda_is_there_with_cuda_bindings_alone(owner: str, name: str) -> None:
+    opened = cuda_bindings.CudaBindings(StandInGpu().driver)
+    given_by_instances = {("Stream", "handle")}
+    place = opened if owner == "cuda" else getattr(cuda_bindings, owner, None) or getattr(opened, owner)
+    assert hasattr(place, name) or (owner, name) in given_by_instances
 
 
 def test_only_those_modules_import_pycuda_and_cuda_bindings() -> None:
@@ -218,13 +243,13 @@ def test_only_those_modules_import_pycuda_and_cuda_bindings() -> None:
         )
         or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("pycuda", "cuda"))
     }
-    assert importing == {"context", "graph"}
+    assert importing == {"context", "cuda_bindings"}
 
 
 def test_the_table_is_true_of_the_cuda_bindings_that_are_installed() -> None:
     driver = pytest.importorskip("cuda.bindings.driver")
     assert {name for name in cuda_names.names("driver") if not hasattr(driver, name)} == set()
-    for owner in ("CUresult", "CUstreamCaptureMode"):
+    for owner in ("CUresult", "CUstreamCaptureMode", "CUdevice_attribute", "CUevent_flags"):
         member = next(iter(getattr(driver, owner)))
         assert {
             name

@@ -1,4 +1,7 @@
-"""What the `tensorrt` engine answers, without a GPU: PyCUDA, graphs and network are stand-ins, the kernels are real."""
+"""What the `tensorrt` engine answers, without a GPU: CUDA and the network are stand-ins, the kernels are real.
+
+All of it holds with PyCUDA and with cuda-bindings alone.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 import pytest
 
 from echo_rt.errors import FrameError, MissingExtraError, ParameterError
-from support.stand_in_cuda import StandInGpu, names_beyond
+from support.stand_in_cuda import LIBRARIES, StandInGpu, names_beyond
 from support.stand_in_opener import IMAGE, TEMPORAL, Opener, assert_alike, on_cpu, opened
 
 
@@ -18,16 +21,18 @@ def opener(tmp_path: Path, monkeypatch) -> Iterator[Opener]:
     yield from opened(tmp_path, monkeypatch)
 
 
-@pytest.fixture
-def gpu(opener: Opener) -> StandInGpu:
-    return opener.gpu(StandInGpu())
+@pytest.fixture(params=LIBRARIES)
+def gpu(opener: Opener, request) -> StandInGpu:
+    return opener.gpu(StandInGpu(library=request.param))
 
 
 @pytest.mark.parametrize("shape", [(60, 80), (60, 80, 3), (57, 113, 3), (1, 300), (300, 1, 3), (1, 1)])
 @pytest.mark.parametrize("graph", [True, False])
 @pytest.mark.parametrize("integrated", [False, True])
-def test_a_frame_gives_what_the_cpu_engine_gives(opener: Opener, shape, graph, integrated) -> None:
-    engine = opener(opener.gpu(StandInGpu(integrated)), graph=graph)
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_frame_gives_what_the_cpu_engine_gives(opener: Opener, shape, graph, integrated, library) -> None:
+    engine = opener(opener.gpu(StandInGpu(integrated, library=library)), graph=graph)
+    assert engine._gpu.primary.library == library
     image = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
     (expected,) = on_cpu(opener.model, image)
     for _ in range(3):
@@ -84,8 +89,11 @@ def test_one_graph_is_launched_a_frame(opener: Opener, gpu: StandInGpu) -> None:
 
 
 @pytest.mark.parametrize("capture_fails", ["network", "end"])
-def test_where_a_capture_fails_frames_run_step_by_step_and_it_is_said_once(opener: Opener, capture_fails: str) -> None:
-    engine = opener(opener.gpu(gpu := StandInGpu(capture_fails=capture_fails)))
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_where_a_capture_fails_frames_run_step_by_step_and_it_is_said_once(
+    opener: Opener, capture_fails: str, library: str
+) -> None:
+    engine = opener(opener.gpu(gpu := StandInGpu(capture_fails=capture_fails, library=library)))
     (expected,) = on_cpu(opener.model, IMAGE)
     for image in (IMAGE, IMAGE[:30], IMAGE):
         found = engine.segment(image)
@@ -95,10 +103,11 @@ def test_where_a_capture_fails_frames_run_step_by_step_and_it_is_said_once(opene
     assert len(opener.said) == 2
 
 
-def test_without_cuda_bindings_frames_run_step_by_step(opener: Opener, gpu: StandInGpu, monkeypatch) -> None:
+def test_with_pycuda_alone_frames_run_step_by_step(opener: Opener, monkeypatch) -> None:
     def missing() -> None:
         raise MissingExtraError("a CUDA graph", "tensorrt")
 
+    gpu = opener.gpu(StandInGpu())
     monkeypatch.setattr("echo_rt.engine.tensorrt.graph.import_cuda_bindings", missing)
     engine = opener(gpu)
     assert_alike(engine.segment(IMAGE), on_cpu(opener.model, IMAGE)[0])

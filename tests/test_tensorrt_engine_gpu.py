@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from echo_rt.engine.cuda_driver import find_device
 from echo_rt.engine.onnx_runtime.cpu import CpuEngine
+from echo_rt.engine.tensorrt import context
 from echo_rt.engine.tensorrt import engine as tensorrt
 from echo_rt.errors import DeviceError, MissingExtraError
 from echo_rt.model import ShippedModel, models, read_spec
@@ -18,14 +22,20 @@ from echo_rt.segmentation import Segmentation
 pytestmark = pytest.mark.gpu
 
 
-@pytest.fixture(scope="module", autouse=True)
-def gpu(tmp_path_factory) -> None:
-    try:
-        tensorrt.probe()
-    except (DeviceError, MissingExtraError) as error:
-        pytest.skip(str(error))
+@pytest.fixture(scope="module", autouse=True, params=["PyCUDA", "cuda-bindings"])
+def gpu(tmp_path_factory, request) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(context, "_retained", {})
+        if request.param == "cuda-bindings":
+            patch.setitem(sys.modules, "pycuda", None)
+            patch.setitem(sys.modules, "pycuda.driver", None)
+        try:
+            tensorrt.probe()
+        except (DeviceError, MissingExtraError) as error:
+            pytest.skip(str(error))
+        if (serves := context.PrimaryContext.of(find_device()).library) != request.param:
+            pytest.skip(f"{request.param} is not installed, {serves} serves")
         patch.setattr("platformdirs.user_cache_path", lambda name, appauthor: folder / name)
         yield
 
@@ -110,14 +120,14 @@ def test_frames_that_overlap_and_engines_in_threads_give_the_same_bit_for_bit(im
 
 
 def test_sizes_in_turn_and_many_engines_leave_the_memory_as_it_was(images) -> None:
-    import pycuda.driver as cuda
+    from cuda.bindings import driver
 
     def used() -> int:
         with opened(models()[0]) as engine:
             for image in (images[0], images[0][::2], np.full((90, 70), 9, np.uint8)):
                 engine.segment(image)
             with engine._gpu.primary:
-                free, total = cuda.mem_get_info()
+                _, free, total = driver.cuMemGetInfo()
         return total - free
 
     used()

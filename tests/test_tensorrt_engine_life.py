@@ -13,9 +13,9 @@ import pytest
 
 from echo_rt.engine import open_engine
 from echo_rt.engine.tensorrt import engine as engine_module
-from echo_rt.errors import DeviceError, EngineClosedError, ModelError, NoDeviceError, OutputError
+from echo_rt.errors import DeviceError, EngineClosedError, MissingExtraError, ModelError, NoDeviceError, OutputError
 from echo_rt.segmentation import Segmentation
-from support.stand_in_cuda import StandInGpu
+from support.stand_in_cuda import LIBRARIES, StandInGpu, Stream
 from support.stand_in_opener import IMAGE, TEMPORAL, Opener, assert_alike, on_cpu, opened
 
 
@@ -24,9 +24,9 @@ def opener(tmp_path: Path, monkeypatch) -> Iterator[Opener]:
     yield from opened(tmp_path, monkeypatch)
 
 
-@pytest.fixture
-def gpu(opener: Opener) -> StandInGpu:
-    return opener.gpu(StandInGpu())
+@pytest.fixture(params=LIBRARIES)
+def gpu(opener: Opener, request) -> StandInGpu:
+    return opener.gpu(StandInGpu(library=request.param))
 
 
 def test_another_size_makes_another_runner_and_frees_the_old_one(opener: Opener, gpu: StandInGpu) -> None:
@@ -50,6 +50,7 @@ def test_closing_frees_everything_in_order_and_twice_does_no_harm(opener: Opener
     assert gpu.living == {}
     order = [gpu.happened.index(what) for what in ("destroy graph", "free network", "free engine")]
     assert order == sorted(order)
+    assert gpu.count("lose") == 0, "something was destroyed without a context"
     assert "free device" in gpu.happened[order[-1] :], "the network's memory was freed before the network"
     assert_alike(waiting.result(), on_cpu(TEMPORAL if model == "temporal" else opener.model, IMAGE)[0])
     with pytest.raises(EngineClosedError, match="open a new one"):
@@ -110,24 +111,16 @@ def test_an_engine_that_is_forgotten_is_freed(opener: Opener, gpu: StandInGpu) -
     del state  # its memory went with the engine
 
 
-def test_too_little_memory_is_one_line_and_leaves_nothing(opener: Opener, gpu: StandInGpu, monkeypatch) -> None:
+def test_too_little_memory_is_one_line_and_leaves_nothing(opener: Opener, gpu: StandInGpu) -> None:
     engine = opener(gpu)
     living = dict(gpu.living)
-    real, left = gpu.cuda.mem_alloc, [1]
-
-    def scarce(nbytes: int):
-        left[0] -= 1
-        if left[0] < 0:
-            raise gpu.cuda.MemoryError("cuMemAlloc failed: out of memory")
-        return real(nbytes)
-
-    monkeypatch.setattr(gpu.cuda, "mem_alloc", scarce)
-    with pytest.raises(DeviceError, match=r"expected enough memory on the GPU .* out of memory"):
+    gpu.allocations_left = 1
+    with pytest.raises(DeviceError, match=r"expected enough memory on the GPU .* found too little \(cuMemAlloc failed"):
         engine.segment(IMAGE)
     assert gpu.living == living, "a half-made runner was left"
-    left[0] = 99
+    gpu.allocations_left = 99
     assert_alike(engine.segment(IMAGE), on_cpu(opener.model, IMAGE)[0])
-    left[0] = 0
+    gpu.allocations_left = 0
     with pytest.raises(DeviceError, match="expected enough memory on the GPU to load"):
         opener(gpu)
     engine.close()
@@ -144,7 +137,7 @@ def test_an_error_of_the_gpu_reaches_the_one_who_waits_and_everything_is_still_f
     def broken() -> None:
         raise gpu.cuda.Error("cuEventSynchronize failed: an illegal memory access was encountered")
 
-    stream = engine._gpu.network.stream
+    stream = Stream.by_handle[engine._gpu.network.stream.handle]
     stream.queue.insert(0, broken)
     with pytest.raises(DeviceError, match="expected to wait for a frame, found that CUDA refuses"):
         waiting.result()
@@ -166,6 +159,7 @@ def test_without_a_device_nothing_of_cuda_is_imported(monkeypatch) -> None:
     monkeypatch.setattr(engine_module, "find_device", none)
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     monkeypatch.setitem(sys.modules, "pycuda", None)
+    monkeypatch.setitem(sys.modules, "cuda", None)
     with pytest.raises(NoDeviceError, match="STAND-IN"):
         open_engine(device="tensorrt")
     with pytest.raises(NoDeviceError, match="STAND-IN"):
@@ -189,3 +183,29 @@ def test_states_that_nobody_holds_are_used_again(opener: Opener, gpu: StandInGpu
         state = engine.segment(IMAGE, state).state
         sizes.append(len(gpu.living))
     assert sizes[-1] == sizes[3]
+
+
+def test_without_both_libraries_it_is_said_what_to_install(opener: Opener, monkeypatch) -> None:
+    gpu = opener.gpu(StandInGpu(library="cuda-bindings"))
+
+    def missing() -> None:
+        raise ModuleNotFoundError("No module named 'cuda'", name="cuda")
+
+    monkeypatch.setattr("echo_rt.engine.tensorrt.context.import_driver", missing)
+    with pytest.raises(MissingExtraError, match=r"the device tensorrt needs .* pip install 'echo-rt\[tensorrt\]'"):
+        opener(gpu)
+
+
+def test_a_broken_pycuda_is_an_error_that_names_the_way_without_it(opener: Opener, monkeypatch) -> None:
+    gpu = opener.gpu(StandInGpu())
+
+    class Broken:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "pycuda":
+                raise ImportError("libcurand.so.9: cannot open shared object file")
+
+    monkeypatch.delitem(sys.modules, "pycuda")
+    monkeypatch.delitem(sys.modules, "pycuda.driver")
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    with pytest.raises(DeviceError, match=r"PyCUDA cannot be loaded on STAND-IN GPU .* cuda-bindings do the same"):
+        opener(gpu)

@@ -30,10 +30,20 @@ PYCUDA: dict[str, str] = {
 
 CUDA_BINDINGS: dict[str, str] = {
     "driver": (
-        "CUgraph CUgraphExec CUresult CUstream CUstreamCaptureMode cuGraphDestroy cuGraphExecDestroy "
-        "cuGraphInstantiate cuGraphLaunch cuGraphUpload cuStreamBeginCapture cuStreamEndCapture"
+        "CU_MEMHOSTALLOC_DEVICEMAP CUdevice_attribute CUevent_flags CUgraph CUgraphExec CUresult CUstream "
+        "CUstreamCaptureMode cuCtxPopCurrent cuCtxPushCurrent cuDeviceGet cuDeviceGetAttribute "
+        "cuDevicePrimaryCtxRetain cuEventCreate cuEventDestroy cuEventRecord cuEventSynchronize cuGraphDestroy "
+        "cuGraphExecDestroy cuGraphInstantiate cuGraphLaunch cuGraphUpload cuInit cuLaunchKernel cuMemAlloc cuMemFree "
+        "cuMemFreeHost cuMemGetInfo cuMemHostAlloc cuMemHostGetDevicePointer cuMemcpyDtoDAsync cuMemcpyDtoHAsync "
+        "cuMemcpyHtoDAsync cuMemsetD8Async cuModuleGetFunction cuModuleLoad cuModuleUnload cuStreamBeginCapture "
+        "cuStreamCreate cuStreamDestroy cuStreamEndCapture cuStreamSynchronize"
     ),
-    "CUresult": "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED CUDA_SUCCESS name value",
+    "CUresult": (
+        "CUDA_ERROR_ILLEGAL_ADDRESS CUDA_ERROR_OUT_OF_MEMORY CUDA_ERROR_STREAM_CAPTURE_INVALIDATED "
+        "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED CUDA_SUCCESS name value"
+    ),
+    "CUdevice_attribute": "CU_DEVICE_ATTRIBUTE_INTEGRATED",
+    "CUevent_flags": "CU_EVENT_DISABLE_TIMING",
     "CUstreamCaptureMode": (
         "CU_STREAM_CAPTURE_MODE_GLOBAL CU_STREAM_CAPTURE_MODE_RELAXED CU_STREAM_CAPTURE_MODE_THREAD_LOCAL"
     ),

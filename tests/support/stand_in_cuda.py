@@ -1,4 +1,4 @@
-"""A stand-in for a GPU: PyCUDA and cuda-bindings' graphs on the processor, for machines without one.
+"""A stand-in for a GPU: PyCUDA on the processor, for machines without one; cuda-bindings are in stand_in_bindings.py.
 
 It is as unhelpful as the real thing. Nothing that is enqueued runs before the stream or an event behind it is waited
 for; memory is at its address or nowhere, filled with rubbish when it is taken and when it is freed; without a current
@@ -9,7 +9,6 @@ Runtime runs the network (stand_in_network.py), so that the results are the real
 from __future__ import annotations
 
 import ctypes
-import enum
 import threading
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
@@ -17,10 +16,21 @@ from typing import Any
 
 import numpy as np
 
-from support import emulated
+from support import emulated, stand_in_bindings
 from support.cuda_names import CUDA_BINDINGS, PYCUDA, names
 
+LIBRARIES = ("PyCUDA", "cuda-bindings")
+"""Each can serve alone, but for graphs."""
+
 RUBBISH = 0xFF
+
+
+class Failure(Exception):
+    """CUDA refuses: PyCUDA raises it, cuda-bindings give its number."""
+
+
+class OutOfMemory(Failure):
+    """There is too little memory."""
 
 
 class StandInGpu:
@@ -29,19 +39,22 @@ class StandInGpu:
     Args:
         integrated: it shares the processor's memory.
         capture_fails: ``network`` where TensorRT cannot be recorded, ``end`` where the recording is invalid at its end.
+        library: the one that is installed; with PyCUDA cuda-bindings too, for graphs.
 
     Attributes:
         happened: what was opened, freed and launched, in order.
         living: allocations by address.
+        allocations_left: how many pieces of memory the GPU still has.
     """
 
-    def __init__(self, integrated: bool = False, capture_fails: str = "") -> None:
-        self.integrated, self.capture_fails = integrated, capture_fails
+    def __init__(self, integrated: bool = False, capture_fails: str = "", library: str = LIBRARIES[0]) -> None:
+        self.integrated, self.capture_fails, self.library = integrated, capture_fails, library
+        self.allocations_left = 1000
         self.happened: list[str] = []
         self.living: dict[int, Allocation] = {}
         self.capturing: Stream | None = None
         self.contexts = threading.local()
-        self.cuda, self.driver = self._pycuda(), self._bindings()
+        self.cuda, self.driver = self._pycuda(), stand_in_bindings.driver(self)
 
     def current(self) -> None:
         assert getattr(self.contexts, "depth", 0) > 0, "no current context"
@@ -59,12 +72,6 @@ class StandInGpu:
     def _pycuda(self) -> Any:
         gpu, cuda = self, ModuleType("pycuda.driver")
 
-        class Error(Exception):
-            pass
-
-        class MemoryError(Error):
-            pass
-
         class Device:
             def __init__(self, index: int) -> None:
                 assert index == 0
@@ -76,26 +83,33 @@ class StandInGpu:
                 gpu.happened.append("retain")
                 return Context(gpu)
 
-        cuda.Error, cuda.MemoryError, cuda.Device = Error, MemoryError, Device
+        cuda.Error, cuda.MemoryError, cuda.Device = Failure, OutOfMemory, Device
         cuda.init = lambda: None
         for flags in ("device_attribute", "event_flags", "host_alloc_flags"):
             setattr(cuda, flags, SimpleNamespace(**{name: name for name in names(flags)}))
         cuda.Stream = lambda flags: Stream(gpu, flags)
         cuda.Event = lambda flags: Event(gpu, flags)
-        cuda.mem_alloc = lambda nbytes: Allocation(gpu, nbytes, "device")
+        cuda.mem_alloc = self.allocate
         cuda.module_from_file = lambda path: Module(gpu, path)
         cuda.pagelocked_empty = self._pagelocked
         cuda.memcpy_htod_async = lambda dest, src, stream: stream.put(
-            lambda: self._copy(dest, src.ctypes.data, src.nbytes)
+            lambda: self.copy(dest, src.ctypes.data, src.nbytes)
         )
         cuda.memcpy_dtoh_async = lambda dest, src, stream: stream.put(
-            lambda: self._copy(dest.ctypes.data, src, dest.nbytes)
+            lambda: self.copy(dest.ctypes.data, src, dest.nbytes)
         )
-        cuda.memcpy_dtod_async = lambda dest, src, size, stream: stream.put(lambda: self._copy(dest, src, size))
+        cuda.memcpy_dtod_async = lambda dest, src, size, stream: stream.put(lambda: self.copy(dest, src, size))
         cuda.memset_d8_async = lambda dest, data, size, stream: stream.put(lambda: self.memory(dest, size).fill(data))
         return cuda
 
-    def _copy(self, to: int, source: int, nbytes: int) -> None:
+    def allocate(self, nbytes: int) -> Allocation:
+        """Memory on the GPU."""
+        self.allocations_left -= 1
+        if self.allocations_left < 0:
+            raise OutOfMemory("cuMemAlloc failed: out of memory")
+        return Allocation(self, nbytes, "device")
+
+    def copy(self, to: int, source: int, nbytes: int) -> None:
         self.memory(to, nbytes)[:] = self.memory(source, nbytes)
 
     def _pagelocked(self, shape: tuple[int, ...], dtype: Any, mem_flags: Any) -> np.ndarray:
@@ -103,61 +117,6 @@ class StandInGpu:
         (nbytes,) = shape
         assert dtype is np.uint8
         return np.asarray(Allocation(self, nbytes, kind))
-
-    def _bindings(self) -> Any:
-        driver = ModuleType("cuda.bindings.driver")
-        result = enum.Enum("CUresult", sorted(names("CUresult") - {"name", "value"}))
-        good, bad = result.CUDA_SUCCESS, result.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED
-        driver.CUresult = result
-        driver.CUstreamCaptureMode = enum.Enum("CUstreamCaptureMode", sorted(names("CUstreamCaptureMode")))
-        driver.CUstream = lambda handle: Stream.by_handle[handle]
-
-        def begin(stream: Stream, mode: Any) -> tuple[Any]:
-            self.current()
-            assert mode.name.endswith("THREAD_LOCAL")
-            assert self.capturing is None
-            self.capturing, stream.recorded = stream, []
-            return (good,)
-
-        def end(stream: Stream) -> tuple[Any, Any]:
-            assert self.capturing is stream
-            self.capturing, recorded, stream.recorded = None, stream.recorded, None
-            if self.capture_fails:
-                return bad, 0
-            return good, Graph(recorded or [])
-
-        def upload(graph: Graph, stream: Stream) -> tuple[Any]:
-            return (good,)
-
-        def launch(graph: Graph, stream: Stream) -> tuple[Any]:
-            self.current()
-            assert graph.living
-            self.happened.append("launch graph")
-            stream.queue.extend(graph.steps)
-            return (good,)
-
-        def destroy(graph: Graph) -> tuple[Any]:
-            assert graph.living
-            graph.living = False
-            self.happened.append("destroy graph")
-            return (good,)
-
-        def instantiate(graph: Graph, flags: int) -> tuple[Any, Any]:
-            self.happened.append("instantiate")
-            return good, Graph(graph.steps)
-
-        driver.cuStreamBeginCapture, driver.cuStreamEndCapture = begin, end
-        driver.cuGraphInstantiate, driver.cuGraphUpload, driver.cuGraphLaunch = instantiate, upload, launch
-        driver.cuGraphDestroy, driver.cuGraphExecDestroy = (lambda graph: (good,)), destroy
-        return driver
-
-
-class Graph:
-    def __init__(self, steps: list[Callable[[], None]]) -> None:
-        self.steps, self.living = steps, True
-
-    def __int__(self) -> int:
-        return 1
 
 
 class Context:
@@ -211,6 +170,9 @@ class Stream:
         self.recorded: list[Callable[[], None]] | None = None
         self.lock = threading.RLock()
         Stream.by_handle[self.handle] = self
+
+    def __int__(self) -> int:
+        return self.handle
 
     def put(self, step: Callable[[], None]) -> None:
         self.gpu.current()

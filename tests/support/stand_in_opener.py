@@ -44,8 +44,10 @@ class Opener:
         self._patch.setattr(context, "_retained", {})
         package = ModuleType("pycuda")
         package.driver = gpu.cuda
-        self._patch.setitem(sys.modules, "pycuda", package)
-        self._patch.setitem(sys.modules, "pycuda.driver", gpu.cuda)
+        installed = gpu.library == "PyCUDA"
+        self._patch.setitem(sys.modules, "pycuda", package if installed else None)
+        self._patch.setitem(sys.modules, "pycuda.driver", gpu.cuda if installed else None)
+        self._patch.setattr(context, "import_driver", lambda: gpu.driver)
         self._patch.setattr("echo_rt.engine.tensorrt.graph.import_cuda_bindings", lambda: gpu.driver)
         self._patch.setattr(engine, "find_device", lambda: DEVICE)
         return gpu

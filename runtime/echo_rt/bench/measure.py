@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echo_rt.ahead import read_ahead
+from echo_rt.bench.energy import during
 from echo_rt.cardiac.monitor import Monitor
 from echo_rt.engine import open_engine
 from echo_rt.following import follow
@@ -109,7 +110,7 @@ def measure(model: str, device: str, plan: Plan) -> tuple[dict[str, Any], NDArra
         engine.segment(np.zeros((plan.height, plan.width), np.uint8))
         warm_s = time.perf_counter() - start
         frames = heart_frames(plan, 50.0)
-        flat = run(engine, frames)
+        flat, energy = during(lambda: run(engine, frames), len(frames))
         paced = run(engine, heart_frames(plan, plan.pace_hz), plan.pace_hz)
         found: dict[str, Any] = {
             "device": device,
@@ -123,6 +124,7 @@ def measure(model: str, device: str, plan: Plan) -> tuple[dict[str, Any], NDArra
             "frames_a_second": round(1e3 / float(flat["total"].mean()), 1),
             "paced": {"hz": plan.pace_hz, "age_ms": summary(paced["age"]), "total": summary(paced["total"])},
             "end_to_end": end_to_end(engine, plan),
+            "energy": energy,
         }
     found["streams"] = {str(count): streams(model, device, plan, count) for count in plan.streams}
     return found, flat["total"]

@@ -43,7 +43,17 @@ def print_engines(console: Console, result: Mapping[str, Any]) -> None:
 
     stages = Table("engine", "stage", "p50 ms", "p95", "p99", "max", "jitter", "of the ceiling")
     seen = Table(
-        "engine", "frames/s", "end to end", "decode", "60 Hz age p50", "p99", "streams", "cold start", "again", "memory"
+        "engine",
+        "frames/s",
+        "end to end",
+        "decode",
+        "60 Hz age p50",
+        "p99",
+        "streams",
+        "cold start",
+        "again",
+        "memory",
+        "J a frame",
     )
     for engine in result["engines"]:
         name = f"{engine['device']} {engine['precision']}"
@@ -55,7 +65,7 @@ def print_engines(console: Console, result: Mapping[str, Any]) -> None:
             stages.add_row(name if stage == "preprocess" else "", stage, *figures, share)
         age, ends = engine["paced"]["age_ms"], engine["end_to_end"]
         at_once = ", ".join(f"{count}: {of['frames_a_second']:.0f}" for count, of in engine["streams"].items())
-        memory = engine["memory_mb"]
+        memory, energy = engine["memory_mb"], engine.get("energy", {})
         seen.add_row(
             name,
             f"{engine['frames_a_second']:.0f}",
@@ -67,6 +77,7 @@ def print_engines(console: Console, result: Mapping[str, Any]) -> None:
             f"{engine['cold_start_s']:.2f} s",
             f"{engine['open_again_s']:.2f} s",
             "" if memory is None else f"{memory:.0f} MB",
+            f"{energy['joules_a_frame']:.3f}" if "joules_a_frame" in energy else "",
         )
     _tight(stages)
     _tight(seen)

@@ -114,5 +114,7 @@ def _measure(model: str, device: str, plan: Any, console: Any) -> tuple[dict[str
             found["ceiling_share"] = round(result["multiply_adds"] / 1e6 / rate / found["stages"]["network"]["p50"], 3)
         result["engines"].append(found)
         samples[f"{name} {found['precision']}"] = times
+    reasons = {engine["energy"].get("reason") for engine in result["engines"]} - {None}
+    result["not_measured"] += [f"not measured: energy: {reason}" for reason in reasons]
     report.print_engines(console, result)
     return result, samples

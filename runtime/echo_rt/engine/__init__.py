@@ -62,10 +62,12 @@ class Device:
         return importlib.import_module(f"echo_rt.engine.{self.module}")
 
 
-# A new engine adds its line here. `auto` tries them in this order, the fastest first.
+# A new engine adds its line here. `auto` tries them in this order, the fastest first. It does not come to
+# `tensorrt-ort`, whose libraries include those of `cuda`, until benchmarks/gpu.py has shown on a GPU that it leads.
 DEVICES: dict[str, Device] = {
     "tensorrt": Device("tensorrt.engine", "TensorRtEngine", ("fp16", "fp32")),
     "cuda": Device("onnx_runtime.cuda", "CudaEngine", ("fp16", "fp32")),
+    "tensorrt-ort": Device("onnx_runtime.tensorrt", "OrtTensorRtEngine", ("fp16", "fp32")),
     "cpu": Device("onnx_runtime.cpu", "CpuEngine", ("int8", "fp32"), threaded=True),
     "openvino": Device("openvino", "OpenVinoEngine", ("fp32",), threaded=True),
 }
@@ -82,7 +84,7 @@ def choose() -> tuple[str, str]:
     for device in DEVICES:
         try:
             return device, "; ".join([f"{device}: {probe(device)}", *reasons])
-        except (DeviceError, MissingExtraError) as error:  # noqa: PERF203 - four devices
+        except (DeviceError, MissingExtraError) as error:  # noqa: PERF203 - few devices
             reasons.insert(0, f"{device}: {error}")
     raise DeviceError(f"expected a device that can be used, found none ({'; '.join(reasons)})")
 

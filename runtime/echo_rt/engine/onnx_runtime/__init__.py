@@ -1,4 +1,4 @@
-"""ONNX Runtime: the ``cpu`` and the ``cuda`` engine, and in `session` what both share.
+"""ONNX Runtime: the engines ``cpu``, ``cuda`` and ``tensorrt-ort``, and in `session` what they share.
 
 May import the ground floor and `echo_rt.engine`.
 """

@@ -19,16 +19,16 @@ PROVIDER, PLACE = "CUDAExecutionProvider", "cuda"
 
 def probe() -> str:
     """See `echo_rt.engine.probe`."""
-    return f"{VERSION} on {_usable_device().name}"
+    return f"{VERSION} on {usable_device(CudaEngine.device, PROVIDER).name}"
 
 
-def _usable_device() -> CudaDevice:
-    """The GPU; NoDeviceError where there is none, DeviceError where this ONNX Runtime is not one for CUDA."""
+def usable_device(name: str, provider: str) -> CudaDevice:
+    """The GPU; NoDeviceError where there is none, DeviceError where this ONNX Runtime has no such provider."""
     device, found = find_device(), ort.get_available_providers()
-    if PROVIDER not in found:
+    if provider not in found:
         problem = f"expected an ONNX Runtime for CUDA on {device.name}, found one with {', '.join(found)}"
         advice = "run  pip uninstall onnxruntime  and then  pip install onnxruntime-gpu"
-        raise DeviceError(f"device cuda: {problem}; {advice}")
+        raise DeviceError(f"device {name}: {problem}; {advice}")
     return device
 
 
@@ -40,21 +40,20 @@ class CudaEngine(HostEngine):
         ModelError: it cannot load the file, or the network contradicts its spec.
     """
 
-    device = "cuda"
+    device, _needs = "cuda", "CUDA and cuDNN"
 
     def __init__(self, path: str, spec: ModelSpec) -> None:
-        gpu = _usable_device()
+        gpu = usable_device(self.device, provider := self._provider())
         if hasattr(ort, "preload_dlls"):
             ort.preload_dlls()  # CUDA's and cuDNN's libraries from their wheels, where they are installed so
-        provider = (PROVIDER, {"device_id": gpu.index})
-        self._session, shapes = open_session(path, spec, ort.SessionOptions(), provider, f" on {gpu.name}")
+        self._session, shapes = self._load(path, spec, gpu)
         # Without a library that the provider needs, ONNX Runtime warns and takes the processor.
-        if PROVIDER not in (taken := self._session.get_providers()):
+        if provider not in (taken := self._session.get_providers()):
             found = f"expected ONNX Runtime to run on {gpu.name}, found that it took {', '.join(taken)}"
-            raise DeviceError(f"device cuda: {found}; install the CUDA and cuDNN that {VERSION} asks for")
+            raise DeviceError(f"device {self.device}: {found}; install the {self._needs} that {VERSION} asks for")
         self._session.disable_fallback()  # else an error in a frame would silently move the network to the processor
         super().__init__(spec, shapes)
-        self.description = f"{Path(path).name} on {VERSION} (cuda, {gpu.name}, {spec.precision})"
+        self.description = f"{Path(path).name} on {VERSION} ({self.device}, {gpu.name}, {spec.precision})"
         self._index = gpu.index
         half = {node.name for node in self._session.get_inputs() if node.type == "tensor(float16)"}
         types = {name: np.float16 if name in half else np.float32 for name in shapes}
@@ -63,6 +62,14 @@ class CudaEngine(HostEngine):
         self._image_on_gpu = self._on_gpu(self._staged)
         self._binding = self._session.io_binding()
         self._binding.bind_ortvalue_input("image", self._image_on_gpu)
+
+    def _provider(self) -> str:
+        return PROVIDER
+
+    def _load(self, path: str, spec: ModelSpec, gpu: CudaDevice) -> tuple[Any, dict[str, list[int]]]:
+        """As `open_session`."""
+        provider = (PROVIDER, {"device_id": gpu.index})
+        return open_session(path, spec, ort.SessionOptions(), provider, f" on {gpu.name}")
 
     def _on_gpu(self, array: np.ndarray[Any, Any]) -> Any:
         return ort.OrtValue.ortvalue_from_numpy(array, PLACE, self._index)
@@ -81,7 +88,7 @@ class CudaEngine(HostEngine):
             self._session.run_with_iobinding(self._binding)
         except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no public base class
             found = f"expected ONNX Runtime to run a frame, found {first_line(error)}"
-            raise DeviceError(f"device cuda: {found}; open the engine again") from None
+            raise DeviceError(f"device {self.device}: {found}; open the engine again") from None
         values = self._binding.get_outputs()
         for out, value in zip(self._out.values(), values, strict=False):
             np.copyto(out, value.numpy())

@@ -25,9 +25,9 @@ if hasattr(ort, "disable_telemetry_events"):
 
 VERSION = f"ONNX Runtime {ort.__version__}"
 
-LOAD_S = {"CPUExecutionProvider": 15.0}
+LOAD_S = {"CPUExecutionProvider": 15.0, "TensorrtExecutionProvider": 900.0}
 OTHER_LOAD_S = 120.0
-"""How long loading may take. A GPU's libraries may be read from a slow disk first."""
+"""How long loading may take. A GPU's libraries may be read from a slow disk first, and TensorRT builds its engine."""
 
 SILENT = 4
 """What the library would write to the terminal quotes the file as it is. We raise what it raises."""

@@ -1,5 +1,6 @@
-"""CUDA through PyCUDA: the device's primary context, which TensorRT, torch and CUDA's runtime library use too.
+"""CUDA from Python: the device's primary context, which TensorRT, torch and CUDA's runtime library use too.
 
+PyCUDA serves where it is installed, else cuda-bindings under PyCUDA's names (cuda_bindings.py).
 Where engines run, a name means one thing throughout: ``cuda`` is ``pycuda.driver``, ``stream`` a ``Stream``, and so on.
 tests/test_tensorrt_contract.py compares every name with those of the libraries' releases.
 """
@@ -8,11 +9,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from echo_rt.engine.cuda_driver import CudaDevice, import_errors
-from echo_rt.errors import DeviceError, first_line
+from echo_rt.engine.tensorrt.cuda_bindings import CudaBindings, import_driver
+from echo_rt.errors import DeviceError, MissingExtraError, first_line
+
+_USER = "the device tensorrt"
 
 _retained: dict[int, PrimaryContext] = {}
 _lock = threading.Lock()
@@ -23,11 +27,11 @@ class PrimaryContext:
 
     A process retains it once and never gives it back, as torch does: PyCUDA can give it back only from the thread that
     took it, and would leave it on that thread's stack. An `integrated` GPU shares the processor's memory, as on Jetson.
+    `library` is the one that serves.
     """
 
     def __init__(self, device: CudaDevice) -> None:
-        with import_errors("PyCUDA", "the device tensorrt", device, "build it again for this CUDA release"):
-            import pycuda.driver as cuda
+        cuda, self.library = open_cuda(device)
         self.cuda: Any = cuda
         with cuda_errors(cuda, f"open {device.name}"):
             cuda.init()
@@ -37,7 +41,7 @@ class PrimaryContext:
 
     @classmethod
     def of(cls, device: CudaDevice) -> PrimaryContext:
-        """The one of this process; MissingExtraError or DeviceError where PyCUDA or CUDA refuses."""
+        """The one of this process; MissingExtraError or DeviceError where no library or CUDA refuses."""
         with _lock:
             if device.index not in _retained:
                 _retained[device.index] = cls(device)
@@ -51,9 +55,25 @@ class PrimaryContext:
         self._current.pop()  # of this thread's stack: what `__enter__` put there
 
 
+def open_cuda(device: CudaDevice) -> tuple[Any, str]:
+    """``pycuda.driver`` or what stands for it, and the library's name.
+
+    Raises:
+        MissingExtraError: neither library is installed.
+        DeviceError: the one that is installed is broken.
+    """
+    advice = "uninstall it, for cuda-bindings do the same, or build it again for this CUDA release"
+    with suppress(MissingExtraError), import_errors("PyCUDA", _USER, device, advice):
+        import pycuda.driver as cuda
+
+        return cuda, "PyCUDA"
+    with import_errors("cuda", _USER, device, "install cuda-bindings of this CUDA release"):
+        return CudaBindings(import_driver()), "cuda-bindings"
+
+
 @contextmanager
 def cuda_errors(cuda: Any, step: str) -> Iterator[None]:
-    """Turn PyCUDA's errors into one `DeviceError` that says what could not be done."""
+    """Turn CUDA's errors into one `DeviceError` that says what could not be done."""
     try:
         yield
     except cuda.MemoryError as error:

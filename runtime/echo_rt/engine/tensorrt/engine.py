@@ -124,7 +124,7 @@ class TensorRtEngine:
 
     Raises:
         NoDeviceError: there is no CUDA device; TensorRT was not imported.
-        DeviceError, MissingExtraError: TensorRT, PyCUDA or the kernels are missing, or the GPU lacks memory.
+        DeviceError, MissingExtraError: TensorRT, CUDA's library or the kernels are missing, or the GPU lacks memory.
         ModelError, OutputError: as `echo_rt.engine.tensorrt.cache.cached_engine`.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from echo_rt.engine.tensorrt.cuda_bindings import import_driver
 from echo_rt.errors import DeviceError, MissingExtraError
 
 
@@ -64,7 +65,6 @@ class CudaGraph:
 def import_cuda_bindings() -> Any:
     """The module cuda.bindings.driver; MissingExtraError where it is not installed."""
     try:
-        from cuda.bindings import driver
+        return import_driver()
     except ImportError:
         raise MissingExtraError("a CUDA graph", "tensorrt") from None
-    return driver
