@@ -172,6 +172,7 @@ int cuModuleGetFunction(Function** found, void* given, const char* name) {
 int cuLaunchKernel(Function* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
                    unsigned shared, Stream* stream, void** a, void** extra) {
   CHECK(shared == 0 && extra == nullptr);
+  CHECK(gz == 1 && bx * by * bz == 128);  // as kernels.py launches them
   const std::vector<unsigned> grid{gx, gy, gz}, block{bx, by, bz};
   if (function->name == "preprocess_grey_float32")
     return put(stream, preprocess(launch_preprocess_grey_float32, a, grid, block));
@@ -213,9 +214,11 @@ struct Named {
   void* function;
 };
 #define NAMED(name, function) {name, reinterpret_cast<void*>(function)}
+int cuGetProcAddress_v2(const char* name, void** found, int version, uint64_t flags, int* status);
 // As cuda.h renames them: the plain name asks for the newest.
 int cuGetProcAddress_v2(const char* name, void** found, int, uint64_t, int* status) {
   static const Named table[] = {
+      NAMED("cuGetProcAddress", cuGetProcAddress_v2),
       NAMED("cuInit", cuInit),
       NAMED("cuDriverGetVersion", cuDriverGetVersion),
       NAMED("cuDeviceGetCount", cuDeviceGetCount),
