@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from echo_rt.cardiac.two_views import ViewEvidence
     from echo_rt.engine import Engine
     from echo_rt.measures import Body
+    from echo_rt.model import ModelSpec
+    from echo_rt.reading import Beat
     from echo_rt.result import Biplane, RecordingResult
     from echo_rt.sources import Source
 
@@ -61,22 +63,37 @@ def check_method(ef_method: str, two_views: bool) -> None:
         )
 
 
-def together(followed: list[tuple[RecordingResult, ViewEvidence]], engine: Engine) -> list[RecordingResult]:
-    """Those of the recordings; of two that of the first tells of both."""
+def joint(
+    spec: ModelSpec,
+    beats: tuple[Sequence[Beat], Sequence[Beat]],
+    calibrated: tuple[bool, bool],
+    evidence: tuple[ViewEvidence, ViewEvidence],
+) -> Biplane:
+    """What two views of one heart come to, or why they come to nothing. Each pair is A4C, then A2C.
+
+    Args:
+        spec: of the model, which knows its error.
+        beats: of each view, accepted or not.
+        calibrated: whether the scale of each is known.
+        evidence: what is known of each view.
+    """
     from echo_rt.cardiac.biplane import biplane, no_biplane
     from echo_rt.cardiac.ejection_fraction import error_points
     from echo_rt.cardiac.two_views import doubts, why_not
 
+    if (reason := why_not(*evidence)) is not None:
+        return no_biplane(reason)
+    error = error_points(spec, "biplane", [beat for view in beats for beat in view if beat.accepted])
+    return replace(biplane(*beats, calibrated=calibrated, error_points=error), doubts=doubts(*evidence))
+
+
+def together(followed: list[tuple[RecordingResult, ViewEvidence]], engine: Engine) -> list[RecordingResult]:
+    """Those of the recordings; of two that of the first tells of both."""
     if len(followed) == 1:
         return [followed[0][0]]
     (a4c, one), (a2c, other) = followed
-    if (reason := why_not(one, other)) is not None:
-        return [_two_views(a4c, a2c, no_biplane(reason)), a2c]
     known = (a4c.frames.scale.calibrated, a2c.frames.scale.calibrated)
-    beats = [beat for beat in (*a4c.beats, *a2c.beats) if beat.accepted]
-    error = error_points(engine.spec, "biplane", beats)
-    found = biplane(a4c.beats, a2c.beats, calibrated=known, error_points=error)
-    return [_two_views(a4c, a2c, replace(found, doubts=doubts(one, other))), a2c]
+    return [_two_views(a4c, a2c, joint(engine.spec, (a4c.beats, a2c.beats), known, (one, other))), a2c]
 
 
 def _two_views(a4c: RecordingResult, a2c: RecordingResult, found: Biplane) -> RecordingResult:
