@@ -25,13 +25,9 @@ from echo_rt.commands.live_options import LiveOptions
 from echo_rt.errors import EchoRtError, ParameterError, printable
 
 if TYPE_CHECKING:
-    from echo_rt.engine import Engine
     from echo_rt.live.biplane import RollingBiplane
     from echo_rt.live.feeds import Feeds
     from echo_rt.live.outputs import Taker
-
-BIPLANE_DEPTH = 24
-"""Readings that may wait until the biplane EF is made of them: it is made in far less time than a frame has."""
 
 
 def follow_feeds(options: LiveOptions, sources: Mapping[str, str], biplane: bool) -> None:
@@ -66,7 +62,7 @@ def follow_feeds(options: LiveOptions, sources: Mapping[str, str], biplane: bool
             feed = feeds.add(name, of_feed.source, opening, settings, cameras_found)
             for taker, kind, depth in own:
                 feed.outputs.add_taker(taker, kind, depth)
-        joined = _join(feeds, engine, options, opened) if biplane else None
+        joined = _join(feeds, options, opened) if biplane else None
         _show(feeds, options, joined, opened)
         opened.enter_context(ending.gently(feeds.end))
         ended = feeds.run()
@@ -84,14 +80,10 @@ def follow_feeds(options: LiveOptions, sources: Mapping[str, str], biplane: bool
 
 
 def _check(options: LiveOptions, sources: Mapping[str, str], biplane: bool) -> None:
-    if biplane and len(sources) != 2:
-        raise ParameterError(
-            f"--biplane: expected two sources, first the A4C and then the A2C one, found {len(sources)}"
-        )
-    if biplane and options.ef_method != "disks":
-        raise ParameterError(
-            f"--biplane: expected the EF method disks, of which it is made, found {options.ef_method!r}"
-        )
+    from echo_rt.live.biplane import check_two
+
+    if biplane:
+        check_two(len(sources), options.ef_method)
     if options.view.kind == "window":
         raise ParameterError(f"--view: expected web or none for {len(sources)} sources, found 'window'; use --view web")
     if options.body is not None and not biplane:
@@ -101,19 +93,15 @@ def _check(options: LiveOptions, sources: Mapping[str, str], biplane: bool) -> N
         )
 
 
-def _join(feeds: Feeds, engine: Engine, options: LiveOptions, opened: ExitStack) -> RollingBiplane:
+def _join(feeds: Feeds, options: LiveOptions, opened: ExitStack) -> RollingBiplane:
     """The biplane EF of the two feeds, and its file where they are recorded."""
-    from echo_rt.live.biplane import RollingBiplane
-
-    joined = RollingBiplane(engine.spec)
+    joined = feeds.join_views()
     if options.record is not None:
         from echo_rt.outputs.biplane_log import BiplaneLog
 
         log = BiplaneLog(options.record)
         opened.callback(log.close)
         joined.listeners.append(log.write)
-    for view, feed in zip(joined.views, feeds.feeds.values(), strict=True):
-        feed.outputs.add_taker(view, "biplane", BIPLANE_DEPTH)
     return joined
 
 

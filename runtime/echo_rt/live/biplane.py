@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from echo_rt.cardiac.biplane import no_biplane
 from echo_rt.cardiac.ejection_fraction import BEATS, WITHDRAWN_S
 from echo_rt.cardiac.two_views import Pictures, ViewEvidence
+from echo_rt.errors import ParameterError
 from echo_rt.provenance import Identity
 from echo_rt.reading import APICAL_VIEWS
 from echo_rt.together import joint
@@ -25,6 +26,18 @@ SEEN = 300
 """The last usable frames of a feed, in which the model's view of it is counted: some ten seconds."""
 
 WAITING = "waiting for the first readings of both views"
+
+
+def check_two(feeds: int, ef_method: str) -> None:
+    """See that a biplane EF can be made of these feeds.
+
+    Raises:
+        ParameterError: there are more than two, or fewer, or their EF is not made of disks.
+    """
+    if feeds != 2:
+        raise ParameterError(f"biplane: expected two sources, first the A4C and then the A2C one, found {feeds}")
+    if ef_method != "disks":
+        raise ParameterError(f"biplane: expected the EF method disks, of which it is made, found {ef_method!r}")
 
 
 class RollingBiplane:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from echo_rt.errors import EchoRtError
+from echo_rt.live.biplane import RollingBiplane
 from echo_rt.live.session import Live, Settings
 from echo_rt.live.turns import Turns
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from echo_rt.engine import Engine
     from echo_rt.live.reader import Opening
     from echo_rt.live.status import LiveStatus
+
+BIPLANE_DEPTH = 24
+"""Readings that may wait until the biplane EF is made of them: that takes far less time than a frame has."""
 
 LOOK_S = 0.2
 """Between two looks whether all have ended, so that a signal is heeded on every system."""
@@ -48,6 +52,13 @@ class Feeds:
         self.feeds[name] = Live(uri, opening, self._turns.seat(), settings, offered)
         return self.feeds[name]
 
+    def join_views(self) -> RollingBiplane:
+        """The rolling biplane EF of the two feeds, the A4C one being the first."""
+        joined = RollingBiplane(self._turns.spec)
+        for view, feed in zip(joined.views, self.feeds.values(), strict=True):
+            feed.outputs.add_taker(view, "biplane", BIPLANE_DEPTH)
+        return joined
+
     def start(self) -> None:
         """Follow them all, and return at once."""
         for name in self.feeds:
@@ -56,12 +67,16 @@ class Feeds:
             thread.start()
 
     def run(self) -> dict[str, LiveStatus | EchoRtError]:
-        """Follow them until all have ended; returns `ended`, in the order of `feeds`."""
+        """Follow them until all have ended; returns `ended`."""
         self.start()
+        return self.wait()
+
+    def wait(self) -> dict[str, LiveStatus | EchoRtError]:
+        """Wait until all have ended; returns `ended`, in the order of `feeds`."""
         while any(thread.is_alive() for thread in self._threads):
             for thread in self._threads:
                 thread.join(LOOK_S)
-        return {name: self.ended[name] for name in self.feeds}
+        return {name: self.ended[name] for name in self.feeds if name in self.ended}
 
     def end(self) -> None:
         """End them all well. From any thread and from signal handlers."""

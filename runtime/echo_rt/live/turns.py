@@ -20,10 +20,13 @@ class Turns:
 
     Args:
         engine: open; it stays open.
+
+    Attributes:
+        spec: of its model.
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.spec, self._engine = engine.spec, engine
         self._row: deque[Seat] = deque()
         self._changed = threading.Condition()
 

@@ -219,10 +219,10 @@ $("reset").onclick = () => send({ do: "reset" });
 $("snapshot").onclick = () => send({ do: "snapshot" });
 $("source").onchange = (event) => { send({ do: "select", source: event.target.value }); event.target.blur(); };
 document.onkeydown = (event) => {
+  if (event.key === "Escape" && !$("all").hidden && !event.target.closest("select")) { $("all").click(); return; }
   if (event.target.closest("button, select") || event.ctrlKey || event.metaKey || event.altKey) return;
   const press = { " ": "freeze", r: "reset", s: "snapshot" }[event.key];
   if (press) { event.preventDefault(); $(press).click(); }
-  if (event.key === "Escape" && !$("all").hidden) $("all").click();
 };
 window.onresize = draw;
 setInterval(() => {
