@@ -112,7 +112,11 @@ class WebPage:
         joined: RollingBiplane | None = None,
     ) -> None:
         self._gate, allowance = Gate(host, token), Allowance(SNAPSHOTS, SNAPSHOTS_S)
-        self._feeds = [Shared(control, Board(), allowance, name=name) for name, control in controls.items()]
+        names = controls if len(controls) > 1 else [""]  # one alone is called nothing
+        self._feeds = [
+            Shared(control, Board(), allowance, name=name)
+            for name, control in zip(names, controls.values(), strict=True)
+        ]
         self.viewers = [FeedViewer(feed.board) for feed in self._feeds]
         self._page, self._sockets = _front(self._feeds) if len(self._feeds) == 1 else _fronts(self._feeds, joined)
         self._server = make_server(self._answer, HEADERS, self._admits)
