@@ -83,10 +83,18 @@ class Memory:
             self.mb.append(resident_mb())
 
     def end(self) -> dict[str, float | int]:
-        """After the first minute, or half of the time where it is shorter; at most since then; at the end."""
+        """After the first minute, or half of the time where it is shorter; at most since then; at the end.
+
+        Processor time is that of the process since it began.
+        """
         self._ended.set()
         settled = self.mb[min(60, len(self.mb) // 2) :]
-        return {"settled_mb": round(settled[0], 1), "most_mb": round(max(settled), 1), "end_mb": round(settled[-1], 1)}
+        return {
+            "processor_s": round(time.process_time(), 1),
+            "settled_mb": round(settled[0], 1),
+            "most_mb": round(max(settled), 1),
+            "end_mb": round(settled[-1], 1),
+        }
 
 
 def said(ended: LiveStatus | EchoRtError) -> dict[str, Any]:
@@ -150,10 +158,9 @@ def killed(engine: Engine, seconds: float, every_s: float, down_s: float, roi: s
         senders = {f"feed-{number + 1}": Sender(video) for number in range(4)}
         feeds, watches = Feeds(engine), {name: Watch() for name in senders}
         for name, sender in senders.items():
+            sender.wait()
             feed = feeds.add(name, sender.uri, partial(opening_of, roi=roi), Settings())
             feed.outputs.add_taker(watches[name], "watch")
-        for sender in senders.values():
-            sender.wait()
         memory, begun_s = Memory(), time.monotonic()
         feeds.start()
         number = 0

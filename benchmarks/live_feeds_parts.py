@@ -104,13 +104,14 @@ def look(how: str, url: str) -> None:
 def take_all(url: str) -> None:
     """Take pictures and figures as the page does."""
     from websockets.sync.client import connect
+    from websockets.typing import Origin
 
     at = urlsplit(url)
     connection = http.client.HTTPConnection(at.netloc)
     connection.request("GET", f"/?{at.query}")
     cookie = str(connection.getresponse().headers["Set-Cookie"]).split(";")[0]
-    headers = {"Cookie": cookie}
-    with connect(f"ws://{at.netloc}/feed", origin=f"http://{at.netloc}", additional_headers=headers) as page:  # type: ignore[arg-type]
+    origin = Origin(f"http://{at.netloc}")
+    with connect(f"ws://{at.netloc}/feed", origin=origin, additional_headers={"Cookie": cookie}) as page:
         for found in page:
             if isinstance(found, bytes):
                 page.send('{"do": "shown"}')

@@ -40,8 +40,9 @@ def test_it_is_that_of_the_two_recordings() -> None:
     joined.listeners.append(told.append)
     assert joined.current.ef.reason == WAITING
     given(joined)
-    assert process(A4C, Traced(A4C, A2C), a2c=A2C).two_views is not None
-    expected = process(A4C, Traced(A4C, A2C), a2c=A2C).two_views.biplane
+    views = process(A4C, Traced(A4C, A2C), a2c=A2C).two_views
+    assert views is not None
+    expected = views.biplane
     found = joined.current
     assert found.ef == expected.ef
     assert (found.edv, found.esv, found.volume_note) == (expected.edv, expected.esv, expected.volume_note)

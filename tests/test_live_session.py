@@ -44,14 +44,14 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
 
 
 def test_a_slow_program_loses_its_own_readings_and_the_engine_goes_on(given) -> None:
-    given["fast:"] = lambda: Given(frames(10_000), 0.002, None)
+    given["fast:"] = lambda: Given(frames(10_000), 0.01, None)
     with echo_rt.open_session("fast:", StandInEngine()) as session:
         readings = iter(session)
         name, first, _ = next(readings)
         before = session.status[name].counts.frames
-        eventually(lambda: session.status[name].counts.frames > before + 40)
+        eventually(lambda: session.status[name].counts.frames > before + 20)
         lost = session.status[name].counts.lost["session"]
-        assert lost > 20
+        assert lost > 5
         _, later, _ = next(readings)
         _, third, _ = next(readings)
         assert first.index < later.index < third.index
@@ -60,7 +60,7 @@ def test_a_slow_program_loses_its_own_readings_and_the_engine_goes_on(given) -> 
 
 
 def test_the_readings_of_two_feeds_come_in_turn_though_one_is_far_ahead(given) -> None:
-    given["fast:"] = lambda: Given(frames(100_000), 0.001, None)
+    given["fast:"] = lambda: Given(frames(20_000), 0.005, None)
     given["slow:"] = lambda: Given(frames(20), 0.02)
     with echo_rt.open_session(["fast:", "slow:"], StandInEngine()) as session:
         slow = 0
@@ -73,7 +73,7 @@ def test_the_readings_of_two_feeds_come_in_turn_though_one_is_far_ahead(given) -
 
 
 def test_what_a_feed_can_be_asked_and_how_it_ends(given) -> None:
-    given["one:"] = lambda: Given(frames(100_000), 0.002, None)
+    given["one:"] = lambda: Given(frames(10_000), 0.01, None)
     with echo_rt.open_session("one:", StandInEngine()) as session:
         session.control("one").freeze(True)
         eventually(lambda: session.status["one"].phase is Phase.FROZEN)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,19 @@ def every(count: int, **more):
 
 
 EVERY = Settings(every_frame=True)
+
+
+@pytest.fixture
+def begun() -> Iterator[Callable[[StandInEngine], Feeds]]:
+    """Makes feeds that are closed at the end, however the test ends."""
+    with ExitStack() as closing:
+
+        def begin(engine: StandInEngine) -> Feeds:
+            feeds = Feeds(engine)
+            closing.callback(feeds.close)
+            return feeds
+
+        yield begin
 
 
 def test_turns_are_given_in_the_order_in_which_they_are_asked_for() -> None:
@@ -75,9 +90,9 @@ def test_a_turn_ends_where_the_engine_fails_too() -> None:
     seats[1].leave()
 
 
-def test_two_feeds_that_flood_the_engine_share_it() -> None:
+def test_two_feeds_that_flood_the_engine_share_it(begun) -> None:
     engine = StandInEngine(seconds=0.01)
-    feeds = Feeds(engine)
+    feeds = begun(engine)
     ends = threading.Event()
 
     def flood(size):
@@ -87,7 +102,7 @@ def test_two_feeds_that_flood_the_engine_share_it() -> None:
                     return
                 yield frames(1, size=size, start=number)[0]
 
-        return opening(lambda: Given(given(), 0.001))
+        return opening(lambda: Given(given(), 0.002))
 
     for name, size in (("one", (48, 64)), ("other", (80, 60))):
         feeds.add(name, name, flood(size))
@@ -101,7 +116,7 @@ def test_two_feeds_that_flood_the_engine_share_it() -> None:
     assert longest < 20, "neither waits for long"
 
 
-def test_a_dead_feed_a_broken_one_and_one_that_fails_cost_the_others_no_frame(monkeypatch) -> None:
+def test_a_dead_feed_a_broken_one_and_one_that_fails_cost_the_others_no_frame(monkeypatch, begun) -> None:
     monkeypatch.setattr(capture_module, "BACK_OFF_S", (0.01, 0.02))
 
     class Particular(StandInEngine):
@@ -110,19 +125,19 @@ def test_a_dead_feed_a_broken_one_and_one_that_fails_cost_the_others_no_frame(mo
                 raise RuntimeError("a defect")
             return super().segment(image, state)
 
-    feeds, opened = Feeds(Particular()), itertools.count()
+    feeds, opened = begun(Particular()), itertools.count()
     notes = {name: Notes() for name in ("well", "also well", "comes back")}
 
     def flaky():
         next(opened)
         return Given(frames(5), 0.001, SourceError("gone"))
 
-    feeds.add("well", "w:", every(200), EVERY)
+    feeds.add("well", "w:", every(60), EVERY)
     feeds.add("silent", "s:", opening(lambda: Given([], ending=None), lasting=True))
     feeds.add("broken", "b:", every(5, size=(10, 10)), EVERY)
     feeds.add("never there", "n:", opening(lambda: Given([], ending=SourceError("no such"))), EVERY)
     feeds.add("comes back", "c:", opening(flaky, lasting=True))
-    feeds.add("also well", "a:", every(200), EVERY)
+    feeds.add("also well", "a:", every(60), EVERY)
     for name, taker in notes.items():
         feeds.feeds[name].outputs.add_taker(taker, "notes")
     looker = Looker()
@@ -134,8 +149,8 @@ def test_a_dead_feed_a_broken_one_and_one_that_fails_cost_the_others_no_frame(mo
     for name in ("well", "also well"):
         status = ended[name]
         assert isinstance(status, LiveStatus)
-        assert (status.counts.frames, status.counts.dropped_frames, status.counts.reopened) == (200, 0, 0)
-        assert [reading.index for reading in notes[name].readings] == list(range(200))
+        assert (status.counts.frames, status.counts.dropped_frames, status.counts.reopened) == (60, 0, 0)
+        assert [reading.index for reading in notes[name].readings] == list(range(60))
         assert set(notes[name].histories) == {1}
     assert "a defect" in str(ended["broken"])
     assert looker.phases[-1] is Phase.ENDED, "its viewer is told"
@@ -149,12 +164,12 @@ def test_a_dead_feed_a_broken_one_and_one_that_fails_cost_the_others_no_frame(mo
     assert isinstance(ended["silent"], LiveStatus)
 
 
-def test_a_frozen_feed_takes_no_turn_and_goes_on_when_it_is_let_go() -> None:
+def test_a_frozen_feed_takes_no_turn_and_goes_on_when_it_is_let_go(begun) -> None:
     engine = StandInEngine()
-    feeds = Feeds(engine)
+    feeds = begun(engine)
     looker = Looker()
     for name in ("held", "free"):
-        feeds.add(name, name, opening(lambda: Given(frames(100_000), 0.002, None)))
+        feeds.add(name, name, opening(lambda: Given(frames(10_000), 0.02, None)))
     feeds.feeds["held"].outputs.add_viewer(looker)
     feeds.start()
     eventually(lambda: any(update.reading is not None for update in looker.updates))

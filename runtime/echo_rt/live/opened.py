@@ -231,8 +231,6 @@ def open_session(
     from echo_rt.sources import is_feed
 
     given = _named(sources)
-    if not given:
-        raise ParameterError("expected at least one source, found none")
     if biplane:
         check_two(len(given), ef_method)
     opening = partial(opening_of, realtime=realtime, roi=roi, read_screen=read_screen)
@@ -252,11 +250,13 @@ def open_session(
             )
             feeds.add(name, address, opening, settings)
         joined = feeds.join_views() if biplane else None
-        return Session(feeds, joined, opened.pop_all())
-    raise AssertionError("not reached: nothing above is suppressed")
+        resources = opened.pop_all()
+    return Session(feeds, joined, resources)
 
 
 def _named(sources: str | Sequence[str] | Mapping[str, str]) -> dict[str, str]:
+    if not sources:
+        raise ParameterError("expected at least one source, found none")
     if isinstance(sources, Mapping):
         return dict(sources)
     return named([sources] if isinstance(sources, str) else sources)

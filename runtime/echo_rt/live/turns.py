@@ -28,7 +28,7 @@ class Turns:
     def __init__(self, engine: Engine) -> None:
         self.spec, self._engine = engine.spec, engine
         self._row: deque[Seat] = deque()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
 
     def seat(self) -> Seat:
         """The engine for one more feed."""
@@ -36,17 +36,21 @@ class Turns:
 
     def wait(self, seat: Seat) -> None:
         """Stand in the row until it is this one's turn."""
-        with self._changed:
+        with self._lock:
             self._row.append(seat)
-            while self._row[0] is not seat:
-                self._changed.wait()
+            if self._row[0] is seat:
+                return
+        seat.called.wait()
+        seat.called.clear()
 
     def leave(self, seat: Seat) -> None:
-        """Let the next one go on; of one that is not in the row nothing changes."""
-        with self._changed:
-            if seat in self._row:
-                self._row.remove(seat)
-                self._changed.notify_all()
+        """Let the next one go on; where it was not this one's turn, nothing changes."""
+        with self._lock:
+            if not self._row or self._row[0] is not seat:
+                return
+            self._row.popleft()
+            if self._row:
+                self._row[0].called.set()  # that one alone wakes up
 
 
 class Seat:
@@ -55,10 +59,14 @@ class Seat:
     Args:
         engine: that all of them share.
         turns: of these feeds.
+
+    Attributes:
+        called: set when its turn has come while it waited.
     """
 
     def __init__(self, engine: Engine, turns: Turns) -> None:
         self.spec, self.device, self.description = engine.spec, engine.device, engine.description
+        self.called = threading.Event()
         self._engine, self._turns = engine, turns
 
     def wait(self) -> None:

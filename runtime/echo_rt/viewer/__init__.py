@@ -5,7 +5,6 @@ May import the ground floor, `outputs` for its drawing, and `live` for what pass
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -86,10 +85,9 @@ def open_viewers(
         page = WebPage(controls, host, port, token, joined)
         return Viewers([*page.viewers], page.close)
     if kind == "none":
-        from echo_rt.errors import printable
-        from echo_rt.viewer.terminal import TerminalViewer, biplane_text
+        from echo_rt.viewer.terminal import BiplaneLine, TerminalViewer
 
         if joined is not None:
-            joined.listeners.append(lambda found: print(printable(biplane_text(found)), file=sys.stderr))
+            joined.listeners.append(BiplaneLine().tell)
         return Viewers([TerminalViewer(name) for name in controls], lambda: None)
     raise ParameterError(f"expected a view of web or none for several feeds, found {kind!r}; use --view web")

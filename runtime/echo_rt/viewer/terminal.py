@@ -44,6 +44,21 @@ class TerminalViewer:
         """Nothing is held."""
 
 
+class BiplaneLine:
+    """Says what two views come to: each change where somebody looks, else only as it comes, goes or gets old."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, soft_wrap=True)
+        self._told: tuple[bool, bool] | None = None
+
+    def tell(self, found: Biplane) -> None:
+        """A new figure."""
+        kind = found.ef.percent is None, found.ef.stale
+        if self._console.is_terminal or kind != self._told:
+            self._told = kind
+            self._console.print(printable(biplane_text(found)), markup=False, highlight=False, emoji=False)
+
+
 def status_text(update: LiveUpdate) -> str:
     """How a feed is, and what it shows, in one line."""
     status, reading = update.status, update.reading
