@@ -21,6 +21,9 @@ from echo_rt.sources import open_source
 
 FOREVER_MS = 86_400_000
 
+AT_ONCE = ("-flush_packets", "1", "-muxdelay", "0", "-muxpreload", "0")
+"""Each frame goes out as it comes. By itself ffmpeg collects 32 KB, which is half a second of such a video."""
+
 
 @cache
 def circle(fps: float) -> list[Frame]:
@@ -59,10 +62,10 @@ class Sender:
         self._thread.start()
 
     def _send(self) -> None:
-        given = ["-re", "-stream_loop", "-1", "-i", str(self._video), "-c", "copy", "-f", "mpegts", "-listen", "1"]
+        given = ["-re", "-stream_loop", "-1", "-i", str(self._video), "-c", "copy", "-f", "mpegts"]
         while not self._over:
             if time.monotonic() >= self._down_until_s:
-                command = ["ffmpeg", "-v", "quiet", "-nostdin", *given, self.uri]
+                command = ["ffmpeg", "-v", "quiet", "-nostdin", *given, *AT_ONCE, "-listen", "1", self.uri]
                 self._process = subprocess.Popen(command)
                 self._process.wait()
             time.sleep(0.1)
