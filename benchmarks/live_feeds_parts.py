@@ -67,6 +67,8 @@ class Sender:
             if time.monotonic() >= self._down_until_s:
                 command = ["ffmpeg", "-v", "quiet", "-nostdin", *given, *AT_ONCE, "-listen", "1", self.uri]
                 self._process = subprocess.Popen(command)
+                if self._over:  # told while it was started
+                    self._process.kill()
                 self._process.wait()
             time.sleep(0.1)
 
