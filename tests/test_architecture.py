@@ -215,8 +215,8 @@ def test_a_whole_recording_needs_neither_torch_nor_onnx(cine: Path) -> None:
 PUBLIC = """
 Beat Body DataError DeviceError EchoRtError EjectionFraction Engine EngineClosedError Frame FrameError LeftVentricle
 MissingExtraError ModelError ModelSpec Monitor NoDeviceError OutputError ParameterError Quality Reading Reason
-RecordingResult SEGMENTS Segmentation ShippedModel Source SourceError SourceFormatError SourceNotFoundError WallBeat
-WallReading __version__ models open_engine open_source process stream
+RecordingResult SEGMENTS Segmentation Session ShippedModel Source SourceError SourceFormatError SourceNotFoundError
+WallBeat WallReading __version__ models open_engine open_session open_source process stream
 """
 
 

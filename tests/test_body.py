@@ -242,10 +242,10 @@ def test_a_live_feed_is_of_the_patient_of_the_options(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(session, "Live", asked)
     with pytest.raises(Asked) as found:
-        live(HEART, view="none", height_cm=170, weight_kg=70)
+        live([HEART], view="none", height_cm=170, weight_kg=70)
     assert found.value.args == (PATIENT,)
     with pytest.raises(Asked) as found:
-        live(HEART, view="none")
+        live([HEART], view="none")
     assert found.value.args == (None,)
 
 

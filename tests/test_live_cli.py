@@ -204,3 +204,68 @@ def test_a_camera_is_asked_and_what_it_does_otherwise_is_said(monkeypatch: pytes
         next(source)
         with pytest.raises(OSError, match="check its cable"):
             next(source)
+
+
+def test_several_feeds_are_recorded_each_in_its_own_folder_and_each_has_its_line(tmp_path: Path) -> None:
+    feeds = (f"healthy={SMALL}&seconds=3&hr=100&ef=60", f"weak={SMALL}&seconds=3&hr=100&ef=30")
+    options = ("--view", "none", "--no-realtime", "--roi", "none", "--record", tmp_path / "kept")
+    run = echo_rt("live", *feeds, *options)
+    assert run.returncode == 0, run.stderr
+    lines = run.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["healthy", "weak"]
+    assert all("90 readings, dropped: none" in line for line in lines)
+    assert "healthy: running" in run.stderr
+    assert find_recordings([tmp_path / "kept"]) == [
+        tmp_path / "kept" / name / "take-001" for name in ("healthy", "weak")
+    ]
+    found = json.loads(echo_rt("file", tmp_path / "kept", "--json").stdout)
+    alone = json.loads(echo_rt("file", f"{SMALL}&seconds=3&hr=100&ef=30", "--json").stdout)
+    assert found[1]["beats"] == alone[0]["beats"], "what another feed does changes nothing"
+    assert found[0]["ef_percent"] > found[1]["ef_percent"] + 20
+
+
+def test_two_feeds_that_are_no_two_views_say_so_and_the_file_too(tmp_path: Path) -> None:
+    feed = f"{SMALL}&seconds=3&hr=100"
+    options = ("--biplane", "--view", "none", "--no-realtime", "--roi", "none", "--record", tmp_path)
+    run = echo_rt("live", f"A4C={feed}", f"A2C={feed}", *options)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[-1].startswith("biplane: no EF: expected")
+    assert "expected" in (tmp_path / "biplane.csv").read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
+def test_of_several_feeds_one_that_is_not_there_keeps_none_from_running_and_all_can_be_ended(tmp_path: Path) -> None:
+    process = started(
+        "live", SMALL, "gone=rtsp://127.0.0.1:9/x", "--view", "none", "--roi", "none", "--record", str(tmp_path)
+    )
+    lines = tmp_path / "phantom" / "take-001" / "readings.jsonl"
+    eventually(lambda: lines.exists() and len(lines.read_bytes().splitlines()) > 10)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGINT, error
+    assert "gone: source lost" in error
+    first, second = out.splitlines()
+    assert first.startswith("phantom: ")
+    assert second.startswith("gone: ")
+    assert "0 readings" in second
+    kept = len(lines.read_text().splitlines())
+    assert json.loads((tmp_path / "phantom" / "take-001" / "recording.json").read_text())["frames"] == kept
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        ("live 0 1", "expected web or none for 2 sources, found 'window'"),
+        ("live 0 missing.avi --view none", "found nothing at that path"),
+        ("live a=0 A=1 --view none", "expected a name of its own"),
+        ("live 0 1 2 --view none --biplane", "biplane: expected two sources"),
+        ("live 0 --view none --biplane", "biplane: expected two sources"),
+        ("live 0 1 --view none --biplane --ef-method area", "biplane: expected the EF method disks"),
+        ("live 0 1 --view none --height-cm 180 --weight-kg 80", "may be of several patients"),
+    ],
+)
+def test_what_does_not_fit_several_feeds_is_one_line_and_status_2(arguments: str, found: str) -> None:
+    run = echo_rt(*arguments.split())
+    assert run.returncode == 2
+    assert found in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         SourceNotFoundError,
     )
     from echo_rt.frame import Frame
+    from echo_rt.live.opened import Session, open_session
     from echo_rt.measures import Body
     from echo_rt.model import ModelSpec, ShippedModel, models
     from echo_rt.pipeline import process, stream
@@ -71,6 +72,7 @@ _HOME = {
     "Reason": "reading",
     "RecordingResult": "result",
     "Segmentation": "segmentation",
+    "Session": "live.opened",
     "ShippedModel": "model",
     "Source": "sources",
     "SourceError": "errors",
@@ -80,6 +82,7 @@ _HOME = {
     "WallReading": "reading",
     "models": "model",
     "open_engine": "engine",
+    "open_session": "live.opened",
     "open_source": "sources",
     "process": "pipeline",
     "stream": "pipeline",
@@ -110,6 +113,7 @@ __all__ = [
     "Reason",
     "RecordingResult",
     "Segmentation",
+    "Session",
     "ShippedModel",
     "Source",
     "SourceError",
@@ -120,6 +124,7 @@ __all__ = [
     "__version__",
     "models",
     "open_engine",
+    "open_session",
     "open_source",
     "process",
     "stream",

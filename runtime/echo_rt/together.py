@@ -91,6 +91,30 @@ class OneView:
         return cls(evidence, result.frames.scale.calibrated, result.beats, result.figures)
 
 
+def joint(
+    spec: ModelSpec,
+    beats: tuple[Sequence[Beat], Sequence[Beat]],
+    calibrated: tuple[bool, bool],
+    evidence: tuple[ViewEvidence, ViewEvidence],
+) -> Biplane:
+    """What two views of one heart come to, or why they come to nothing. Each pair is A4C, then A2C.
+
+    Args:
+        spec: of the model, which knows its error.
+        beats: of each view, accepted or not.
+        calibrated: whether the scale of each is known.
+        evidence: what is known of each view.
+    """
+    from echo_rt.cardiac.biplane import biplane, no_biplane
+    from echo_rt.cardiac.ejection_fraction import error_points
+    from echo_rt.cardiac.two_views import doubts, why_not
+
+    if (reason := why_not(*evidence)) is not None:
+        return no_biplane(reason)
+    error = error_points(spec, "biplane", [beat for view in beats for beat in view if beat.accepted])
+    return replace(biplane(*beats, calibrated=calibrated, error_points=error), doubts=doubts(*evidence))
+
+
 def together(followed: list[tuple[RecordingResult, ViewEvidence]], engine: Engine) -> list[RecordingResult]:
     """Those of the recordings; of two that of the first tells of both."""
     if len(followed) == 1:
@@ -102,16 +126,8 @@ def together(followed: list[tuple[RecordingResult, ViewEvidence]], engine: Engin
 
 def both_views(a4c: OneView, a2c: OneView, spec: ModelSpec) -> tuple[Biplane, Rolling]:
     """The biplane figures of two recordings of one heart, or why there are none, and all further measures."""
-    from echo_rt.cardiac.biplane import biplane, no_biplane
-    from echo_rt.cardiac.ejection_fraction import error_points
     from echo_rt.cardiac.measures.two_views import joined
-    from echo_rt.cardiac.two_views import doubts, why_not
 
-    if (reason := why_not(a4c.evidence, a2c.evidence)) is not None:
-        found = no_biplane(reason)
-    else:
-        error = error_points(spec, "biplane", [beat for beat in (*a4c.beats, *a2c.beats) if beat.accepted])
-        known = (a4c.calibrated, a2c.calibrated)
-        found = biplane(a4c.beats, a2c.beats, calibrated=known, error_points=error)
-        found = replace(found, doubts=doubts(a4c.evidence, a2c.evidence))
+    known, evidence = (a4c.calibrated, a2c.calibrated), (a4c.evidence, a2c.evidence)
+    found = joint(spec, (a4c.beats, a2c.beats), known, evidence)
     return found, joined(a4c.figures, a2c.figures, found)

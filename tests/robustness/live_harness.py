@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from echo_rt.commands.live import IgtlOptions, LiveOptions, ScreenOptions, ViewOptions, open_feed
+from echo_rt.commands.live_following import open_feed
+from echo_rt.commands.live_options import IgtlOptions, LiveOptions, ScreenOptions, ViewOptions
 from echo_rt.engine import open_engine
 from echo_rt.errors import EchoRtError
 from echo_rt.frame import Frame

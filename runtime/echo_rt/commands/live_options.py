@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +62,22 @@ class LiveOptions:
     forget_after_s: float | None
     screen: ScreenOptions = ScreenOptions()
     body: Body | None = None
+
+    @property
+    def snapshots(self) -> Path:
+        """The folder that snapshots go to."""
+        return self.record or Path("snapshots")
+
+    def of_feed(self, name: str, source: str, place: int) -> LiveOptions:
+        """The options of one of several feeds: its own folder below the one that was asked for, and a port of its own.
+
+        Args:
+            name, source: of the feed.
+            place: from 0.
+        """
+        record = None if self.record is None else self.record / name
+        port = None if self.igtl.out is None else self.igtl.out + place
+        return replace(self, source=source, record=record, igtl=replace(self.igtl, out=port))
 
     def __post_init__(self) -> None:
         from echo_rt.viewer import VIEWS

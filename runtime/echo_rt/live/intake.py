@@ -10,6 +10,7 @@ from echo_rt.live.pulse import Tally
 from echo_rt.live.reader import Arrived, Opening
 from echo_rt.live.slot import Slot
 from echo_rt.live.status import Drop, Phase
+from echo_rt.live.turns import Seat
 
 
 class Intake:
@@ -19,6 +20,7 @@ class Intake:
         uri, opening: the first source, and what makes an `Opening` of an address.
         every_frame: see `Slot`.
         tally: where drops and recoveries are counted.
+        seat: of a feed that shares its engine; None where it has one to itself.
 
     Attributes:
         uri: of the source, as it was selected.
@@ -29,9 +31,11 @@ class Intake:
         EchoRtError: the first source cannot be one.
     """
 
-    def __init__(self, uri: str, opening: Callable[[str], Opening], every_frame: bool, tally: Tally) -> None:
+    def __init__(
+        self, uri: str, opening: Callable[[str], Opening], every_frame: bool, tally: Tally, seat: Seat | None = None
+    ) -> None:
         self.uri, self.frozen = uri, False
-        self._opening, self._tally = opening, tally
+        self._opening, self._tally, self._seat = opening, tally, seat
         self._slot = Slot(every_frame)
         first = opening(uri)
         self.shown = first.uri
@@ -48,8 +52,19 @@ class Intake:
             self._capture.tend()
 
     def take(self, timeout_s: float) -> Arrived | None:
-        """The newest frame, or None where none came in that time or the picture is frozen."""
-        arrived = self._slot.take(timeout_s)
+        """The newest frame, or None where none came in that time or the picture is frozen.
+
+        One that shares its engine takes it when its turn comes, which is over with the frame's `Seat.segment`.
+        """
+        if self._seat is None or self.frozen:
+            arrived = self._slot.take(timeout_s)
+        elif self._slot.wait(timeout_s):
+            self._seat.wait()
+            arrived = self._slot.take(0)
+            if arrived is None:
+                self._seat.leave()
+        else:
+            arrived = None
         if arrived is not None and self.frozen:
             self._tally.drop(Drop.PAUSED)
             return None
@@ -76,3 +91,5 @@ class Intake:
         if (capture := self._capture) is not None:
             capture.stop(wait_s)
             self._capture = None
+        if self._seat is not None:
+            self._seat.leave()

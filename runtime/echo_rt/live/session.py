@@ -18,6 +18,7 @@ from echo_rt.live.outputs import Outputs
 from echo_rt.live.pulse import Pulse, Tally
 from echo_rt.live.reader import Opening
 from echo_rt.live.status import Drop, LiveStatus, LiveUpdate, Phase
+from echo_rt.live.turns import Seat
 from echo_rt.measures import Body
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Live(LiveControl):
     Args:
         uri: the source.
         opening: makes an `Opening` of an address.
-        engine: an open engine; it stays open.
+        engine: an open engine; it stays open. A `Seat` is shared with other feeds.
         settings: see there.
         offered: what may be selected, see `LiveControl.sources`.
 
@@ -123,7 +124,8 @@ class Live(LiveControl):
         self._pulse, self._tally = Pulse(), Tally()
         self._commands = Commands()
         self.outputs = Outputs(self.settings.every_frame)
-        self._intake = Intake(uri, opening, self.settings.every_frame, self._tally)
+        seat = engine if isinstance(engine, Seat) else None
+        self._intake = Intake(uri, opening, self.settings.every_frame, self._tally, seat)
         self._arrived_s = 0.0
         # Why the newest reading is not of the newest frame, "" where that is said elsewhere; None where it is.
         self._old: str | None = ""

@@ -48,6 +48,11 @@ class Slot:
                 self._changed.wait(timeout_s)
             return self._emptied()
 
+    def wait(self, timeout_s: float) -> bool:
+        """Whether something waits to be taken; waits that long for it."""
+        with self._changed:
+            return self._held is not None or self._changed.wait_for(lambda: self._held is not None, timeout_s)
+
     @property
     def empty(self) -> bool:
         """Whether nothing waits to be taken."""

@@ -5,15 +5,17 @@ May import the ground floor, `outputs` for its drawing, and `live` for what pass
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from echo_rt.errors import ParameterError
 
 if TYPE_CHECKING:
+    from echo_rt.live.biplane import RollingBiplane
     from echo_rt.live.commands import LiveControl
     from echo_rt.live.outputs import Viewer
 
-__all__ = ["VIEWS", "open_viewer"]
+__all__ = ["VIEWS", "Viewers", "open_viewer", "open_viewers"]
 
 VIEWS = ("window", "web", "none")
 
@@ -48,3 +50,44 @@ def open_viewer(
 
         return TerminalViewer()
     raise ParameterError(f"expected a view of {', '.join(VIEWS)}, found {kind!r}")
+
+
+class Viewers(NamedTuple):
+    """Those of several feeds, in their order, and what lets go of what they share."""
+
+    each: list[Viewer]
+    close: Callable[[], None]
+
+
+def open_viewers(
+    kind: str,
+    controls: Mapping[str, LiveControl],
+    joined: RollingBiplane | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    token: str | None = None,
+) -> Viewers:
+    """A viewer of each of several feeds.
+
+    Args:
+        kind: ``web``, one page for all, or ``none``, lines on the terminal.
+        controls: of the feeds, by their names.
+        joined: the biplane EF of two of them.
+        host, port, token: as in `open_viewer`.
+
+    Raises:
+        EchoRtError: as in `open_viewer`; a window shows one feed.
+    """
+    if kind == "web":
+        from echo_rt.viewer.web import WebPage
+
+        page = WebPage(controls, host, port, token, joined)
+        return Viewers([*page.viewers], page.close)
+    if kind == "none":
+        from echo_rt.viewer.terminal import BiplaneLine, TerminalViewer
+
+        if joined is not None:
+            joined.listeners.append(BiplaneLine().tell)
+        return Viewers([TerminalViewer(name) for name in controls], lambda: None)
+    raise ParameterError(f"expected a view of web or none for several feeds, found {kind!r}; use --view web")

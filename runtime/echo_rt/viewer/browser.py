@@ -7,20 +7,19 @@ next is made when it says that it has shown the last, so that a slow one sees fe
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import cv2
-from starlette.websockets import WebSocketDisconnect
+import numpy as np
 
 from echo_rt.errors import EchoRtError, OutputError
 from echo_rt.outputs.overlay import draw_image
 from echo_rt.viewer.state import figures
+from echo_rt.viewer.talker import LOOK_S, Talker
 
 if TYPE_CHECKING:
     from starlette.websockets import WebSocket
@@ -34,13 +33,10 @@ if TYPE_CHECKING:
 PICTURES_HZ = 20.0
 """Pictures a second to one browser, at most: more is not seen, and the engine needs the processor."""
 
+TILE_WIDTH = 640
+"""Of the picture in a tile, in pixels, at most."""
+
 CURVE_HZ = 5.0
-LOOK_S = 0.02
-"""Between two looks for a new update."""
-
-ANSWER_S = 3.0
-"""A browser that has not said for so long that it showed the last picture is given up; it will connect again."""
-
 JPEG_QUALITY = 85
 
 WISH_S = 0.05
@@ -51,9 +47,14 @@ NOTES = 8
 
 
 class Pictures:
-    """The newest picture as a JPEG, made once for all browsers. For any thread."""
+    """The newest picture as a JPEG, made once for all browsers. For any thread.
 
-    def __init__(self) -> None:
+    Args:
+        width: at most, in pixels; None as it is.
+    """
+
+    def __init__(self, width: int | None = None) -> None:
+        self._width = width
         self._lock = threading.Lock()
         self._made: tuple[Reading | None, bytes] = (None, b"")
 
@@ -61,7 +62,7 @@ class Pictures:
         """That of an update with a reading."""
         with self._lock:
             if self._made[0] is not update.reading:
-                self._made = update.reading, _jpeg(update)
+                self._made = update.reading, _jpeg(update, self._width)
             return self._made[1]
 
 
@@ -74,16 +75,20 @@ class Shared:
         board: what is shown.
         snapshots: how many may be written.
         pictures: of what is shown.
+        name: of the feed, empty where there is one alone.
+        small: its pictures for a tile.
     """
 
     control: LiveControl
     board: Board
     snapshots: Allowance
     pictures: Pictures = field(default_factory=Pictures)
+    name: str = ""
+    small: Pictures = field(default_factory=lambda: Pictures(TILE_WIDTH))
 
 
-class Browser:
-    """Talks with one browser until either side ends.
+class Browser(Talker):
+    """One browser that looks at one feed.
 
     Args:
         socket: not yet accepted.
@@ -91,32 +96,17 @@ class Browser:
     """
 
     def __init__(self, socket: WebSocket, shared: Shared) -> None:
-        self._socket, self._pictures = socket, shared.pictures
+        super().__init__(socket)
+        self._pictures, self._name = shared.pictures, shared.name
         self._control, self._board, self._snapshots = shared.control, shared.board, shared.snapshots
-        self._shown = asyncio.Event()
         self._notes: deque[str] = deque(maxlen=NOTES)
-        self._ended = False
-
-    async def serve(self) -> None:
-        """Accept it, and return when it has gone or the feed has ended."""
-        await self._socket.accept()
-        tasks = [asyncio.ensure_future(self._listen()), asyncio.ensure_future(self._talk())]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._ended = True  # `wait_for` of Python before 3.12 may lose a cancellation
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            with suppress(RuntimeError, WebSocketDisconnect):  # it has gone already
-                await self._socket.close()
 
     async def _talk(self) -> None:
         loop = asyncio.get_running_loop()
         seen, curve_s = -1, 0.0
         picture_of: Reading | None = None
         told: dict[str, Any] | None = None
-        await self._say({"sources": await asyncio.to_thread(self._control.sources)})
+        await self._say({"sources": await asyncio.to_thread(self._control.sources), "name": self._name})
         while not (self._board.closed or self._ended):
             while self._notes:
                 await self._say({"note": self._notes.popleft()})
@@ -135,38 +125,25 @@ class Browser:
             await self._say(said)
             if update.reading is not None and update.reading is not picture_of:
                 picture_of = update.reading
-                jpeg = await asyncio.to_thread(self._pictures.of, update)
-                self._shown.clear()
-                await asyncio.wait_for(self._socket.send_bytes(jpeg), ANSWER_S)
-                await asyncio.wait_for(self._shown.wait(), ANSWER_S)
+                await self._send_picture(await asyncio.to_thread(self._pictures.of, update))
             await asyncio.sleep(max(0.0, 1 / PICTURES_HZ - (loop.time() - start_s)))
 
-    async def _listen(self) -> None:
+    async def _hear(self, wish: dict[str, Any]) -> None:
         calls: dict[str, Callable[[], None]] = {
             "start": self._control.start,
             "stop": self._control.stop,
             "freeze": lambda: self._control.freeze(True),
             "resume": lambda: self._control.freeze(False),
             "reset": self._control.reset,
-            "shown": self._shown.set,
         }
-        while True:
-            try:
-                wish = await self._socket.receive_json()
-            except (WebSocketDisconnect, json.JSONDecodeError, KeyError, RecursionError):
-                return
-            asked = wish.get("do") if isinstance(wish, dict) else None
-            if asked != "shown":
-                await asyncio.sleep(WISH_S)
-            if isinstance(asked, str) and asked in calls:
-                calls[asked]()
-            elif asked == "snapshot":
-                await self._answer(self._snapshot)
-            elif asked == "select" and isinstance(wish.get("source"), str):
-                await self._answer(self._select, wish["source"])
-
-    async def _say(self, said: dict[str, Any]) -> None:
-        await asyncio.wait_for(self._socket.send_text(json.dumps(said, separators=(",", ":"))), ANSWER_S)
+        await asyncio.sleep(WISH_S)
+        asked = wish.get("do")
+        if isinstance(asked, str) and asked in calls:
+            calls[asked]()
+        elif asked == "snapshot":
+            await self._answer(self._snapshot)
+        elif asked == "select" and isinstance(wish.get("source"), str):
+            await self._answer(self._select, wish["source"])
 
     async def _answer(self, call: Callable[..., str], *given: str) -> None:
         try:
@@ -188,11 +165,15 @@ class Browser:
         return f"opening {source}"
 
 
-def _jpeg(update: LiveUpdate) -> bytes:
+def _jpeg(update: LiveUpdate, width: int | None) -> bytes:
     assert update.frame is not None
     assert update.reading is not None
     options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    made, jpeg = cv2.imencode(".jpg", draw_image(update.frame, update.reading), options)
+    drawn = draw_image(update.frame, update.reading)
+    if width is not None and drawn.shape[1] > width:
+        height = max(1, round(drawn.shape[0] * width / drawn.shape[1]))
+        drawn = np.asarray(cv2.resize(drawn, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    made, jpeg = cv2.imencode(".jpg", drawn, options)
     if not made:
         raise OutputError("expected to encode the picture, found that OpenCV refused; install opencv-python again")
     return jpeg.tobytes()

@@ -128,6 +128,11 @@ class Board:
             self._update = update
             self._number += 1
 
+    @property
+    def update(self) -> LiveUpdate | None:
+        """The newest update, None before the first."""
+        return self._update
+
     def newest(self, seen: int, with_trace: bool) -> Shown | None:
         """The newest update, with `Trace.to_dict` where asked for; None where it was `seen`."""
         with self._lock:

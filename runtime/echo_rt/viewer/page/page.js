@@ -1,5 +1,5 @@
 "use strict";
-// Shows what comes over the socket. What is not current never looks as if it were: that is decided here in one place, `state`.
+// Shows what comes over the socket. What is not current never looks as if it were: `state` in parts.js decides that.
 
 let socket = null;
 let last = null;       // the newest figures
@@ -12,19 +12,7 @@ function send(wish) {
   if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(wish));
 }
 
-// How EF may be shown: "none" yet, "good", "stale" (no good beat of late), or "old" (the picture itself is not of now).
-function state(now) {
-  if (!now.reading || now.reading.ef_percent == null) return "none";
-  if (!now.current) return "old";
-  return now.reading.ef_stale ? "stale" : "good";
-}
-
 const METHODS = { disks: "method of disks", "area-length": "area-length", area: "from area, as FAC", biplane: "biplane disks" };
-
-function interval(reading) {
-  const beats = `${reading.ef_beats} beat${reading.ef_beats === 1 ? "" : "s"}`;
-  return `${Math.round(reading.ef_low)} to ${Math.round(reading.ef_high)} %, ${beats}`;
-}
 
 function showFigures(now) {
   const how = state(now), reading = now.reading;
@@ -194,7 +182,12 @@ function hear(event) {
   heard = Date.now();
   if (event.data instanceof Blob) { showPicture(event.data); return; }
   const said = JSON.parse(event.data);
-  if (said.sources) { $("source").replaceChildren(...said.sources.map((uri) => new Option(uri, uri))); return; }
+  if (said.sources) {
+    $("all").hidden = !said.name;
+    if (said.name) { text("all", `◂ All feeds · ${said.name}`); document.title = `${said.name} · echo-rt`; }
+    $("source").replaceChildren(...said.sources.map((uri) => new Option(uri, uri)));
+    return;
+  }
   if (said.note) { text("note", said.note); noted = Date.now(); return; }
   last = said;
   if (said.by_beat) { beats = said.by_beat; showBeats(beats.beats); showMeasures(beats); }
@@ -205,7 +198,7 @@ function hear(event) {
 }
 
 function connect() {
-  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/feed`);
+  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/feed${location.pathname.replace(/\/$/, "")}`);
   socket.onmessage = hear;
   socket.onclose = () => { gone(); setTimeout(connect, 1000); };
 }
@@ -226,6 +219,7 @@ $("reset").onclick = () => send({ do: "reset" });
 $("snapshot").onclick = () => send({ do: "snapshot" });
 $("source").onchange = (event) => { send({ do: "select", source: event.target.value }); event.target.blur(); };
 document.onkeydown = (event) => {
+  if (event.key === "Escape" && !$("all").hidden && !event.target.closest("select")) { $("all").click(); return; }
   if (event.target.closest("button, select") || event.ctrlKey || event.metaKey || event.altKey) return;
   const press = { " ": "freeze", r: "reset", s: "snapshot" }[event.key];
   if (press) { event.preventDefault(); $(press).click(); }

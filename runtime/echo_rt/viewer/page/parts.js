@@ -8,6 +8,18 @@ const minus = (words) => words.replace(/-(?=\d)/g, "−");
 const figure = (number, digits) => minus(number.toFixed(digits));
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
+// How EF may be shown: "none" yet, "good", "stale" (no good beat of late), or "old" (the picture itself is not of now).
+function state(now) {
+  if (!now.reading || now.reading.ef_percent == null) return "none";
+  if (!now.current) return "old";
+  return now.reading.ef_stale ? "stale" : "good";
+}
+
+function interval(reading) {
+  const beats = `${reading.ef_beats} beat${reading.ef_beats === 1 ? "" : "s"}`;
+  return `${Math.round(reading.ef_low)} to ${Math.round(reading.ef_high)} %, ${beats}`;
+}
+
 function element(kind, name, words) {
   const made = document.createElement(kind);
   if (name) made.className = name;
