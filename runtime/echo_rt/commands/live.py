@@ -91,15 +91,10 @@ def live(
     if devices:
         _list_cameras()
         return
-    if not sources:
-        raise ParameterError(
-            "expected a source, such as 0, rtsp://host/path or phantom:?ef=55, found none; "
-            "`echo-rt live --list` has cameras"
-        )
     from echo_rt.live.names import named
     from echo_rt.sources import FeedOptions
 
-    feeds = named(sources)
+    feeds = named(sources or _no_source())
     source = next(iter(feeds.values()))
     shown = ViewOptions(view, host, port, token)
     camera = FeedOptions(_size(size), fps, pixel_format)
@@ -115,6 +110,13 @@ def live(
         from echo_rt.commands.live_several import follow_feeds
 
         follow_feeds(options, feeds, biplane)
+
+
+def _no_source() -> list[str]:
+    raise ParameterError(
+        "expected a source, such as 0, rtsp://host/path or phantom:?ef=55, found none; "
+        "`echo-rt live --list` has cameras"
+    )
 
 
 def _list_cameras() -> None:
