@@ -2,6 +2,7 @@
 # fuzz: files that lie or are damaged, for SECONDS.
 # explore: tests on examples drawn at random.    endings: signals at random moments.
 # sanitize: the C++ kernels, watched for errors of memory and undefined results; with SECONDS it looks further.
+# test-arm64: the kernels, the engines and the main job on an emulated ARM64 processor; ARM64='--cpu max' names another.
 # audit: known holes in what it is made of, and the list of that.    lock: its checksums.
 # bench: each stage, measured.    bench-all: what the pages show, measured again in 15 minutes.
 # lint: ruff, clang-format and mypy.
@@ -15,7 +16,7 @@ SOURCES = pyproject.toml CMakeLists.txt constraints.txt $(wildcard cmake/*) $(wi
 
 SECONDS ?= 600
 
-.PHONY: demo test fuzz explore endings sanitize audit lock bench bench-all lint models-precisions clean
+.PHONY: demo test fuzz explore endings sanitize test-arm64 audit lock bench bench-all lint models-precisions clean
 .DEFAULT_GOAL := demo
 
 # A stamp for each environment: the package is built again when its build files change.
@@ -66,6 +67,9 @@ sanitize: $(SANITIZE)/.module
 	@if command -v $(CLANG) >/dev/null; then $(MAKE) --no-print-directory --jobs 4 $(FUZZER); \
 	  else echo "no $(CLANG) (Debian: apt install clang libclang-rt-dev): libFuzzer is left out"; fi
 	@PYTHONPATH=tests $(BIN)/python -m robustness.sanitize $(if $(filter-out file,$(origin SECONDS)),--seconds $(SECONDS))
+
+test-arm64: $(VENV)/.dev
+	@PYTHONPATH=tests nice -n 19 $(BIN)/python -m arm64.run $(ARM64)
 
 # In an environment of their own, for they bring libraries of their own. The SBOM is CycloneDX: build/sbom.json.
 # --strict: a library that the index does not know was not looked at, and fails the target.

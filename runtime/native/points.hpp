@@ -27,8 +27,9 @@ struct Points {
 
 // Inside a contour, closed by a straight line; positive where it runs clockwise on the screen.
 inline double signed_area(Points points) {
-  double twice = 0;
-  for (std::size_t i = 0; i < points.count; ++i) twice += cross(points[i], points[i + 1 < points.count ? i + 1 : 0]);
+  if (points.count == 0) return 0;
+  double twice = cross(points[points.count - 1], points[0]);
+  for (std::size_t i = 0; i + 1 < points.count; ++i) twice += cross(points[i], points[i + 1]);
   return twice / 2;
 }
 
