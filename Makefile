@@ -6,6 +6,7 @@
 # audit: known holes in what it is made of, and the list of that.    lock: its checksums.
 # bench: each stage, measured.    bench-all: what the pages show, measured again in 15 minutes.
 # lint: ruff, clang-format and mypy.
+# docs: the site, in build/site, with every link followed.    man: build/echo-rt.1, the manual page.
 # models: every shipped model from the data (train/models.mk).    models-precisions: their FP16 and INT8 files alone.
 # clean: remove what these make.
 PYTHON ?= python3
@@ -16,7 +17,7 @@ SOURCES = pyproject.toml CMakeLists.txt constraints.txt $(wildcard cmake/*) $(wi
 
 SECONDS ?= 600
 
-.PHONY: demo test fuzz explore endings sanitize test-arm64 audit lock bench bench-all lint models-precisions clean
+.PHONY: demo test fuzz explore endings sanitize test-arm64 audit lock bench bench-all lint docs man models-precisions clean
 .DEFAULT_GOAL := demo
 
 # A stamp for each environment: the package is built again when its build files change.
@@ -104,6 +105,15 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/clang-format --dry-run --Werror $(wildcard runtime/native/*.* $(addprefix tests/,support/*.?pp robustness/native/*.?pp))
 	@$(BIN)/mypy
+
+# Nothing is fetched: neither here nor by whoever reads the site. To search in it: python -m http.server -d build/site
+docs: $(VENV)/.dev
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build
+	@$(BIN)/python docs/building/check_links.py build/site
+
+man: $(VENV)/.dev
+	@mkdir -p build
+	@$(BIN)/python docs/building/command_page.py >build/echo-rt.1
 
 # Each passes the parity gate against its FP32 file, or the target fails. Of FP16 git keeps the recipe alone.
 models-precisions: $(VENV)/.dev
