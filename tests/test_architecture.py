@@ -25,7 +25,7 @@ PACKAGES = {
 
 GROUND = set(
     "errors checked frame grid_map segmentation chambers measures reading fields provenance wall result model arrays "
-    "native reference _native private telemetry refused".split()
+    "native reference _native private telemetry refused logs".split()
 )
 WINGS = {"sources", "phantom", "engine", "cardiac", "outputs"}
 JOINS = tuple(

@@ -194,6 +194,11 @@ class EjectionFraction:
     reason: str | None = None
     stale: bool = False
 
+    @property
+    def told(self) -> str:
+        """The figure and its method, or why there is none."""
+        return f"no EF: {self.reason}" if self.percent is None else f"EF {self.percent:.0f} % by {self.method}"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:

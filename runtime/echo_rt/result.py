@@ -139,12 +139,12 @@ class RecordingResult:
     two_views: TwoViews | None = None
 
     def __repr__(self) -> str:
-        ef = (
-            f"no EF: {self.ef.reason}" if self.ef.percent is None else f"EF {self.ef.percent:.0f} % by {self.ef.method}"
-        )
-        return (
-            f"RecordingResult({self.provenance.recording!r}, {ef}, {len(self.beats)} beats, {self.frames.total} frames)"
-        )
+        return f"RecordingResult({self.provenance.recording!r}, {self.told})"
+
+    @property
+    def told(self) -> str:
+        """What it comes to, in a few words."""
+        return f"{self.ef.told}, {len(self.beats)} beats, {self.frames.total} frames"
 
     @property
     def fac_percent(self) -> float | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from echo_rt.commands.ending import ending
+from echo_rt.commands.engine_options import Device, Model
 from echo_rt.commands.live_options import LiveOptions, ScreenOptions, ViewOptions
 from echo_rt.commands.patient import HeightCm, WeightKg, patient_of
 from echo_rt.errors import OutputError, ParameterError, printable
@@ -34,8 +35,6 @@ TERMINAL = "terminal"
 _Source = Annotated[
     str | None, typer.Argument(metavar="SOURCE", help="Camera, rtsp:// udp:// http:// igtl:// phantom: or a file.")
 ]
-_Model = Annotated[str | None, typer.Option(help="A shipped model's name or an .onnx file; see `echo-rt models`.")]
-_Device = Annotated[str, typer.Option(help="Where the network runs; see `echo-rt doctor`.")]
 _View = Annotated[str, typer.Option(help="window, web, or none: a line of figures on the terminal.")]
 _Host = Annotated[str, typer.Option(help="Address that the web page is served on.")]
 _Port = Annotated[int, typer.Option(help="Port of the web page.")]
@@ -63,8 +62,8 @@ _List = Annotated[bool, typer.Option("--list", help="List the cameras found, and
 
 def live(
     source: _Source = None,
-    model: _Model = None,
-    device: _Device = "auto",
+    model: Model = None,
+    device: Device = "auto",
     view: _View = "window",
     host: _Host = "127.0.0.1",
     port: _Port = 8080,
