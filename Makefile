@@ -8,6 +8,7 @@
 # lint: ruff, clang-format and mypy.
 # docs: the site, in build/site, with every link followed.    man: build/echo-rt.1, the manual page.
 # models: every shipped model from the data (train/models.mk).    models-precisions: their FP16 and INT8 files alone.
+# pictures: those of the pages, by the program itself.
 # clean: remove what these make.
 PYTHON ?= python3
 VENV ?= .venv
@@ -17,7 +18,7 @@ SOURCES = pyproject.toml CMakeLists.txt constraints.txt $(wildcard cmake/*) $(wi
 
 SECONDS ?= 600
 
-.PHONY: demo test fuzz explore endings sanitize test-arm64 audit lock bench bench-all lint docs man models-precisions clean
+.PHONY: demo test fuzz explore endings sanitize test-arm64 audit lock bench bench-all lint docs man models-precisions pictures clean
 .DEFAULT_GOAL := demo
 
 # A stamp for each environment: the package is built again when its build files change.
@@ -121,6 +122,10 @@ models-precisions: $(VENV)/.dev
 	  $(BIN)/echo-rt export onnx $$full --precision $$precision -o $$name.$$precision.onnx; done; \
 	  $(BIN)/python -c 'import sys, echo_rt.model as m; print(m.read_spec(sys.argv[1]).to_json())' $$name.fp16.onnx \
 	  | $(BIN)/python -m json.tool --indent 1 --no-ensure-ascii - $$name.fp16.json; done
+
+# In Chromium; PICTURES='live report' makes some of them.
+pictures: $(VENV)/.dev
+	@$(BIN)/python docs/building/pictures.py $(PICTURES)
 
 include train/models.mk
 

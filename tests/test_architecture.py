@@ -25,7 +25,7 @@ PACKAGES = {
 
 GROUND = set(
     "errors checked frame grid_map segmentation chambers measures reading fields provenance wall result model arrays "
-    "native reference _native private telemetry refused".split()
+    "native reference _native private telemetry refused logs curves".split()
 )
 WINGS = {"sources", "phantom", "engine", "cardiac", "outputs"}
 JOINS = tuple(
@@ -216,7 +216,7 @@ PUBLIC = """
 Beat Body DataError DeviceError EchoRtError EjectionFraction Engine EngineClosedError Frame FrameError LeftVentricle
 MissingExtraError ModelError ModelSpec Monitor NoDeviceError OutputError ParameterError Quality Reading Reason
 RecordingResult SEGMENTS Segmentation Session ShippedModel Source SourceError SourceFormatError SourceNotFoundError
-WallBeat WallReading __version__ models open_engine open_session open_source process stream
+WallBeat WallReading __version__ models open_engine open_session open_source plot process stream to_dataframe
 """
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from echo_rt.chambers import LeftAtrium, Scale
+from echo_rt.curves import Curves
 from echo_rt.measures import Rolling
 from echo_rt.outputs.curve import CurveOutput
 from echo_rt.outputs.curve_chambers import strain_curve
 from echo_rt.outputs.curve_words import figure_lines, headline
-from echo_rt.outputs.curves import Curves
 from echo_rt.outputs.fonts import drawable
 from echo_rt.outputs.overlay import Painter, draw
 from echo_rt.outputs.panel import bands

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from echo_rt.live.opened import Session, open_session
     from echo_rt.measures import Body
     from echo_rt.model import ModelSpec, ShippedModel, models
+    from echo_rt.outputs.notebook import as_html as as_html
+    from echo_rt.outputs.notebook import plot, to_dataframe
     from echo_rt.pipeline import process, stream
     from echo_rt.reading import SEGMENTS, Beat, EjectionFraction, Quality, Reading, Reason, WallBeat, WallReading
     from echo_rt.result import RecordingResult
@@ -80,12 +82,15 @@ _HOME = {
     "SourceNotFoundError": "errors",
     "WallBeat": "reading",
     "WallReading": "reading",
+    "as_html": "outputs.notebook",  # for notebooks, by `_repr_html_`
     "models": "model",
     "open_engine": "engine",
     "open_session": "live.opened",
     "open_source": "sources",
+    "plot": "outputs.notebook",
     "process": "pipeline",
     "stream": "pipeline",
+    "to_dataframe": "outputs.notebook",
 }
 
 __all__ = [
@@ -126,8 +131,10 @@ __all__ = [
     "open_engine",
     "open_session",
     "open_source",
+    "plot",
     "process",
     "stream",
+    "to_dataframe",
 ]
 
 

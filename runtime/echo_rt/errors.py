@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from unicodedata import category
 
@@ -112,6 +112,14 @@ def output_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         advice = "free some space, or choose another folder" if full else "choose a folder that can be written to"
         found = error.strerror or str(error) or type(error).__name__
         raise OutputError(f"{os.fspath(path)}: expected to write there, found: {found}; {advice}") from error
+
+
+def did_you_mean(found: str, known: Iterable[str]) -> str:
+    """The end of a message on a word that is not known: the known one nearest to it; empty where none is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(found, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def message(text: str) -> str:

@@ -9,6 +9,15 @@ from echo_rt.chambers import Scale
 from echo_rt.measures import Rolling
 from echo_rt.reading import SEGMENTS, Beat, Reading
 
+BEAT_FIELDS = (
+    *("t_ed_s", "t_es_s", "t_next_ed_s", "edv", "esv", "eda", "esa"),
+    *("ef_percent", "fac_percent", "heart_rate_bpm", "accepted", "reason"),
+)
+"""The names that `beat_fields` gives."""
+
+LEFT_OUT = ("index", "t_s", "ef_method", "ef_reason", "beat")
+"""Of `reading_fields`: what stands in the first columns of a row, in the last ones, or in summary.json."""
+
 
 def exact(number: float | None) -> float | None:
     """A figure that JSON can hold: NaN and infinity are none."""
@@ -83,6 +92,18 @@ def reading_fields(reading: Reading, scale: Scale) -> dict[str, Any]:
         "heart_rate_bpm": exact(reading.heart_rate_bpm),
         "beat": None if reading.beat is None else beat_fields(reading.beat),
     }
+
+
+def row_fields(reading: Reading, scale: Scale) -> dict[str, Any]:
+    """One reading as a row of readings.csv, its figures exact; the time of each stage is left out."""
+    figures = {**reading_fields(reading, scale), **measure_fields(reading.rolling, scale)}
+    for name in LEFT_OUT:
+        del figures[name]
+    return {"frame": reading.index, "t_s": reading.t_s, **figures, "beat": _verdict(reading.beat)}
+
+
+def _verdict(beat: Beat | None) -> str:
+    return "" if beat is None else "accepted" if beat.accepted else beat.reason or "rejected"
 
 
 def _ventricle_fields(reading: Reading, scale: Scale) -> dict[str, float | None]:

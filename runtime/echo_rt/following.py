@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from echo_rt.errors import printable
 from echo_rt.framing import upside_down
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from echo_rt.reading import Reading
     from echo_rt.result import RecordingResult
     from echo_rt.sources import Source
+
+_LOG = logging.getLogger(__name__)
 
 FIRST_FRAMES, LOOKED_AT = 18, 3
 """Frames by which a recording is found upside down, and every which of them is looked at so."""
@@ -127,4 +131,7 @@ def follow_recording(
     figures = monitor.clip_figures(even_with_beats=whole_clip)
     identity = source.identity if isinstance(source, Recording) else Identity()
     evidence = ViewEvidence(source.view, identity, monitor.seen, pictures.kept())
-    return framing.told(history.result(provenance, figures, whole_clip=whole_clip)), evidence
+    result = framing.told(history.result(provenance, figures, whole_clip=whole_clip))
+    # Whoever keeps logs need not know whose recording it is.
+    _LOG.info("recording %s: %s", provenance.recording_id, printable(result.told))
+    return result, evidence

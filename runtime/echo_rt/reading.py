@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+import echo_rt
 from echo_rt.chambers import BeatDisks
 from echo_rt.measures import STRAINS, Rolling, Value
 
@@ -194,6 +195,11 @@ class EjectionFraction:
     reason: str | None = None
     stale: bool = False
 
+    @property
+    def told(self) -> str:
+        """The figure and its method, or why there is none."""
+        return f"no EF: {self.reason}" if self.percent is None else f"EF {self.percent:.0f} % by {self.method}"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
@@ -230,6 +236,9 @@ class Reading:
     def __repr__(self) -> str:
         quality, ef = "ok" if self.quality.ok else self.quality.reason, self.ef
         return f"Reading(index={self.index}, t_s={self.t_s}, {quality=!s}, ef={ef.percent}, beats={ef.beats})"
+
+    def _repr_html_(self) -> str:
+        return echo_rt.as_html(self)
 
     @property
     def fac_percent(self) -> float | None:

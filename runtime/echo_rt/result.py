@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import echo_rt
 from echo_rt.chambers import Scale
 from echo_rt.fields import beat_fields, rounded, significant
 from echo_rt.measures import Rolling
 from echo_rt.provenance import AS_RECORDED, ORIENTATIONS, TURNED, Provenance
 from echo_rt.reading import CLIP_EXTREMES, Beat, EjectionFraction
 from echo_rt.wall import Wall
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    from echo_rt.curves import Curves
 
 __all__ = ["AS_RECORDED", "ORIENTATIONS", "TURNED", "Provenance"]
 
@@ -124,6 +131,7 @@ class RecordingResult:
         rolling: the rolling EF wherever it changed, with the time in seconds.
         extremes: the clip's largest and smallest volume, where the EF is made of them.
         two_views: with an A2C recording.
+        curves: of this recording, what `plot` draws of each frame; None in a result of one's own.
     """
 
     provenance: Provenance
@@ -137,14 +145,15 @@ class RecordingResult:
     extremes: ClipExtremes | None = None
     wall: Wall = field(default_factory=Wall)
     two_views: TwoViews | None = None
+    curves: Curves | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
-        ef = (
-            f"no EF: {self.ef.reason}" if self.ef.percent is None else f"EF {self.ef.percent:.0f} % by {self.ef.method}"
-        )
-        return (
-            f"RecordingResult({self.provenance.recording!r}, {ef}, {len(self.beats)} beats, {self.frames.total} frames)"
-        )
+        return f"RecordingResult({self.provenance.recording!r}, {self.told})"
+
+    @property
+    def told(self) -> str:
+        """What it comes to, in a few words."""
+        return f"{self.ef.told}, {len(self.beats)} beats, {self.frames.total} frames"
 
     @property
     def fac_percent(self) -> float | None:
@@ -198,6 +207,17 @@ class RecordingResult:
             esv=found.esv,
             two_views=TwoViews(found, self, a2c),
         )
+
+    def plot(self) -> Figure:
+        """The figure of ``curve.png``, see `echo_rt.plot`."""
+        return echo_rt.plot(self)
+
+    def to_dataframe(self) -> DataFrame:
+        """A row for each beat, see `echo_rt.to_dataframe`."""
+        return echo_rt.to_dataframe(self)
+
+    def _repr_html_(self) -> str:
+        return echo_rt.as_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """What ``summary.json`` holds: no NaN, figures rounded to what they are worth."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from echo_rt.cardiac.verdict import DOUBTS
 from echo_rt.chambers import Scale
+from echo_rt.curves import Curves
 from echo_rt.frame import Frame
 from echo_rt.measures import Rolling
 from echo_rt.reading import SEGMENTS, Beat, EjectionFraction, Reading, WallBeat
@@ -36,7 +37,8 @@ class _Standing(NamedTuple):
 
 
 class RecordingHistory:
-    """Takes every reading of a recording and gives the result at its end. It keeps the beats, and 8 bytes a frame."""
+    """Takes every reading of a recording and gives the result at its end. It keeps the beats, and some numbers
+    a frame."""
 
     def __init__(self) -> None:
         self._times_s = (0.0, 0.0)  # of the first frame and of the last
@@ -48,6 +50,7 @@ class RecordingHistory:
         self._wall_beats: list[WallBeat] = []
         self._rejected: Counter[str] = Counter()
         self._latency_ms = array("d")
+        self._curves = Curves()
 
     def update(self, frame: Frame, reading: Reading) -> None:
         """Take the next frame and what is known after it."""
@@ -55,6 +58,7 @@ class RecordingHistory:
             self._times_s, self._spacing_mm = (reading.t_s, reading.t_s), frame.spacing_mm
         self._times_s = (self._times_s[0], reading.t_s)
         self._latency_ms.append(reading.latency_ms)
+        self._curves.take(reading)
         if reading.ef.percent is not None or self._standing.ef.percent is None or reading.ef.reason in DOUBTS:
             # The last figure stays, also where the recording goes on for long without a heart, unless its later beats
             # make it doubtful.
@@ -108,6 +112,7 @@ class RecordingHistory:
             rolling=tuple(self._rolling),
             extremes=found,
             wall=wall_of(self._wall_beats, provenance.view),
+            curves=self._curves,
         )
 
     def _with_frames(self, reason: str) -> str:

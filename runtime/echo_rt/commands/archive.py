@@ -15,9 +15,11 @@ import typer
 from typer.core import TyperGroup
 
 from echo_rt.commands.ending import ending
+from echo_rt.commands.engine_options import Device, Model
 from echo_rt.commands.exit_status import BAD_INPUT
 from echo_rt.commands.plugins import plain_app
 from echo_rt.errors import MissingExtraError, ParameterError, printable
+from echo_rt.logs import quiet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,8 +87,6 @@ _Key = Annotated[
     Path | None,
     typer.Option("--pseudonymise", metavar="KEY", help="File with a secret key: results name no recording."),
 ]
-_Model = Annotated[str | None, typer.Option(help="A shipped model's name or an .onnx file; see `echo-rt models`.")]
-_Device = Annotated[str, typer.Option(help="Where the network runs; see `echo-rt doctor`.")]
 _EfMethod = Annotated[str, typer.Option(help="What EF is made of: disks, area-length, area; area-extremes.")]
 _Fps = Annotated[float | None, typer.Option(help="Frames a second, for images without a clock.")]
 _Roi = Annotated[str, typer.Option(help="auto finds the ultrasound on a scanner's screen; x,y,w,h; none takes all.")]
@@ -105,8 +105,8 @@ def run(
     pseudonymise: _Key = None,
     seconds_each: _Seconds = 600.0,
     memory_gb: _Memory = 4.0,
-    model: _Model = None,
-    device: _Device = "auto",
+    model: Model = None,
+    device: Device = "auto",
     ef_method: _EfMethod = "disks",
     fps: _Fps = None,
     roi: _Roi = "auto",
@@ -246,6 +246,8 @@ class _Shown:
 
     def _show(self) -> None:
         assert self._progress is not None
+        if quiet():
+            return
         if self._terminal:
             line = self._progress.line()[: max(20, get_terminal_size().columns - 1)]
             sys.stderr.write("\r" + line.ljust(self._wide))

@@ -10,6 +10,7 @@ from echo_rt.commands.job import Follow, Here, Job, Opening, Options, Outcome, R
 from echo_rt.commands.progress import BatchProgress
 from echo_rt.commands.table import console, labels, print_table
 from echo_rt.errors import printable
+from echo_rt.logs import quiet
 from echo_rt.outputs.names import Choice, Names
 from echo_rt.refused import Refused
 from echo_rt.result import RecordingResult
@@ -138,7 +139,7 @@ class Batch:
     def print_elsewhere(self) -> None:
         """Say beside JSON which results are not where their name is."""
         for number, (recording, outcome) in enumerate(zip(self.recordings, self._outcomes, strict=True)):
-            if isinstance(outcome, RecordingResult):
+            if isinstance(outcome, RecordingResult) and not quiet():
                 for note in self._elsewhere(number):
                     self.console.print(f"{printable(recording)}: {printable(note)}")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from echo_rt.commands.engine_options import Device, Model
 from echo_rt.commands.exit_status import BAD_INPUT
 from echo_rt.commands.patient import HeightCm, WeightKg, check_one_patient, patient_of
 
@@ -37,10 +38,8 @@ def file(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the results, one folder a recording; none are kept without it.")
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="A shipped model's name or an .onnx file; see `echo-rt models`.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="Where the network runs; see `echo-rt doctor`.")] = "auto",
+    model: Model = None,
+    device: Device = "auto",
     ef_method: Annotated[
         str, typer.Option(help="What EF is made of: disks, area-length, area; area-extremes of the clip.")
     ] = "disks",

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from echo_rt.commands.engine_options import Device, Model
 from echo_rt.commands.live_options import IgtlOptions, LiveOptions, ScreenOptions, ViewOptions
 from echo_rt.commands.patient import HeightCm, WeightKg, patient_of
 from echo_rt.errors import ParameterError, printable
@@ -21,8 +22,6 @@ _Sources = Annotated[
 _Biplane = Annotated[
     bool, typer.Option("--biplane", help="The two sources are A4C and A2C of one heart: show their biplane EF.")
 ]
-_Model = Annotated[str | None, typer.Option(help="A shipped model's name or an .onnx file; see `echo-rt models`.")]
-_Device = Annotated[str, typer.Option(help="Where the network runs; see `echo-rt doctor`.")]
 _View = Annotated[str, typer.Option(help="window, web, or none: a line of figures on the terminal.")]
 _Host = Annotated[str, typer.Option(help="Address that the web page is served on.")]
 _Port = Annotated[int, typer.Option(help="Port of the web page.")]
@@ -54,8 +53,8 @@ _List = Annotated[bool, typer.Option("--list", help="List the cameras found and 
 
 def live(
     sources: _Sources = None,
-    model: _Model = None,
-    device: _Device = "auto",
+    model: Model = None,
+    device: Device = "auto",
     view: _View = "window",
     host: _Host = "127.0.0.1",
     port: _Port = 8080,

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from echo_rt.commands.ending import ending
+from echo_rt.commands.engine_options import Device, Model
 from echo_rt.commands.plugins import plain_app
 from echo_rt.errors import MissingExtraError, ParameterError, printable
+from echo_rt.logs import quiet
 
 if TYPE_CHECKING:
     from echo_rt.commands.job import Job, Outcome
@@ -36,8 +38,6 @@ _Reports = Annotated[
 ]
 _Quiet = Annotated[float, typer.Option("--quiet-s", help="A study without a new instance for so long is processed.")]
 _Retry = Annotated[float, typer.Option("--retry-s", help="Until a report is sent again; twice as long each time.")]
-_Model = Annotated[str | None, typer.Option(help="A shipped model's name or an .onnx file; see `echo-rt models`.")]
-_Device = Annotated[str, typer.Option(help="Where the network runs; see `echo-rt doctor`.")]
 _Jobs = Annotated[int | None, typer.Option(min=1, show_default=False, help="Cines side by side; as many as help.")]
 _Metrics = Annotated[int | None, typer.Option("--metrics-port", help="Serve Prometheus on 127.0.0.1 at this port.")]
 
@@ -53,8 +53,8 @@ def serve(
     report: _Reports = None,
     quiet_s: _Quiet = 30.0,
     retry_s: _Retry = 30.0,
-    model: _Model = None,
-    device: _Device = "auto",
+    model: Model = None,
+    device: Device = "auto",
     jobs: _Jobs = None,
     metrics_port: _Metrics = None,
 ) -> None:
@@ -106,7 +106,8 @@ def run(options: NodeOptions, out: Path, model: str | None, device: str, jobs: i
 
         def started(port: int) -> None:
             where = f"{options.host} port {port} as {options.title}"
-            typer.echo(printable(f"listening on {where}; storing in {out}; Ctrl-C ends it"), err=True)
+            if not quiet():
+                typer.echo(printable(f"listening on {where}; storing in {out}; Ctrl-C ends it"), err=True)
 
         made = Node(options, shelf, InWorkers(workers), started)
         with ending.gently(made.stop):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from echo_rt.errors import MissingExtraError
+from echo_rt.errors import MissingExtraError, did_you_mean, printable
 
 
 def plain_app(**settings: Any) -> typer.Typer:
@@ -43,6 +44,16 @@ class WithPlugins(TyperGroup):
         """The command of that name; None where there is none."""
         point = _plugins().get(cmd_name)
         return super().get_command(ctx, cmd_name) if point is None else command_of(point.load(), cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that was asked for; of a misspelt one the error says which is near, plug-ins' included."""
+        word = args[0]
+        if not word.startswith("-") and not ctx.resilient_parsing and self.get_command(ctx, word) is None:
+            near = did_you_mean(word, self.list_commands(ctx))
+            if not near and os.path.exists(word):
+                near = f"; did you mean {ctx.info_name} file {printable(word)}?"
+            ctx.fail(f"No such command {printable(word)!r}{near or '.'}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for.

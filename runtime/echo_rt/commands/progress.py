@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from echo_rt.logs import quiet
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -35,7 +37,7 @@ class BatchProgress:
             TextColumn("{task.fields[speed]}", markup=False),
             TimeRemainingColumn(),
         )
-        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._bar = Progress(*columns, console=console, transient=True, disable=quiet() or not console.is_terminal)
         self._task = self._bar.add_task(self._said(), total=1.0, speed="")
 
     def __enter__(self) -> Self:

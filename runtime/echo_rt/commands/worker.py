@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
+from echo_rt import logs
 from echo_rt.archive.pools import OutcomeT, TaskT
 from echo_rt.commands.ending import ending
 from echo_rt.commands.job import Opening, Tell
@@ -112,6 +113,7 @@ def serve(talk: Connection, setup: Setup[Any, Any], core: int | None) -> None:
 def _serve(talk: Connection, setup: Setup[Any, Any], core: int | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
+    logs.show()
     threading.Thread(target=_outlive, name="echo-rt parent", daemon=True).start()
     if core is not None:
         os.sched_setaffinity(0, {core})  # before there are threads, which inherit it

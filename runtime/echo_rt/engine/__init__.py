@@ -6,16 +6,19 @@ May import the ground floor and itself; a runtime's library only where that runt
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from echo_rt.errors import DeviceError, MissingExtraError, ParameterError
+from echo_rt.errors import DeviceError, MissingExtraError, ParameterError, did_you_mean
 from echo_rt.model import ModelSpec, Precision, check_graph, model_path, read_spec
 
 if TYPE_CHECKING:
     from echo_rt.arrays import Image
     from echo_rt.segmentation import Segmentation
+
+_LOG = logging.getLogger(__name__)
 
 __all__ = ["DEVICES", "Device", "Engine", "choose", "open_engine", "probe"]
 
@@ -83,7 +86,9 @@ def choose() -> tuple[str, str]:
     reasons: list[str] = []
     for device in DEVICES:
         try:
-            return device, "; ".join([f"{device}: {probe(device)}", *reasons])
+            why = "; ".join([f"{device}: {probe(device)}", *reasons])
+            _LOG.debug("auto takes %s: %s", device, why)
+            return device, why
         except (DeviceError, MissingExtraError) as error:  # noqa: PERF203 - few devices
             reasons.insert(0, f"{device}: {error}")
     raise DeviceError(f"expected a device that can be used, found none ({'; '.join(reasons)})")
@@ -104,7 +109,8 @@ def open_engine(model: str | os.PathLike[str] | None = None, device: str = "auto
         ParameterError: there is no such device.
     """
     if device != "auto" and device not in DEVICES:
-        raise ParameterError(f"expected a device of auto, {', '.join(DEVICES)}, found {device!r}")
+        near = did_you_mean(device, DEVICES)
+        raise ParameterError(f"expected a device of auto, {', '.join(DEVICES)}, found {device!r}{near}")
     chosen = DEVICES[choose()[0] if device == "auto" else device]
     path = model_path(model, chosen.precisions)
     more = [threads] if chosen.threaded else []
@@ -113,4 +119,5 @@ def open_engine(model: str | os.PathLike[str] | None = None, device: str = "auto
     engine: Engine = getattr(chosen.load(), chosen.engine)(os.fspath(path), spec, *more)
     if (try_out := getattr(engine, "try_out", None)) is not None:
         try_out()
+    _LOG.info("model %s %s: %s", spec.name, spec.version, engine.description)
     return engine

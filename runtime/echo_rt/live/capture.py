@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from echo_rt.live.pulse import Tally
     from echo_rt.live.reader import Event
     from echo_rt.live.slot import Slot
+
+_LOG = logging.getLogger(__name__)
 
 STALL_S = 2.0
 """A feed that gives no frame for that long is lost."""
@@ -137,6 +140,7 @@ class Capture:
         attempt.heard_s, attempt.note = event.arrived_s, event.note or ""
         if self.state.phase is Phase.LOST:
             self._tally.reopened += 1
+            _LOG.info("%s is back", self._opening.uri)
         self._back_off.reset()
         message = Drop.LOOKING.value if event.looking else attempt.note
         self.state = CaptureState(Phase.RUNNING, message, event.looking)
@@ -163,6 +167,7 @@ class Capture:
             self._attempt = None
         again = self._back_off.wait(time.perf_counter())
         self.state = CaptureState(Phase.LOST, f"{why}; {again}", newest_s=self._clock.newest_s)
+        _LOG.info("%s is lost: %s", self._opening.uri, self.state.message)
 
 
 @dataclass(slots=True, eq=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from echo_rt.errors import ModelError, ParameterError
+from echo_rt.errors import ModelError, ParameterError, did_you_mean
 from echo_rt.model.half import RECIPE, half_file, read_recipe
 from echo_rt.model.spec import PRECISIONS, ModelSpec, Precision, read_spec
 
@@ -82,10 +82,12 @@ def models_dir() -> Path:
 def models() -> list[ShippedModel]:
     """The shipped models, the default one first. Files are named ``<name>.<precision>.onnx``."""
     shipped = _files(models_dir())
-    return [
-        ShippedModel(name, shipped[name], _spec(next(iter(shipped[name].values()))))
-        for name in sorted(shipped, key=lambda name: (name != DEFAULT_MODEL, name))
-    ]
+    return [ShippedModel(name, shipped[name], _spec(next(iter(shipped[name].values())))) for name in names()]
+
+
+def names() -> list[str]:
+    """Of the shipped models, in the order of `models`, without a look into their files."""
+    return sorted(_files(models_dir()), key=lambda name: (name != DEFAULT_MODEL, name))
 
 
 def model_path(model: str | os.PathLike[str] | None, precisions: Sequence[Precision] = PRECISIONS) -> Path:
@@ -112,8 +114,9 @@ def model_path(model: str | os.PathLike[str] | None, precisions: Sequence[Precis
             return _made(files[precision])
     if (path := Path(text)).is_file():
         return path
-    names = ", ".join(sorted(shipped)) or "no shipped model"
-    raise ModelError(f"model {text!r}: expected a file or one of {names}, found neither")
+    known = ", ".join(sorted(shipped)) or "no shipped model"
+    near = did_you_mean(text, shipped)
+    raise ModelError(f"model {text!r}: expected a file or one of {known}, found neither{near}")
 
 
 def _files(folder: Path) -> dict[str, dict[str, Path]]:

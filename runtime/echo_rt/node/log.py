@@ -5,6 +5,7 @@ An instance is named by its number in the journal. `echo-rt node status` has the
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import sys
 import threading
@@ -13,7 +14,10 @@ from collections import Counter
 from contextlib import suppress
 
 from echo_rt.errors import message
+from echo_rt.logs import SAID
 from echo_rt.viewer.gate import Allowance
+
+_TREE = logging.getLogger("echo_rt.node")
 
 LINES, LINES_S = 60, 60.0
 """Lines in that time, at most."""
@@ -36,6 +40,7 @@ class Log:
                 return
             more = f" ({self._left_out} lines were left out before this one)" if self._left_out else ""
             self._left_out = 0
+            _TREE.info("%s", message(text), extra={SAID: True})
             with suppress(OSError, ValueError):  # nobody reads it any more
                 sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {message(text)}{more}\n")
                 sys.stderr.flush()

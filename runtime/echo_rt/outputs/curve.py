@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
+from echo_rt.curves import Curves
 from echo_rt.errors import output_errors
 from echo_rt.frame import Frame
 from echo_rt.outputs.base import FileOutput
-from echo_rt.outputs.curves import Curves
 from echo_rt.outputs.fonts import quiet
 from echo_rt.reading import Reading
 from echo_rt.result import RecordingResult

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from echo_rt.curves import Curves
 from echo_rt.outputs.curve_style import BLUE, LEGEND, RED, VIOLET, dense
-from echo_rt.outputs.curves import Curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from echo_rt.arrays import Array
+from echo_rt.curves import Curves
 from echo_rt.outputs.curve_chambers import draw_atrium, draw_strain, has_atrium, has_strain
 from echo_rt.outputs.curve_style import (
     AMBER,
@@ -29,7 +29,7 @@ from echo_rt.outputs.curve_style import (
     dense,
 )
 from echo_rt.outputs.curve_words import figure_lines, headline
-from echo_rt.outputs.curves import Curves
+from echo_rt.outputs.drawn import PNG, Drawn
 from echo_rt.outputs.fonts import drawable
 from echo_rt.reading import SEGMENTS, Beat
 from echo_rt.result import ClipExtremes, RecordingResult
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.text import Text
     from numpy.typing import NDArray
 
@@ -71,6 +72,12 @@ class Panel(NamedTuple):
 
 def save_figure(path: Path, title: str, curves: Curves, result: RecordingResult) -> None:
     """Draw the figure of a recording and write it as a PNG."""
+    with matplotlib.rc_context(STYLE):
+        make_figure(title, curves, result).savefig(path, **PNG)
+
+
+def make_figure(title: str, curves: Curves, result: RecordingResult) -> Drawn:
+    """Draw the figure of a recording."""
     panels = [
         *([Panel(draw_ejection, 1.45, 0.0)] if result.beats else []),
         *([Panel(draw_strain, 1.4, 1.6)] if has_strain(curves, result) else []),
@@ -81,10 +88,10 @@ def save_figure(path: Path, title: str, curves: Curves, result: RecordingResult)
     # Not pyplot: it keeps every figure and asks for a display.
     with matplotlib.rc_context(STYLE):
         high = HIGH + sum(panel.adds for panel in panels) + LINE * len(words)
-        figure = Figure(figsize=(WIDE, round(high, 2)), dpi=100)
+        figure = Drawn(figsize=(WIDE, round(high, 2)), dpi=100)
         FigureCanvasAgg(figure)
         _draw(figure, title, words, panels, curves, result)
-        figure.savefig(path, format="png", metadata={"Software": "echo-rt"})
+    return figure
 
 
 def _draw(

@@ -9,14 +9,11 @@ from typing import Any
 
 from echo_rt.chambers import Scale
 from echo_rt.errors import output_errors
-from echo_rt.fields import measure_fields, reading_fields
+from echo_rt.fields import row_fields
 from echo_rt.frame import Frame
 from echo_rt.outputs.base import FileOutput
-from echo_rt.reading import Beat, Reading
+from echo_rt.reading import Reading
 from echo_rt.result import RecordingResult
-
-LEFT_OUT = ("index", "t_s", "ef_method", "ef_reason", "beat")
-"""Of `reading_fields`: what stands in the first columns, in the last ones, or in summary.json."""
 
 
 class TableOutput(FileOutput):
@@ -41,20 +38,18 @@ class TableOutput(FileOutput):
         first = self._stages is None
         if self._stages is None:
             self._stages, self._scale = list(reading.time_ms), Scale.of(frame.spacing_mm)
-        figures = {**reading_fields(reading, self._scale), **measure_fields(reading.rolling, self._scale)}
-        for name in LEFT_OUT:
-            del figures[name]
+        row = row_fields(reading, self._scale)
         times = [reading.time_ms.get(stage) for stage in self._stages]
         with output_errors(self.path):
             if first:
                 columns = [f"time_{stage}_ms" for stage in self._stages]
-                self._rows.writerow(["frame", "t_s", *figures, "beat", *columns])
+                self._rows.writerow([*row, *columns])
+            index, t_s, *figures = row.values()
             self._rows.writerow(
                 [
-                    reading.index,
-                    f"{reading.t_s:.6f}",
-                    *map(_cell, figures.values()),
-                    _verdict(reading.beat),
+                    index,
+                    f"{t_s:.6f}",
+                    *map(_cell, figures),
                     *("" if time_ms is None else f"{time_ms:.3f}" for time_ms in times),
                 ]
             )
@@ -73,7 +68,3 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:.6g}" if isinstance(value, float) else str(int(value) if isinstance(value, bool) else value)
-
-
-def _verdict(beat: Beat | None) -> str:
-    return "" if beat is None else "accepted" if beat.accepted else beat.reason or "rejected"

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from echo_rt.errors import printable
 from echo_rt.live.status import LiveUpdate, Phase
+from echo_rt.logs import quiet
 from echo_rt.measures import Rolling
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class TerminalViewer:
 
     def show(self, update: LiveUpdate) -> None:
         """See `Viewer`."""
+        if quiet():
+            return
         status = update.status
         due = self._console.is_terminal and status.t_wall_s - self._told_s >= RENEWED_S
         if due or (status.phase, status.message) != self._told:

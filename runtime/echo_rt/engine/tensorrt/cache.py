@@ -28,6 +28,7 @@ from echo_rt.engine.tensorrt import build
 from echo_rt.engine.tensorrt.private_files import cache_folder, read_sealed, user_key, write_pair, write_sealed
 from echo_rt.engine.tensorrt.record import EngineRecord, Wanted, record_path, sha256
 from echo_rt.errors import ModelError, output_errors
+from echo_rt.logs import note, quiet
 from echo_rt.model import read_spec
 
 
@@ -65,7 +66,7 @@ def cached_engine(
         OutputError: the cache folder cannot be used.
         ParameterError, MissingExtraError, DeviceError: as `echo_rt.engine.tensorrt.build.build`.
     """
-    model, options, say = Path(model), options or build.BuildOptions(), say or to_stderr
+    model, options, say = Path(model), options or build.BuildOptions(), say or note
     spec, onnx = read_spec(model), model.read_bytes()
     gpu = device or find_device()
     machine = build.tensorrt_version(gpu), gpu.cuda_driver, gpu.name, gpu.compute_capability
@@ -148,15 +149,10 @@ def _read(path: Path, key: bytes, wanted: Wanted | None) -> StoredEngine | str:
     return StoredEngine(path, data, record, built=False)
 
 
-def to_stderr(line: str) -> None:
-    """Say a line to whoever sits before the terminal."""
-    print(f"echo-rt: {line}", file=sys.stderr)
-
-
 @contextmanager
 def build_progress() -> Iterator[build.Progress | None]:
-    """A bar for each phase of a build on standard error; None where that is not a terminal."""
-    if not sys.stderr.isatty():
+    """A bar for each phase of a build on standard error; None without a terminal, or with --quiet."""
+    if quiet() or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console

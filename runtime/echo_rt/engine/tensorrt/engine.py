@@ -17,13 +17,14 @@ from echo_rt.engine.host import read_heads, stage_times_ms
 from echo_rt.engine.preprocess import check_image
 from echo_rt.engine.signature import closed_engine, foreign_state
 from echo_rt.engine.tensorrt.build import Say, tensorrt_version
-from echo_rt.engine.tensorrt.cache import build_progress, cached_engine, to_stderr
+from echo_rt.engine.tensorrt.cache import build_progress, cached_engine
 from echo_rt.engine.tensorrt.context import PrimaryContext, cuda_errors
 from echo_rt.engine.tensorrt.frames import FrameBuffers, FrameRunner
 from echo_rt.engine.tensorrt.kernels import fatbin_path, read_tally
 from echo_rt.engine.tensorrt.memory import DeviceState, StatePool
 from echo_rt.engine.tensorrt.network import Network
 from echo_rt.errors import ParameterError
+from echo_rt.logs import note
 from echo_rt.model import ModelSpec
 from echo_rt.segmentation import Segmentation
 
@@ -146,7 +147,7 @@ class TensorRtEngine:
                 network = Network(primary, found, stored, spec)
         self.spec = spec
         self.description = f"{Path(path).name} on TensorRT {version} ({found.name}, {spec.precision})"
-        self._in_flight, self._graph, self._say, self._said = in_flight, graph, say or to_stderr, False
+        self._in_flight, self._graph, self._say, self._said = in_flight, graph, say or note, False
         self._gpu = _Gpu(primary, network)
         # An engine that nobody closes is freed when it is forgotten, or when the program ends and CUDA still works.
         self._free = weakref.finalize(self, self._gpu.close)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from array import array
 
+from echo_rt.curves import Curves
 from echo_rt.frame import Frame
-from echo_rt.outputs.curves import Curves
 from echo_rt.outputs.reports.moments import Moments
 from echo_rt.reading import Reading
 
