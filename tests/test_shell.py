@@ -17,7 +17,7 @@ import echo_rt
 from echo_rt import logs
 from echo_rt.commands import app as command_line
 from echo_rt.commands.engine_options import complete_device, complete_model
-from echo_rt.engine import open_engine
+from echo_rt.engine import DEVICES, open_engine
 from echo_rt.errors import ModelError, ParameterError, did_you_mean
 from echo_rt.live.status import LiveStatus, LiveUpdate, Phase
 from support.program import echo_rt as program
@@ -106,7 +106,7 @@ def test_completing_needs_no_heavy_library(line: str, expected: list[str]) -> No
 def test_models_and_devices_are_completed() -> None:
     assert complete_model("lv-e") == ["lv-edge"]
     assert complete_model("/home") == []
-    assert complete_device("") == ["auto", "tensorrt", "cuda", "cpu", "openvino"]
+    assert complete_device("") == ["auto", *DEVICES]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="bash is asked for")
