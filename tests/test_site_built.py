@@ -18,7 +18,7 @@ check_links = pytest.importorskip("check_links")
 pytest.importorskip("mkdocs")
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("index.html", "first-ef.html", "meaning.html", "reference/commands.html", "reference/python.html")
+PAGES = ("index.html", "meaning.html", "reference/commands.html", "reference/python.html", "reference/model-file.html")
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +62,15 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("size", "scheme"), [("phone", "light"), ("desk", "dark")])
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_keeps_nobody_out_and_fits_its_window(name: str, size: str, site: Path, opened: Any) -> None:
+def test_a_page_keeps_nobody_out_and_fits_its_window(
+    name: str, size: str, scheme: str, site: Path, opened: Any
+) -> None:
     width, height = SIZES[size]
     asked: list[str] = []
     with web(site) as address:
-        page = opened.new_page(viewport={"width": width, "height": height})
+        page = opened.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
         page.on("request", lambda request: asked.append(request.url))
         page.goto(f"{address}/{name}")
         page.wait_for_load_state("networkidle")

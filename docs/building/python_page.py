@@ -54,6 +54,7 @@ def errors_markdown() -> str:
 def model_file_markdown() -> str:
     """The page of the contract in a model file."""
     parts = ["# The model file\n", *_object("echo_rt.model.spec", members=False, show_root_heading=False)]
+    parts.append("## What it holds\n")
     for name in MODEL_FILE:
         parts += _object(f"echo_rt.model.{name}")
     return "\n".join(parts)
