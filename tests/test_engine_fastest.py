@@ -123,6 +123,18 @@ def test_without_a_place_for_the_cache_nothing_is_measured(opened: Any, model: P
     assert log == ["slow"]
 
 
+def test_a_user_without_a_home_gets_no_cache_and_an_engine(
+    opened: Any, model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name, appauthor: Path("~/.cache") / name)
+    monkeypatch.chdir(tmp_path)
+    log = opened(slow=0.005, fast=0.0)
+    with open_engine(model) as engine:
+        assert engine.device == "slow"
+    assert log == ["slow"]
+    assert not (tmp_path / "~").exists()
+
+
 @pytest.mark.parametrize("way", ["switch", "device", "threads"])
 def test_who_says_what_he_wants_gets_it_unmeasured(
     opened: Any, model: Path, monkeypatch: pytest.MonkeyPatch, way: str
