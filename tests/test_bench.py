@@ -38,11 +38,14 @@ def test_multiply_adds_by_hand(tmp_path: Path) -> None:
     assert multiply_adds(tmp_path / "checked.onnx") == 4 * 48 * 64, "four 1x1 filters over one channel"
 
 
-def test_a_model_is_the_same_work_in_every_precision_and_within_its_limit(user_cache: Path) -> None:
+def test_a_model_is_the_same_work_in_every_precision_but_for_the_first_layer_and_within_its_limit(
+    user_cache: Path,
+) -> None:
     for model in models():
-        work = {multiply_adds(model.file(precision)) for precision in model.files}
-        assert len(work) == 1, model.name
-        assert work.pop() <= 0.76e9
+        work = {precision: multiply_adds(model.file(precision)) for precision in model.files}
+        # In INT8 the first convolution sees squares of pixels: more multiply-adds in less time.
+        assert work["fp16"] == work["fp32"] <= work["int8"] <= 1.01 * work["fp32"], model.name
+        assert work["int8"] <= 0.76e9
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model at all", b"\x08"])

@@ -12,7 +12,7 @@ import torch
 from echo_rt.engine import open_engine
 from echo_rt.errors import ModelError, ParameterError
 from echo_rt.model import VIEWS
-from echo_rt_network.unet import ConvGRU, UNet
+from echo_rt_network.unet import ConvGRU, UNet, in_patches, out_of_patches
 from echo_rt_train import losses
 from echo_rt_train.augment import Augment, Screen
 from echo_rt_train.data import PHASES
@@ -172,3 +172,15 @@ def test_a_still_becomes_a_clip_that_drifts_slowly_and_keeps_its_heart() -> None
         assert np.abs(np.diff(areas)).max() < 0.05 * areas.mean()
         step = np.abs(np.diff(target[:, 0], axis=0)).sum((1, 2))
         assert 0 < step.max() < 0.1 * areas.mean()
+
+
+def test_a_network_on_patches_sees_four_pixels_as_one_and_says_all_four() -> None:
+    torch.manual_seed(0)
+    image = torch.randn(2, 1, 32, 48)
+    assert torch.equal(in_patches(image, 2), torch.nn.functional.pixel_unshuffle(image, 2))
+    network = UNet(WIDTHS, heads=("view",), patch=2).eval()
+    assert network(image).logits.shape == (2, 4, 32, 48)
+    assert network.encoder[0](in_patches(image, 2)).shape == (2, WIDTHS[0], 16, 24), "no layer at the image's size"
+    numbers = torch.arange(2 * 4 * 6 * 8.0).reshape(2, 4, 6, 8)
+    squares = torch.stack([numbers[:, :, y::2, x::2] for y in range(2) for x in range(2)], dim=1).flatten(1, 2)
+    assert torch.equal(out_of_patches(squares, 2), numbers)

@@ -122,7 +122,7 @@ def _kept_in_fp32(model: onnx.ModelProto, spec: ModelSpec) -> list[list[str]]:
     comes before the first reduction, a tenth of the multiply-adds of a U-Net; all layers at the image's own size.
     """
     layers = [node for node in model.graph.node if node.op_type in ("Conv", "ConvTranspose", "Gemm")]
-    last = next(node.name for node in model.graph.node if "logits" in node.output)
+    last = _last_layer(model)
     shapes = {
         value.name: [side.dim_value for side in value.type.tensor_type.shape.dim] for value in model.graph.value_info
     }
@@ -138,3 +138,12 @@ def _kept_in_fp32(model: onnx.ModelProto, spec: ModelSpec) -> list[list[str]]:
         if (unique := list(dict.fromkeys(names))) not in ladder:
             ladder.append(unique)
     return ladder
+
+
+def _last_layer(model: onnx.ModelProto) -> str:
+    """The layer that says the logits. What only moves them may follow it."""
+    maker = {output: node for node in model.graph.node for output in node.output}
+    node = maker["logits"]
+    while node.op_type in ("Reshape", "Transpose", "DepthToSpace"):
+        node = maker[node.input[0]]
+    return str(node.name)

@@ -87,7 +87,7 @@ def put_in(network: UNet, spec: ModelSpec, path: Path) -> ModelSpec:
     bias = network.head.bias
     assert bias is not None
     with torch.no_grad():
-        bias.add_(added)
+        bias.add_(added.repeat(len(bias) // len(added)))  # of every pixel of a patch
     return spec
 
 

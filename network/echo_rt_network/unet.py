@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -95,6 +95,8 @@ class UNet(nn.Module):
         memory: hidden channels of a ConvGRU on the way up at each level, in the order of `widths`, the last being the
             bottleneck; 0 is none, and so is an empty list. With a memory the network is causal and streams: its state
             goes in and out with every image.
+        patch: pixels at the side of a square that the first level takes as channels of one pixel. With 2 no layer runs
+            at the image's own size, where a processor spends most time for the fewest multiply-adds.
 
     Attributes:
         architecture: what it was made of, but for the classes.
@@ -111,11 +113,12 @@ class UNet(nn.Module):
         classes: int = 4,
         heads: Sequence[str] = (),
         memory: Sequence[int] = (),
+        patch: int = 1,
     ) -> None:
         super().__init__()
         widths, memory = list(widths), list(memory)
-        self.head_gradient = 0.0
-        self.architecture = {"widths": widths, "heads": list(heads), "memory": memory}
+        self.head_gradient, self.patch = 0.0, patch
+        self.architecture: dict[str, Any] = {"widths": widths, "heads": list(heads), "memory": memory, "patch": patch}
         if unknown := sorted(set(heads) - set(HEADS)):
             raise ParameterError(f"model.heads: expected some of {', '.join(HEADS)}, found {', '.join(unknown)}")
         if memory and len(memory) != len(widths):
@@ -123,10 +126,10 @@ class UNet(nn.Module):
                 f"model.memory: expected none or as many as the {len(widths)} levels of model.widths, "
                 f"found {len(memory)}"
             )
-        self.encoder = nn.ModuleList([ConvBlock(a, b) for a, b in pairwise([1, *widths])])
+        self.encoder = nn.ModuleList([ConvBlock(a, b) for a, b in pairwise([patch**2, *widths])])
         self.up = nn.ModuleList([nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairwise(widths)])
         self.decoder = nn.ModuleList([ConvBlock(2 * a, a) for a in widths[:-1]])
-        self.head = nn.Conv2d(widths[0], classes, 1)
+        self.head = nn.Conv2d(widths[0], classes * patch**2, 1)
         numbers = {"view": len(VIEWS), "confidence": 1}
         self.heads = nn.ModuleDict({name: Head(widths[-1], numbers[name]) for name in heads})
         self.memory = nn.ModuleDict(
@@ -139,10 +142,10 @@ class UNet(nn.Module):
         return tuple(self.memory)
 
     def forward(self, image: Tensor, state: Mapping[str, Tensor] | None = None) -> Output:
-        """Normalised grey (N, 1, h, w), h and w multiples of 2**(levels - 1), and the state after the image before;
-        None at the first."""
+        """Normalised grey (N, 1, h, w), h and w multiples of patch * 2**(levels - 1), and the state after the image
+        before; None at the first."""
         skips: list[Tensor] = []
-        x = image
+        x = in_patches(image, self.patch) if self.patch > 1 else image
         for level, block in enumerate(self.encoder):
             x = block(nn.functional.max_pool2d(x, 2) if level else x)
             skips.append(x)
@@ -153,7 +156,9 @@ class UNet(nn.Module):
         for level in reversed(range(len(self.decoder))):
             x = self.decoder[level](torch.cat([skips.pop(), self.up[level](x)], dim=1))
             x = self._remember(level, x, state, after)
-        return Output(self.head(x), heads, {name: after[name] for name in self.memory})
+        x = self.head(x)
+        x = out_of_patches(x, self.patch) if self.patch > 1 else x
+        return Output(x, heads, {name: after[name] for name in self.memory})
 
     def _for_heads(self, x: Tensor) -> Tensor:
         if not (self.training and self.head_gradient):
@@ -169,3 +174,21 @@ class UNet(nn.Module):
         hidden = state[name] if state else x.new_zeros(x.shape[0], cell.hidden, *x.shape[2:])
         x, after[name] = cell(x, hidden)
         return x
+
+
+def in_patches(image: Tensor, side: int) -> Tensor:
+    """An image (N, 1, h, w) as (N, side**2, h / side, w / side): the pixels of each square, row by row, as channels.
+
+    It is `nn.functional.pixel_unshuffle`, in steps that move blocks, channels last.
+    """
+    n, _, h, w = image.shape
+    rows = image.reshape(n * h // side, side, w // side, side).transpose(1, 2)
+    return rows.reshape(n, h // side, w // side, side * side).permute(0, 3, 1, 2)
+
+
+def out_of_patches(x: Tensor, side: int) -> Tensor:
+    """(N, side**2 * classes, h, w), of each pixel of a square all classes, as (N, classes, side * h, side * w)."""
+    n, channels, h, w = x.shape
+    classes = channels // side**2
+    rows = x.permute(0, 2, 3, 1).reshape(n * h, w, side, side * classes).transpose(1, 2)
+    return rows.reshape(n, side * h, side * w, classes).permute(0, 3, 1, 2)

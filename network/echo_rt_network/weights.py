@@ -36,6 +36,7 @@ class _Architecture:
     widths: tuple[Channels, ...]
     heads: Annotated[tuple[str, ...], AtMost(len(HEADS))] = ()
     memory: tuple[Hidden, ...] = ()
+    patch: Annotated[int, Between(1, 8)] = 1
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.widths) <= LEVELS:
@@ -52,8 +53,11 @@ class _Stored:
 
 def build_network(architecture: Mapping[str, Any], classes: int) -> UNet:
     """The network that ``model`` in conf/train.yaml describes."""
-    # Weights of before there were heads and memories say nothing of them.
-    return UNet(architecture["widths"], classes, architecture.get("heads", ()), architecture.get("memory", ()))
+    # Weights of before there were heads, memories and patches say nothing of them.
+    heads, memory, patch = (
+        architecture.get(name, default) for name, default in (("heads", ()), ("memory", ()), ("patch", 1))
+    )
+    return UNet(architecture["widths"], classes, heads, memory, patch)
 
 
 def weights_path(name: str | Path) -> Path:

@@ -84,7 +84,7 @@ def grid_size(config: DictConfig) -> tuple[int, int]:
     Raises:
         ParameterError: the levels of the network do not fit in it.
     """
-    grid, step = config.model.grid, 2 ** (len(config.model.widths) - 1)
+    grid, step = config.model.grid, config.model.patch * 2 ** (len(config.model.widths) - 1)
     height, width = (grid, grid) if isinstance(grid, int) else grid
     if min(height, width) < step or height % step or width % step:
         raise ParameterError(

@@ -11,6 +11,7 @@ from echo_rt_network.unet import Output, UNet
 from echo_rt_train.data import PHASES, VIEWS
 from echo_rt_train.images import Item
 from echo_rt_train.losses import Loss, soft_targets
+from echo_rt_train.teacher import OnlookingTeacher
 
 CAVITY = CLASSES.index("lv_cavity")
 _VIEWS, _PHASES = [VIEWS.index(name) for name in ("4CH", "2CH")], [PHASES.index(name) for name in ("ED", "ES")]
@@ -31,12 +32,20 @@ class Objective(nn.Module):
         mirror: weight of how far the masks of an item and of its mirror image are apart, see `disagreement`. Twice the
             work.
         phase_bias: weight of the mean error of the cavity's volume at ED and at ES, see `PhaseBias`.
+        teacher: has its share of what the masks should be.
     """
 
     def __init__(
-        self, network: UNet, loss: Loss, jitter: float = 0.0, mirror: float = 0.0, phase_bias: float = 0.0
+        self,
+        network: UNet,
+        loss: Loss,
+        jitter: float = 0.0,
+        mirror: float = 0.0,
+        phase_bias: float = 0.0,
+        teacher: OnlookingTeacher | None = None,
     ) -> None:
         super().__init__()
+        self.teacher = teacher
         self.network, self.loss, self.jitter, self.mirror, self.phase_bias = network, loss, jitter, mirror, phase_bias
         self.bias = PhaseBias()
 
@@ -54,11 +63,14 @@ class Objective(nn.Module):
         volumes: list[Tensor] = []
         state: dict[str, Tensor] | None = None
         for t in range(item.grey.shape[1]):
-            output: Output = self.network(item.grey[:, t].contiguous(memory_format=torch.channels_last), state)
+            image = item.grey[:, t].contiguous(memory_format=torch.channels_last)
+            output: Output = self.network(image, state)
             state = output.state
             logits, target = output.logits.float(), soft_targets(item.covered[:, t])
             probability = logits.softmax(1)
-            parts.setdefault("masks", []).append(self.loss(logits, target, item.known))
+            parts.setdefault("masks", []).append(
+                self.loss(logits, target if self.teacher is None else self.teacher(image, target), item.known)
+            )
             if "view" in output.heads:
                 parts.setdefault("view", []).append(
                     nn.functional.cross_entropy(output.heads["view"].float(), item.view)

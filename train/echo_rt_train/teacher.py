@@ -6,15 +6,21 @@ network.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from omegaconf import DictConfig
+from torch import Tensor, nn
 
 from echo_rt.engine import Engine
 from echo_rt.errors import ParameterError
 from echo_rt.segmentation import GridMap
+from echo_rt_network.unet import UNet
+from echo_rt_network.weights import load_weights, weights_path
 
 
 @dataclass(frozen=True)
@@ -48,3 +54,35 @@ class Teacher:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         probability = cv2.warpAffine(opinion, inverse, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
         return np.rint((1 - self.share) * covered + self.share * 255 * probability.clip(0, 1)).astype(np.uint8)
+
+
+class OnlookingTeacher(nn.Module):
+    """A network that sees each picture as the one that learns does, changed alike (Beyer et al., CVPR 2022, arXiv
+    2106.05237).
+
+    Its weights are no part of what is saved, and they do not change.
+
+    Args:
+        network: trained on the same data set, so that its grey levels are normalised alike.
+        share: of the target that is the teacher's, 0 to 1; the rest is the expert's.
+    """
+
+    def __init__(self, network: UNet, share: float) -> None:
+        super().__init__()
+        if not 0 <= share <= 1:
+            raise ParameterError(f"teacher.share: expected 0 to 1, found {share}")
+        self.network, self.share = deepcopy(network).eval().requires_grad_(False), share
+
+    @classmethod
+    def of(cls, config: DictConfig) -> OnlookingTeacher | None:
+        """The one of ``teacher`` in conf/train.yaml; None where it names no weights."""
+        return cls(load_weights(weights_path(config.weights))[0], config.share) if config.weights else None
+
+    def train(self, mode: bool = True) -> OnlookingTeacher:
+        """It stays as in use: its batch norms keep their statistics."""
+        return self if mode else super().train(mode)
+
+    @torch.no_grad()
+    def forward(self, image: Tensor, target: Tensor) -> Tensor:
+        """The target (N, classes, h, w) with the teacher's probabilities of the image (N, 1, h, w) mixed in."""
+        return target.float().lerp(self.network(image).logits.float().softmax(1), self.share)

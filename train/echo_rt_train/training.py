@@ -21,7 +21,9 @@ from echo_rt.model import CLASSES
 from echo_rt_network.unet import UNet
 from echo_rt_network.weights import build_network, load_weights, weights_path
 from echo_rt_train import losses
+from echo_rt_train.borrow import borrow
 from echo_rt_train.objective import Objective
+from echo_rt_train.teacher import OnlookingTeacher
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 
@@ -114,6 +116,8 @@ class Training:
         torch.manual_seed(config.seed)
         network = build_network(config.model, len(CLASSES))
         network.head_gradient = config.head_gradient
+        if config.borrow:
+            borrow(network, load_weights(weights_path(config.borrow))[0])
         if config.init:
             _begin_with(network, config)
         elif config.keep_statistics or config.keep_init:
@@ -134,8 +138,9 @@ class Training:
         total, warmup = batches * config.epochs, batches * config.warmup_epochs
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate(step, total, warmup))
         objective = Objective(
-            network, losses.build(config.loss, config.focal_tversky), config.jitter, config.mirror, config.phase_bias
-        )
+            network, losses.build(config.loss, config.focal_tversky), config.jitter, config.mirror, config.phase_bias,
+            OnlookingTeacher.of(config.teacher),
+        )  # fmt: skip
         wrapped, optimizer = fabric.setup(objective, optimizer)
         return cls(network, averaged, wrapped, optimizer, schedule, config.keep_statistics)
 

@@ -120,10 +120,19 @@ def _video() -> str:
 
 
 def _devices() -> list[Finding]:
-    from echo_rt.engine import DEVICES, choose, probe
+    from echo_rt.engine import DEVICES, probe
 
     found = [_check(f"device {device}", partial(probe, device), needed=device == "cpu") for device in DEVICES]
-    return [*found, _check("device auto", lambda: choose()[1], needed=True)]
+    return [*found, _check("device auto", _auto, needed=True)]
+
+
+def _auto() -> str:
+    """What `auto` takes for the default model, and what was measured to find it."""
+    from echo_rt.engine import choose, measured
+
+    why = choose()[1]
+    found = [one for one in measured() if one.ms is not None]
+    return f"{found[0].text}; slower: {'; '.join(one.text for one in found[1:])}" if len(found) > 1 else why
 
 
 def _models() -> list[Finding]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from echo_rt.errors import DeviceError, MissingExtraError, ParameterError, did_you_mean
@@ -16,11 +18,12 @@ from echo_rt.model import ModelSpec, Precision, check_graph, model_path, read_sp
 
 if TYPE_CHECKING:
     from echo_rt.arrays import Image
+    from echo_rt.engine.fastest import Candidate
     from echo_rt.segmentation import Segmentation
 
 _LOG = logging.getLogger(__name__)
 
-__all__ = ["DEVICES", "Device", "Engine", "choose", "open_engine", "probe"]
+__all__ = ["DEVICES", "Device", "Engine", "choose", "measured", "open_engine", "probe"]
 
 
 class Engine(Protocol):
@@ -64,9 +67,15 @@ class Device:
     def load(self) -> Any:
         return importlib.import_module(f"echo_rt.engine.{self.module}")
 
+    def open(self, path: Path, spec: ModelSpec, threads: int = 0) -> Engine:
+        """The engine of a model file. ModelError and DeviceError say why there is none."""
+        more = [threads] if self.threaded else []
+        engine: Engine = getattr(self.load(), self.engine)(os.fspath(path), spec, *more)
+        return engine
 
-# A new engine adds its line here. `auto` tries them in this order, the fastest first. It does not come to
-# `tensorrt-ort`, whose libraries include those of `cuda`, until benchmarks/gpu.py has shown on a GPU that it leads.
+
+# A new engine adds its line here. `auto` tries them in this order, and measures those on the processor. It does not
+# come to `tensorrt-ort`, whose libraries include those of `cuda`, until benchmarks/gpu.py has shown that it leads.
 DEVICES: dict[str, Device] = {
     "tensorrt": Device("tensorrt.engine", "TensorRtEngine", ("fp16", "fp32")),
     "cuda": Device("onnx_runtime.cuda", "CudaEngine", ("fp16", "fp32")),
@@ -94,14 +103,33 @@ def choose() -> tuple[str, str]:
     raise DeviceError(f"expected a device that can be used, found none ({'; '.join(reasons)})")
 
 
+def measured(model: str | os.PathLike[str] | None = None) -> list[Candidate]:
+    """What ``auto`` takes for a model where all runs on the processor, and after it the other candidates.
+
+    Empty where a GPU comes first, or no device can be used.
+    """
+    from echo_rt.engine.fastest import fastest
+
+    usable: dict[str, Device] = {}
+    for name, device in DEVICES.items():
+        with suppress(DeviceError, MissingExtraError):
+            probe(name)
+            usable[name] = device
+    if not usable or not next(iter(usable.values())).threaded:
+        return []
+    return fastest(model, {name: device for name, device in usable.items() if device.threaded})
+
+
 def open_engine(model: str | os.PathLike[str] | None = None, device: str = "auto", threads: int = 0) -> Engine:
     """Load a model on a device.
 
     Args:
         model: a shipped model's name, a path, or None for the default model. A name without a precision takes the best
             file for the device that passed the gate of `echo-rt export`.
-        device: one of `DEVICES`, or ``auto``, see `choose`.
-        threads: of the network on the processor; 0 lets the engine choose.
+        device: one of `DEVICES`, or ``auto``: the first that can be used, and on a processor the fastest, see
+            `measured`.
+        threads: of the network on the processor; 0 lets the engine choose. Another number also keeps the order of
+            `DEVICES`.
 
     Raises:
         ModelError: the file is not an echo-rt model.
@@ -111,12 +139,16 @@ def open_engine(model: str | os.PathLike[str] | None = None, device: str = "auto
     if device != "auto" and device not in DEVICES:
         near = did_you_mean(device, DEVICES)
         raise ParameterError(f"expected a device of auto, {', '.join(DEVICES)}, found {device!r}{near}")
-    chosen = DEVICES[choose()[0] if device == "auto" else device]
-    path = model_path(model, chosen.precisions)
-    more = [threads] if chosen.threaded else []
+    precisions: tuple[Precision, ...] = ()
+    if device == "auto":
+        device = choose()[0]
+        if not threads and (found := measured(model)) and found[0].ms is not None:
+            device, precisions, threads = found[0].device, (found[0].precision,), found[0].threads
+    chosen = DEVICES[device]
+    path = model_path(model, precisions + chosen.precisions)
     spec = read_spec(path)
     check_graph(path)
-    engine: Engine = getattr(chosen.load(), chosen.engine)(os.fspath(path), spec, *more)
+    engine = chosen.open(path, spec, threads)
     if (try_out := getattr(engine, "try_out", None)) is not None:
         try_out()
     _LOG.info("model %s %s: %s", spec.name, spec.version, engine.description)

@@ -15,6 +15,8 @@ def cache_folder(name: str) -> Path:
     from platformdirs import user_cache_path
 
     folder = user_cache_path("echo-rt", appauthor=False) / name
+    if not folder.is_absolute():  # a user without a home: "~" would become a folder wherever the program runs
+        raise OutputError(f"{folder}: expected the folder of a home, found that this user has none; set XDG_CACHE_HOME")
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         check_owner(folder)
