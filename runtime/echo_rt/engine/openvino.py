@@ -28,8 +28,8 @@ def probe() -> str:
 class OpenVinoEngine(HostEngine):
     """An `echo_rt.engine.Engine` on OpenVINO's plug-in for processors: static shapes, one stream, set for latency.
 
-    An FP32 file runs in BF16 where the processor multiplies in it: that passes the gate of `echo-rt export check`, and
-    was as fast as INT8. The FP32 parts of an INT8 file stay FP32: in BF16 they would not pass. 0 `threads` are
+    An FP32 file runs in BF16 where the processor multiplies in it: that passes the gate of `echo-rt export check`.
+    The FP32 parts of an INT8 file stay FP32: in BF16 they would not pass. 0 `threads` are
     `default_threads`.
 
     Raises:
