@@ -15,6 +15,7 @@ from echo_rt.commands.job import Opening, Options
 from echo_rt.errors import OutputError
 from echo_rt.outputs import RecordingFiles
 from echo_rt.outputs.reports.index import write_index
+from support.browser import overflow_px
 from support.pages import Page
 from support.results import result_of
 from support.synthetic import clip
@@ -180,6 +181,8 @@ def test_a_browser_sorts_the_table_and_shows_the_pictures(tmp_path: Path) -> Non
         page.get_by_role("button", name="Recording").click()
         assert order() == ["clip 9", "clip 10", "none", "other"]
         assert page.locator("th[aria-sort]").count() == 1
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert overflow_px(page) == 0, "a wide table scrolls by itself on a phone"
         page.locator("#recordings img").first.scroll_into_view_if_needed()
         page.wait_for_function("[...document.images].every((image) => image.complete && image.naturalWidth === 160)")
         browser.close()
