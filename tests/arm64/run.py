@@ -88,7 +88,8 @@ def _job(board: Board, cine: Path, precision: str) -> bool:
 
 
 def _pytest(board: Board, tests: list[str], environment: dict[str, str] | None = None) -> bool:
-    options = ["--quiet", "-p", "no:cacheprovider", "--timeout=3600", "--durations=3"]
+    # The profile `sanitize` has no deadline for an example.
+    options = ["--quiet", "-p", "no:cacheprovider", "--timeout=3600", "--hypothesis-profile=sanitize"]
     return board.python("-m", "arm64.patient", "pytest", *options, *tests, environment=environment) == 0
 
 
