@@ -69,6 +69,8 @@ def measured_with(name: str, result: Result, now: Mapping[str, Mapping[str, Any]
         elif any(now[model]["sha256"].get(p, was) != was for p, was in then["sha256"].items()):
             older.append(f"shipped is {model} {now[model]['version']} with other weights")
     line = f"Measured with {', '.join(with_models)}; commit {about['commit'][:7]}, {about['date']} (`{name}`)."
+    if note := about.get("note"):
+        line += f" Note: {note}."
     return line + (f" **Older than the model: {', '.join(older)}. Run `{AGAIN}`.**" if older else "")
 
 
