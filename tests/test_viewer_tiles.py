@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -18,6 +17,8 @@ from echo_rt.viewer import open_viewers
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 from echo_rt.viewer.web import WebPage
+from support.browser import browser as chromium
+from support.browser import watched_page
 from support.looking import StandInControl, as_phase, readings
 from support.page import get, upgrade
 
@@ -74,24 +75,14 @@ def test_a_window_shows_one_feed_and_says_what_shows_several(controls) -> None:
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium (Debian: chromium)")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
 def page(browser):
-    opened = browser.new_page(viewport={"width": 1920, "height": 1080})
-    opened.problems = []
-    opened.on("pageerror", lambda error: opened.problems.append(str(error)))
-    yield opened
-    opened.close()
-    assert opened.problems == []
+    with watched_page(browser, 1920, 1080) as opened:
+        yield opened
 
 
 def painted(page, place: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shutil
 import socket
 import threading
 import time
@@ -21,6 +20,8 @@ from echo_rt.viewer import open_viewer
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 from echo_rt.viewer.web import WebViewer
+from support.browser import browser as chromium
+from support.browser import watched_page
 from support.looking import RUNNING, as_phase, readings
 from support.page import get
 
@@ -50,24 +51,14 @@ def test_a_port_that_is_taken_is_one_line(control) -> None:
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium (Debian: chromium)")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
 def page(browser):
-    opened = browser.new_page(viewport={"width": 1280, "height": 800})
-    opened.problems = []
-    opened.on("pageerror", lambda error: opened.problems.append(str(error)))
-    yield opened
-    opened.close()
-    assert opened.problems == []
+    with watched_page(browser, 1280, 800) as opened:
+        yield opened
 
 
 def until_text(page, selector: str, expected: str) -> None:

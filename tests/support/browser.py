@@ -25,6 +25,17 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
+@contextmanager
+def watched_page(browser: Any, width: int, height: int) -> Iterator[Any]:
+    """A page on which no script may fail; `problems` lists what its scripts raised."""
+    opened = browser.new_page(viewport={"width": width, "height": height})
+    opened.problems = []
+    opened.on("pageerror", lambda error: opened.problems.append(str(error)))
+    yield opened
+    opened.close()
+    assert opened.problems == []
+
+
 def barriers(page: Any) -> list[str]:
     """What axe-core finds on a page that keeps somebody from using it, a line an element."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
