@@ -44,6 +44,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with disk._stage["t"]:  # else it warns when it is collected
         disk.add(dcmread(root / "b.dcm"))
         disk.write(root / "disk")
+    disk._stage["t"].cleanup()  # writing begins another one
     clips.write_video(root / "deep" / "clip10.avi", clips.grey_images(2), codec="mjpeg", pix_fmt="yuvj420p")
     clips.write_images(root / "frames", clips.grey_images(3))
     clips.write_images(root / "pictures", clips.grey_images(1), "diagram.png")

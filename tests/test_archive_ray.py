@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import warnings
@@ -156,11 +157,12 @@ def without_engine() -> Any:
     return Workers(1, NoOpening(), Work(Path()))
 
 
-def test_an_actor_with_another_version_says_so() -> None:
+def test_an_actor_with_another_version_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     class Nothing:
         def __enter__(self) -> Nothing:
             return self
 
+    monkeypatch.setattr("os.environ", os.environ.copy())  # a host takes over the driver's
     told = Host(Nothing, {}, "0.0.1").ready()
     assert isinstance(told, Unfit)
     assert told.text.startswith("expected echo-rt 0.0.1 on every machine, as the driver has it, found ")

@@ -125,11 +125,11 @@ def test_a_dead_feed_a_broken_one_and_one_that_fails_cost_the_others_no_frame(mo
                 raise RuntimeError("a defect")
             return super().segment(image, state)
 
-    feeds, opened = begun(Particular()), itertools.count()
+    feeds, opened = begun(Particular()), list[int]()
     notes = {name: Notes() for name in ("well", "also well", "comes back")}
 
     def flaky():
-        next(opened)
+        opened.append(1)
         return Given(frames(5), 0.001, SourceError("gone"))
 
     feeds.add("well", "w:", every(60), EVERY)
@@ -143,7 +143,7 @@ def test_a_dead_feed_a_broken_one_and_one_that_fails_cost_the_others_no_frame(mo
     looker = Looker()
     feeds.feeds["broken"].outputs.add_viewer(looker)
     feeds.start()
-    eventually(lambda: {"well", "also well"} <= set(feeds.ended) and next(opened) > 5)
+    eventually(lambda: {"well", "also well"} <= set(feeds.ended) and len(opened) > 5)
     feeds.end()
     ended = feeds.wait()
     for name in ("well", "also well"):

@@ -50,10 +50,13 @@ TUNING = {
     },
 }
 
+UNSHIPPED = {"lv-edge-patch"}
+"""Experiments of which no model is shipped yet."""
+
 
 def test_every_stage_of_the_recipe_is_an_experiment_or_a_command_that_there_is() -> None:
     experiments = {path.stem for path in (Path(echo_rt_train.__file__).parent / "conf" / "experiment").glob("*.yaml")}
-    assert set(re.findall(r"\+experiment=([\w-]+)", RECIPE)) == experiments
+    assert set(re.findall(r"\+experiment=([\w-]+)", RECIPE)) == experiments - UNSHIPPED
     commands = set(re.findall(r"\$\(ECHO_RT\) (\w+)", RECIPE))
     assert commands == {"train", "tune", "evaluate", "card", "export"}
     offered = (REPOSITORY / "pyproject.toml").read_text()

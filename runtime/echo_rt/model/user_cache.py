@@ -14,7 +14,10 @@ def cache_folder(name: str) -> Path:
     """A folder in this user's cache, for its owner alone, made where it is missing; OutputError where that fails."""
     from platformdirs import user_cache_path
 
-    folder = user_cache_path("echo-rt", appauthor=False) / name
+    try:
+        folder = user_cache_path("echo-rt", appauthor=False) / name
+    except RuntimeError:  # newer releases say so themselves
+        folder = Path("~", ".cache") / name
     if not folder.is_absolute():  # a user without a home: "~" would become a folder wherever the program runs
         raise OutputError(f"{folder}: expected the folder of a home, found that this user has none; set XDG_CACHE_HOME")
     with output_errors(folder):
