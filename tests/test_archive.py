@@ -166,3 +166,14 @@ def test_results_name_nobody_where_pseudonyms_are_asked_for(study: Path, tmp_pat
     again = echo_rt("archive", study, "--out", out, *MODEL, "--pseudonymise", key)
     assert '"ok": 2' in again.stderr
     assert len(table_of(out)) == 5
+
+
+def test_recordings_as_people_have_them_are_read_as_by_the_reader_alone(field: Path, tmp_path: Path) -> None:
+    """A count of frames that the header lacks or has wrong, and a sequence without a clock."""
+    folders = field / "frame-count-dicom", field / "medical-containers"
+    run = echo_rt("archive", *folders, "--out", tmp_path / "out", "--device", "cpu", "--jobs", "2")
+    rows = table_of(tmp_path / "out")
+    assert {rows[f"{name}.dcm"]["status"] for name in ("missing", "one", "two_too_many")} == {"ok"}, run.stderr
+    clockless = rows["patient0001_4CH_half_sequence.nii.gz"]
+    assert (clockless["status"], clockless["kind"]) == ("failed", "needs an option")
+    assert "--fps" in clockless["reason"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.encaps import encapsulate, generate_frames
 
 from echo_rt.phantom.dicom_file import write_dicom
 from echo_rt.phantom.phantom import open_phantom
@@ -47,7 +48,8 @@ def write_study(folder: Path) -> Path:
         data = pydicom.dcmread(path)
         data.StudyInstanceUID, data.PatientID = "1.2.3.4", "Smith123"
         data.save_as(path, enforce_file_format=True)
-    data.NumberOfFrames = 1
+    first = next(generate_frames(data.PixelData, number_of_frames=data.NumberOfFrames))
+    data.PixelData, data.NumberOfFrames = encapsulate([first]), 1
     data.save_as(folder / "IM00002", enforce_file_format=True)
     data.Modality = "SR"
     del data.PixelData, data.NumberOfFrames, data.Rows

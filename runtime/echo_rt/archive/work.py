@@ -19,7 +19,7 @@ from echo_rt.archive.keys import Document
 from echo_rt.archive.ledger import Task
 from echo_rt.archive.places import Place
 from echo_rt.archive.pseudonyms import Pseudonyms
-from echo_rt.errors import SourceError
+from echo_rt.errors import ParameterError, SourceError
 from echo_rt.provenance import recording_id
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ STATUSES = (OK, NO_EF, SKIPPED, FAILED)
 """There is an EF; there is none, for a reason of the heart or the view; it is no cine of ultrasound; it failed."""
 
 DAMAGED, UNREACHED, DEFECT, NO_VIEW, NO_CINE = "damaged", "not reached", "defect", "no apical view", "not a cine"
+ASKS = "needs an option"
 """Kinds beside those of a process that died: see `echo_rt.archive.pools`."""
 
 
@@ -108,12 +109,15 @@ class Work:
         return written
 
     def _found(self, task: Task, path: Path, engine: Engine, tell: Tell) -> dict[str, Any]:
+        if (reason := other_object(path)) is not None:
+            return _skipped(task, reason)
         try:
-            if (reason := no_cine(path)) is not None:
-                return {"status": SKIPPED, "kind": NO_CINE, "reason": f"{task.recording}: {reason}"}
             return self._followed(task, path, engine, tell)
+        except ParameterError as error:
+            return _failure(ASKS, str(error))
         except SourceError as error:
-            return _failure(DAMAGED, str(error))
+            # Only now: a header may say one frame of a cine that has more, which the reader sees.
+            return _skipped(task, STILL) if is_still(path) else _failure(DAMAGED, str(error))
 
     def _followed(self, task: Task, path: Path, engine: Engine, tell: Tell) -> dict[str, Any]:
         from echo_rt.archive.pairs import evidence_fields
@@ -173,6 +177,10 @@ def _judged(result: RecordingResult) -> dict[str, Any]:
     return {"status": NO_EF, "kind": "no EF", "reason": result.ef.reason}
 
 
+def _skipped(task: Task, reason: str) -> dict[str, Any]:
+    return {"status": SKIPPED, "kind": NO_CINE, "reason": f"{task.recording}: {reason}"}
+
+
 def _failure(kind: str, reason: str) -> dict[str, Any]:
     return {"status": FAILED, "kind": kind, "reason": reason}
 
@@ -184,25 +192,39 @@ BIG_BYTES = 1 << 20
 """A header is not larger; of a larger element pydicom reads the place alone."""
 
 
-def no_cine(path: Path) -> str | None:
-    """Why a DICOM file is no cine of ultrasound, by its header; None where it may be one, and of other files.
+STILL = "expected a cine of ultrasound, found a still image"
 
-    A study holds stills, reports and pictures of other kinds. They are no failures of an archive.
+
+def other_object(path: Path) -> str | None:
+    """Why a DICOM file is no ultrasound, by its header; None where it may be, and of other files.
+
+    A study holds reports and pictures of other kinds. They are no failures of an archive.
     """
+    modality = str(_header(path).get("Modality", ""))
+    if modality in OTHER_MODALITIES:
+        return f"expected a cine of ultrasound, found an object of modality {modality}"
+    return None
+
+
+def is_still(path: Path) -> bool:
+    """Whether the header of a DICOM file has a picture, and says one frame or none."""
+    header = _header(path)
+    try:
+        return "Rows" in header and int(header.get("NumberOfFrames") or 1) == 1
+    except (TypeError, ValueError):
+        return False
+
+
+def _header(path: Path) -> Any:
+    """What these questions need of a DICOM header; nothing of other files, and of what cannot be read."""
     from echo_rt.sources.known import is_dicom
 
-    if os.path.isdir(path) or not os.path.isfile(path) or not is_dicom(path):
-        return None
+    if not os.path.isfile(path) or not is_dicom(path):
+        return {}
     import pydicom
 
     tags = ["Modality", "NumberOfFrames", "Rows"]
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags, defer_size=BIG_BYTES)
-        modality, frames = str(header.get("Modality", "")), int(header.get("NumberOfFrames") or 1)
+        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags, defer_size=BIG_BYTES)
     except Exception:  # noqa: BLE001 - the reader says what is wrong with it
-        return None
-    if modality in OTHER_MODALITIES:
-        return f"expected a cine of ultrasound, found an object of modality {modality}"
-    if "Rows" in header and frames == 1:
-        return "expected a cine of ultrasound, found a still image"
-    return None  # without pictures it is cut off, which the reader says
+        return {}
