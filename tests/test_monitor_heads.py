@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from math import exp
 
 import numpy as np
 import pytest
@@ -60,9 +61,24 @@ def test_the_interval_is_wider_for_a_patient_of_whom_the_model_expects_to_draw_b
 
     assert width(0.95) < width(0.85) < width(0.6)
     assert width(0.95) < width(0.95, "A2C")
-    assert width(0.6) / 2 > rule.half_points("A4C", 0.6) - 0.1
+    assert width(0.6) / 2 > rule.half_points("A4C", 0.6, 60) - 0.1
     # A model without the head goes by its figures, which this one lacks.
     assert width(None) < width(0.99)
+
+
+def test_a_low_ejection_fraction_has_the_wider_interval(clip) -> None:
+    def width(of_ef: float) -> float:
+        rule = IntervalRule(a4c=2.6, per_ef=of_ef)
+        sure = [(t_s, replace(one, confidence=0.9)) for t_s, one in clip]
+        ef = readings(Monitor(changed(SPEC, interval=asdict(rule)), view="A4C"), sure)[-1].ef
+        assert ef.low is not None
+        assert ef.high is not None
+        return ef.high - ef.low
+
+    assert width(-0.8) < width(-0.3) < width(0.0)
+    rule = IntervalRule(per_ef=-1.0, least_points=0.0)
+    assert rule.half_points("A4C", 0.9, 20) == pytest.approx(rule.half_points("A4C", 0.9, 60) * exp(0.4))
+    assert rule.half_points("A4C", 0.9, -5) == rule.half_points("A4C", 0.9, 0)
 
 
 def test_a_frame_that_is_hardly_an_apical_view_is_not_apical() -> None:

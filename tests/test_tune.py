@@ -40,10 +40,11 @@ def test_offsets_need_all_classes_labelled_in_four_chamber_views(samples: list[S
 
 
 def drawn_errors(rng: np.random.Generator, patients: int, size: float) -> Errors:
-    """Errors that are the larger the less the model expects of itself."""
+    """Errors that are the larger the less the model expects of itself, and the lower EF is."""
     dice = rng.uniform(0.7, 0.97, patients)
-    points = rng.normal(0, size * np.exp(-0.5 * np.log(dice / (1 - dice))))
-    return Errors(points, dice)
+    percent = rng.uniform(15, 75, patients)
+    points = rng.normal(0, size * np.exp(-0.5 * np.log(dice / (1 - dice)) - 0.8 * percent / 100))
+    return Errors(points, dice, percent)
 
 
 def test_the_interval_holds_the_share_that_it_says_in_patients_it_was_not_fitted_on() -> None:
@@ -55,24 +56,29 @@ def test_the_interval_holds_the_share_that_it_says_in_patients_it_was_not_fitted
         for view, size in sizes.items():
             new = drawn_errors(rng, 200, size)
             name = {"a4c": "A4C", "a2c": "A2C"}.get(view, view)
-            halves = np.array([rule.half_points(name, dice) for dice in new.expected_dice])
+            halves = np.array([rule.half_points(name, *of) for of in zip(new.expected_dice, new.percent, strict=True)])
             held[view] += (np.abs(new.points) <= halves).tolist()
     for found in held.values():
         assert np.mean(found) == pytest.approx(0.95, abs=0.015)
     assert rule.per_logit == pytest.approx(-0.5, abs=0.15)
-    assert rule.half_points("A2C", 0.9) > rule.half_points("A4C", 0.9) > rule.half_points("biplane", 0.9)
+    assert rule.per_ef == pytest.approx(-0.8, abs=0.4)
+    assert rule.half_points("A2C", 0.9, 55) > rule.half_points("A4C", 0.9, 55) > rule.half_points("biplane", 0.9, 55)
 
 
-def test_where_the_expected_dice_says_nothing_everybody_has_the_same_interval() -> None:
+def test_where_neither_the_expected_dice_nor_ef_says_anything_everybody_has_the_same_interval() -> None:
     rng = np.random.default_rng(5)
-    errors = {view: Errors(rng.normal(0, 6, 400), rng.uniform(0.7, 0.97, 400)) for view in ("a4c", "a2c", "biplane")}
+    errors = {
+        view: Errors(rng.normal(0, 6, 400), rng.uniform(0.7, 0.97, 400), rng.uniform(20, 70, 400))
+        for view in ("a4c", "a2c", "biplane")
+    }
     rule = fit_interval(errors)
-    assert abs(rule.per_logit) < 0.12
-    assert rule.half_points("A4C", 0.9) == pytest.approx(1.96 * 6, rel=0.2)
+    assert -0.12 < rule.per_logit <= 0
+    assert -0.5 < rule.per_ef <= 0
+    assert rule.half_points("A4C", 0.9, 55) == pytest.approx(1.96 * 6, rel=0.2)
 
 
 def test_too_few_patients_give_no_interval() -> None:
-    few = Errors(np.ones(10), np.full(10, 0.9))
+    few = Errors(np.ones(10), np.full(10, 0.9), np.full(10, 55.0))
     with pytest.raises(DataError, match="expected at least 40 patients in a4c, found 10"):
         fit_interval({"a4c": few, "a2c": few, "biplane": few})
 

@@ -61,18 +61,20 @@ def model_error_points(spec: ModelSpec, view: str = "4CH") -> float:
 def error_points(spec: ModelSpec, view: str | None, beats: Sequence[Beat]) -> float:
     """Standard error of a model's EF in points for the patient whose beats these are.
 
-    By the model's `IntervalRule`, from the Dice that it expected in these beats; without one the error that its
-    figures give for everybody.
+    By the model's `IntervalRule`, from the Dice that it expected in these beats and from their EF; without one the
+    error that its figures give for everybody.
 
     Args:
         spec: of the model.
         view: ``A4C``, ``A2C``, ``biplane``, or None where it is not known.
         beats: of one view or, with ``biplane``, of both.
     """
+    # The middle of two views' beats stands for that of biplane: the error goes with it slowly.
     dice = mean_dice([dice for beat in beats if (dice := beat.details.expected_dice) is not None])
     if spec.tuning.interval is None or dice is None:
         return model_error_points(spec, {"A2C": "2CH", "biplane": "biplane"}.get(view or "", "4CH"))
-    return max(MEASUREMENT_POINTS, spec.tuning.interval.error_points(view or "A4C", dice))
+    middle = median(beat.ef_percent for beat in beats)
+    return max(MEASUREMENT_POINTS, spec.tuning.interval.error_points(view or "A4C", dice, middle))
 
 
 def interval(percents: Sequence[float], error_points: float, *, mean: bool = False) -> tuple[float, float, float]:

@@ -31,7 +31,12 @@ def interval_figures(
     known = np.isfinite(pairs).all(axis=1) & np.isfinite(expected_dice)
     if not known.any():
         return None
-    half = np.array([rule.half_points(view, dice) for dice in np.asarray(expected_dice)[known]])
+    half = np.array(
+        [
+            rule.half_points(view, dice, ef)
+            for dice, ef in zip(np.asarray(expected_dice)[known], pairs[known, 0], strict=True)
+        ]
+    )
     low, high = np.maximum(pairs[known, 0] - half, 0), np.minimum(pairs[known, 0] + half, 100)
     error = np.abs(pairs[known, 0] - pairs[known, 1])
     order = spearmanr(half, error).statistic if len(half) > 2 and np.ptp(half) > 0 else np.nan

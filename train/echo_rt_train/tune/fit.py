@@ -77,7 +77,7 @@ def tune(shipped: str, runs: Sequence[Path], data: Path, negatives: Path | None 
         "held_out": {
             "parts": [fold.hold_out for fold in folds],
             "patients": len({one.sample.patient for one in judged}),
-            "ef": {view: _of_errors(found) for view, found in errors.items()},
+            "ef": {view: _of_errors(found, (rule.per_logit, rule.per_ef)) for view, found in errors.items()},
         },
     }
     if negatives is not None:
@@ -111,21 +111,21 @@ def _pairs(judged: Sequence[Judged], views: Sequence[str]) -> tuple[list[str], N
 
 
 def _errors(judged: Sequence[Judged], views: Sequence[str], line: tuple[float, float]) -> Errors:
-    """Of the patients who could be measured in all these views."""
+    """Of the patients who could be measured in all these views. An EF below 0 is that of no beat, and is not given."""
     patients, pairs = _pairs(judged, views)
     dice: dict[str, list[float]] = {}
     for one in judged:
         if one.sample.view in views and one.sample.phase in ("ED", "ES"):
             dice.setdefault(one.sample.patient, []).append(one.expected_dice)
     expected = np.array([mean_dice(dice[patient]) for patient in patients], np.float64)
-    known = np.isfinite(pairs).all(axis=1)
-    points = line[0] * pairs[:, 0] + line[1] - pairs[:, 1]
-    return Errors(points[known], expected[known])
+    percent = line[0] * pairs[:, 0] + line[1]
+    known = np.isfinite(pairs).all(axis=1) & (percent > 0)
+    return Errors((percent - pairs[:, 1])[known], expected[known], percent[known])
 
 
-def _of_errors(errors: Errors) -> Mapping[str, float]:
-    """Mean absolute error and bias in points, and how the error goes with what the model expects."""
-    order = spearmanr(1 - errors.expected_dice, np.abs(errors.points)).statistic
+def _of_errors(errors: Errors, slopes: tuple[float, float]) -> Mapping[str, float]:
+    """Mean absolute error and bias in points, and how the error goes with the width of the interval."""
+    order = spearmanr(errors.told @ slopes, np.abs(errors.points)).statistic
     return {
         "patients": len(errors.points),
         "mae": round(float(np.abs(errors.points).mean()), 2),
