@@ -39,13 +39,14 @@ from echo_rt.sources.dicom_scale import Box
 Frames = tuple[tuple[Item, ...], ...]
 """The fragments of each frame."""
 
-MAX_ROUGHNESS = 1.2
-"""Of a cine that is read rightly. Whole pictures have 0.25 to 0.6, small ones full of tissue up to 1. Wrong layouts
-have 1.2 to 17, and some 0.6 beside a right one of 0.4."""
+MIN_ROUGHNESS, MAX_ROUGHNESS = 0.15, 1.2
+"""Of a cine that is read rightly. Whole pictures have 0.2 to 0.6, small ones full of tissue up to 1. Wrong layouts
+have 1.2 to 17, and some 0.6 beside a right one of 0.4. What is smoother than the least is drawn, and is not judged."""
 
-SMOOTHER, MUCH_SMOOTHER = 1.1, 2.0
-"""Times by which one layout must look more like a cine than another that was trusted more; the second for another order
-of bytes, which makes noise of 12 bits, and nothing else of 8, and for rows in place of columns."""
+SMOOTHER, TURNED_SMOOTHER, MUCH_SMOOTHER = 1.1, 1.3, 2.0
+"""Times by which one layout must look more like a cine than another that was trusted more; the last for another order
+of bytes, which makes noise of 12 bits, and nothing else of 8. Rows for columns shear a picture that is almost square by
+little."""
 
 KINDS = ((1, 8, False), (3, 8, False), (3, 8, True), (1, 16, False), (3, 16, False))
 """Samples, bits and subsampling of the pixels there are."""
@@ -116,14 +117,15 @@ def best_fit(fits: Sequence[Fit], element: Element, most: float) -> Fit | None:
     if least > most:
         return None
     for rough, fit in judged:
-        if rough <= least * _margin(fit.layout, best.layout):
+        if rough <= max(least * _margin(fit.layout, best.layout), MIN_ROUGHNESS):
             return fit
     return best
 
 
 def _margin(trusted: Layout, best: Layout) -> float:
-    turned = trusted.rows == best.columns != best.rows == trusted.columns
-    return MUCH_SMOOTHER if turned or trusted.big != best.big else SMOOTHER
+    if trusted.big != best.big:
+        return MUCH_SMOOTHER
+    return TURNED_SMOOTHER if trusted.rows == best.columns != best.rows == trusted.columns else SMOOTHER
 
 
 def _is_size(pixels: float, claimed: int) -> bool:

@@ -88,10 +88,12 @@ def is_signed(samples: Samples, stored: int) -> bool:
     levels = samples & (top - 1)
     part = max(top // BLACK_LEVELS, 1)
     ends = float(np.mean(levels < part)), float(np.mean(levels >= top - max(part // 8, 256 - WHITE[0])))
-    if max(ends) >= BLACK_SHARE:
-        return False
     moved = levels ^ (top >> 1)
     rough, smooth = variation(levels), variation(moved)
+    if stored > 8 and not np.any((levels >= top // 8) & (levels < top - top // 8)):  # a few bits of many, around 0
+        return 2 * smooth < rough
+    if max(ends) >= BLACK_SHARE:
+        return False
     return 2 * smooth < rough or (smooth <= rough and float(np.mean(moved < part)) >= BLACK_SHARE)
 
 
