@@ -12,11 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.uid import (
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
+    RLELossless,
 )
 
+from echo_rt.sources import open_source
 from support import clips
 from support.dicom_files import compressed, heart_images, jpegs, notes_of, subsampled, tinted_images, ybr
 from support.reading import difference, images_of, refused
@@ -105,8 +104,6 @@ def test_another_size_of_the_picture_is_found_and_has_no_scale(tmp_path: Path, c
     np.testing.assert_array_equal(images_of(path), GREY)
     width, height = cropped.get("Columns", 128), cropped.get("Rows", 96)
     assert said(path) == f"the header says {width}x{height} pixels, the frames have 128x96"
-    from echo_rt.sources import open_source
-
     with open_source(path) as source:
         assert source.spacing_mm is None
         assert f"pictures of {width}x{height}, and these have 128x96" in str(source.spacing_note)
@@ -128,9 +125,49 @@ def test_frames_past_the_number_in_the_header_are_read(
     assert re.fullmatch(r"the header says (5 frames|1 frame|no number of frames), the file holds 12", said(path))
 
 
-def test_frames_that_are_not_there_are_missed(tmp_path: Path) -> None:
-    ds = clips.dicom_dataset(GREY, NumberOfFrames=14)
-    assert "expected 14 frames, found 12; the file is truncated" in refused(write(tmp_path, ds))
+@pytest.mark.parametrize("claimed", [13, 14, 24, 600])
+def test_frames_that_neither_length_nor_file_has_are_not_missed(tmp_path: Path, claimed: int) -> None:
+    path = write(tmp_path, clips.dicom_dataset(GREY, NumberOfFrames=claimed))
+    np.testing.assert_array_equal(images_of(path), GREY)
+    assert said(path) == f"the header says {claimed} frames, the file holds 12"
+
+
+def test_frames_that_the_length_has_and_the_file_has_not_are_missed(tmp_path: Path) -> None:
+    path = write(tmp_path, clips.dicom_dataset(GREY))
+    path.write_bytes(path.read_bytes()[: -2 * GREY[0].size])
+    assert "expected 12 frames, found 10; the file is truncated" in refused(path)
+
+
+@pytest.mark.parametrize("samples", [GREY, GREY.astype(np.uint16) << 4, RGB])
+def test_rows_in_place_of_columns_are_seen_in_the_picture(tmp_path: Path, samples: np.ndarray) -> None:
+    region = clips.ultrasound_region(PhysicalDeltaX=0.1, RegionLocationMaxX1=127, RegionLocationMaxY1=95)
+    meaning = "RGB" if samples.ndim == 4 else "MONOCHROME2"
+    ds = clips.dicom_dataset(samples, meaning, Rows=128, Columns=96, SequenceOfUltrasoundRegions=[region])
+    path = write(tmp_path, ds)
+    np.testing.assert_array_equal(images_of(path), COLOUR if samples.ndim == 4 else GREY)
+    assert said(path) == "the header says 96x128 pixels, the frames have 128x96"
+    with open_source(path) as source:
+        assert source.spacing_mm == pytest.approx((3, 1))
+
+
+@pytest.mark.parametrize("size", [{}, {"Rows": 128, "Columns": 96}, {"Rows": 97}, {"Columns": 127}, {"Rows": 40}])
+def test_runs_tell_the_size_of_rle(tmp_path: Path, size: dict[str, int]) -> None:
+    ds = clips.dicom_dataset(GREY)
+    ds.compress(RLELossless, generate_instance_uid=False)
+    for keyword, value in size.items():
+        setattr(ds, keyword, value)
+    ds.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    np.testing.assert_array_equal(images_of(tmp_path / "a.dcm"), GREY)
+    assert len(notes_of(tmp_path / "a.dcm")) == bool(size)
+
+
+@pytest.mark.parametrize("size", [{"Rows": None}, {"Columns": 0}, {"Rows": 0, "Columns": None}])
+def test_a_compressed_frame_tells_the_size_that_the_header_lacks(tmp_path: Path, size: dict[str, Any]) -> None:
+    path = compressed(tmp_path / "a.dcm", GREY, jpegs(GREY), **size)
+    assert difference(images_of(path), GREY) < 30
+    assert said(path) == "the header says no number of pixels, the frames have 128x96"
+    bare = clips.dicom_dataset(GREY, **size)
+    assert "a DICOM file without images" in refused(write(tmp_path, bare))
 
 
 def test_a_length_that_fits_nothing_is_refused_with_both_lengths(tmp_path: Path) -> None:
@@ -139,93 +176,11 @@ def test_a_length_that_fits_nothing_is_refused_with_both_lengths(tmp_path: Path)
     assert f"expected {GREY.size} bytes of pixels for 12 frames of 128x96, found {GREY.size + 1030};" in message
 
 
-def test_bytes_after_the_last_frame_are_left_out_and_said(tmp_path: Path) -> None:
-    path = write(tmp_path, clips.dicom_dataset(GREY, PixelData=GREY.tobytes() + bytes(1030)))
+@pytest.mark.parametrize("extra", [1030, 5 * 96 * 128 // 2, 12 * 128 * 4])
+def test_bytes_after_the_last_frame_are_left_out_and_said(tmp_path: Path, extra: int) -> None:
+    path = write(tmp_path, clips.dicom_dataset(GREY, PixelData=GREY.tobytes() + bytes(extra)))
     np.testing.assert_array_equal(images_of(path), GREY)
-    assert said(path) == "1030 bytes follow the last frame and are not used"
-
-
-# The order of bytes, and the bits.
-
-
-@pytest.mark.parametrize("bits", [10, 12, 16])
-@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian])
-def test_the_order_of_bytes_is_seen_in_the_picture(tmp_path: Path, syntax: Any, bits: int) -> None:
-    levels = GREY.astype(np.uint16) << (bits - 8)
-    wrong = levels.astype(">u2" if syntax.is_little_endian else "<u2")
-    path = clips.write_dicom(tmp_path / "a.dcm", clips.dicom_dataset(wrong, BitsStored=bits, HighBit=bits - 1), syntax)
-    np.testing.assert_array_equal(images_of(path), GREY)
-    assert len(notes_of(path)) == (bits != 16)  # shifted by a whole byte, both orders are the same picture
-
-
-def test_levels_that_fill_their_bits_from_above_come_down(tmp_path: Path) -> None:
-    levels = GREY.astype(np.uint16) << 8
-    ds = clips.dicom_dataset(levels, BitsStored=12, HighBit=15)
-    np.testing.assert_array_equal(images_of(write(tmp_path, ds)), GREY)
-
-
-def test_stored_bits_that_are_too_few_for_the_levels_are_not_believed(tmp_path: Path) -> None:
-    ds = clips.dicom_dataset(GREY.astype(np.uint16) << 8, BitsStored=10, HighBit=9)
-    path = write(tmp_path, ds)
-    np.testing.assert_array_equal(images_of(path), GREY)
-    assert said(path) == "the header says 10 stored bits, the data have 16"
-
-
-@pytest.mark.parametrize(("width", "whole"), [("1", True), ("400", False)])
-def test_a_window_that_leaves_no_picture_is_not_used(tmp_path: Path, width: str, whole: bool) -> None:
-    levels = GREY.astype(np.uint16) << 4
-    ds = clips.dicom_dataset(levels, WindowCenter="40000" if whole else "2000", WindowWidth=width)
-    shown, notes = images_of(write(tmp_path, ds)), notes_of(tmp_path / "a.dcm")
-    assert np.array_equal(shown, GREY) == whole
-    assert [("window" in note) for note in notes] == [True] * whole
-
-
-# The sign, and what is black.
-
-
-@pytest.mark.parametrize("data", [GREY, GREY // 2])
-def test_eight_bits_that_are_called_signed_and_are_not_read_as_they_are(tmp_path: Path, data: np.ndarray) -> None:
-    ds = clips.dicom_dataset(np.asarray(data, np.uint8), PixelRepresentation=1)
-    path = write(tmp_path, ds)
-    np.testing.assert_array_equal(images_of(path), data)
-    assert said(path) == "the header says signed samples, and the data are not: their black is 0"
-
-
-def test_jpegs_that_are_called_signed_read_as_they_are(tmp_path: Path) -> None:
-    path = compressed(tmp_path / "a.dcm", GREY, jpegs(GREY), PixelRepresentation=1)
-    assert difference(images_of(path), GREY) < 30
-    assert "signed" in said(path)
-
-
-def test_twelve_bits_that_are_called_signed_and_are_not_keep_their_bright_tissue(tmp_path: Path) -> None:
-    ds = clips.dicom_dataset(GREY.astype(np.uint16) << 4, BitsStored=12, HighBit=11, PixelRepresentation=1)
-    np.testing.assert_array_equal(images_of(write(tmp_path, ds)), GREY)
-
-
-@pytest.mark.parametrize("extended", [True, False])
-def test_samples_that_are_signed_stay_so(tmp_path: Path, extended: bool) -> None:
-    eight = (GREY.astype(np.int16) - 128).astype(np.int8)
-    np.testing.assert_array_equal(images_of(write(tmp_path, clips.dicom_dataset(eight))), GREY)
-    twelve = (GREY.astype(np.int16) << 4) - 2048
-    twelve = twelve if extended else twelve & 0x0FFF
-    path = write(tmp_path, clips.dicom_dataset(twelve, BitsStored=12, HighBit=11))
-    np.testing.assert_array_equal(images_of(path), GREY)
-    assert notes_of(path) == []
-
-
-@pytest.mark.parametrize("meaning", ["MONOCHROME1", "MONOCHROME2"])
-@pytest.mark.parametrize("negative", [True, False])
-def test_the_background_is_dark_whatever_the_header_calls_it(tmp_path: Path, meaning: str, negative: bool) -> None:
-    path = write(tmp_path, clips.dicom_dataset(255 - GREY if negative else GREY, meaning))
-    np.testing.assert_array_equal(images_of(path), GREY)
-    assert ["negative" in note for note in notes_of(path)] == [True] * (negative != (meaning == "MONOCHROME1"))
-
-
-@pytest.mark.parametrize("samples", [GREY, RGB])
-def test_without_a_photometric_interpretation_the_samples_tell(tmp_path: Path, samples: np.ndarray) -> None:
-    ds = clips.dicom_dataset(samples)
-    ds.PhotometricInterpretation = ""
-    np.testing.assert_array_equal(images_of(write(tmp_path, ds)), GREY if samples.ndim == 3 else COLOUR)
+    assert said(path) == f"{extra} bytes follow the last frame and are not used"
 
 
 # Everything at once.

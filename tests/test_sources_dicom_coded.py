@@ -97,9 +97,15 @@ def test_pixels_that_are_not_compressed_as_the_header_says_read_as_they_are(tmp_
     assert "the pixels are not compressed" in said(path)
 
 
-def test_a_palette_under_the_name_of_colours_without_tables_is_refused_in_a_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("table", [None, b"\1\2\3"])
+def test_palette_colours_without_a_palette_that_can_be_used_are_grey(tmp_path: Path, table: bytes | None) -> None:
     ds = clips.dicom_dataset(GREY, "PALETTE COLOR")
-    assert "cannot be decoded" in refused(clips.write_dicom(tmp_path / "a.dcm", ds))
+    for colour in ("Red", "Green", "Blue") if table else ():
+        setattr(ds, f"{colour}PaletteColorLookupTableDescriptor", [256, 0, 16])
+        setattr(ds, f"{colour}PaletteColorLookupTableData", table)
+    path = clips.write_dicom(tmp_path / "a.dcm", ds)
+    np.testing.assert_array_equal(images_of(path), GREY)
+    assert said(path) == "the header has no palette that can be used: its samples are shown as grey levels"
 
 
 # JPEG Lossless, decoded by PyAV.

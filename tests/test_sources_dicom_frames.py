@@ -127,8 +127,8 @@ BROKEN = {
 }  # fmt: skip
 
 
-# The first frame decides on the size, and an empty item at the end is no frame that anybody has promised.
-PLACES = {(what, place, "9") for what in BROKEN for place in (0, 4, 8)} - {("another size", 0, "9")}
+# An empty item at the end is no frame that anybody has promised.
+PLACES = {(what, place, "9") for what in BROKEN for place in (0, 4, 8)}
 PLACES |= {(what, place, "1") for what, place, _ in PLACES} - {("empty", 8, "1")}
 
 
@@ -147,6 +147,26 @@ def test_a_frame_that_cannot_be_decoded_is_skipped_and_counted(
         np.testing.assert_array_equal([frame.image for frame in found], expected[kept])
         assert (source.frames, getattr(source, "skipped", 0)) == (9, 1)
         assert "1 of 9 frames cannot be decoded and are left out" in source.notes
+
+
+@pytest.mark.parametrize("claimed", ["9", "5", None])
+def test_an_empty_fragment_after_each_is_no_frame(tmp_path: Path, expected: np.ndarray, claimed: str | None) -> None:
+    fragments = [part for frame in FRAMES for part in (frame, b"")]
+    path = compressed(tmp_path / "a.dcm", IMAGES, sequence(fragments), NumberOfFrames=claimed)
+    np.testing.assert_array_equal(images_of(path), expected)
+    assert [frame.t_s for frame in read(path)] == pytest.approx([0.04 * index for index in range(9)])
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+@pytest.mark.parametrize("table", [True, False])
+def test_rle_in_several_fragments_a_frame_is_put_together(tmp_path: Path, parts: int, table: bool) -> None:
+    ds = clips.dicom_dataset(IMAGES)
+    ds.compress(RLELossless, generate_instance_uid=False)
+    frames = list(generate_frames(ds.PixelData, number_of_frames=9))
+    fragments, starts = in_fragments(frames, [parts] * 9)
+    data = sequence(fragments, starts if table else [])
+    path = compressed(tmp_path / "a.dcm", IMAGES, data, RLELossless)
+    np.testing.assert_array_equal(images_of(path), IMAGES)
 
 
 @pytest.mark.parametrize(("broken", "refuses"), [(4, False), (5, True)])

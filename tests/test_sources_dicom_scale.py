@@ -6,7 +6,9 @@ import math
 from typing import Any
 
 import pytest
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from echo_rt.sources.dicom_scale import scale
 from support import clips
@@ -95,6 +97,42 @@ def test_a_pixel_of_one_millimetre_square_is_a_placeholder(one: str) -> None:
     assert "exactly 1 unit square" in str(note)
 
 
+@pytest.mark.parametrize("one", ["0.264583333", "0.2646", "0.35277777", "0.3528", "0.169333", "0.254"])
+def test_a_pixel_of_a_screen_or_a_printer_is_a_placeholder(one: str) -> None:
+    ds = header(PixelSpacing=[one, one])
+    ds.Rows, ds.Columns = 480, 640
+    found = scale(ds, 480, 640)
+    assert found.spacing_mm is None
+    assert f"has pixels of {float(one):.4g} mm square, which senders write" in str(found.why_not)
+    ds.PixelSpacing = [one, "0.3"]
+    assert scale(ds, 480, 640).spacing_mm == pytest.approx((float(one), 0.3))
+
+
+@pytest.mark.parametrize("written", ["0,85", "0.85 mm", " 0.85", "+0,850mm"])
+def test_a_number_with_a_decimal_comma_or_a_unit_is_read(written: str) -> None:
+    ds = header()
+    value = f"{written}\\{written}".encode()
+    ds._dict[Tag("PixelSpacing")] = RawDataElement(Tag("PixelSpacing"), "DS", len(value), value, 0, False, True)
+    assert scale(ds, 48, 64).spacing_mm == pytest.approx((0.85, 0.85))
+
+
+def test_a_spacing_in_centimetres_makes_no_mouse_of_a_patient() -> None:
+    ds = header(PixelSpacing=["0.05", "0.05"])
+    ds.Rows, ds.Columns = 480, 640
+    found = scale(ds, 480, 640)
+    assert found.spacing_mm is None
+    assert "which no ultrasound image has" in str(found.why_not)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(640, 480), (481, 640), (480, 642)])
+def test_a_size_that_misses_the_picture_by_a_line_or_is_turned_says_nothing_of_the_scale(
+    rows: int, columns: int
+) -> None:
+    ds = header(PixelSpacing=["0.3", "0.3"])
+    ds.Rows, ds.Columns = rows, columns
+    assert scale(ds, 480, 640).spacing_mm == (0.3, 0.3)
+
+
 @pytest.mark.parametrize("unit", [0.1, 1.0])
 def test_a_region_of_one_unit_square_is_a_placeholder_too(unit: float) -> None:
     found, note = spacing(clips.ultrasound_region(PhysicalDeltaX=unit, PhysicalDeltaY=unit))
@@ -113,6 +151,17 @@ def test_a_spacing_at_the_imager_is_none_in_the_patient(keyword: str) -> None:
     assert found is None
     assert keyword in str(note)
     assert spacing(PixelSpacing=["3", "3"], **{keyword: ["2", "2"]})[0] == (3, 3)
+
+
+def test_the_spacing_of_each_frame_of_an_enhanced_object_is_used_where_all_agree() -> None:
+    for other, expected in (("2.5", (2.5, 2.5)), ("2", None)):
+        groups = []
+        for mm in ("2.5", other):
+            measures, group = Dataset(), Dataset()
+            measures.PixelSpacing = [mm, mm]
+            group.PixelMeasuresSequence = [measures]
+            groups.append(group)
+        assert spacing(PerFrameFunctionalGroupsSequence=groups)[0] == expected
 
 
 def test_the_spacing_of_an_enhanced_object_is_in_its_functional_group() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from echo_rt.errors import ParameterError, SourceFormatError
 from echo_rt.sources import open_source
@@ -28,6 +29,13 @@ from support.reading import read, refused
 def jpegs(count: int = 6) -> bytes:
     """A cine as bare JPEGs: what FFmpeg finds in anything."""
     return b"".join(cv2.imencode(".jpg", image)[1].tobytes() for image in clips.grey_images(count))
+
+
+def animated_webp() -> bytes:
+    file = io.BytesIO()
+    pictures = [Image.fromarray(image) for image in clips.grey_images(4)]
+    pictures[0].save(file, "WEBP", save_all=True, append_images=pictures[1:], duration=40)
+    return file.getvalue()
 
 
 def zipped(names: list[str], how: int = zipfile.ZIP_STORED) -> bytes:
@@ -90,6 +98,7 @@ NAMED: list[tuple[str, Callable[[], bytes]]] = [
     ("a Windows program", lambda: b"MZ".ljust(60, b"\0") + b"\x80\0\0\0".ljust(68, b"\0") + b"PE\0\0" + jpegs()),
     ("a sound file", lambda: b"RIFF\0\0\1\0WAVEfmt " + bytes(4000)),
     ("a sound file", lambda: b"ID3\4\0\0\0\0\0\0" + jpegs()),
+    ("an animated WebP; convert it to MP4", animated_webp),
     ("a picture; a still image has no ejection fraction", lambda: cv2.imencode(".png", np.eye(9))[1].tobytes()),
     ("a web page; the download gave a page", lambda: b"\n<!DOCTYPE html>\n<html lang=de>" + b"<p>Anmelden" * 200),
     ("an XML file", lambda: b"\xef\xbb\xbf<?xml version='1.0'?>\n<a/>"),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from echo_rt.errors import ParameterError, SourceFormatError
 from echo_rt.sources import open_source
@@ -103,3 +104,17 @@ def test_stamps_that_no_scanner_has_ask_for_the_rate_and_are_not_used_where_it_i
     with pytest.raises(ParameterError, match=found + r".*give the frame rate with --fps"):
         read(path)
     assert [frame.t_s for frame in read(path, fps=25)] == pytest.approx([n / 25 for n in range(len(seconds))])
+
+
+@pytest.mark.parametrize(("delay_ms", "fps"), [(0, None), (20, 50), (40, 25)])
+def test_a_gif_without_delays_has_no_clock(tmp_path: Path, delay_ms: int, fps: float | None) -> None:
+    pictures = [Image.fromarray(image) for image in clips.grey_images(40)]
+    path = tmp_path / "a.gif"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=delay_ms)
+    if fps is None:
+        with pytest.raises(ParameterError, match="found an animation whose pictures follow at once; give its frame"):
+            read(path)
+    times = [frame.t_s for frame in read(path, fps or 30)]
+    assert np.diff(times) == pytest.approx(1 / (fps or 30))
+    if fps is not None:
+        assert [frame.t_s for frame in read(path)] == pytest.approx(times)

@@ -62,6 +62,34 @@ def test_a_truncated_mkv_is_refused(tmp_path: Path) -> None:
     assert "expected 4.00 s" in refused(clips.cut(path, 0.7))
 
 
+def with_sound(path: Path, images: np.ndarray) -> Path:
+    """A video of pictures at 25 fps, and of sound that goes on for 4 s after them."""
+    end_s = len(images) / 25 + 4
+    with av.open(str(path), "w") as file:
+        video = file.add_stream("mjpeg", rate=25)
+        video.height, video.width, video.pix_fmt = *images.shape[1:3], "yuvj420p"
+        sound = file.add_stream("pcm_s16le", rate=8000, layout="mono")
+        for index, image in enumerate(images):
+            frame = av.VideoFrame.from_ndarray(image, "gray").reformat(format="yuvj420p")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            file.mux(video.encode(frame))
+        for number in range(int(end_s * 10)):
+            quiet = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
+            quiet.sample_rate, quiet.pts, quiet.time_base = 8000, 800 * number, Fraction(1, 8000)
+            file.mux(sound.encode(quiet))
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mov", "avi"])
+def test_sound_that_goes_on_after_the_pictures_is_no_missing_picture(tmp_path: Path, suffix: str) -> None:
+    path = with_sound(tmp_path / f"a.{suffix}", clips.grey_images(50))
+    with open_source(path) as source:
+        assert len(list(source)) == 50
+        assert source.notes == []
+    if suffix == "mkv":
+        assert "expected 6.00 s" in refused(clips.cut(path, 0.7))
+
+
 def test_a_corrupt_packet_is_skipped_counted_and_leaves_its_gap_in_time(tmp_path: Path) -> None:
     path = clips.write_video(tmp_path / "a.avi", clips.grey_images(20), 50, **AVI)
     position, length = clips.packets_of(path)[7]

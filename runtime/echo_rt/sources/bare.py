@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from av.container import InputContainer
 
@@ -43,3 +44,15 @@ def is_bare(name: str, head: bytes) -> bool:
     """Whether a file with these first bytes begins as FFmpeg's format `name`, rather than holding such a thing."""
     start = _STARTS.get(name)
     return start is not None and re.match(start, head, re.DOTALL) is not None
+
+
+def has_delays(path: Path) -> bool:
+    """Whether a GIF says how long its pictures stay. Where it does not, FFmpeg and browsers make up 0.1 s."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as gif:
+            gif.seek(1)  # the first picture is often a title, with a delay of its own
+            return bool(gif.info.get("duration"))
+    except (OSError, ValueError, EOFError, Image.DecompressionBombError):
+        return True  # FFmpeg reads it, and counts its frames

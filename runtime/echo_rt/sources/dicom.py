@@ -32,7 +32,7 @@ from echo_rt.sources.dicom_decode import named, reason
 from echo_rt.sources.dicom_deflated import plain
 from echo_rt.sources.dicom_element import Element, find_element
 from echo_rt.sources.dicom_header import body, identity, number, text, view
-from echo_rt.sources.dicom_pixels import Refusal, TooFew
+from echo_rt.sources.dicom_pixels import MAX_SIDE, Refusal, TooFew
 from echo_rt.sources.dicom_render import Renderer
 from echo_rt.sources.dicom_scale import scale
 from echo_rt.sources.dicom_stills import GE_BIG_ENDIAN, Stills, compressed, settle, uncompressed
@@ -80,13 +80,7 @@ class DicomCine(Recording):
         # Scanners and exporters bend the standard in harmless ways, and pydicom warns of each.
         warnings.filterwarnings("ignore", module=r"pydicom\.")
         file, header, syntax = self._header(resources)
-        try:
-            element = find_element(file, header)
-        except Exception as error:
-            found = f"none that can be read ({reason(error)})"
-            raise self._error("pixel data", found, "the file is damaged, copy it again") from error
-        if element is None:
-            raise self._error("a recording", "a DICOM file without pixel data", "check that it is the right file")
+        element = self._element(file, header)
         self.view, self._identity = view(header), identity(header)
         self._body, notes = body(header)
         self.notes += notes
@@ -112,11 +106,23 @@ class DicomCine(Recording):
             raise self._error("a DICOM file", found, "copy it again, or check that it is the right file") from error
         if not header:
             raise self._error("a DICOM file", "none", "copy it again, or check that it is the right file")
-        if not all(1 <= number(header, side) < 2**16 for side in ("Rows", "Columns")):
+        return file, header, syntax
+
+    def _element(self, file: BinaryIO, header: Dataset) -> Element:
+        try:
+            element = find_element(file, header)
+        except Exception as error:
+            found = f"none that can be read ({reason(error)})"
+            raise self._error("pixel data", found, "the file is damaged, copy it again") from error
+        # A compressed frame and a video know their size, whatever the header says.
+        sized = all(1 <= number(header, side) < MAX_SIDE for side in ("Rows", "Columns"))
+        if not sized and (element is None or not element.encapsulated):
             uid = UID(text(header, "SOPClassUID"))
             kind = f" ({uid.name})" if uid.name != uid else ""
             raise self._error("a recording", f"a DICOM file without images{kind}", "check that it is the right file")
-        return file, header, syntax
+        if element is None:
+            raise self._error("a recording", "a DICOM file without pixel data", "check that it is the right file")
+        return element
 
     def _cine(self, element: Element, header: Dataset, syntax: UID, claimed: int) -> Iterator[Picture]:
         """The pictures of still images."""

@@ -6,13 +6,14 @@ claim is believed where the data agree. Where they do not, the data win with a n
 - TransferSyntaxUID: item tags and the first bytes of the frames (`dicom_stills.py`).
 - NumberOfFrames, offset tables: fragments that begin a frame, tags of the items (`frame_groups`); the length of
   uncompressed pixels (`fitting`).
+- Rows and Columns: where the runs of RLE end (`rle_size` in `dicom_codestream.py`), and as the next.
 - Rows, Columns, SamplesPerPixel, BitsAllocated: the codestream (`Pixels.as_coded` in `dicom_pixels.py`); the length of
   uncompressed pixels, and the layout in which they look like a cine (`fitting`, `best_fit`). PlanarConfiguration and
   the order of bytes likewise.
 - BitsStored, HighBit: the bits that the samples use (`stored_bits`).
-- WindowCenter, WindowWidth: whether they leave a picture (`is_blinding`).
+- WindowCenter, WindowWidth: how much of the picture they leave (`is_blinding`).
 - PhotometricInterpretation: the reading in which tissue is grey and the background dark (`colours_of`, `is_inverted`).
-- PixelRepresentation: where the black of the background lies (`is_unsigned`).
+- PixelRepresentation: where the black of the background lies (`is_unsigned`, `is_signed`).
 - The place of a calibrated region: where the picture moves (`moves_outside`).
 
 Clocks and scales are held against one another, and against hearts and chests, in `dicom_clock.py` and
@@ -32,39 +33,23 @@ import numpy as np
 from echo_rt.arrays import Image
 from echo_rt.sources.dicom_codestream import begins_frame, ends_frame, is_rle
 from echo_rt.sources.dicom_element import Element, Item, PixelSequence
-from echo_rt.sources.dicom_layout import Layout, Samples, grey_shares, roughness
-from echo_rt.sources.dicom_pixels import RGB, YBR, YBR_PARTIAL, Pixels
+from echo_rt.sources.dicom_layout import Layout, roughness
 from echo_rt.sources.dicom_scale import Box
 
 Frames = tuple[tuple[Item, ...], ...]
 """The fragments of each frame."""
 
-MAX_ROUGHNESS = 1.2
-"""Of a cine that is read rightly. Whole pictures have 0.25 to 0.6, small ones full of tissue up to 1. Wrong layouts
-have 1.2 to 17, and some 0.6 beside a right one of 0.4."""
+MIN_ROUGHNESS, MAX_ROUGHNESS = 0.15, 1.2
+"""Of a cine that is read rightly. Whole pictures have 0.2 to 0.6, small ones full of tissue up to 1. Wrong layouts
+have 1.2 to 17, and some 0.6 beside a right one of 0.4. What is smoother than the least is drawn, and is not judged."""
 
-SMOOTHER, MUCH_SMOOTHER = 1.1, 2.0
-"""Times by which one layout must look more like a cine than another that was trusted more; the second for another order
-of bytes, which makes noise of 12 bits, and nothing else of 8."""
+SMOOTHER, TURNED_SMOOTHER, MUCH_SMOOTHER = 1.1, 1.3, 2.0
+"""Times by which one layout must look more like a cine than another that was trusted more; the last for another order
+of bytes, which makes noise of 12 bits, and nothing else of 8. Rows for columns shear a picture that is almost square by
+little."""
 
 KINDS = ((1, 8, False), (3, 8, False), (3, 8, True), (1, 16, False), (3, 16, False))
 """Samples, bits and subsampling of the pixels there are."""
-
-UNUSED_BITS_SHARE = 0.05
-"""Of samples with bits above the stored ones: overlays are drawn there, over less of the picture."""
-
-CLEAR_SHARE, CLEAR_TIMES = 0.3, 4
-"""A colour space is told by its grey pixels where they are that share, and so many times those of the other."""
-
-DARKER, DARKER_SHARE = (1, 10), 0.02
-"""Luma far below 16, which is black in the range of television, and the share of a picture of the full range that has
-it. 0 itself says nothing: bars beside a picture are often drawn with it."""
-
-BLACK_SHARE, BLACK_LEVELS = 0.2, 32
-"""The background of an ultrasound picture: at least that share, within one of so many parts of the range."""
-
-WHITE, DARK = (250, 0.3), (32, 0.05)
-"""Level and share of a picture that is its own negative: it is white from there on, and hardly dark below."""
 
 MOTION_LEVELS, MOTION_SHARE, MOTION_INSIDE = 16, 0.005, 0.5
 """Grey levels by which a pixel changes that moves, the share of a picture that is enough to judge, and the least share
@@ -91,7 +76,9 @@ def fitting(claim: Layout, frames: int, length: int) -> list[Fit]:
     """
     usual = claim.bits in (8, 16)
     if frames and usual and is_length(length, frames * claim.frame_bytes):
-        return [Fit(layout, frames) for layout in claim.variants()]
+        swapped = replace(claim, rows=claim.columns, columns=claim.rows)
+        shapes = [claim, swapped] if claim.rows != claim.columns else [claim]
+        return [Fit(layout, frames) for shape in shapes for layout in shape.variants()]
     kinds = [replace(claim, samples=s, bits=b, subsampled=sub) for s, b, sub in KINDS]
     kinds = [
         kind for kind in kinds if kind.frame_bytes and (not kind.subsampled or claim.rows * claim.columns % 2 == 0)
@@ -104,12 +91,14 @@ def fitting(claim: Layout, frames: int, length: int) -> list[Fit]:
     if not frames:
         found += [(kind, length // kind.frame_bytes) for kind in kinds if length % kind.frame_bytes <= 1]
     elif usual:
+        excess = length - frames * claim.frame_bytes
+        found += [(claim, frames)] * (excess >= claim.frame_bytes)
         rows = length / (claim.frame_bytes / claim.rows * frames)
         columns = length / (claim.frame_bytes / claim.columns * frames)
         # A picture two or three times as wide or high is one of more bytes a pixel.
         found += [(replace(claim, rows=int(rows)), frames)] * _is_size(rows, claim.rows)
         found += [(replace(claim, columns=int(columns)), frames)] * _is_size(columns, claim.columns)
-        found += [(claim, frames)] * (0 < length - frames * claim.frame_bytes < claim.frame_bytes)
+        found += [(claim, frames)] * (0 < excess < claim.frame_bytes)
     return [Fit(layout, many) for kind, many in found if many for layout in kind.variants()]
 
 
@@ -128,9 +117,15 @@ def best_fit(fits: Sequence[Fit], element: Element, most: float) -> Fit | None:
     if least > most:
         return None
     for rough, fit in judged:
-        if rough <= least * (SMOOTHER if fit.layout.big == best.layout.big else MUCH_SMOOTHER):
+        if rough <= max(least * _margin(fit.layout, best.layout), MIN_ROUGHNESS):
             return fit
     return best
+
+
+def _margin(trusted: Layout, best: Layout) -> float:
+    if trusted.big != best.big:
+        return MUCH_SMOOTHER
+    return TURNED_SMOOTHER if trusted.rows == best.columns != best.rows == trusted.columns else SMOOTHER
 
 
 def _is_size(pixels: float, claimed: int) -> bool:
@@ -155,7 +150,7 @@ def frame_groups(
         claimed: frames that the header claims; 0 where it does not say.
     """
     items, notes = sequence.items, []
-    shown = _by_content(sequence)
+    shown = _by_content(sequence, claimed)
     by_table = [groups for table in tables if table and (groups := _by_table(sequence, table))]
     if any(tables) and not by_table and not sequence.cut:
         notes.append("the offset table does not fit the frames and is not used")
@@ -185,8 +180,12 @@ def _by_table(sequence: PixelSequence, table: Sequence[int]) -> Frames | None:
     return tuple(items[one:other] for one, other in zip(first, [*first[1:], len(items)], strict=True))
 
 
-def _by_content(sequence: PixelSequence) -> Frames | None:
-    """By the codestreams in the fragments; None where none of them begins one that is known."""
+def _by_content(sequence: PixelSequence, claimed: int) -> Frames | None:
+    """By the codestreams in the fragments; None where none of them begins one that is known.
+
+    What begins no frame may be a damaged one. It is none where those that begin are as many as the header says, or
+    where an empty item follows each.
+    """
     groups: list[list[Item]] = []
     known, rle, ended = False, False, True
     for item in sequence.items:
@@ -200,59 +199,28 @@ def _by_content(sequence: PixelSequence) -> Frames | None:
         ended = rle or not begins_frame(sequence.head(groups[-1][0])) or ends_frame(sequence.tail(item))
     if sequence.cut and not ended:
         groups.pop()
-    return tuple(map(tuple, groups)) if known else None
+    if not known:
+        return None
+    begun = [bool(group[0].length) and begins_frame(sequence.head(group[0])) for group in groups]
+    if len(groups) != claimed == sum(begun) and begun[0]:
+        return tuple(tuple(group) for group in (_with_rest(groups, begun) if rle else _only(groups, begun)))
+    filled = [any(item.length for item in group) for group in groups]
+    padded = len(groups) != claimed and 2 * sum(filled) <= len(groups) + 1  # an empty item after each
+    return tuple(map(tuple, _only(groups, filled) if padded else groups))
 
 
-def stored_bits(samples: Samples, pixels: Pixels) -> Pixels:
-    """`pixels` with the bits that the samples of a frame, as they lie in the file, use."""
-    if pixels.stored == pixels.bits:
-        return pixels
-    shift = pixels.high + 1 - pixels.stored
-    if shift and np.any(samples & ((1 << shift) - 1)):
-        shift = 0
-    above = samples >> (pixels.stored + shift) if pixels.stored + shift < pixels.bits else np.zeros_like(samples)
-    half = 1 << (pixels.stored - 1)
-    values = samples.view(f"i{samples.itemsize}")
-    extended = pixels.signed and bool(np.all((values >= -half) & (values < half)))
-    if not extended and np.count_nonzero(above) > UNUSED_BITS_SHARE * samples.size:
-        return replace(pixels, stored=pixels.bits, high=pixels.bits - 1)
-    return replace(pixels, high=pixels.stored + shift - 1)
+def _only(groups: list[list[Item]], kept: list[bool]) -> list[list[Item]]:
+    return [group for group, keep in zip(groups, kept, strict=True) if keep]
 
 
-def colours_of(samples: Samples, meaning: str, bits: int) -> str:
-    """What (H, W, 3) samples mean: as stated, unless their grey pixels and their background clearly say otherwise."""
-    as_rgb, as_ybr = grey_shares(samples, max(bits, 8))
-    if meaning in (*YBR, *YBR_PARTIAL) and as_rgb > max(CLEAR_SHARE, CLEAR_TIMES * as_ybr):
-        return "RGB"
-    if meaning in YBR_PARTIAL:
-        luma = samples[..., 0] >> max(bits - 8, 0)
-        far_below = float(np.mean((luma >= DARKER[0]) & (luma <= DARKER[1])))
-        return "YBR_FULL" if far_below >= DARKER_SHARE else meaning
-    if meaning in RGB and as_ybr > max(CLEAR_SHARE, CLEAR_TIMES * as_rgb):
-        return "YBR_FULL"
-    return meaning
-
-
-def is_unsigned(samples: Samples, stored: int) -> bool:
-    """Whether grey samples that are called signed are not: their background is at 0, and not at the least number."""
-    top = 1 << stored
-    levels = samples.view(f"u{samples.itemsize}") & (top - 1)
-    part = max(top // BLACK_LEVELS, 1)
-    black = float(np.mean(levels < part))
-    least = float(np.mean((levels >= top // 2) & (levels < top // 2 + part)))
-    below = float(np.mean(levels >= top - part))
-    return black >= BLACK_SHARE and black > max(least, 2 * below)
-
-
-def is_inverted(image: Image) -> bool:
-    """Whether a grey image is a negative: the background of an ultrasound picture is never white."""
-    return bool(np.mean(image >= WHITE[0]) >= WHITE[1] and np.mean(image < DARK[0]) < DARK[1])
-
-
-def is_blinding(image: Image, samples: Samples) -> bool:
-    """Whether a window leaves nothing of a picture but black and white."""
-    between = np.count_nonzero((image > 0) & (image < 255))
-    return bool(between < 0.01 * image.size) and np.unique(samples).size > 16
+def _with_rest(groups: list[list[Item]], begun: list[bool]) -> list[list[Item]]:
+    """Each that has begun, with what follows up to the next."""
+    joined: list[list[Item]] = []
+    for group, begins in zip(groups, begun, strict=True):
+        if begins:
+            joined.append([])
+        joined[-1] += group
+    return joined
 
 
 def moves_outside(images: Sequence[Image], regions: Sequence[Box]) -> float | None:

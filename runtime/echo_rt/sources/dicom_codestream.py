@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+import numpy as np
 from pydicom.uid import (
     HTJ2K,
     JPEG2000,
@@ -126,6 +127,39 @@ def begins_video(head: bytes) -> bool:
 def is_rle(head: bytes) -> bool:
     """Whether a fragment begins with the header of RLE segments."""
     return _rle(head) is not None
+
+
+def rle_size(data: bytes, rows: int, columns: int) -> tuple[int, int]:
+    """Rows and columns of an RLE frame: as stated, unless its runs end elsewhere.
+
+    It does not say its size, but each row is packed on its own (PS3.5 G.3): a run ends where a row does.
+    """
+    ends = _run_ends(data)
+    total = ends[-1]
+    known = np.zeros(total + 1, bool)
+    known[ends] = True
+    for width in (columns, rows, total // max(rows, 1)):
+        if width and total % width == 0 and known[width::width].all():
+            return total // width, width
+    return rows, columns
+
+
+def _run_ends(data: bytes) -> list[int]:
+    """Where each run of the first segment of an RLE frame ends, in bytes of the plane."""
+    segments, at, after = struct.unpack_from("<3L", data)
+    stop = min(after, len(data)) if segments > 1 else len(data)
+    ends = [0]
+    while at + 1 < stop:
+        control = data[at]
+        if control < 128:
+            at += 2 + control
+            ends.append(ends[-1] + control + 1)
+        elif control > 128:
+            at += 2
+            ends.append(ends[-1] + 257 - control)
+        else:
+            at += 1
+    return ends
 
 
 def _jpeg(data: bytes) -> Codestream | None:

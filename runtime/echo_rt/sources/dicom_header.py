@@ -24,6 +24,9 @@ _CONVERSION_ERRORS = (
     struct.error,
 )  # fmt: skip
 
+# With a decimal comma, or a unit behind it: no number to DICOM, and seen all the same.
+_NUMBER = re.compile(r"\s*([-+]?\d+(?:[.,]\d+)?)\s*[a-zA-Z]*\s*")
+
 # SNOMED's codes, in the two spellings that are in use.
 _VIEW_CODES = {"399214001": "A4C", "G-A19C": "A4C", "399232001": "A2C", "G-A19B": "A2C"}
 
@@ -127,4 +130,5 @@ def _float(value: Any) -> float:
     try:
         return float(value)
     except (ValueError, TypeError, OverflowError):
-        return math.nan
+        found = _NUMBER.fullmatch(value) if isinstance(value, str) else None
+        return float(found[1].replace(",", ".")) if found else math.nan

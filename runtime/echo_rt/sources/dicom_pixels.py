@@ -16,6 +16,7 @@ YBR_PARTIAL = ("YBR_PARTIAL_422", "YBR_PARTIAL_420")
 RGB = ("RGB", "YBR_RCT", "YBR_ICT")  # the decoder undoes the colour transforms of JPEG 2000, which are its own
 PALETTE = ("PALETTE COLOR",)
 SUBSAMPLED = ("YBR_FULL_422", "YBR_PARTIAL_422")
+MAX_SIDE = 2**16
 _OTHER_COLOURS = ("HSV", "ARGB", "CMYK", "YBR_PARTIAL", "XYB")
 
 
@@ -51,7 +52,7 @@ class Pixels:
 
     @staticmethod
     def of(header: Dataset) -> Pixels:
-        """From a header with Rows and Columns.
+        """From a header; a size that it does not give is 0.
 
         Raises:
             Refusal: of colours that nobody has, or bits that are no number.
@@ -66,9 +67,10 @@ class Pixels:
         bits = int(bits) if 1 <= bits <= 64 else 8
         stored, high = number(header, "BitsStored"), number(header, "HighBit")
         stored = int(stored) if 1 <= stored <= bits else bits
+        rows, columns = (number(header, side) for side in ("Rows", "Columns"))
         return Pixels(
-            int(number(header, "Rows")),
-            int(number(header, "Columns")),
+            int(rows) if 1 <= rows < MAX_SIDE else 0,
+            int(columns) if 1 <= columns < MAX_SIDE else 0,
             int(samples) if samples in (1, 3) else 1 if meaning in (*GREY, *PALETTE) else 3,
             bits,
             stored,
@@ -142,9 +144,8 @@ def changes(stated: Pixels, found: Pixels) -> list[str]:
     """One line on each claim of a header that its data contradict."""
     notes = []
     if (stated.rows, stated.columns) != (found.rows, found.columns):
-        notes.append(
-            f"the header says {stated.columns}x{stated.rows} pixels, the frames have {found.columns}x{found.rows}"
-        )
+        size = f"{stated.columns}x{stated.rows}" if stated.rows * stated.columns else "no number of"
+        notes.append(f"the header says {size} pixels, the frames have {found.columns}x{found.rows}")
     for what, said, have in (
         ("samples a pixel", stated.samples, found.samples),
         ("bits a sample", stated.bits, found.bits),
@@ -156,6 +157,8 @@ def changes(stated: Pixels, found: Pixels) -> list[str]:
         notes.append(f"the colours are stored by {'plane' if found.planar else 'pixel'}, which the header denies")
     if stated.signed and not found.signed:
         notes.append("the header says signed samples, and the data are not: their black is 0")
+    if found.signed and not stated.signed:
+        notes.append("the header says unsigned samples, and the data are signed: their black is below 0")
     if stated.meaning != found.meaning:
         notes.append(f"the header says {stated.meaning}, and the data are {found.meaning}")
     return notes

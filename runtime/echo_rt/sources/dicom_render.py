@@ -12,10 +12,10 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut
 
 from echo_rt.arrays import Array, Image
-from echo_rt.sources.dicom_claims import is_blinding, is_inverted
 from echo_rt.sources.dicom_header import number, text
 from echo_rt.sources.dicom_layout import Samples
 from echo_rt.sources.dicom_pixels import GREY, PALETTE, RGB, YBR_PARTIAL
+from echo_rt.sources.dicom_samples import is_blinding, is_inverted
 from echo_rt.sources.levels import significant_bits, to_eight_bits
 
 Render = Callable[[Samples], Image]
@@ -37,7 +37,7 @@ class Renderer:
         self._renders: dict[str, Render] = {}
 
     def __call__(self, samples: Samples, meaning: str) -> Image:
-        """(H, W) grey or (H, W, 3) BGR of stored samples. It raises what a damaged palette makes it raise."""
+        """(H, W) grey or (H, W, 3) BGR of stored samples."""
         if meaning not in self._renders:
             looks = [look for look, means in self._looks if means == meaning]
             seen = np.concatenate(looks or [samples])
@@ -64,10 +64,15 @@ def renderer(header: Dataset, seen: Samples, meaning: str, stored: int, notes: l
     if meaning in GREY:
         return _grey(header, seen, meaning, notes)
     if meaning in PALETTE:
-        colours = apply_color_lut(np.arange(1 << 8 * unsigned.itemsize, dtype=unsigned), header)[:, 2::-1]
+        try:
+            colours = apply_color_lut(np.arange(1 << 8 * unsigned.itemsize, dtype=unsigned), header)[:, 2::-1]
+        except Exception:  # noqa: BLE001 - pydicom raises what a damaged table happens to raise
+            notes.append("the header has no palette that can be used: its samples are shown as grey levels")
+            return _grey(header, seen, "MONOCHROME2", notes)
         palette = np.ascontiguousarray(to_eight_bits(colours, significant_bits(colours)))
         return lambda samples: np.take(palette, samples.view(unsigned), axis=0)
-    bits = max(8, stored)
+    # Three samples as stored, in 16 bits, may use fewer than the header says.
+    bits = min(max(8, stored), significant_bits(seen.view(unsigned)))
 
     def eight(samples: Samples) -> Image:
         return samples.view(np.uint8) if unsigned.itemsize == 1 else to_eight_bits(samples.view(unsigned), bits)
@@ -99,13 +104,15 @@ def _grey_table(header: Dataset, seen: Samples, notes: list[str]) -> Image:
     stored = np.arange(1 << 8 * unsigned.itemsize, dtype=unsigned).view(seen.dtype).astype(np.int64)
     if unsigned.itemsize == 1:
         return (stored - np.iinfo(seen.dtype).min).astype(np.uint8)
+    # Signed samples begin anywhere, unsigned ones at 0; or far from it, where they are signed after all.
+    lowest = int(seen.min())
+    lowest = 0 if seen.dtype == unsigned and 2 * lowest <= int(seen.max()) else lowest
+    plain = to_eight_bits(np.maximum(stored - lowest, 0), significant_bits(seen.astype(np.int64) - lowest))
     if (windowed := _window(header, stored)) is not None:
-        if not is_blinding(np.take(windowed, seen.view(unsigned)), seen):
+        if not is_blinding(np.take(windowed, seen.view(unsigned)), np.take(plain, seen.view(unsigned))):
             return windowed
-        notes.append("the window of the header leaves nothing but black and white, and is not used")
-    # Signed samples begin anywhere, unsigned ones at 0.
-    lowest = 0 if seen.dtype == unsigned else int(seen.min())
-    return to_eight_bits(np.maximum(stored - lowest, 0), significant_bits(seen.astype(np.int64) - lowest))
+        notes.append("the window of the header leaves little of the picture, and is not used")
+    return plain
 
 
 def _window(header: Dataset, stored: NDArray[np.int64]) -> Image | None:

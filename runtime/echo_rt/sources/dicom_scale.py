@@ -22,6 +22,10 @@ REGION_OVERHANG = 1
 MIN_EXTENT_MM, MAX_EXTENT_MM = 10.0, 600.0
 """What an image of a heart can show, in either direction, from a mouse probe to a margin-wide screen capture."""
 
+MIN_PLAIN_MM = 30.0
+"""The same of a picture without regions: a small animal's scanner writes regions, and a spacing in cm is ten times too
+small."""
+
 SAME_SCALE = 0.01
 """Two regions whose scales agree to this share are two views by one probe setting."""
 
@@ -64,10 +68,13 @@ def scale(header: Dataset, rows: int, columns: int) -> Scale:
     """The scale of pictures of that size.
 
     A header that gives its pictures another size is about other pictures, and a region outside the picture is from
-    before it was resized: then no scale of that header is believed.
+    before it was resized: then no scale of that header is believed. Rows for columns are no other size, and neither is
+    one more or less.
     """
     stated = number(header, "Rows"), number(header, "Columns")
-    if stated != (rows, columns):
+    if not all(side > 0 for side in stated):
+        return Scale(None, "the header does not say how large its pictures are")
+    if not _is_about(stated, (rows, columns)) and not _is_about(stated, (columns, rows)):
         return Scale(
             None, f"the header is about pictures of {stated[1]:g}x{stated[0]:g}, and these have {columns}x{rows}"
         )
@@ -76,10 +83,14 @@ def scale(header: Dataset, rows: int, columns: int) -> Scale:
     return Scale(found.spacing_mm, found.why_not, (*found.notes, *_contradictions(header, found)), found.regions)
 
 
+def _is_about(stated: tuple[float, float], size: tuple[int, int]) -> bool:
+    return all(math.isclose(one, other, rel_tol=SAME_SCALE) for one, other in zip(stated, size, strict=True))
+
+
 def _of_spacing(header: Dataset, rows: int, columns: int) -> Scale:
     spacing = _pair(header, "PixelSpacing") or _shared_spacing(header)
     if spacing is not None:
-        return Scale(*_plausible(spacing, (rows, columns), "the pixel spacing"))
+        return Scale(*_plausible(spacing, (rows, columns), "the pixel spacing", MIN_PLAIN_MM))
     for keyword in ("ImagerPixelSpacing", "NominalScannedPixelSpacing"):
         if _pair(header, keyword):
             return Scale(None, f"the header has {keyword} alone, which is not measured in the patient")
@@ -87,11 +98,12 @@ def _of_spacing(header: Dataset, rows: int, columns: int) -> Scale:
 
 
 def _shared_spacing(header: Dataset) -> tuple[float, float] | None:
-    """PixelSpacing of an enhanced object, which has it in a functional group."""
-    for group in items(header, "SharedFunctionalGroupsSequence"):
-        for measures in items(group, "PixelMeasuresSequence"):
-            return _pair(measures, "PixelSpacing")
-    return None
+    """PixelSpacing of an enhanced object, which has it in a functional group: of all frames, or the same of each."""
+    found: set[tuple[float, float] | None] = set()
+    for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for group in items(header, keyword):
+            found |= {_pair(measures, "PixelSpacing") for measures in items(group, "PixelMeasuresSequence")}
+    return found.pop() if len(found) == 1 else None
 
 
 def _of_regions(regions: list[Dataset], rows: int, columns: int) -> Scale:
@@ -147,11 +159,12 @@ def _same_scale(one: _Region, other: _Region) -> bool:
 
 
 def _plausible(
-    mm: tuple[float, float], extent: tuple[float, float], what: str
+    mm: tuple[float, float], extent: tuple[float, float], what: str, least_mm: float = MIN_EXTENT_MM
 ) -> tuple[tuple[float, float] | None, str | None]:
     if is_placeholder(mm):
-        return None, f"{what} has pixels of exactly 1 unit square, which senders write that know no scale"
-    if all(MIN_EXTENT_MM <= step * pixels <= MAX_EXTENT_MM for step, pixels in zip(mm, extent, strict=True)) and not (
+        size = "exactly 1 unit" if mm[0] > 0.999 else f"{mm[0]:.4g} mm"
+        return None, f"{what} has pixels of {size} square, which senders write that know no scale"
+    if all(least_mm <= step * pixels <= MAX_EXTENT_MM for step, pixels in zip(mm, extent, strict=True)) and not (
         is_oblong(mm)
     ):
         return mm, None

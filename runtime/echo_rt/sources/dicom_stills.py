@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, ExplicitVRBigEndian
+from pydicom.uid import UID, ExplicitVRBigEndian, RLELossless
 
 from echo_rt.sources.aside import Aside
 from echo_rt.sources.base import MIN_FRAMES
@@ -16,18 +16,16 @@ from echo_rt.sources.dicom_claims import (
     MAX_ROUGHNESS,
     Frames,
     best_fit,
-    colours_of,
     fitting,
     frame_groups,
     is_length,
-    is_unsigned,
-    stored_bits,
 )
-from echo_rt.sources.dicom_codestream import Codestream, codestream, ends_frame, same_coding
+from echo_rt.sources.dicom_codestream import Codestream, codestream, ends_frame, rle_size, same_coding
 from echo_rt.sources.dicom_decode import decoder_of, named
 from echo_rt.sources.dicom_element import Element, PixelSequence, pixel_sequence
 from echo_rt.sources.dicom_layout import Layout, Samples
 from echo_rt.sources.dicom_pixels import GREY, RGB, SUBSAMPLED, YBR_PARTIAL, Pixels, Refusal, TooFew, changes
+from echo_rt.sources.dicom_samples import colours_of, is_signed, is_unsigned, stored_bits, with_sign
 from echo_rt.sources.limits import limits
 
 GE_BIG_ENDIAN = UID("1.2.840.113619.5.2")
@@ -65,7 +63,7 @@ class Stills:
         found: list[tuple[Samples, str]] = []
         if not self.count:
             return found
-        for index in sorted({round(part * (self.count - 1) / (LOOKS - 1)) for part in range(LOOKS)}):
+        for index in _all_over(self.count):
             try:
                 found.append(self.read(index))
             except Refusal:  # noqa: PERF203
@@ -73,6 +71,11 @@ class Stills:
             except Exception:  # noqa: BLE001 - the loop over all frames counts and names it
                 continue
         return found
+
+
+def _all_over(count: int) -> list[int]:
+    """Frames from the first to the last, a few."""
+    return sorted({round(part * (count - 1) / (LOOKS - 1)) for part in range(LOOKS)})
 
 
 def uncompressed(element: Element, header: Dataset, syntax: UID, frames: int) -> Stills:
@@ -110,10 +113,13 @@ def uncompressed(element: Element, header: Dataset, syntax: UID, frames: int) ->
         )
     layout = fit.layout
     count = min(length, element.available) // layout.frame_bytes
-    promised = max(fit.frames, frames if layout.frame_bytes == claim.frame_bytes else 0)
-    first = layout.read(element, min(count, fit.frames) // 2) if count else None
+    # A length that is stated and there is as good a witness as a sequence's delimiter.
+    whole = element.stated is not None and element.stated <= element.available
+    promised = fit.frames if whole or layout.frame_bytes != claim.frame_bytes else max(fit.frames, frames)
     pixels = stated.in_layout(layout)
-    pixels = pixels if first is None else stored_bits(first, pixels)
+    if count:
+        seen = [layout.read(element, index) for index in _all_over(min(count, fit.frames))]
+        pixels = stored_bits(np.concatenate(seen), pixels)
 
     def read(index: int) -> tuple[Samples, str]:
         return pixels.values(layout.read(element, index)), pixels.meaning
@@ -160,15 +166,20 @@ def compressed(element: Element, header: Dataset, syntax: UID, frames: int, asid
     groups, odd = frame_groups(sequence, _offset_tables(header, sequence), frames)
     if len(groups) < MIN_FRAMES and not (frames or sequence.cut):
         raise TooFew(len(groups))
-    stream, pixels, notes = _first_codestream(sequence, groups), stated, list(odd)
+    (stream, frame), pixels, notes = _usual_frame(sequence, groups), stated, list(odd)
     if stream is not None:
         pixels = stated.as_coded(stream)
+        if stream.syntax == RLELossless:
+            rows, columns = rle_size(frame, pixels.rows, pixels.columns)
+            pixels = replace(pixels, rows=rows, columns=columns)
         if not same_coding(syntax, stream.syntax):
             notes.append(f"the transfer syntax is {named(syntax)}, and the frames are {named(stream.syntax)}")
         if not same_coding(syntax, stream.syntax) or stream.lossy_jpeg:
             syntax = stream.syntax
     elif stated.bits not in (8, 16):
         raise Refusal("8 or 16 bits a sample", f"{stated.bits}", "export it with 8 bits")
+    if not pixels.rows * pixels.columns:
+        raise Refusal("Rows and Columns in the header", "none that can be used", "export it again")
     _check_size(pixels.rows, pixels.columns)
     # Some encoders leave out the end marker; then it is missed nowhere.
     marks = [ends_frame(sequence.frame(fragments)) for fragments in groups[:SEARCHED]]
@@ -195,12 +206,13 @@ def settle(stills: Stills) -> list[tuple[Samples, str]]:
         meaning: colours_of(_side_by_side(looks, meaning), meaning, pixels.stored)
         for meaning in {meaning for samples, meaning in looks if samples.ndim == 3}
     }
-    grey = [meaning for samples, meaning in looks if samples.dtype.kind == "i" and meaning in GREY]
-    unsigned = bool(grey) and is_unsigned(_side_by_side(looks, grey[0]), pixels.stored)
+    grey = [(samples.dtype.kind == "i", meaning) for samples, meaning in looks if meaning in GREY]
+    called_signed, meaning = grey[0] if grey else (False, "")
+    wrong = bool(grey) and (is_unsigned if called_signed else is_signed)(_side_by_side(looks, meaning), pixels.stored)
 
     def corrected(samples: Samples, meaning: str) -> tuple[Samples, str]:
-        if unsigned:
-            samples = samples.view(f"u{samples.itemsize}") & ((1 << pixels.stored) - 1)
+        if wrong and meaning in GREY:
+            samples = with_sign(samples, not called_signed, pixels.stored)
         return samples, told.get(meaning, meaning)
 
     stills.read = lambda index: corrected(*read(index))
@@ -211,7 +223,7 @@ def settle(stills: Stills) -> list[tuple[Samples, str]]:
         for _, meaning in shown
         if any((meaning in colours) != (pixels.meaning in colours) for colours in (RGB, YBR_PARTIAL))
     ]
-    stills.pixels = replace(pixels, signed=pixels.signed and not unsigned, meaning=(*others, pixels.meaning)[0])
+    stills.pixels = replace(pixels, signed=pixels.signed != wrong, meaning=(*others, pixels.meaning)[0])
     stills.notes += changes(stills.stated, stills.pixels)
     return shown
 
@@ -228,8 +240,14 @@ def _offset_tables(header: Dataset, sequence: PixelSequence) -> list[list[int]]:
     return [entries, list(sequence.table)]
 
 
-def _first_codestream(sequence: PixelSequence, groups: Frames) -> Codestream | None:
-    for fragments in groups[:SEARCHED]:
-        if (stream := codestream(sequence.frame(fragments))) is not None:
-            return stream
-    return None
+def _usual_frame(sequence: PixelSequence, groups: Frames) -> tuple[Codestream | None, bytes]:
+    """What most frames say of themselves, and one that does: the first may be a title, or damaged."""
+    found: dict[Codestream, list[bytes]] = {}
+    for fragments in groups[:: max(len(groups) // SEARCHED, 1)][:SEARCHED]:
+        frame = sequence.frame(fragments)
+        if (stream := codestream(frame)) is not None:
+            found.setdefault(stream, []).append(frame)
+    if not found:
+        return None, b""
+    usual = max(found, key=lambda stream: len(found[stream]))
+    return usual, found[usual][0]

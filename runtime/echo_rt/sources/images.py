@@ -7,7 +7,7 @@ import math
 import re
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from echo_rt.arrays import Image
 from echo_rt.errors import ParameterError, SourceFormatError
 from echo_rt.sources.base import MIN_FRAMES, Picture, Recording, in_words, too_short
 from echo_rt.sources.levels import significant_bits, to_eight_bits
@@ -25,6 +26,22 @@ from echo_rt.sources.paths import image_sequences
 _OPENCV_LOG: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 4 has these functions at its top
 
 
+LOOKS = 4
+"""Images over the whole series whose levels are looked at before the first is shown."""
+
+_ORIENTATION = 0x0112
+
+_UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.swapaxes(0, 1),
+    6: lambda image: np.rot90(image, -1),
+    7: lambda image: image.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda image: np.rot90(image, 1),
+}
+"""What brings an image upright, by EXIF's number."""
+
 _SCAN, MOST_SCANS = b"\xff\xda", 100
 """What begins a pass over a progressive JPEG, and how many there may be: each costs the time of a picture."""
 
@@ -33,11 +50,14 @@ class ImageFolder(Recording):
     """The numbered PNG, JPEG, BMP or TIFF images of a folder, in natural order and equally spaced in time by `fps`.
 
     Gaps in the numbers are not gaps in time: a series may be numbered by tens. Other files are left out. Transparency
-    is dropped; of several pages the first is read; 16 bits become 8 by a whole shift, found on the first image.
+    is dropped; of several pages the first is read. Images are turned as their EXIF data say. All are grey or in colour
+    as the first one is: programs save a picture without colours as grey. 16 bits become 8 by a whole shift, found on a
+    few of all. An image that is damaged is skipped and counted.
 
     Raises, when it is entered or read:
         ParameterError: no `fps` was given.
-        SourceFormatError: there are fewer than two images or several series, or one is damaged or of another size.
+        SourceFormatError: there are fewer than two images or several series, one is of another size, or most are
+            damaged.
     """
 
     def _open(self, resources: ExitStack) -> Iterator[Picture]:
@@ -69,40 +89,76 @@ class ImageFolder(Recording):
         return self._pictures(images, self._given_fps)
 
     def _pictures(self, images: list[Path], fps: float) -> Iterator[Picture]:
-        bits: int | None = None
-        size: tuple[int, ...] | None = None
         allowed = limits()
+        bits = _bits(images, allowed)
+        first: NDArray[np.unsignedinteger[Any]] | None = None
+        damaged: list[tuple[str, SourceFormatError]] = []
         for index, path in enumerate(images):
-            image = _read(path, allowed)
-            size = size or image.shape
-            if image.shape != size:
+            try:
+                image = _read(path, allowed)
+            except _Damaged as error:
+                self.skipped += 1
+                damaged.append((path.name, error))
+                if 2 * self.skipped > len(images):
+                    raise damaged[0][1] from None
+                continue
+            first = image if first is None else first
+            if image.shape[:2] != first.shape[:2]:
                 raise SourceFormatError(
-                    f"{path}: expected {in_words(size)} like {images[0].name}, found {in_words(image.shape)}; "
-                    "remove or resize it"
+                    f"{path}: expected {in_words(first.shape)} like the images before it, "
+                    f"found {in_words(image.shape)}; remove or resize it"
                 )
-            bits = bits or (significant_bits(image) if image.dtype == np.uint16 else 8)
             eight = np.asarray(image, np.uint8) if image.dtype == np.uint8 else to_eight_bits(image, bits)
-            yield index, index / fps, eight
+            yield index, index / fps, _like(first, eight)
+        if self.skipped:
+            self.notes.append(
+                f"{self.skipped} of {len(images)} images cannot be read and are left out, first {damaged[0][0]}"
+            )
+
+
+class _Damaged(SourceFormatError):
+    """An image that cannot be read."""
+
+
+def _bits(images: list[Path], allowed: Limits) -> int:
+    """How many the levels of 16-bit images need, by a few from all over the series: the first may be dark."""
+    bits = 8
+    for index in sorted({round(part * (len(images) - 1) / (LOOKS - 1)) for part in range(LOOKS)}):
+        with suppress(SourceFormatError):
+            if (image := _read(images[index], allowed)).dtype != np.uint16:
+                continue
+            bits = max(bits, significant_bits(image))
+    return bits
+
+
+def _like(first: NDArray[Any], image: Image) -> Image:
+    """Grey or in colour as the first one is."""
+    if image.ndim == first.ndim:
+        return image
+    code = cv2.COLOR_GRAY2BGR if image.ndim == 2 else cv2.COLOR_BGR2GRAY
+    return np.asarray(cv2.cvtColor(image, code), np.uint8)
 
 
 def _read(path: Path, allowed: Limits) -> NDArray[np.unsignedinteger[Any]]:
-    """The image at `path`, (H, W) or (H, W, 3) BGR, uint8 or uint16."""
-    image, excess = None, None
+    """The image at `path`, (H, W) or (H, W, 3) BGR, uint8 or uint16, upright."""
+    image, excess, turned = None, None, 1
     # Not cv2.imread: on Windows it knows ASCII paths only.
     with suppress(OSError, cv2.error), open_regular(path) as file:
         data = file.read(allowed.held_bytes)  # Pillow makes room for what a header says, where it reads a file
-        count = _pixels(io.BytesIO(data))
+        count, turned = _header(io.BytesIO(data))
         if count is not None and (excess := allowed.pixels(count)) is None and _is_plain(data):
             image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if excess is not None:
         raise SourceFormatError(f"{path}: expected {excess.expected}, found {excess.found}; {excess.todo}")
     if image is None:
-        raise SourceFormatError(
+        raise _Damaged(
             f"{path}: expected an image, found a file that is damaged or of another format; remove it or copy it again"
         )
     if image.dtype not in (np.uint8, np.uint16):
         raise SourceFormatError(f"{path}: expected 8 or 16 bits a channel, found {image.dtype}; convert it to 8 bits")
-    return np.ascontiguousarray(image[..., :3]) if image.ndim == 3 else np.asarray(image)
+    if turned in _UPRIGHT:
+        image = _UPRIGHT[turned](image)
+    return np.ascontiguousarray(image[..., :3] if image.ndim == 3 else image)
 
 
 def _is_plain(data: bytes) -> bool:
@@ -117,22 +173,33 @@ def _is_plain(data: bytes) -> bool:
     return at < len(data)
 
 
-def _pixels(file: BinaryIO) -> int | None:
-    """How many there are by the header, without decoding; None where there is none that can be read."""
-    from PIL import Image, UnidentifiedImageError
+def _header(file: BinaryIO) -> tuple[int | None, int]:
+    """How many pixels there are, without decoding, and EXIF's orientation; None where no header can be read."""
+    from PIL import Image as Pillow
+    from PIL import UnidentifiedImageError
     from PIL.TiffImagePlugin import IMAGELENGTH, IMAGEWIDTH, ImageFileDirectory_v2
 
     with suppress(OSError, ValueError, SyntaxError, LookupError, struct.error):
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                return math.prod(Image.open(file).size)
-        except Image.DecompressionBombError as error:  # a limit of its own, above ours; its text has the number
-            return max(int(number) for number in re.findall(r"\d+", str(error)))
+                warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
+                image = Pillow.open(file)
+                return math.prod(image.size), _orientation(image)
+        except Pillow.DecompressionBombError as error:  # a limit of its own, above ours; its text has the number
+            return max(int(number) for number in re.findall(r"\d+", str(error))), 1
         except UnidentifiedImageError:  # of a TIFF it reads some kinds of pixels alone
             file.seek(0)
             tags = ImageFileDirectory_v2(file.read(8))
             file.seek(tags.next)
             tags.load(file)
-            return int(tags[IMAGELENGTH]) * int(tags[IMAGEWIDTH])
-    return None
+            return int(tags[IMAGELENGTH]) * int(tags[IMAGEWIDTH]), 1
+    return None, 1
+
+
+def _orientation(image: Any) -> int:
+    """EXIF's number for the side that is up, 1 for an image that is upright or does not say so."""
+    if image.format == "TIFF":  # OpenCV turns it by itself
+        return 1
+    with suppress(Exception):  # damaged EXIF data are none
+        return int(image.getexif().get(_ORIENTATION, 1))
+    return 1

@@ -79,6 +79,8 @@ def kind_of(head: bytes) -> Kind | None:
         return Kind("a tar archive", UNPACK)
     if b"acTL" in head[:INNER_BYTES]:  # an animated PNG
         return None
+    if head[8:16] == b"WEBPVP8X" and b"ANIM" in head[:INNER_BYTES]:
+        return Kind("an animated WebP", "convert it to MP4, or save its pictures as numbered images in a folder")
     for at, mark, kind in _MARKS:
         if head.startswith(mark, at):
             return kind

@@ -110,4 +110,4 @@ def is_numbered_image(name: str) -> bool:
 def sequence_of(name: str) -> str:
     """What the numbered images of one sequence share: their name with ``#`` in place of the last number."""
     stem, suffix = splitext(name)
-    return _NUMBER.sub("#", stem) + suffix
+    return _NUMBER.sub("#", stem) + suffix.lower()

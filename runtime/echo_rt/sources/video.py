@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import av
 from av.container import InputContainer
@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 
 from echo_rt.errors import ParameterError
 from echo_rt.sources.avi import is_whole
-from echo_rt.sources.bare import is_bare, is_clockless
+from echo_rt.sources.bare import has_delays, is_bare, is_clockless
 from echo_rt.sources.base import Picture, Recording, one_line, too_short
 from echo_rt.sources.clock import JUDGED_FRAMES, StampClock
 from echo_rt.sources.display import Display, image_of, max_pixels
@@ -29,8 +29,8 @@ HEADER_SLACK_FRAMES = 1
 """Headers that count one frame too many are written by recorders that close a file while a frame is under way."""
 
 MATROSKA_SLACK = (0.5, 0.05)
-"""Seconds, and share of the duration, by which a Matroska file may end early: its header has no frame count, and its
-duration is that of the longest stream, sound included."""
+"""Seconds, and share of the duration, by which a Matroska file may end early. Its header has no frame count, and its
+duration is that of the longest stream: where sound or a text goes on after the pictures, its end counts."""
 
 
 class Video(Recording):
@@ -58,10 +58,9 @@ class Video(Recording):
             raise self._error("a codec that FFmpeg knows", "another", "convert it to H.264 in MP4")
         if self._given_fps is None:
             if is_clockless(container):
-                kind = container.format.name.removesuffix("_pipe")
-                raise ParameterError(
-                    f"{self.path}: expected time stamps, found a bare {kind} stream; give its frame rate with --fps"
-                )
+                raise self._no_times(f"a bare {container.format.name.removesuffix('_pipe')} stream")
+            if container.format.name == "gif" and not has_delays(self.path):
+                raise self._no_times("an animation whose pictures follow at once")
             rate = video.average_rate or video.guessed_rate
             self.fps = float(rate) if rate else None
         if excess := limits().pixels(video.height * video.width):
@@ -72,6 +71,9 @@ class Video(Recording):
             raise too_short(self.path, 1)
         self.spacing_note = "a video does not say how large a pixel is"
         return self._pictures(container, video)
+
+    def _no_times(self, found: str) -> ParameterError:
+        return ParameterError(f"{self.path}: expected time stamps, found {found}; give its frame rate with --fps")
 
     def _container(self) -> InputContainer:
         try:
@@ -124,7 +126,11 @@ class Video(Recording):
         avi = container.format.name == "avi"
         size = stored_bytes(self.path)
         try:
-            for packet in container.demux(stream):
+            for any_packet in container.demux():
+                if any_packet.stream_index != stream.index:
+                    seen.pass_by(any_packet)
+                    continue
+                packet = cast("Packet[VideoStream]", any_packet)
                 flush = packet.dts is None and not packet.size  # the last one, which empties the decoder
                 # Cut by the end of the file; or empty, which would end the decoding.
                 if packet.is_corrupt or not (packet.size or flush):
@@ -180,7 +186,7 @@ class _Seen:
     packets: int = 0  # that were not cut off; in an AVI, empty ones included
     longest_gap: int = 0  # empty packets in a row
     decoded: int = 0  # frames
-    end_s: float = 0.0  # where the last packet ends
+    end_s: float = 0.0  # where the last packet of all streams ends
     bytes: int = 0  # of all packets
     places: deque[int] = field(default_factory=deque)  # of the packets in an AVI whose frames are still to come
 
@@ -191,5 +197,9 @@ class _Seen:
             self.places.append(packet.dts)
         self.packets += 1
         self.bytes += packet.size
-        if packet.pts is not None:
+        self.pass_by(packet)
+
+    def pass_by(self, packet: Packet[Any]) -> None:
+        """Note where a packet of any stream ends."""
+        if packet.pts is not None and not packet.is_corrupt:
             self.end_s = max(self.end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
