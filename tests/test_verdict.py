@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from echo_rt.cardiac.clip_extremes import Extremes
 from echo_rt.cardiac.curve import Sample
 from echo_rt.cardiac.ejection_fraction import RollingEjectionFraction
 from echo_rt.cardiac.measures.rolling import rolling_of
-from echo_rt.cardiac.verdict import FEW_BEATS, MOSTLY_REJECTED, UNLIKE, Stretches
+from echo_rt.cardiac.verdict import ALONE, FEW_BEATS, MOSTLY_REJECTED, UNLIKE, Stretch, Stretches
 from echo_rt.chambers import Scale
 from echo_rt.reading import Beat
 from support.hearts import volume_at
@@ -56,6 +57,22 @@ def test_beats_that_are_no_hearts_take_a_figure_back_and_a_lost_view_does_not() 
         assert (rolling.current.reason == MOSTLY_REJECTED) is gone
         # A heart with many good beats keeps its figure where its last ones alone are bad.
         assert after([beat(55)] * 12 + [beat(17, reason)] * 4).current.percent == 55
+
+
+def test_a_single_beat_has_a_figure_only_as_long_as_a_next_one_may_come() -> None:
+    one = Beat(1.0, 1.3, 2.0, 100.0, 45.0, 50.0, 30.0, 55.0, 40.0, None)
+    for view, reason in (
+        (Stretch(0.5, 4.9, 100, 100), None),
+        (Stretch(0.5, 5.1, 100, 100), ALONE),
+        (Stretch(0.5, 5.1, 50, 100), None),  # hardly seen
+        (Stretch(1.5, 5.1, 100, 100), None),  # the view was lost in between
+    ):
+        rolling = after([one])
+        assert rolling.at(5.1, view).reason == reason
+        assert bool(rolling.beats) is (reason is None)
+        # A next beat that is like it speaks for a heart again.
+        rolling.update(replace(one, t_ed_s=5.0, t_next_ed_s=6.0))
+        assert rolling.at(6.1, view).percent == 55
 
 
 def test_without_a_figure_there_is_no_rhythm_either() -> None:

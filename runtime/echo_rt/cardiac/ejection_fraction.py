@@ -11,7 +11,7 @@ from statistics import fmean, median, variance
 from echo_rt.cardiac.acceptance import TOO_FEW_FRAMES
 from echo_rt.cardiac.beat_assembly import mean_dice
 from echo_rt.cardiac.rhythm import FEWEST, Rhythm
-from echo_rt.cardiac.verdict import doubt
+from echo_rt.cardiac.verdict import ALONE, Stretch, doubt, is_alone
 from echo_rt.model import ModelSpec
 from echo_rt.reading import Beat, EjectionFraction
 
@@ -175,8 +175,16 @@ class RollingEjectionFraction:
         """The figure of the beats so far, however long ago they were."""
         return self._current
 
-    def at(self, t_s: float) -> EjectionFraction:
-        """The figure as it stands at a time: fresh, stale, or withdrawn, and with it the beats that it stood on."""
+    def at(self, t_s: float, view: Stretch | None = None) -> EjectionFraction:
+        """The figure as it stands at a time: fresh, stale, or withdrawn, and with it the beats that it stood on.
+
+        Args:
+            t_s: the time.
+            view: that is going on, see `echo_rt.cardiac.verdict.is_alone`.
+        """
+        if len(self._beats) == 1 and is_alone(self._beats[0], view) and self._current.percent is not None:
+            self._current = EjectionFraction(None, None, None, 0, self.method, ALONE)
+            self._standing = ()
         if self._last_good_s is None:
             return self._current
         age_s = t_s - self._last_good_s

@@ -154,7 +154,7 @@ class Monitor:
         if beat is not None:
             beat = self._judge(self._measured(beat, wall_beat))
             self._rolling.update(beat, self._extremes.stretches.share)
-        ef = self._rolling.at(frame.t_s)
+        ef = self._rolling.at(frame.t_s, self._extremes.stretches.now)
         steps = dict(segmentation.time_ms or {})
         steps["monitor"] = 1e3 * (time.perf_counter() - start)
         return Reading(
