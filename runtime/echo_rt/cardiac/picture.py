@@ -114,8 +114,9 @@ class Picture:
         return None if corners is None else corners * self.step
 
     def edge_share(self, contour: Array) -> float:
-        """Share of the points of an endocardial contour (N, 2), in image pixels, that lie on the sector's edge or
-        outside of it; 1 where the middle of the mitral plane, between its ends, does.
+        """Share of an endocardial contour's points (N, 2), in image pixels, that lie on the sector's edge or outside.
+
+        Where the middle of the mitral plane, between the contour's ends, lies there, the share is 1.
 
         Of 599 training and validation pictures of CAMUS that is so in one, under none of the 20 shifts in any of 200.
         """
