@@ -65,6 +65,11 @@ def test_a_ventricle_that_runs_out_of_the_image_is_cut_off() -> None:
     assert Picture.of(image).edge_share(cavity(400 - 280)) == 0
 
 
+@pytest.mark.parametrize(("below", "share"), [(40, 0.0), (20, 0.0), (2, 1.0), (0, 1.0)])
+def test_a_ventricle_whose_mitral_plane_is_the_picture_s_end_is_cut_off(below: int, share: float) -> None:
+    assert Picture.of(sector()[: 330 + below]).edge_share(cavity(320)) == share
+
+
 def test_what_the_network_draws_outside_of_the_sector_is_cut_off() -> None:
     assert Picture.of(sector(half_angle_deg=15)).edge_share(cavity(550)) == 1
 

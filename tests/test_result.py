@@ -6,15 +6,22 @@ import json
 from dataclasses import FrozenInstanceError, replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
-from echo_rt.cardiac.recording import RecordingHistory
+from echo_rt.cardiac.biplane import biplane
+from echo_rt.cardiac.recording import NO_EF, RecordingHistory
+from echo_rt.cardiac.verdict import UNLIKE
+from echo_rt.chambers import BeatDisks, Disks
 from echo_rt.measures import Rolling
 from echo_rt.outputs import as_json
-from echo_rt.reading import EjectionFraction, Quality, Reason
+from echo_rt.reading import SEGMENTS, BeatDetails, EjectionFraction, Quality, Reason
 from echo_rt.result import ClipExtremes, ClipFigures
 from support.results import provenance, result_of
 from support.synthetic import clip
+from support.walls import beat_of
+
+DISKS = BeatDisks(Disks((40.0,) * 20, 80.0), Disks((30.0,) * 20, 70.0))
 
 
 def test_a_result_is_frozen_and_prints_as_one_short_line() -> None:
@@ -56,6 +63,30 @@ def test_a_recording_keeps_its_last_figure_and_says_that_it_went_stale() -> None
             assert None not in (found.fac_percent, found.heart_rate_bpm, found.edv)
             expected = {139: None, 140: "stale: no good beat for 6 s", 149: "withdrawn: no good beat for 31 s"}
             assert found.ef.reason == expected.get(n, found.ef.reason)
+
+
+def test_beats_that_are_not_enough_for_a_figure_count_nowhere() -> None:
+    """Neither in the wall nor in a second view of the same heart; and not after they were forgotten either."""
+    wall = beat_of(*(np.full((2, len(SEGMENTS)), size) for size in (10.0, 9.9)))
+    for last in (UNLIKE, "withdrawn: no good beat for 31 s"):
+        frames = []
+        for n, (frame, reading) in enumerate(clip(150)):
+            none = EjectionFraction(None, None, None, 0, "disks", UNLIKE if n < 149 else last)
+            beat = reading.beat and replace(reading.beat, details=BeatDetails(DISKS, wall=wall))
+            frames.append((frame, replace(reading, ef=none, rolling=Rolling(), beat=beat)))
+        doubted = result_of(frames)
+        assert doubted.ef.reason == last
+        assert len(doubted.beats) > 3
+        assert doubted.rejected_beats == {UNLIKE: len(doubted.beats)}
+        assert (doubted.accepted_beats, doubted.wall.segments, doubted.wall.note) == (0, (), NO_EF)
+        paired = biplane(doubted.beats, doubted.beats, calibrated=(True, True), error_points=2.0)
+        assert paired.ef.percent is None
+        assert "no accepted beat in the A4C and A2C recording" in str(paired.ef.reason)
+        # The same beats with a figure.
+        figure = EjectionFraction(56.0, 50.0, 62.0, 4, "disks")
+        known = result_of([*frames[:-1], (frames[-1][0], replace(frames[-1][1], ef=figure))])
+        assert known.accepted_beats == len(known.beats)
+        assert len(known.wall.segments) == len(SEGMENTS)
 
 
 def test_a_recording_without_a_figure_says_what_most_of_its_frames_were() -> None:

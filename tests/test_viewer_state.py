@@ -9,6 +9,7 @@ from unittest.mock import ANY
 
 import pytest
 
+from echo_rt.cardiac.verdict import UNLIKE
 from echo_rt.chambers import Scale
 from echo_rt.live.status import LiveUpdate, Phase
 from echo_rt.measures import Rolling
@@ -54,6 +55,18 @@ def test_the_trace_has_every_beat_and_the_curve_of_the_last_seconds() -> None:
     assert trace.to_dict()["curve"] == [], "a reset begins afresh"
     begun = trace.by_beat()
     assert (begun["beats"], begun["measures"], begun["trends"]["points"]) == ([], [], [])
+
+
+def test_beats_that_speak_for_no_heart_count_neither_in_the_list_nor_in_the_trends() -> None:
+    last = readings()[-1]
+    assert last.reading is not None
+    doubted = replace(last.reading.ef, percent=None, low=None, high=None, reason=UNLIKE)
+    updates = [*readings()[:-1], changed(last, ef=doubted, rolling=Rolling(), wall_beat=None)]
+    said = traced(updates).by_beat()
+    assert len(said["beats"]) > 1
+    assert {(beat["accepted"], beat["reason"]) for beat in said["beats"]} == {(False, UNLIKE)}
+    assert said["trends"]["points"] == []
+    assert traced(readings()).by_beat()["trends"]["points"]
 
 
 def test_the_measures_are_the_rolling_ones_of_the_view_that_is_seen() -> None:

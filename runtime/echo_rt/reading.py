@@ -125,11 +125,13 @@ class BeatDetails:
         expected_dice: of the cavity, by the model itself, mean over the frames; None where it does not say.
         measures: of `echo_rt.measures.Measure.name`, the figure of this beat, or the reason why there is none; empty
             for a beat that does not count.
+        wall: what the wall did; None where it was not seen or the beat does not count.
     """
 
     disks: BeatDisks | None = field(default=None, repr=False)
     expected_dice: float | None = None
     measures: Mapping[str, Value] = field(default_factory=dict, repr=False)
+    wall: WallBeat | None = field(default=None, repr=False, compare=False)
 
     @property
     def strain_percent(self) -> float | None:
@@ -216,8 +218,7 @@ class Reading:
         atrium: the left atrium; None where none was found or the frame cannot be used.
         time_ms: milliseconds that each stage took for this frame, by name.
         wall: thickness and displacement of the wall in this frame; None where the frame cannot be used.
-        wall_beat: what the wall did in the last accepted beat, from the frame on that completed it; None until there is
-            one.
+        wall_beat: what the wall did in the last accepted beat, from the frame on that completed it; None without an EF.
     """
 
     index: int

@@ -8,9 +8,10 @@ from dataclasses import replace
 from math import sqrt
 from statistics import fmean, median, variance
 
+from echo_rt.cardiac.acceptance import TOO_FEW_FRAMES
 from echo_rt.cardiac.beat_assembly import mean_dice
 from echo_rt.cardiac.rhythm import FEWEST, Rhythm
-from echo_rt.cardiac.verdict import doubt
+from echo_rt.cardiac.verdict import ALONE, Stretch, doubt, is_alone
 from echo_rt.model import ModelSpec
 from echo_rt.reading import Beat, EjectionFraction
 
@@ -30,6 +31,10 @@ MEDIAN_EFFICIENCY = 1.2533
 
 JUDGED = 6
 """Last beats, accepted or not, of which most have to be accepted."""
+
+CURVES = 20
+"""Last beats that were judged by their curve. Where most of them had no heart's, the next such beat takes a figure
+back. A heart whose last beats alone were badly seen keeps its figure."""
 
 STALE_S, STALE_PERIODS = 5.0, 3
 """The figure is stale when the last accepted beat ended longer ago than both: three missed median beats in a row are
@@ -130,18 +135,22 @@ class RollingEjectionFraction:
         self.method, self._error_points = method, error_points
         self._beats: deque[Beat] = deque(maxlen=beats)
         self._found: deque[bool] = deque(maxlen=max(JUDGED, beats))
+        self._curves: deque[bool] = deque(maxlen=max(CURVES, beats))
         self.rhythm = Rhythm()
         self.reset()
 
     def reset(self) -> None:
         """Forget all beats."""
-        self._beats.clear()
-        self._found.clear()
+        self._forget()
         self.rhythm.reset()
         self.seen = False
         self._last_good_s: float | None = None
         self._current = self._figure()
         self._standing: tuple[Beat, ...] = ()
+
+    def _forget(self) -> None:
+        for known in (self._beats, self._found, self._curves):
+            known.clear()
 
     def update(self, beat: Beat, share: float = 1.0) -> None:
         """Take the next beat, accepted or not.
@@ -152,11 +161,14 @@ class RollingEjectionFraction:
         """
         self.seen = True
         self._found.append(beat.accepted)
+        if beat.reason != TOO_FEW_FRAMES:
+            # Frames that are missing tell of the view, not of what was seen.
+            self._curves.append(beat.accepted)
         self.rhythm.update(beat)
         if beat.accepted:
             self._beats.append(beat)
             self._last_good_s = beat.t_next_ed_s
-        if beat.accepted or len(self._beats) < 2:
+        if beat.accepted or len(self._beats) < 2 or 2 * sum(self._curves) < len(self._curves):
             self._current = self._figure(share)
             self._standing = tuple(self._beats) if self._current.beats else ()
 
@@ -165,14 +177,21 @@ class RollingEjectionFraction:
         """The figure of the beats so far, however long ago they were."""
         return self._current
 
-    def at(self, t_s: float) -> EjectionFraction:
-        """The figure as it stands at a time: fresh, stale, or withdrawn, and with it the beats that it stood on."""
+    def at(self, t_s: float, view: Stretch | None = None) -> EjectionFraction:
+        """The figure as it stands at a time: fresh, stale, or withdrawn, and with it the beats that it stood on.
+
+        Args:
+            t_s: the time.
+            view: that is going on, see `echo_rt.cardiac.verdict.is_alone`.
+        """
+        if len(self._beats) == 1 and is_alone(self._beats[0], view) and self._current.percent is not None:
+            self._current = EjectionFraction(None, None, None, 0, self.method, ALONE)
+            self._standing = ()
         if self._last_good_s is None:
             return self._current
         age_s = t_s - self._last_good_s
         if age_s > WITHDRAWN_S:
-            self._beats.clear()
-            self._found.clear()
+            self._forget()
             self._standing = ()
             return EjectionFraction(None, None, None, 0, self.method, f"withdrawn: no good beat for {age_s:.0f} s")
         if self._current.percent is None:

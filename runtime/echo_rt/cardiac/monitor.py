@@ -154,7 +154,7 @@ class Monitor:
         if beat is not None:
             beat = self._judge(self._measured(beat, wall_beat))
             self._rolling.update(beat, self._extremes.stretches.share)
-        ef = self._rolling.at(frame.t_s)
+        ef = self._rolling.at(frame.t_s, self._extremes.stretches.now)
         steps = dict(segmentation.time_ms or {})
         steps["monitor"] = 1e3 * (time.perf_counter() - start)
         return Reading(
@@ -168,7 +168,8 @@ class Monitor:
             rolling=self._measures.of(self._rolling.beats, Scale.of(frame.spacing_mm), self._rolling.rhythm),
             time_ms=steps,
             wall=wall,
-            wall_beat=wall_beat,
+            # Without an EF nothing speaks for a heart, and nothing is said of its wall.
+            wall_beat=wall_beat if ef.percent is not None else None,
             atrium=atrium,
         )
 
@@ -179,9 +180,11 @@ class Monitor:
         Args:
             even_with_beats: give it for a recording with whole beats too.
         """
-        if self._rolling.seen and not even_with_beats:
-            return ClipFigures(reason=self._rolling.current.reason or "whole beats were seen")
-        return self._extremes.result(self.spec.tuning.calibration(self.view))
+        ef = self._rolling.current
+        if self._rolling.seen and (ef.percent is None or not even_with_beats):
+            # Beats that are not enough for an EF make no better one by another method.
+            return ClipFigures(reason=ef.reason or "whole beats were seen")
+        return self._extremes.result(self.spec.tuning.calibration(self.view), with_beats=self._rolling.seen)
 
     def _measured(self, beat: Beat, wall_beat: WallBeat | None) -> Beat:
         """With the further measures, where it counts."""

@@ -114,12 +114,18 @@ class Picture:
         return None if corners is None else corners * self.step
 
     def edge_share(self, contour: Array) -> float:
-        """Share of the points of an endocardial contour (N, 2), in image pixels, that lie on the sector's edge or
-        outside of it."""
+        """Share of an endocardial contour's points (N, 2), in image pixels, that lie on the sector's edge or outside.
+
+        Where the middle of the mitral plane, between the contour's ends, lies there, the share is 1.
+
+        Of 599 training and validation pictures of CAMUS that is so in one, under none of the 20 shifts in any of 200.
+        """
         sector = self.sector
         if sector is None:
             return 0.0
         reach = EDGE * cv2.contourArea(contour.astype(np.float32)) ** 0.5
+        if native.depth(sector, contour[[0, -1]].mean(axis=0, keepdims=True))[0] < reach:
+            return 1.0
         return float((native.depth(sector, contour) < reach).mean())
 
 

@@ -18,7 +18,7 @@
     Dice of the cavity that the model expects of itself, where it says so.
 ``max_edge_share``
     share of the endocardium (mitral plane left out) that lies on the edge of the sector or of the image. Above it the
-    ventricle goes on where nothing is shown.
+    ventricle goes on where nothing is shown. It does too where the mitral plane lies on the edge: the share is 1 then.
 ``min_length_share``
     longest axis of the last `RECENT_S` over that of the last `LENGTH_MEMORY_S`. Below it the plane has left the apex.
 ``min_length_to_width``

@@ -23,6 +23,7 @@ from echo_rt.wall import SegmentMotion, Wall
 
 NO_FRAMES = "no frames"
 NO_BEATS = "no beat could be accepted in which the wall was seen"
+NO_EF = "no EF, and so no word of the wall"
 UNCALIBRATED = "uncalibrated: thickness is in pixels"
 TWO_CHAMBERS = (
     "named for the four-chamber view; in this two-chamber view septal is the inferior and lateral the anterior wall"
@@ -69,8 +70,8 @@ class RecordingHistory:
             self._beats.append(reading.beat)
             same = Scale.of(frame.spacing_mm) is Scale.of(self._spacing_mm)
             self._same_scale.append(same)
-            if same and reading.beat.accepted and reading.wall_beat is not None:
-                self._wall_beats.append(reading.wall_beat)
+            if same and reading.beat.accepted and reading.beat.details.wall is not None:
+                self._wall_beats.append(reading.beat.details.wall)
         if not reading.quality.ok:
             self._rejected[reading.quality.reason or "not ok"] += 1
 
@@ -85,6 +86,7 @@ class RecordingHistory:
             whole_clip: let it count in any case.
         """
         ef, figures = self._standing
+        doubted = ef.percent is None
         reason = self._rolling[-1][1].reason if self._rolling else NO_FRAMES
         edv = esv = found = None
         if ef.percent is not None and not whole_clip:
@@ -108,12 +110,18 @@ class RecordingHistory:
             figures=figures,
             edv=edv,
             esv=esv,
-            beats=tuple(self._beats),
+            beats=self._doubted_beats() if doubted else tuple(self._beats),
             rolling=tuple(self._rolling),
             extremes=found,
-            wall=wall_of(self._wall_beats, provenance.view),
+            wall=Wall(note=NO_EF) if doubted and self._wall_beats else wall_of(self._wall_beats, provenance.view),
             curves=self._curves,
         )
+
+    def _doubted_beats(self) -> tuple[Beat, ...]:
+        """The beats of a recording without an EF by beats: those that could be accepted do not count either."""
+        doubts = [ef.reason for _, ef in self._rolling if ef.reason in DOUBTS]
+        why = doubts[-1] if doubts else None
+        return tuple(replace(beat, reason=beat.reason or why) for beat in self._beats)
 
     def _with_frames(self, reason: str) -> str:
         """Why there is no EF, and what most frames were, where most could not be used."""

@@ -27,10 +27,14 @@ UNLIKE_POINTS = 15.0
 """Median distance of the beats' EF from their own median above which they are not those of one heart. Every second beat
 of a bigeminy ejects about half of what the others do, which is less."""
 
+PAUSE_PERIODS = 3
+"""No heart that beat once rests for so many beats."""
+
 FEW_BEATS = "a single beat, in a view that was lost for most of the recording"
 UNLIKE = "the beats are unlike each other, as no heart's are"
 MOSTLY_REJECTED = "most beats could not be accepted"
-DOUBTS = (FEW_BEATS, UNLIKE, MOSTLY_REJECTED)
+ALONE = "a single beat, and none after it in the same view"
+DOUBTS = (FEW_BEATS, UNLIKE, MOSTLY_REJECTED, ALONE)
 
 
 @dataclass(slots=True)
@@ -103,6 +107,18 @@ class Stretches:
         # A frame lasts to the next.
         gap_s = (self._last_s - self._first_s) / max(1, self._seen - 1)
         return min(1.0, (longest.span_s + gap_s) / (self._last_s - self._first_s + gap_s)) if gap_s else 1.0
+
+
+def is_alone(beat: Beat, view: Stretch | None) -> bool:
+    """Whether a beat was seen in a view that goes on for long after it, so that a heart's next beats would be seen too.
+
+    Args:
+        beat: the only accepted one.
+        view: that is going on, or went on last.
+    """
+    if view is None or not view.dense or view.first_s > beat.t_ed_s:
+        return False
+    return view.last_s - beat.t_next_ed_s > PAUSE_PERIODS * (beat.t_next_ed_s - beat.t_ed_s)
 
 
 def doubt(beats: Sequence[Beat], found: Sequence[bool], share: float) -> str | None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
 from statistics import stdev
 from typing import Any, NamedTuple
 
+from echo_rt.cardiac.verdict import DOUBTS
 from echo_rt.chambers import Scale
 from echo_rt.fields import beat_fields, exact, reading_fields, rounded
 from echo_rt.live.status import LiveUpdate, Phase
@@ -74,18 +77,26 @@ class Trace:
         if self._by_beat is None:
             rolling = Rolling() if self._reading is None else self._reading.rolling
             view = None if self._reading is None else self._reading.segmentation.view
+            beats = self._beats_that_count()
             self._by_beat = {
-                "beats": [beat_fields(beat) for beat in list(self._beats)[-BEATS:]],
-                "trends": self._trends(),
+                "beats": [beat_fields(beat) for beat in beats[-BEATS:]],
+                "trends": self._trends(beats),
                 "rhythm": _rhythm(rolling),
                 "measures": [_measure(figure) for figure in rolling.in_view(view)],
             }
         return self._by_beat
 
-    def _trends(self) -> dict[str, Any]:
+    def _beats_that_count(self) -> list[Beat]:
+        """The last beats; where together they speak for no heart, none of them counts."""
+        ef = None if self._reading is None else self._reading.ef
+        if ef is None or ef.reason not in DOUBTS:
+            return list(self._beats)
+        return [replace(beat, reason=beat.reason or ef.reason) for beat in self._beats]
+
+    def _trends(self, beats: Sequence[Beat]) -> dict[str, Any]:
         """``points``: [ED, next ED, EF, strain, heart rate] of each accepted beat of the last minute; ``sd``: of the
         last three, each None for fewer than two beats."""
-        beats = [beat for beat in self._beats if beat.accepted and beat.t_next_ed_s > self._last_s - TREND_S]
+        beats = [beat for beat in beats if beat.accepted and beat.t_next_ed_s > self._last_s - TREND_S]
         figures = [(beat.ef_percent, beat.details.strain_percent, beat.heart_rate_bpm) for beat in beats]
         known = [[value for value in column if value is not None] for column in zip(*figures, strict=True)]
         return {

@@ -43,7 +43,7 @@ class RollingMeasures:
         if not beat.accepted:
             return beat
         found = measured(replace(known, body=self.body))
-        return replace(beat, details=replace(beat.details, measures=found))
+        return replace(beat, details=replace(beat.details, measures=found, wall=known.wall))
 
     def of(self, beats: tuple[Beat, ...], scale: Scale, rhythm: Rhythm) -> Rolling:
         """The figures of these beats, those of the rolling EF, of a feed of that scale and rhythm."""
@@ -61,6 +61,8 @@ def rolling_of(beats: Sequence[Beat], scale: Scale, variation_percent: float | N
         scale: of their lengths and volumes.
         variation_percent: of the lengths of the last beats, accepted or not; None where they are too few.
     """
+    if not beats:
+        variation_percent = None  # what does not count has no rhythm either
     irregular = is_irregular(variation_percent)
     return Rolling(
         fac_percent=median(beat.fac_percent for beat in beats) if beats else None,
