@@ -14,7 +14,7 @@ from echo_rt.phantom.screen.ruler import COLOURS, RulerManner, Side
 from echo_rt.sources import open_source
 from echo_rt.sources.screen.ruler import NO_RULER, Found, RulerReader
 from echo_rt.sources.screen.scaled import Scaled
-from support.rulers import DEPTH_PX, SIZE, TIP, h264, read, screens, write
+from support.rulers import DEPTH_PX, SIZE, TIP, Draw, h264, read, screens, write
 
 PLAIN = RulerManner(side="right", offset_px=14)
 
@@ -146,6 +146,52 @@ CLOSE = {
 def test_a_ruler_close_to_something_else_is_read(name: str) -> None:
     manner, other = CLOSE[name]
     assert off(read(screens(150, manner, other)), 150) < 0.01
+
+
+def numbers(step_cm: int, depth_mm: float) -> Draw:
+    """Writes a number beside every mark, or every second one, of the ruler at the right."""
+
+    def draw(canvas: np.ndarray) -> None:
+        for cm in range(0, int(depth_mm / 10) + 1, step_cm):
+            write(canvas, str(cm), 582, round(TIP[1] + DEPTH_PX * 10 * cm / depth_mm) + 4)
+
+    return draw
+
+
+def test_a_ruler_with_a_number_at_every_centimetre_is_read() -> None:
+    long = replace(PLAIN, numbers=False)
+    assert off(read(screens(150, long, numbers(1, 150))), 150) < 0.01
+    assert off(read(screens(170, replace(long, marks=("dot", "tick")), numbers(1, 170))), 170) < 0.01
+
+
+def test_words_beside_every_mark_are_no_numbers() -> None:
+    def words(canvas: np.ndarray) -> None:
+        for n, y in enumerate(rows(15)):
+            write(canvas, ("Gain", "Zoom", "Cine")[n % 3], 582, y + 4)
+
+    assert isinstance(read(screens(150, replace(PLAIN, numbers=False), words)), str)
+
+
+def test_even_numbers_beside_long_fifth_marks_do_no_harm() -> None:
+    assert off(read(screens(110, replace(PLAIN, numbers=False), numbers(2, 110))), 110) < 0.01
+
+
+def test_dots_that_lie_between_two_rows_are_read() -> None:
+    dots = replace(PLAIN, marks=("dot", "dot"), numbers=False)
+    for depth_mm in (130, 151, 169):
+        assert off(read(screens(depth_mm, dots)), depth_mm) < 0.01
+
+
+def test_what_moves_close_below_the_sector_does_not_make_it_deeper() -> None:
+    # Twenty-two centimetres, every second one long. Were the sector a fifth deeper, they would pass for half ones.
+    frames = screens(220, replace(PLAIN, major=2, numbers=False, lengths_px=(5, 12)))
+    for n, frame in enumerate(frames):
+        x = np.arange(20, 600)
+        y = 402 - 8 * (np.abs((x - 40 * n) % 90 - 45) < 4)
+        cv2.polylines(frame, [np.stack([x, y], axis=1).astype(np.int32)], False, (90, 230, 90), 2)
+        frame[:, 40 * n : 40 * n + 30][390:] = 0
+    found = read(frames)
+    assert isinstance(found, str) or off(found, 220) < 0.01
 
 
 @pytest.mark.parametrize("side", ["left edge", "right edge"])
@@ -281,3 +327,17 @@ def test_the_boxes_of_a_ruler_hold_its_marks_and_numbers_alone() -> None:
             held[y : y + height, x : x + width] = True
         assert (drawn & held).sum() > 0.95 * drawn.sum()
         assert held.mean() < most
+
+
+def test_the_boxes_leave_out_what_is_written_above_a_ruler_and_beside_its_bare_side() -> None:
+    frames = screens(150, PLAIN)
+    found = read(frames)
+    assert isinstance(found, Found)
+    held = np.zeros(SIZE, bool)
+    for x, y, width, height in found.boxes(SIZE):
+        held[y : y + height, x : x + width] = True
+    for name_at in ((540, 24), (500, 40 + 23)):
+        canvas = np.zeros((*SIZE, 3), np.uint8)
+        cv2.putText(canvas, "NOBODY", name_at, cv2.FONT_HERSHEY_SIMPLEX, 0.3, (255, 255, 255), 1)
+        assert (canvas[..., 0] > 0).any()
+        assert not (held & (canvas[..., 0] > 0)).any(), name_at
