@@ -183,3 +183,34 @@ def test_the_summary_has_the_rate_and_figures_stay() -> None:
     after = beside.told(before)
     assert after.to_dict()["ecg_heart_rate_bpm"] == pytest.approx(74, abs=2.5)
     assert after.to_dict() | {"ecg_heart_rate_bpm": None} == before.to_dict()
+
+
+def test_a_sign_that_blinks_above_the_trace_and_a_line_below_it_are_no_trace() -> None:
+    trace = traced(EcgManner())
+
+    def draw(canvas: NDArray[np.uint8], t_s: float) -> None:
+        trace(canvas, t_s)
+        cv2.line(canvas, (0, 255), (479, 255), (190, 190, 190), 1)
+        if t_s % 0.8 < 0.25:
+            cv2.circle(canvas, (44, 194), 4, (60, 60, 230), -1)
+
+    found, true = hits(read(recorded(draw)))
+    assert found >= true - 1
+    ecg = read(recorded(draw))
+    assert ecg is not None
+    assert ecg.heart_rate_bpm == pytest.approx(74, abs=3)
+
+
+def test_a_trace_that_is_a_fifth_of_the_screen_long_is_read() -> None:
+    place = Rect(30, 205, 100, 45)
+    short = EcgManner(across_s=2.2)
+    ecg = read(recorded(lambda canvas, t_s: draw_ecg(canvas, place, t_s, PEAKS, short)))
+    assert hits(ecg)[0] >= 4
+    assert ecg is not None
+    assert ecg.heart_rate_bpm == pytest.approx(74, abs=3), "its sweeps are told apart"
+
+
+def test_a_missed_peak_among_few_gives_no_heart_rate() -> None:
+    assert Ecg((1.0, 2.1, 4.3)).heart_rate_bpm is None
+    assert Ecg((1.0, 2.1, 3.2)).heart_rate_bpm == pytest.approx(60 / 1.1)
+    assert Ecg((0.0, 1.0, 2.0, 3.0, 5.0, 6.0)).heart_rate_bpm == pytest.approx(60), "the median of many"

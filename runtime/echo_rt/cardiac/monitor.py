@@ -26,6 +26,7 @@ from echo_rt.cardiac.measures.rolling import RollingMeasures
 from echo_rt.cardiac.picture import Picture
 from echo_rt.cardiac.quality import Past, assess, gather
 from echo_rt.cardiac.wall_motion import WallMotion
+from echo_rt.cardiac.zoom import zoomed
 from echo_rt.chambers import LeftAtrium, LeftVentricle, Scale
 from echo_rt.errors import ParameterError
 from echo_rt.frame import Frame
@@ -129,13 +130,13 @@ class Monitor:
     def update(self, segmentation: Segmentation, frame: Frame) -> Reading:
         """Take the next frame; the reading depends on this frame and those before alone."""
         start = time.perf_counter()
-        if _differ(frame.spacing_mm, self._spacing_mm):
+        picture, before = Picture.of(frame.image), self._past.picture
+        if _differ(frame.spacing_mm, self._spacing_mm) or (before is not None and zoomed(before, picture)):
             self._begin_at_scale(frame.spacing_mm)
         self._state = segmentation.state
         rule = self.spec.tuning.contour
         border = outline(segmentation, rule)
         ventricle = find_ventricle(segmentation, border, frame.spacing_mm, rule) if border is not None else None
-        picture = Picture.of(frame.image)
         quality = assess(gather(segmentation, border, ventricle, picture, self._past), self.spec.tuning.quality)
         self._past.update(frame.t_s, picture, ventricle, quality)
         if quality.ok and segmentation.view is not None:

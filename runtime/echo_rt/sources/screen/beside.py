@@ -101,7 +101,8 @@ def look_beside(seen: Look, source: Source) -> Beside:
     boxes = [(sector.outline, sector.region.box) for sector in seen.sectors]
     ultrasound = [outline for outline, (_, _, width, height) in boxes if width <= FLAT * height]
     strips = find_strips(seen.still.highest, seen.still.lowest, ultrasound)
-    return Beside(read_still(seen.still), source.spacing_mm, [EcgReader(strip) for strip in strips])
+    ruler = read_still(seen.still, [sector.outline for sector in seen.sectors])
+    return Beside(ruler, source.spacing_mm, [EcgReader(strip) for strip in strips])
 
 
 def look_at_ruler(source: Source) -> Beside | None:

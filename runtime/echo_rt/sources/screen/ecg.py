@@ -25,6 +25,10 @@ FAR_S = 0.08
 """An end-diastole farther from every R peak disagrees with the ECG."""
 
 
+FEW, MISSED = 4, 1.6
+"""Of fewer distances than that one that is so many times as long as another may hide a peak, and turn the median."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ecg:
     """What an ECG says.
@@ -37,9 +41,11 @@ class Ecg:
 
     @property
     def heart_rate_bpm(self) -> float | None:
-        """By the median distance of two peaks; None for fewer than three."""
+        """By the median distance of two peaks; None for fewer than three, or where a missed one may make it."""
         steps = np.diff(self.r_times_s)
-        return 60.0 / median(steps.tolist()) if len(steps) > 1 else None
+        if len(steps) < 2 or (len(steps) < FEW and steps.max() > MISSED * steps.min()):
+            return None
+        return 60.0 / float(median(steps.tolist()))
 
     def disagreement(self, ed_times_s: Sequence[float]) -> str | None:
         """A note on the end-diastoles that are no R peaks; None where all agree."""

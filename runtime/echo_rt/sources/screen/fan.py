@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -91,21 +92,29 @@ class Fan:
         return np.asarray((angle > WELL_DEG - left_deg) & (angle < right_deg - WELL_DEG) & (radius < 0.98 * self.depth))
 
 
-def find_fans(highest: Image, lowest: Image) -> list[Fan]:
-    """The moving sectors on a screen, the largest first.
+def find_fans(highest: Image, lowest: Image, outlines: Sequence[NDArray[np.int32]]) -> list[Fan]:
+    """The sectors of some moving ultrasound on a screen, the largest first.
 
     Args:
         highest, lowest: (H, W) the brightest and the darkest moment of each pixel.
+        outlines: (N, 2) x, y around each piece of ultrasound. What moves elsewhere is none: an ECG close below a sector
+            would make it deeper.
     """
-    change = cv2.subtract(highest, lowest)
+    change = np.asarray(cv2.subtract(highest, lowest))
     factor = min(COARSE_PX / max(change.shape), 1.0)
-    if factor < 1:
-        change = cv2.resize(change, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    moves = np.asarray(change) > MOVES
-    # Or much of the neighbourhood: weak speckle moves here and there.
-    often = np.asarray(cv2.boxFilter(moves.astype(np.float32), -1, (5, 5))) > OFTEN
-    outlines = _outlines((moves | often).astype(np.uint8))[:MOST]
-    return [fan for fan in (_fan(outline, factor) for outline in outlines) if fan is not None]
+    found = []
+    for outline in outlines:
+        within = np.zeros_like(change)
+        cv2.fillConvexPoly(within, np.asarray(outline, np.int32), 255)
+        within = np.asarray(cv2.bitwise_and(change, within), np.uint8)
+        if factor < 1:
+            within = np.asarray(cv2.resize(within, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+        moves = within > MOVES
+        # Or much of the neighbourhood: weak speckle moves here and there.
+        often = np.asarray(cv2.boxFilter(moves.astype(np.float32), -1, (5, 5))) > OFTEN
+        found.append(fan_of((moves | often).astype(np.uint8), factor))
+    fans = [fan for fan in found if fan is not None]
+    return sorted(fans, key=lambda fan: -fan.depth)[:MOST]
 
 
 def fan_of(lit: Image, factor: float = 1.0) -> Fan | None:

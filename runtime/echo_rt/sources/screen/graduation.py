@@ -64,10 +64,24 @@ def longer(ticks: Ticks) -> Majors:
 
 
 def in_fifths(ticks: Ticks) -> bool:
-    """Whether every fifth mark is longer or stronger, and several of these are seen. Numbers alone may be other
-    writing."""
+    """Whether every fifth centimetre's mark is longer or stronger, and several of these are seen. Numbers alone may be
+    other writing."""
     pattern = longer(ticks)
-    return 5 in pattern and int(ticks.there[pattern[5] :: 5].sum()) >= SEVERAL
+    # In half centimetres it is every tenth mark, and every second one is longer than the rest too.
+    many = 5 if 5 in pattern else 10 if {2, 10} <= set(pattern) else None
+    return many is not None and int(ticks.there[pattern[many] :: many].sum()) >= SEVERAL
+
+
+def counts(ticks: Ticks) -> bool:
+    """Whether a number stands beside each mark and they count: on one side ten of one digit, then some of two."""
+    for widths in ticks.writing.widths[:, ticks.there]:
+        one, two = widths[:10], widths[10:]
+        if len(two) < SEVERAL or (widths > 0).mean() < 1:
+            continue
+        digit = float(np.median(one))
+        if one.max() <= TWO_DIGITS[0] * digit + 1 and two.min() >= TWO_DIGITS[1] * digit:
+            return True
+    return False
 
 
 def step_mm(ticks: Ticks, pattern: Majors, zero: int, count: float) -> float | str:

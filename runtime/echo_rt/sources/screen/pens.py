@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from echo_rt.arrays import Array
 from echo_rt.sources.screen.strip import Profile
 
-SPEEDS = (0.08, 1.5)
-"""Widths of the screen a second: the speeds a trace may have."""
+SPEEDS = (0.04, 1.5)
+"""Widths of the screen a second: the speeds a trace may have. Some are a fifth of the screen long."""
 
 SETTLED_S = 0.15
 """A column is read that long after it was written: by then its time is known well."""
 
-JUMP = 0.25
+JUMP = 0.08
 """Share of the screen's width by which the pen goes back for the next sweep."""
 
 STRAY_S = 0.12

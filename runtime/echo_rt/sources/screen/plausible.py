@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from echo_rt.arrays import Array
-from echo_rt.sources.screen.graduation import Majors
+from echo_rt.sources.screen.graduation import Majors, counts
 from echo_rt.sources.screen.mark_shapes import Flags
 from echo_rt.sources.screen.ticks import Ticks
 
@@ -65,8 +65,9 @@ UNEVEN_PX, UNEVEN_THICK_PX = 3.0, 2.0
 MOST_MAJORS = 0.6
 """Share of the long marks that must be of one length."""
 
-UPRIGHT = 1.3
-"""A mark's thickness over its length, at most: what is taller is a stroke of a letter or the side of a frame."""
+UPRIGHT, UPRIGHT_PX = 1.3, 2.0
+"""A mark's thickness over its length, at most, and pixels more: of a small dot that lies between two rows three are
+lit. What is taller is a stroke of a letter or the side of a frame."""
 
 
 def like_a_ruler(ticks: Ticks, pattern: Majors, demands: Demands, depth: float) -> bool:
@@ -86,10 +87,11 @@ def like_a_ruler(ticks: Ticks, pattern: Majors, demands: Demands, depth: float) 
     for many, rest in pattern.items():
         minor[rest::many] = False
     minor = minor if minor.sum() > 2 else there
-    if _crowded(ticks, minor) > demands.crowded:
+    # Some number every centimetre.
+    if _crowded(ticks, minor) > demands.crowded and not (demands is IN_FIFTHS and counts(ticks)):
         return False
     typical = float(np.median(ticks.length[minor]))
-    if thick > UPRIGHT * typical + 1 or float(np.quantile(ticks.shape[minor], 0.2)) < demands.shape:
+    if thick > UPRIGHT * typical + UPRIGHT_PX or float(np.quantile(ticks.shape[minor], 0.2)) < demands.shape:
         return False
     if typical > LONGEST * depth or (demands is PLAIN and (ticks.cut or typical > LONG * step)):
         return False
@@ -97,8 +99,10 @@ def like_a_ruler(ticks: Ticks, pattern: Majors, demands: Demands, depth: float) 
         return False
     if not _even(ticks.thick[minor], demands.uneven, UNEVEN_THICK_PX):
         return False
-    # Beside some long marks there may be a number or something else.
-    major = ticks.length[there & ~minor]
+    # Beside some long marks there may be a number or something else. What is numbered need not be long.
+    fifth = np.zeros_like(there)
+    fifth[pattern.get(5, 0) :: 5] = 5 in pattern
+    major = ticks.length[there & (fifth if fifth.any() else ~minor)]
     if not len(major):
         return True
     usual = float(np.median(major))

@@ -7,19 +7,24 @@ gives no scale.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from echo_rt.arrays import Image
+from echo_rt.arrays import Array, Image
 from echo_rt.provenance import RulerScale
 from echo_rt.sources.screen.fan import Fan, find_fans
-from echo_rt.sources.screen.graduation import DEPTH_MM, Majors, in_fifths, majors, step_mm
+from echo_rt.sources.screen.graduation import DEPTH_MM, SEVERAL, Majors, in_fifths, majors, step_mm
 from echo_rt.sources.screen.lattice import Lattice, find_lattices
 from echo_rt.sources.screen.marks import find_marks, small_things
 from echo_rt.sources.screen.plausible import IN_FIFTHS, IN_HALVES, PLAIN, like_a_ruler
+from echo_rt.sources.screen.region import Box
+from echo_rt.sources.screen.sectors import coarse, find_sectors
 from echo_rt.sources.screen.still import Still
 from echo_rt.sources.screen.ticks import Ticks, measure_ticks
+from echo_rt.sources.screen.writing import HIGH
 
 SAMPLE_S, SAMPLES, LEAST_SAMPLES = 0.1, 12, 4
 """Between two frames that are looked at, how many make a reading, and how many at least."""
@@ -33,8 +38,8 @@ ENDS = 0.06
 """Share of the depth by which the first mark may lie above the sector's tip or below its top, and the last mark below
 its bottom."""
 
-NUMBERS = 0.06
-"""Room for numbers beside the marks, as a share of the ruler's length."""
+ROOM_PX, BEFORE = 3, 0.03
+"""Room around a mark in pixels; and before its number, as a share of the screen's shorter side."""
 
 FAR_ABOVE = 0.12
 """The same of the depth above the sector's tip, for a ruler that is sure: the tip is where two sides meet, and one of
@@ -58,20 +63,31 @@ class Found:
     ticks: Ticks
     sure: bool
 
-    def boxes(self, shape: tuple[int, int]) -> tuple[tuple[int, int, int, int], ...]:
-        """x, y, width and height of rectangles around the marks and their numbers, on a screen of that shape. Beside a
-        side of the sector there is one for each mark: a single one would hold what else stands in the corner."""
-        lattice, there = self.ticks.lattice, self.ticks.there
+    def boxes(self, shape: tuple[int, int]) -> tuple[Box, ...]:
+        """x, y, width and height of a rectangle around each mark and its number, on a screen of that shape.
+
+        A single one around the ruler would hold what stands between the marks and above them: a name, at times.
+        """
+        lattice, there, side_px = self.ticks.lattice, self.ticks.there, min(shape)
         along, across = lattice.axes()
         points = (across * lattice.across + along * self.ticks.places[:, None])[there]
-        room = float(np.quantile(self.ticks.length[there], 0.9)) + NUMBERS * lattice.step * len(there)
-        parts = [points] if lattice.angle_deg == 0 else [point[None] for point in points]
-        boxes = []
-        for part in parts:
-            left, top = np.maximum(np.round(part.min(axis=0) - room).astype(int), 0)
-            right, bottom = np.minimum(np.round(part.max(axis=0) + room).astype(int), (shape[1], shape[0]))
-            boxes.append((int(left), int(top), int(right - left), int(bottom - top)))
-        return tuple(boxes)
+        mark = float(np.quantile(self.ticks.length[there], 0.9)) + ROOM_PX
+        left, right = (mark + _number_room(widths[there], side_px) for widths in self.ticks.writing.widths)
+        high = HIGH * side_px + ROOM_PX
+        low = np.maximum(np.round(points - np.array([left, high])).astype(int), 0)
+        far = np.minimum(np.round(points + np.array([right, high])).astype(int), (shape[1], shape[0]))
+        return tuple((int(x), int(y), int(w), int(h)) for (x, y), (w, h) in zip(low, far - low, strict=True))
+
+
+def _number_room(widths: Array, side_px: int) -> float:
+    """Pixels to one side of the marks in which their numbers stand; none where hardly any mark has one there.
+
+    Args:
+        widths: of what is written beside the marks; 0 for nothing.
+        side_px: the shorter side of the screen.
+    """
+    found = widths[widths > 0]
+    return BEFORE * side_px + float(np.median(found)) if len(found) >= SEVERAL else 0.0
 
 
 class RulerReader:
@@ -84,27 +100,37 @@ class RulerReader:
     def __init__(self) -> None:
         self.reason = NO_RULER
         self._still = Still()
+        self._coarse: list[Image] = []
         self._last_s = -np.inf
 
     def update(self, image: Image, t_s: float) -> bool:
         """Take a frame (H, W) or (H, W, 3), all of one size, unless it follows too soon; whether they are enough."""
         if t_s - self._last_s >= SAMPLE_S:
             self._still.update(image)
+            self._coarse.append(coarse(image))
             self._last_s = t_s
         return self._still.count >= SAMPLES
 
     def read(self) -> Found | None:
         """The scale by the frames so far."""
-        found = read_still(self._still)
+        found: Found | str = NO_RULER
+        if self._still.count >= LEAST_SAMPLES:
+            sectors = find_sectors(self._coarse, self._still.picture.shape)
+            found = read_still(self._still, [sector.outline for sector in sectors])
         self.reason = found if isinstance(found, str) else ""
         return found if isinstance(found, Found) else None
 
 
-def read_still(still: Still) -> Found | str:
-    """The scale of a screen, or the reason why it has none."""
+def read_still(still: Still, outlines: Sequence[NDArray[np.int32]]) -> Found | str:
+    """The scale of a screen, or the reason why it has none.
+
+    Args:
+        still: what of the screen stands still, and what moves.
+        outlines: of its ultrasound, see `find_fans`.
+    """
     if still.count < LEAST_SAMPLES:
         return NO_RULER
-    verdicts = [read_ruler(still.picture, fan) for fan in find_fans(still.highest, still.lowest)]
+    verdicts = [read_ruler(still.picture, fan) for fan in find_fans(still.highest, still.lowest, outlines)]
     return _agreed(
         [one for one in verdicts if isinstance(one, Found)], [one for one in verdicts if isinstance(one, str)]
     )

@@ -114,13 +114,28 @@ def find_strips(highest: Image, lowest: Image, outlines: Sequence[NDArray[np.int
         below = [max(other[1], bottom) for other in found if other[2] > bottom]
         first = max([top - round(ROOM[0] * height), *above, 0])
         last = min([bottom + round(ROOM[1] * height), *below, height])
-        beside = _letters(lowest[first:last] > SHARE * bright, longest_mark(lowest.shape)) | (
-            ultrasound[first:last] > 0
-        )
+        still = lowest[first:last] > SHARE * bright
+        beside = _letters(still, longest_mark(lowest.shape)) | (ultrasound[first:last] > 0)
+        # Above and below what moved only an unseen peak may come: what stands or blinks there is a frame or a sign.
+        outside = np.ones(len(still), bool)
+        outside[top - first : bottom - first] = False
+        blinks = _apart(np.asarray(names[first:last], np.int32), moved[first:last] > 0, outside)
+        beside |= blinks | (still & outside[:, None])
         # Letters are blurred, and their edges flicker.
         beside = cv2.dilate(beside.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
         strips.append(Strip(first, last, round(SHARE * bright), columns, np.asarray(beside)))
     return strips
+
+
+def _apart(names: NDArray[np.int32], moved: Flags, outside: Flags) -> Flags:
+    """(rows, W) what moved and belongs to pieces that lie wholly in the rows `outside`.
+
+    Args:
+        names: (rows, W) the number of the piece at each pixel, 0 for none.
+        moved: (rows, W) whether it moved.
+        outside: (rows,) whether the row is above or below the trace.
+    """
+    return moved & ~np.isin(names, np.unique(names[~outside]))
 
 
 def _letters(still: Flags, widest: int) -> Flags:
