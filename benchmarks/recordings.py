@@ -1,9 +1,9 @@
 """What `echo-rt file` costs as a user starts it: with its overlay and without, side by side, and in memory.
 
-    python benchmarks/recordings.py [--turns 3] [--beside PYTHON]
+    python benchmarks/recordings.py [--turns 3] [--beside NAME=PYTHON]
 
-`--beside` names the Python of another environment, such as one with an older commit of echo-rt. All runs of a turn
-follow each other, so that they see the same load; medians of all turns count. The last line is JSON.
+`--beside` gives the Python of another environment, such as one with an older commit of echo-rt, and what to call it.
+All runs of a turn follow each other, so that they see the same load; medians of all turns count. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -86,11 +86,10 @@ def figures(out: Path) -> dict[str, Any]:
     return found
 
 
-def overlay(clip: Path, out: Path, turns: int, beside: str | None) -> dict[str, Any]:
-    """One recording with the overlay, without it, and by the program beside."""
+def overlay(clip: Path, out: Path, turns: int, beside: Mapping[str, str]) -> dict[str, Any]:
+    """One recording with the overlay, without it, and by the programs beside, each by its name and its Python."""
     ways: dict[str, Mapping[str, Any]] = {"overlay": {}, "no overlay": {"options": ["--no-overlay"]}}
-    if beside is not None:
-        ways["beside"] = {"python": beside}
+    ways.update({name: {"python": python} for name, python in beside.items()})
     runs: dict[str, list[Run]] = {name: [] for name in ways}
     for _ in range(turns):
         for name, how in ways.items():
@@ -113,7 +112,7 @@ def jobs(clips: Sequence[Path], folder: Path, turns: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--beside", metavar="PYTHON", help="of another environment with echo-rt")
+    parser.add_argument("--beside", metavar="NAME=PYTHON", help="of another environment with echo-rt")
     parser.add_argument("--lengths", type=int, nargs="*", default=LENGTHS, help="frames of the recordings for memory")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -122,7 +121,8 @@ def main() -> None:
         ten = [draw(folder / f"ten{number}.avi", EACH, number) for number in range(TEN)]
         run([ten[0]], out)  # the first one of all measures which engine is the fastest
         result: dict[str, Any] = {"turns": given.turns, "frames": LONG, "size": [HEIGHT, WIDTH]}
-        result["one"] = overlay(clips[LONG], out, given.turns, given.beside)
+        beside = dict([given.beside.split("=", 1)]) if given.beside else {}
+        result["one"] = overlay(clips[LONG], out, given.turns, beside)
         result["jobs"] = {"recordings": TEN, "frames": EACH, **jobs(ten, folder, given.turns)}
         result["memory"] = [
             {"frames": frames, "memory_mb": run([clips[frames]], out).memory_mb} for frames in given.lengths
