@@ -73,10 +73,11 @@ def medians(runs: Sequence[Run]) -> dict[str, float]:
 
 
 def figures(out: Path) -> dict[str, Any]:
-    """What summary.json and readings.csv of all recordings say, without the columns of how long the work took."""
+    """What summary.json and readings.csv of all recordings say, without how long the work took."""
     found: dict[str, Any] = {}
     for path in sorted(out.glob("*/summary.json")):
         found[f"{path.parent.name} summary"] = json.loads(path.read_text())
+        found[f"{path.parent.name} summary"].pop("latency_ms", None)
     for path in sorted(out.glob("*/readings.csv")):
         with path.open(newline="") as file:
             found[f"{path.parent.name} readings"] = [

@@ -18,7 +18,7 @@ SPEC.loader.exec_module(recordings)
 
 def written(out: Path, ef_percent: float = 55.0, volume_ml: str = "80.1", time_ms: str = "3.1") -> Path:
     (out / "clip").mkdir(parents=True)
-    (out / "clip" / "summary.json").write_text(json.dumps({"ef_percent": ef_percent}))
+    (out / "clip" / "summary.json").write_text(json.dumps({"ef_percent": ef_percent, "latency_ms": {"p50": time_ms}}))
     (out / "clip" / "readings.csv").write_text(f"frame,volume_ml,time_network_ms\n0,{volume_ml},{time_ms}\n")
     return out
 
