@@ -40,8 +40,10 @@ $(VENV)/.dev: $(VENV)/.venv $(SOURCES)
 demo: $(VENV)/.runtime
 	@$(BIN)/echo-rt file "$$($(BIN)/python -c 'from pydicom.examples import get_path; print(get_path("ybr_color"))')" --out demo
 
+# In so many processes. Each takes whole files, so that nothing a file makes for its tests is made twice.
+PROCESSES ?= 2
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile $(PYTEST)
 
 # Every mutator of tests/robustness from a seed drawn at random; `make test` replays some seeds of each.
 fuzz: $(VENV)/.dev

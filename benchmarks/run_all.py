@@ -88,6 +88,7 @@ BENCHMARKS = (
         150,
         models=("lv-edge", "lv-phantom"),
     ),
+    Benchmark("recordings", {"": ["benchmarks/recordings.py", "--turns", "2"]}, 150),
 )
 
 

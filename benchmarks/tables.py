@@ -206,6 +206,29 @@ def soak(result: Result) -> Iterator[str]:
     yield f"| memory once settled, at the end | {memory['settled']:.0f} MB, {memory['end']:.0f} MB |"
 
 
+WAYS = {"overlay": "as it comes, with the overlay", "no overlay": "`--no-overlay`"}
+
+
+def recordings(result: Result) -> Iterator[str]:
+    height, width = result["size"]
+    yield f"{machine(result)}\n"
+    heads = f"`echo-rt file`, {result['frames']} MJPEG frames of {height}x{width}"
+    yield f"| {heads} | s | processor s | frames/s | times as long |\n|---|---|---|---|---|"
+    for way, of in result["one"].items():
+        words = WAYS.get(way, f"commit {way}, with the overlay")
+        figures = f"{of['s']:.2f} | {of['processor_s']:.2f} | {result['frames'] / of['s']:.0f}"
+        yield f"| {words} | {figures} | {of['s'] / result['one']['overlay']['s']:.2f} |"
+    jobs = result["jobs"]
+    heads = f"{jobs['recordings']} recordings of {jobs['frames']} such frames"
+    yield f"\n| {heads} | s | processor s | times as fast |\n|---|---|---|---|"
+    for count in ("1", "2"):
+        of = jobs[count]
+        yield f"| `--jobs {count}` | {of['s']:.2f} | {of['processor_s']:.2f} | {jobs['1']['s'] / of['s']:.2f} |"
+    yield f"\nThe results of both are {'the same' if jobs['same'] else '**not** the same'}.\n"
+    yield "| frames of a recording | memory at most, MB |\n|---|---|"
+    yield from (f"| {row['frames']} | {row['memory_mb']:.0f} |" for row in result["memory"])
+
+
 TABLES: dict[str, tuple[str, Callable[[Result], Iterator[str]]]] = {
     "peers": ("peers", peers),
     "peers2": ("peers2", peers),
@@ -215,6 +238,7 @@ TABLES: dict[str, tuple[str, Callable[[Result], Iterator[str]]]] = {
     "program": ("engines", program),
     "waiting": ("engines", waiting),
     "soak": ("soak", soak),
+    "recordings": ("recordings", recordings),
 }
 """By the name in a page: the kind of result, and what makes the table of it."""
 

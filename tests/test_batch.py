@@ -22,7 +22,9 @@ from echo_rt.commands.exit_status import INTERRUPTED
 from echo_rt.commands.job import Follow, Here, Job, Opening, Options, Refused, default_jobs
 from echo_rt.commands.progress import BatchProgress
 from echo_rt.commands.workers import Workers
+from echo_rt.engine.fastest import Candidate
 from echo_rt.errors import ModelError
+from echo_rt.model import model_path
 from echo_rt.phantom import PhantomOptions
 from echo_rt.phantom.phantom import Phantom
 from echo_rt.phantom.write import write
@@ -108,6 +110,19 @@ def summaries(*arguments: str | Path) -> list[dict]:
     for summary in found:
         del summary["latency_ms"]
     return found
+
+
+@pytest.mark.parametrize(("jobs", "threads"), [(1, 2), (2, 1)])
+def test_side_by_side_or_not_auto_takes_the_same_engine(
+    jobs: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the network alone the threads differ: on some machines it is not the first of the devices that is faster."""
+    fastest = [Candidate("openvino", "fp32", 2, 1.0), Candidate("cpu", "int8", 2, 2.0)]
+    monkeypatch.setattr("echo_rt.engine.measured", lambda model: fastest)
+    monkeypatch.setattr("echo_rt.commands.batch.usable_cores", lambda: 4)
+    runner = Batch(["a.avi", "b.avi"], Options())._runner(Opening(), jobs)
+    assert isinstance(runner, Workers)
+    assert runner._setup.opening == Opening(str(model_path("lv-edge.fp32")), "openvino", threads)
 
 
 def test_side_by_side_gives_the_results_of_one_after_the_other_in_the_same_order(

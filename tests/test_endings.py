@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
-from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from echo_rt.commands.ending import Ending, Told
 from echo_rt.commands.streams import NobodyReads, Standard
 from echo_rt.errors import OutputError
 from robustness.endings import COMMANDS, ended
@@ -33,138 +29,6 @@ def test_a_signal_ends_every_command_with_a_line_and_whole_files(name: str, tmp_
         pytest.skip("sees in /proc whether a process heeds signals yet")
     found = ended(list(COMMANDS).index(name), {}, tmp_path, name)
     assert found.wrong == [], found
-
-
-# -- the rules, without a process --------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def ending(monkeypatch: pytest.MonkeyPatch) -> Ending:
-    """One that ends no process: a test that would is told its status."""
-    made = Ending()
-
-    def leave(status: int) -> None:
-        raise SystemExit(status)
-
-    monkeypatch.setattr(os, "_exit", leave)
-    return made
-
-
-def test_while_modules_load_nothing_is_raised_into_them(ending: Ending, capfd) -> None:
-    with pytest.raises(SystemExit) as end:
-        ending._heed(signal.SIGINT, None)
-    assert end.value.code == 130
-    assert capfd.readouterr().err == "echo-rt: interrupted; results that were not finished are not kept\n"
-
-
-def test_a_command_is_told_once_and_the_status_and_the_line_are_those_of_the_first_signal(
-    ending: Ending, capfd
-) -> None:
-    ending.work()
-    with pytest.raises(Told):
-        ending._heed(signal.SIGTERM, None)
-    ending._heed(signal.SIGINT, None)  # it is letting go of its files: nothing is raised into that
-    ending.done()
-    assert ending.status(0) == 143
-    assert ending.status(0) == 143
-    assert capfd.readouterr().err == "echo-rt: ended by SIGTERM; results that were not finished are not kept\n"
-
-
-def test_a_command_that_ends_by_itself_says_how_it_went_instead(ending: Ending, capfd) -> None:
-    ending.work()
-    calls: list[str] = []
-    with ending.gently(lambda: calls.append("end")):
-        ending._heed(signal.SIGINT, None)
-    assert calls == ["end"]
-    assert ending.status(0) == 130
-    assert capfd.readouterr().err == ""
-
-
-def test_without_a_signal_the_status_is_the_commands(ending: Ending) -> None:
-    ending.work()
-    ending.done()
-    assert [ending.status(number) for number in (0, 2, 3)] == [0, 2, 3]
-
-
-HANGS = """
-import sys, threading, time
-from echo_rt.commands import ending
-ending.GRACE_S, ending.AGAIN_S = {grace_s}, 0.2
-ending.ending.watch()
-ending.ending.work()
-{body}
-"""
-DROPPED = """
-class Dropped:
-    def __del__(self):
-        print("ready", flush=True)
-        time.sleep(600)
-try:
-    made = Dropped()
-    del made
-    time.sleep(600)
-except ending.Told:
-    print("told", flush=True)
-    sys.exit(7)
-"""
-
-
-@pytest.fixture
-def start():
-    """Starts a program that works on something, and ends it if the test has not."""
-    running: list[subprocess.Popen[str]] = []
-
-    def begin(body: str, grace_s: float = 600) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-c", HANGS.format(grace_s=grace_s, body=body)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
-        )
-        running.append(process)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        return process
-
-    yield begin
-    for process in running:
-        process.kill()
-        process.communicate()
-
-
-SWALLOWS = """
-def sleep():
-    try:
-        print("ready", flush=True)
-        time.sleep(600)
-    except BaseException:
-        sleep()
-sleep()
-"""
-
-
-def test_what_swallows_the_exception_is_ended_after_a_while(start) -> None:
-    process = start(SWALLOWS, grace_s=0.5)
-    process.send_signal(signal.SIGTERM)
-    out, error = process.communicate(timeout=60)
-    assert (process.returncode, error.count("\n")) == (143, 1), (out, error)
-
-
-def test_a_second_signal_ends_at_once_what_hangs(start) -> None:
-    process = start(SWALLOWS)
-    while process.poll() is None:
-        process.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(0.3)
-    assert process.returncode == 130
-
-
-def test_a_signal_whose_exception_python_drops_comes_again(start) -> None:
-    process = start(DROPPED)
-    process.send_signal(signal.SIGTERM)
-    out, error = process.communicate(timeout=60)
-    assert (process.returncode, out, error) == (7, "told\n", "")
 
 
 # -- standard output and error -----------------------------------------------------------------------------------------

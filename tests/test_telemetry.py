@@ -45,7 +45,7 @@ PROGRAMS: dict[str, str | list[str]] = {
     "live with its page": ["live", "phantom:?fps=15", "--view", "web", "--port", "0"],
     "live from a host": ["live", "http://feed.invalid/echo", "--view", "none"],
     "models": ["models"],
-    "bench": ["bench", "--quick", "--device", "cpu", "--size", "120x160"],
+    "bench": ["bench", "--quick", "--frames", "20", "--device", "cpu", "--size", "120x160"],
 }
 ENDING = ("doctor", "file", "models", "bench")
 NAMED = {"live from a host": {"name feed.invalid"}}

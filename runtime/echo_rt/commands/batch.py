@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -76,8 +77,10 @@ class Batch:
         from echo_rt.commands.workers import Workers
         from echo_rt.engine.host import MOST_THREADS
 
-        threads = max(1, min(MOST_THREADS, usable_cores() // (2 * count))) if count > 1 else opening.threads
-        return Workers(count, Opening(opening.model, opening.device, threads), Follow(self.options))
+        settled = opening.settled()
+        if count > 1:
+            settled = replace(settled, threads=max(1, min(MOST_THREADS, usable_cores() // (2 * count))))
+        return Workers(count, settled, Follow(self.options))
 
     def _job(self, number: int) -> Job:
         return Job(number, self.recordings[number], self._choices[number].name)

@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
@@ -32,7 +33,7 @@ GRACE_S = 30.0
 is being drawn takes a second, and ten times that where others have the processors."""
 
 RETRY_S = 0.05
-"""After which a signal comes again whose exception was raised where Python drops it, as in a finaliser."""
+"""After which a signal comes again whose exception was swallowed."""
 
 
 class Told(KeyboardInterrupt):
@@ -52,6 +53,9 @@ class Ending:
     `gently` was given. A command that has not ended `GRACE_S` later, as it hangs in a library, is ended from a thread;
     so is one that is told again.
 
+    Libraries have an ``except:`` around some of their imports, and Python drops what a finaliser raises. What is
+    swallowed so is raised again.
+
     Attributes:
         told: the first signal that came, None before.
         gentle: whether it raised nothing, so that the command ends by itself.
@@ -61,7 +65,9 @@ class Ending:
         self.told: int | None = None
         self._stage = _Stage.LOADING
         self._gently: Callable[[], None] | None = None
-        self.gentle = self._said = False
+        self.gentle = self._raised = self._said = False
+        self._watched: weakref.ref[Told] | None = None
+        self._own = 0  # signals that this process sends itself, and has not heard yet
         self._ear: threading.Thread | None = None
 
     def watch(self) -> None:
@@ -77,7 +83,7 @@ class Ending:
         if sys.platform != "win32":  # there a descriptor must be a socket's
             signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
             os.register_at_fork(after_in_child=self._forget)
-        sys.unraisablehook = self._raise_again
+        sys.unraisablehook = self._drop
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._heed)
@@ -87,13 +93,18 @@ class Ending:
         self._stage = _Stage.WORKING
 
     def done(self) -> None:
-        """The command has let go of everything; nothing is raised any more."""
+        """The command says how it went, or has let go of everything. A signal that comes later changes nothing."""
         self._stage = _Stage.LEAVING
 
     @contextmanager
     def gently(self, call: Callable[[], None]) -> Iterator[None]:
-        """Meanwhile a signal makes this call and raises nothing. The command ends by itself, and says how it went."""
+        """Meanwhile a signal makes this call and raises nothing. The command ends by itself, and says how it went.
+
+        So does a signal that came before, and whose exception was swallowed.
+        """
         self._gently = call
+        if self.told is not None:
+            self._end_gently(call)
         try:
             yield
         finally:
@@ -124,15 +135,38 @@ class Ending:
         os._exit(status)
 
     def _heed(self, number: int, frame: FrameType | None) -> None:
-        first = self.told is None
+        if self._stage is _Stage.LEAVING:
+            return
         self.told = self.told or number
         if self._stage is _Stage.LOADING:
             self._leave_now(number)
-        elif self._stage is _Stage.WORKING and self._gently is not None:
-            self.gentle = True
-            self._gently()
-        elif self._stage is _Stage.WORKING and first:
-            raise Told(number)
+        elif self._gently is not None:
+            self._end_gently(self._gently)
+        elif not (self._raised or self.gentle):
+            raise self._exception(number)
+
+    def _end_gently(self, call: Callable[[], None]) -> None:
+        self.gentle = True
+        call()
+
+    def _exception(self, number: int) -> Told:
+        """That of a signal. No variable of its traceback may name it: it would keep itself alive."""
+        told = Told(number)
+        self._raised, self._watched = True, weakref.ref(told, self._swallowed)
+        return told
+
+    def _swallowed(self, watched: weakref.ref[Told]) -> None:
+        """The exception is gone: raise it again, in the main thread, where the command goes on as if nothing were."""
+        if self._stage is not _Stage.WORKING or self.told is None:
+            return
+        self._raised = False
+        # A signal of the system, or nothing would interrupt what the main thread waits for.
+        again = getattr(signal, "pthread_kill", None)
+        call = partial(again, threading.main_thread().ident) if again else signal.raise_signal
+        self._own += 1
+        timer = threading.Timer(RETRY_S, call, [self.told])
+        timer.daemon = True
+        timer.start()
 
     def _listen(self, heard: int) -> None:
         """In a thread: the system tells of a signal here also while the main thread is in a library."""
@@ -141,7 +175,9 @@ class Ending:
         first_s = time.monotonic()
         while (left_s := first_s + GRACE_S - time.monotonic()) > 0:
             again = select.select([heard], [], [], left_s)[0] and os.read(heard, 1)[0] in SIGNALS
-            if again and time.monotonic() > first_s + AGAIN_S:
+            if again and self._own:
+                self._own -= 1
+            elif again and time.monotonic() > first_s + AGAIN_S:
                 break
         self._leave_now(number)
 
@@ -157,17 +193,10 @@ class Ending:
             with suppress(OSError):
                 os.write(2, line.encode())
 
-    def _raise_again(self, dropped: sys.UnraisableHookArgs) -> None:
+    def _drop(self, dropped: sys.UnraisableHookArgs) -> None:
+        """Say nothing of the exception that Python drops: it comes again."""
         if not isinstance(dropped.exc_value, Told):
             sys.__unraisablehook__(dropped)
-            return
-        number, self.told = self.told or signal.SIGINT, None
-        # To the main thread, or nothing would interrupt what it waits for.
-        again = getattr(signal, "pthread_kill", None)
-        call = partial(again, threading.main_thread().ident) if again else signal.raise_signal
-        timer = threading.Timer(RETRY_S, call, [number])
-        timer.daemon = True
-        timer.start()
 
     def _forget(self) -> None:
         """In a process that was forked off: it must not tell this one of its own signals."""

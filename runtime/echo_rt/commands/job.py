@@ -46,6 +46,18 @@ class Opening:
     device: str = "auto"
     threads: int = 0
 
+    def settled(self) -> Opening:
+        """The same, with what ``auto`` takes here: processes that open it each with its own number of threads have the
+        same engine, and so the same results. EchoRtError says why there is none."""
+        from echo_rt.engine import DEVICES, measured
+        from echo_rt.model import model_path
+
+        if self.device != "auto" or self.threads or not (found := measured(self.model)) or found[0].ms is None:
+            return self
+        best = found[0]
+        path = model_path(self.model, (best.precision, *DEVICES[best.device].precisions))
+        return Opening(str(path), best.device, best.threads)
+
     def open(self) -> Engine:
         """The engine, in a process of which it is the work. EchoRtError says why there is none."""
         import cv2

@@ -55,6 +55,7 @@ def follow_feed(options: LiveOptions) -> None:
         feed.outputs.add_viewer(viewer, TERMINAL if view.kind == "none" else "viewer")
         opened.enter_context(ending.gently(feed.end))
         status = feed.run()
+    ending.done()
     unkept = unkept_of(takers)
     typer.echo(printable(summary_line(status, feed, whole=not unkept)))
     check_kept(unkept)

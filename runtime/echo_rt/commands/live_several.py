@@ -66,6 +66,7 @@ def follow_feeds(options: LiveOptions, sources: Mapping[str, str], biplane: bool
         _show(feeds, options, joined, opened)
         opened.enter_context(ending.gently(feeds.end))
         ended = feeds.run()
+    ending.done()
     unkept = unkept_of(takers)
     for name, status in ended.items():
         line = str(status) if isinstance(status, EchoRtError) else summary_line(status, feeds.feeds[name], not unkept)

@@ -112,6 +112,7 @@ def run(options: NodeOptions, out: Path, model: str | None, device: str, jobs: i
         made = Node(options, shelf, InWorkers(workers), started)
         with ending.gently(made.stop):
             made.run()
+        ending.done()
         typer.echo(f"ended: {_words(shelf.journal.counts())}")
 
 

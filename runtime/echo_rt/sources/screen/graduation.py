@@ -120,8 +120,17 @@ def _gap(feature: Array, there: Flags, many: int, rest: int) -> float:
     if len(major) < (2 if many in (5, 10) else SEVERAL) or len(minor) < 3:
         return -1.0
     # Of two, each must be long: one alone may be crossed by something else.
-    least = major.min() if len(major) < SEVERAL else np.quantile(major, 0.15)
-    return float((least - np.quantile(minor, 0.9)) / max(np.median(minor), 1.0))
+    least = major.min() if len(major) < SEVERAL else _quantile(major, 0.15)
+    return float((least - _quantile(minor, 0.9)) / max(_quantile(minor, 0.5), 1.0))
+
+
+def _quantile(values: Array, share: float) -> float:
+    """As `np.quantile`. That one takes ten times as long for so few, and a ruler is asked thousands of times."""
+    ordered = sorted(values.tolist())
+    place = share * (len(ordered) - 1)
+    low, part = int(place), place % 1
+    below, above = ordered[low], ordered[min(low + 1, len(ordered) - 1)]
+    return float(below + (above - below) * part if part < 0.5 else above - (above - below) * (1 - part))
 
 
 def _numbered(written: Flags, there: Flags, many: int, rest: int) -> bool:
