@@ -214,3 +214,16 @@ def test_a_missed_peak_among_few_gives_no_heart_rate() -> None:
     assert Ecg((1.0, 2.1, 4.3)).heart_rate_bpm is None
     assert Ecg((1.0, 2.1, 3.2)).heart_rate_bpm == pytest.approx(60 / 1.1)
     assert Ecg((0.0, 1.0, 2.0, 3.0, 5.0, 6.0)).heart_rate_bpm == pytest.approx(60), "the median of many"
+
+
+def test_peaks_that_the_picture_covers_make_neither_a_rate_nor_a_disagreement() -> None:
+    """As where the sector reaches into the trace: of eleven beats at 70 bpm, four have no peak."""
+    covered = Ecg((0.59, 2.31, 3.14, 5.73, 6.58, 8.30, 9.19))
+    assert covered.heart_rate_bpm is None
+    assert covered.disagreement([0.60, 1.45, 2.30, 3.15, 4.01, 4.87, 5.73, 7.44]) is None
+    assert (
+        covered.disagreement([0.60, 2.72])
+        == "1 of 1 beats begin more than 80 ms from an R peak of the ECG on the screen"
+    )
+    fibrillating = Ecg(tuple(np.cumsum([0.62, 0.81, 0.55, 0.97, 0.70, 0.58, 1.02, 0.66]).tolist()))
+    assert fibrillating.heart_rate_bpm == pytest.approx(60 / 0.68)

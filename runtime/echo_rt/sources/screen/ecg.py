@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
+from numpy.typing import NDArray
 
+from echo_rt.arrays import Array
 from echo_rt.frame import Frame
 from echo_rt.sources.screen.peaks import PeakFinder
 from echo_rt.sources.screen.pens import Pen, learn_pen
@@ -24,9 +26,9 @@ LEARN_S = 3.0
 FAR_S = 0.08
 """An end-diastole farther from every R peak disagrees with the ECG."""
 
-
-FEW, MISSED = 4, 1.6
-"""Of fewer distances than that one that is so many times as long as another may hide a peak, and turn the median."""
+MISSED, MISSED_SHARE = 1.6, 0.25
+"""Of the usual distance of two R peaks: one that is longer may hide a peak that the picture covers. Of more than that
+share of the distances, the median says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +43,35 @@ class Ecg:
 
     @property
     def heart_rate_bpm(self) -> float | None:
-        """By the median distance of two peaks; None for fewer than three, or where a missed one may make it."""
+        """By the median distance of two peaks; None for fewer than three, or where many may have been missed."""
         steps = np.diff(self.r_times_s)
-        if len(steps) < 2 or (len(steps) < FEW and steps.max() > MISSED * steps.min()):
+        if len(steps) < 2 or self._gaps.mean() > MISSED_SHARE:
             return None
         return 60.0 / float(median(steps.tolist()))
 
+    @property
+    def _gaps(self) -> NDArray[np.bool_]:
+        """(N - 1,) after which of the peaks one may have been missed."""
+        steps = np.diff(self.r_times_s)
+        # Where one in two is missed, the lower quartile is still the distance of a beat.
+        return steps > MISSED * np.sort(steps)[len(steps) // 4]
+
     def disagreement(self, ed_times_s: Sequence[float]) -> str | None:
-        """A note on the end-diastoles that are no R peaks; None where all agree."""
+        """A note on the end-diastoles that are no R peaks; None where all agree.
+
+        Before the first peak, after the last and where one may have been missed the ECG says nothing.
+        """
         peaks = np.array(self.r_times_s)
-        # Before the first peak and after the last the ECG says nothing.
-        asked = [t_s for t_s in ed_times_s if peaks[0] - FAR_S <= t_s <= peaks[-1] + FAR_S]
-        far = sum(bool(np.abs(peaks - t_s).min() > FAR_S) for t_s in asked)
-        if not far:
+        far = [float(np.abs(peaks - t_s).min()) > FAR_S for t_s in ed_times_s if self._speaks(peaks, t_s)]
+        if not any(far):
             return None
-        return f"{far} of {len(asked)} beats begin more than 80 ms from an R peak of the ECG on the screen"
+        return f"{sum(far)} of {len(far)} beats begin more than 80 ms from an R peak of the ECG on the screen"
+
+    def _speaks(self, peaks: Array, t_s: float) -> bool:
+        if not peaks[0] - FAR_S <= t_s <= peaks[-1] + FAR_S:
+            return False
+        step = min(max(int(np.searchsorted(peaks, t_s)) - 1, 0), len(peaks) - 2)
+        return not self._gaps[step]
 
 
 class EcgReader:
