@@ -26,7 +26,7 @@ LEARN_S = 3.0
 FAR_S = 0.08
 """An end-diastole farther from every R peak disagrees with the ECG."""
 
-MISSED, MISSED_SHARE = 1.6, 0.25
+MISSED, MISSED_SHARE = 1.75, 0.25
 """Of the usual distance of two R peaks: one that is longer may hide a peak that the picture covers. Of more than that
 share of the distances, the median says nothing."""
 
