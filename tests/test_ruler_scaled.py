@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from echo_rt.frame import Frame
 from echo_rt.phantom.screen.ruler import RulerManner
 from echo_rt.sources.screen.ruler import Found
 from echo_rt.sources.screen.scaled import Scaled
+from support.reading import images_of
 from support.rulers import DEPTH_PX, SIZE, read, screens
 
 PLAIN = RulerManner(side="right", offset_px=14)
@@ -94,3 +96,12 @@ def test_the_boxes_leave_out_what_is_written_above_a_ruler_and_beside_its_bare_s
         cv2.putText(canvas, "NOBODY", name_at, cv2.FONT_HERSHEY_SIMPLEX, 0.3, (255, 255, 255), 1)
         assert (canvas[..., 0] > 0).any()
         assert not (held & (canvas[..., 0] > 0)).any(), name_at
+
+
+def test_the_boxes_leave_out_words_beside_the_marks_of_a_real_screen(cine: Path) -> None:
+    """Pydicom's cine has dots without numbers, and the mode, MI and TIS of its scanner beside them."""
+    found = read(list(images_of(cine)))
+    assert isinstance(found, Found)
+    boxes = found.boxes((240, 320))
+    assert len(boxes) >= 10
+    assert all(width <= 16 for _, _, width, _ in boxes)

@@ -27,6 +27,9 @@ LEAST_LENGTH_PX = 4.0
 NUMBERED, PLAIN = 0.7, 0.15
 """Of the major marks at least that share is numbered, and of the others at most that one."""
 
+LEAST_DIGIT_PX = 3.0
+"""What is narrower is no number, but noise beside the mark."""
+
 COMPARED = 0.8
 """Share of the major marks beside which a number must stand, so that these can be compared."""
 
@@ -47,6 +50,19 @@ def majors(ticks: Ticks) -> Majors:
             for rest in range(many):
                 if many not in found and _numbered(written > 0, ticks.there, many, rest):
                     found[many] = rest
+    return found
+
+
+def numbered(ticks: Ticks) -> Flags:
+    """(2, K) beside which marks a number stands, on either side. It does so regularly; other writing does not."""
+    found = np.zeros(ticks.writing.widths.shape, bool)
+    for side, written in enumerate(ticks.writing.widths >= LEAST_DIGIT_PX):
+        if written[ticks.there].mean() >= NUMBERED:
+            found[side] = written
+        for many in (2, 5, 10):
+            for rest in range(many):
+                if _numbered(written, ticks.there, many, rest):
+                    found[side, rest::many] = written[rest::many]
     return found
 
 

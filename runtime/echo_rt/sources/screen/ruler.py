@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from echo_rt.arrays import Array, Image
 from echo_rt.provenance import RulerScale
 from echo_rt.sources.screen.fan import Fan, find_fans
-from echo_rt.sources.screen.graduation import DEPTH_MM, SEVERAL, Majors, in_fifths, majors, step_mm
+from echo_rt.sources.screen.graduation import DEPTH_MM, Majors, in_fifths, majors, numbered, step_mm
 from echo_rt.sources.screen.lattice import Lattice, find_lattices
+from echo_rt.sources.screen.mark_shapes import Flags
 from echo_rt.sources.screen.marks import find_marks, small_things
 from echo_rt.sources.screen.plausible import IN_FIFTHS, IN_HALVES, PLAIN, like_a_ruler
 from echo_rt.sources.screen.region import Box
@@ -72,22 +73,28 @@ class Found:
         along, across = lattice.axes()
         points = (across * lattice.across + along * self.ticks.places[:, None])[there]
         mark = float(np.quantile(self.ticks.length[there], 0.9)) + ROOM_PX
-        left, right = (mark + _number_room(widths[there], side_px) for widths in self.ticks.writing.widths)
-        high = HIGH * side_px + ROOM_PX
-        low = np.maximum(np.round(points - np.array([left, high])).astype(int), 0)
-        far = np.minimum(np.round(points + np.array([right, high])).astype(int), (shape[1], shape[0]))
+        sides = zip(self.ticks.writing.widths[:, there], numbered(self.ticks)[:, there], strict=True)
+        left, right = (mark + _number_room(widths, numbers, side_px) for widths, numbers in sides)
+        # The number of an oblique mark stands at its end, which is higher or lower than its point.
+        high = HIGH * side_px + ROOM_PX + mark * abs(float(across[1]))
+        low = np.maximum(np.round(points - np.stack([left, np.full(len(points), high)], axis=1)).astype(int), 0)
+        far = np.round(points + np.stack([right, np.full(len(points), high)], axis=1)).astype(int)
+        far = np.minimum(far, (shape[1], shape[0]))
         return tuple((int(x), int(y), int(w), int(h)) for (x, y), (w, h) in zip(low, far - low, strict=True))
 
 
-def _number_room(widths: Array, side_px: int) -> float:
-    """Pixels to one side of the marks in which their numbers stand; none where hardly any mark has one there.
+def _number_room(widths: Array, numbers: Flags, side_px: int) -> Array:
+    """(K,) pixels to one side of each mark in which its number stands.
 
     Args:
         widths: of what is written beside the marks; 0 for nothing.
+        numbers: whether it is a number.
         side_px: the shorter side of the screen.
     """
-    found = widths[widths > 0]
-    return BEFORE * side_px + float(np.median(found)) if len(found) >= SEVERAL else 0.0
+    room = np.zeros(len(widths))
+    if numbers.any():
+        room[numbers] = BEFORE * side_px + np.maximum(widths[numbers], np.median(widths[numbers]))
+    return room
 
 
 class RulerReader:
