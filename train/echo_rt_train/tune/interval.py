@@ -83,7 +83,7 @@ def _slopes(views: list[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> NDA
     y = np.concatenate([log - log.mean() for _, log in views])
     x[:, np.ptp(x, axis=0) < 1e-9] = 0.0
     # The bounds are open: the solution reaches them to rounding.
-    return np.round(lsq_linear(x, y, (-np.inf, 0.0)).x, 4) + 0.0
+    return np.asarray(np.round(lsq_linear(x, y, (-np.inf, 0.0)).x, 4) + 0.0, np.float64)
 
 
 def _start(errors: Errors, slopes: NDArray[np.float64]) -> float:

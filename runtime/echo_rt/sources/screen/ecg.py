@@ -54,7 +54,7 @@ class Ecg:
         """(N - 1,) after which of the peaks one may have been missed."""
         steps = np.diff(self.r_times_s)
         # Where one in two is missed, the lower quartile is still the distance of a beat.
-        return steps > MISSED * np.sort(steps)[len(steps) // 4]
+        return np.asarray(steps > MISSED * np.sort(steps)[len(steps) // 4])
 
     def disagreement(self, ed_times_s: Sequence[float]) -> str | None:
         """A note on the end-diastoles that are no R peaks; None where all agree.
