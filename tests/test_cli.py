@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,9 @@ def test_the_main_job_on_a_real_recording(result, cine: Path) -> None:
     # The header's region is stale; its size of a pixel is that of the ruler, before the image was resized.
     assert (summary["scale"], summary["volume_unit"]) == ("ruler", "mL")
     assert summary["spacing_mm"] == pytest.approx([1.021, 1.021], abs=0.005)
-    assert f"{summary['ef_percent']:.0f}" in run.stdout
+    shown = re.search(r"^examples_ybr_color +30 +(\d+) ", run.stdout, re.MULTILINE)
+    assert shown is not None
+    assert float(shown[1]) == pytest.approx(summary["ef_percent"], abs=0.551), "each rounds once"
     assert "largest and the smallest volume" in run.stdout
     assert "scale by the ruler on the screen: 1.02 mm a pixel" in run.stdout
     masks = np.load(folder / "masks.npz")["labels"]

@@ -127,6 +127,13 @@ def test_a_video_of_another_size_than_the_header_says_has_no_scale(tmp_path: Pat
         assert source.notes == ["the header says 640x480 pixels, its video has 128x96"]
 
 
+@pytest.mark.parametrize("missing", ["Rows", "Columns"])
+def test_a_video_knows_its_size_where_the_header_does_not(missing: str, tmp_path: Path) -> None:
+    path = embedded(tmp_path / "a.dcm", stream(tmp_path, "H.264 in MP4"), **{missing: None})
+    assert len(read(path)) == 12
+    assert notes_of(path) == ["the header says no number of pixels, its video has 128x96"]
+
+
 def test_pixels_that_are_not_square_are_shown_square_and_keep_their_scale(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "a.mpg"), "w") as file:
         stream = file.add_stream("mpeg2video", rate=25)

@@ -32,7 +32,7 @@ from echo_rt.sources.dicom_decode import named, reason
 from echo_rt.sources.dicom_deflated import plain
 from echo_rt.sources.dicom_element import Element, find_element
 from echo_rt.sources.dicom_header import body, identity, number, text, view
-from echo_rt.sources.dicom_pixels import MAX_SIDE, Refusal, TooFew
+from echo_rt.sources.dicom_pixels import Refusal, TooFew, size_said, stated_size
 from echo_rt.sources.dicom_render import Renderer
 from echo_rt.sources.dicom_scale import scale
 from echo_rt.sources.dicom_stills import GE_BIG_ENDIAN, Stills, compressed, settle, uncompressed
@@ -115,8 +115,7 @@ class DicomCine(Recording):
             found = f"none that can be read ({reason(error)})"
             raise self._error("pixel data", found, "the file is damaged, copy it again") from error
         # A compressed frame and a video know their size, whatever the header says.
-        sized = all(1 <= number(header, side) < MAX_SIDE for side in ("Rows", "Columns"))
-        if not sized and (element is None or not element.encapsulated):
+        if not all(stated_size(header)) and (element is None or not element.encapsulated):
             uid = UID(text(header, "SOPClassUID"))
             kind = f" ({uid.name})" if uid.name != uid else ""
             raise self._error("a recording", f"a DICOM file without images{kind}", "check that it is the right file")
@@ -217,11 +216,9 @@ class DicomCine(Recording):
         ticks = self._clock(header, min(frames, limits().frames), video.fps)
         self.frames = video.frames or frames or None
         self.fps = self._given_fps or (1 / ticks.period_s if ticks else video.fps)
-        stated = int(number(header, "Columns")), int(number(header, "Rows"))
-        if stated != (video.columns, video.rows):
-            self.notes.append(
-                f"the header says {stated[0]}x{stated[1]} pixels, its video has {video.columns}x{video.rows}"
-            )
+        stated = stated_size(header)
+        if stated != (video.rows, video.columns):
+            self.notes.append(f"{size_said(*stated)}, its video has {video.columns}x{video.rows}")
         found = scale(header, video.rows, video.columns)
         self.spacing_mm, self.spacing_note = found.spacing_mm, found.why_not
         self.notes += found.notes

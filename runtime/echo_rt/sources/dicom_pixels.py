@@ -67,10 +67,10 @@ class Pixels:
         bits = int(bits) if 1 <= bits <= 64 else 8
         stored, high = number(header, "BitsStored"), number(header, "HighBit")
         stored = int(stored) if 1 <= stored <= bits else bits
-        rows, columns = (number(header, side) for side in ("Rows", "Columns"))
+        rows, columns = stated_size(header)
         return Pixels(
-            int(rows) if 1 <= rows < MAX_SIDE else 0,
-            int(columns) if 1 <= columns < MAX_SIDE else 0,
+            rows,
+            columns,
             int(samples) if samples in (1, 3) else 1 if meaning in (*GREY, *PALETTE) else 3,
             bits,
             stored,
@@ -140,12 +140,22 @@ class Pixels:
         return changed
 
 
+def stated_size(header: Dataset) -> tuple[int, int]:
+    """Rows and columns of a header; 0 for one that it does not give."""
+    rows, columns = (number(header, side) for side in ("Rows", "Columns"))
+    return int(rows) if 1 <= rows < MAX_SIDE else 0, int(columns) if 1 <= columns < MAX_SIDE else 0
+
+
+def size_said(rows: int, columns: int) -> str:
+    """What a header says of the size of its pictures, for a note."""
+    return f"the header says {columns}x{rows} pixels" if rows * columns else "the header says no number of pixels"
+
+
 def changes(stated: Pixels, found: Pixels) -> list[str]:
     """One line on each claim of a header that its data contradict."""
     notes = []
     if (stated.rows, stated.columns) != (found.rows, found.columns):
-        size = f"{stated.columns}x{stated.rows}" if stated.rows * stated.columns else "no number of"
-        notes.append(f"the header says {size} pixels, the frames have {found.columns}x{found.rows}")
+        notes.append(f"{size_said(stated.rows, stated.columns)}, the frames have {found.columns}x{found.rows}")
     for what, said, have in (
         ("samples a pixel", stated.samples, found.samples),
         ("bits a sample", stated.bits, found.bits),
