@@ -162,7 +162,7 @@ def _read(path: Path, allowed: Limits) -> NDArray[np.unsignedinteger[Any]]:
 
 
 def _is_plain(data: bytes) -> bool:
-    """Whether a JPEG has a usual number of passes, and a PNG no chunk beyond its end: OpenCV makes room for each."""
+    """Whether a JPEG has a usual number of passes, and a PNG ends with an empty chunk: OpenCV makes room for each."""
     if data.startswith(b"\xff\xd8"):
         return data.count(_SCAN) <= MOST_SCANS
     if not data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -170,7 +170,7 @@ def _is_plain(data: bytes) -> bool:
     at = 8
     while at < len(data) and data[at + 4 : at + 8] != b"IEND":
         at += 12 + int.from_bytes(data[at : at + 4], "big")
-    return at < len(data)
+    return data[at : at + 4] == b"\0\0\0\0"
 
 
 def _header(file: BinaryIO) -> tuple[int | None, int]:
@@ -199,6 +199,8 @@ def _header(file: BinaryIO) -> tuple[int | None, int]:
 def _orientation(image: Any) -> int:
     """EXIF's number for the side that is up, 1 for an image that is upright or does not say so."""
     if image.format == "TIFF":  # OpenCV turns it by itself
+        return 1
+    if image.format == "PNG" and "exif" not in image.info:  # Pillow would decode the picture to find it behind it
         return 1
     with suppress(Exception):  # damaged EXIF data are none
         return int(image.getexif().get(_ORIENTATION, 1))

@@ -126,7 +126,8 @@ class Video(Recording):
         avi = container.format.name == "avi"
         size = stored_bytes(self.path)
         try:
-            for any_packet in container.demux():
+            # In Matroska the others say how long they go on.
+            for any_packet in container.demux() if "matroska" in container.format.name else container.demux(stream):
                 if any_packet.stream_index != stream.index:
                     seen.pass_by(any_packet)
                     continue
@@ -142,14 +143,14 @@ class Video(Recording):
                     found = f"one that grew from {size:,} to {now:,} while it was read"
                     raise self._error("a finished file", found, "wait until it is written")
                 try:
-                    frames = packet.decode()
+                    frames = stream.decode(packet)  # a damaged file may call another stream the packet's
                 except av.FFmpegError:
                     self.skipped += 1
                     if avi and seen.places:
                         seen.places.pop()
                     continue
                 yield from frames
-        except av.FFmpegError as error:
+        except (av.FFmpegError, IndexError) as error:  # IndexError: of a stream that a damaged file adds
             found = f"damage after frame {seen.decoded} ({one_line(error)})"
             raise self._error("a whole video", found, "copy it again") from None
 

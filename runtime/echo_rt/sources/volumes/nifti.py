@@ -76,10 +76,11 @@ def _header(path: Path, kind: Kind) -> Any:
             pair = file.read(3)[:2] == b"ni"
             file.seek(0)
             header = kinds[second, pair].from_fileobj(file)
-            # A slope without an offset shows here, not when the header is read.
+            # A slope without an offset, and an offset that is no number, show here, not when the header is read.
             header.get_slope_inter()
+            header.get_data_offset()
             return header
-        except (HeaderDataError, OSError, EOFError, ValueError, zlib.error) as error:
+        except (HeaderDataError, OSError, EOFError, ValueError, OverflowError, zlib.error) as error:
             found = f"a damaged one ({type(error).__name__})"
             raise refusal(path, "a NIfTI header", found, "copy it again") from None
         finally:
