@@ -128,7 +128,8 @@ class Video(Recording):
         try:
             # In Matroska the others say how long they go on.
             for any_packet in container.demux() if "matroska" in container.format.name else container.demux(stream):
-                if any_packet.stream_index != stream.index:
+                # The last packet of every stream, which empties its decoder, has the number 0.
+                if any_packet.stream.index != stream.index:
                     seen.pass_by(any_packet)
                     continue
                 packet = cast("Packet[VideoStream]", any_packet)
@@ -143,7 +144,7 @@ class Video(Recording):
                     found = f"one that grew from {size:,} to {now:,} while it was read"
                     raise self._error("a finished file", found, "wait until it is written")
                 try:
-                    frames = stream.decode(packet)  # a damaged file may call another stream the packet's
+                    frames = packet.decode()
                 except av.FFmpegError:
                     self.skipped += 1
                     if avi and seen.places:
