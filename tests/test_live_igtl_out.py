@@ -125,7 +125,8 @@ def test_a_receiver_that_is_away_holds_nobody_up_and_what_it_misses_is_counted()
         running.feed.outputs.add_taker(IgtlClient(f"igtl://127.0.0.1:{port}"), "OpenIGTLink receiver", depth=1)
         status = running.wait()
     assert status.counts.frames + status.counts.dropped_frames == 50
-    assert status.counts.lost["OpenIGTLink receiver"] == status.counts.frames
+    # The first frames may go by before it is added.
+    assert status.counts.frames / 2 < status.counts.lost["OpenIGTLink receiver"] <= status.counts.frames
     said = f"--igtl-to 127.0.0.1:{port}: expected an OpenIGTLink receiver"
     assert any(said in update.status.message for update in running.looker.updates)
 
